@@ -1,0 +1,5 @@
+"""`python -m etl` is `accesslake`."""
+
+from etl.cli import main
+
+main()

@@ -1,0 +1,44 @@
+"""The exceptions of accesslake: one tree, each with the exit code of the command line.
+
+A message says what is wrong, where (file, key or URL) and what to do next. A malformed log line is data
+(`rejects`), never an exception.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class AccessLakeError(Exception):
+    """Anything that accesslake refuses or fails to do; the command line prints it and exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class UsageError(AccessLakeError):
+    """A wrong argument, setting or parameter."""
+
+    exit_code = 2
+
+
+class StoreError(AccessLakeError):
+    """A store (S3 or a local disk) refused or failed; the message names the URL and the cause."""
+
+
+class BooksError(AccessLakeError):
+    """The lines of a log object do not add up (invariant I3)."""
+
+
+class LeaseHeldError(AccessLakeError):
+    """Another run holds the lake's lease."""
+
+    exit_code = 75
+
+
+class PreconditionFailedError(Exception):
+    """A conditional write lost to another writer; the caller looks again. Never reaches the user."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the known name nearest to `name`, or an empty string."""
+    close = get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""

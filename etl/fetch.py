@@ -1,0 +1,116 @@
+"""Log objects -> their uncompressed bytes; from S3 many at a time, through s3fs."""
+
+import asyncio
+import gzip
+import io
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+import s3fs
+import zstandard
+
+from etl.config import MIB
+from etl.discover import LogObject
+from etl.storage import s3_errors, s3_filesystem
+
+_GROUP_BYTES = 32 * MIB
+_GROUP_OBJECTS = 2048
+_GZIP_MAGIC = b"\x1f\x8b"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A log object and its text; without text, `problem` says why ("" where the object is simply gone)."""
+
+    log_object: LogObject
+    data: bytes | None
+    problem: str = ""
+
+
+def fetch(objects: Sequence[LogObject], concurrency: int, endpoint_url: str | None = None) -> Iterator[Fetched]:
+    """The objects' texts, in order. While one group is used, the next one is on its way.
+
+    What concerns a single object (gone, unreadable, archived, damaged) is told of that object. A store that
+    does not answer raises StoreError.
+    """
+    if objects and objects[0].name.startswith("s3://"):
+        yield from _fetch_s3(objects, concurrency, endpoint_url)
+    else:
+        for one in objects:
+            yield _fetch_local(one)
+
+
+def _fetch_local(one: LogObject) -> Fetched:
+    try:
+        return _fetched(one, Path(one.name).read_bytes())
+    except FileNotFoundError:
+        return Fetched(one, None)
+    except OSError as error:
+        return Fetched(one, None, f"cannot be read: {error.strerror}")
+
+
+def _fetch_s3(objects: Sequence[LogObject], concurrency: int, endpoint_url: str | None) -> Iterator[Fetched]:
+    files = s3_filesystem(endpoint_url)
+    ahead: Future[list[Fetched]] | None = None
+    for group in _groups(objects):
+        started = asyncio.run_coroutine_threadsafe(_read_group(files, group, concurrency), files.loop)
+        if ahead is not None:
+            yield from ahead.result()
+        ahead = started
+    if ahead is not None:
+        yield from ahead.result()
+
+
+def _groups(objects: Sequence[LogObject]) -> Iterator[list[LogObject]]:
+    group: list[LogObject] = []
+    size = 0
+    for one in objects:
+        if group and (size + one.size > _GROUP_BYTES or len(group) == _GROUP_OBJECTS):
+            yield group
+            group, size = [], 0
+        group.append(one)
+        size += one.size
+    if group:
+        yield group
+
+
+async def _read_group(files: s3fs.S3FileSystem, group: list[LogObject], concurrency: int) -> list[Fetched]:
+    limit = asyncio.Semaphore(concurrency)
+
+    async def read(one: LogObject) -> Fetched:
+        async with limit:
+            return await _read_s3(files, one)
+
+    return list(await asyncio.gather(*(read(one) for one in group)))
+
+
+async def _read_s3(files: s3fs.S3FileSystem, one: LogObject) -> Fetched:
+    try:
+        with s3_errors(one.name):
+            return _fetched(one, await files._cat_file(one.name))  # noqa: SLF001 - fsspec's documented coroutine
+    except FileNotFoundError:
+        return Fetched(one, None)
+
+
+def _fetched(one: LogObject, data: bytes) -> Fetched:
+    if len(data) != one.size:
+        return Fetched(one, None, f"changed while it was read: {len(data)} bytes, {one.size} when listed")
+    try:
+        return Fetched(one, _decompress(data))
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+        return Fetched(one, None, f"cannot be decompressed: {error}")
+
+
+def _decompress(data: bytes) -> bytes:
+    """Plain text as it is; gzip and zstd, told by their magic bytes, decompressed (several frames too)."""
+    if data.startswith(_GZIP_MAGIC):
+        return gzip.decompress(data)
+    if data.startswith(_ZSTD_MAGIC):
+        reader = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True)
+        with reader:
+            return reader.read()
+    return data

@@ -1,0 +1,353 @@
+"""One run of the job: discover, plan, then fetch, parse and append batch by batch, each batch's ledger last."""
+
+import datetime as dt
+import multiprocessing
+import os
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, field, fields
+from itertools import chain, islice
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl import runs
+from etl.append import Appended, append
+from etl.config import Settings
+from etl.discover import Found, LogObject, Source, discover, parse_source, refuse_inside, subtract
+from etl.errors import BooksError, LeaseHeldError, UsageError
+from etl.fetch import fetch
+from etl.lease import hold_lease
+from etl.ledger import Ledger
+from etl.parse import ObjectCounts, Parser
+from etl.parts import partition_path
+from etl.plan import Batch, plan
+from etl.schema import ACCESS_LOG, LEDGER, REJECTS, Table
+from etl.storage import Store, open_store
+
+_APPENDERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What became of a batch. Of every log object (I3): lines = rows + rejects + duplicates + blank lines."""
+
+    objects_ingested: int = 0
+    objects_vanished: int = 0
+    """Gone between listing and reading."""
+    failures: dict[str, str] = field(default_factory=dict)
+    """Log objects that could not be read, and why; the next run tries them again."""
+    lines: int = 0
+    rows: int = 0
+    rejects: int = 0
+    duplicates: int = 0
+    blank_lines: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+    bytes_grown: int = 0
+    """By how much the lake grew; less than `bytes_written` where an open tail was written again."""
+    parts_written: int = 0
+
+    def __add__(self, other: "BatchResult") -> "BatchResult":
+        names = [one.name for one in fields(self) if one.name != "failures"]
+        sums = {name: getattr(self, name) + getattr(other, name) for name in names}
+        return BatchResult(failures={**self.failures, **other.failures}, **sums)
+
+
+@dataclass(slots=True)
+class RunSummary:
+    """The figures of a run."""
+
+    run_id: str
+    dry_run: bool = False
+    found: Found = field(default_factory=Found)
+    new: int = 0
+    result: BatchResult = field(default_factory=BatchResult)
+    seconds: float = 0.0
+
+    @property
+    def reject_fraction(self) -> float:
+        return self.result.rejects / self.result.lines if self.result.lines else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """One flat object, as `ingest --json` prints it."""
+        result = asdict(self.result)
+        failures = result.pop("failures")
+        grown = self.result.bytes_grown
+        return {
+            "run_id": self.run_id,
+            "dry_run": self.dry_run,
+            "objects_discovered": self.found.discovered,
+            "objects_skipped": self.found.skipped,
+            "objects_known": self.found.known,
+            "objects_changed": len(self.found.changed),
+            "objects_new": self.new,
+            "objects_failed": len(failures),
+            **result,
+            "write_amplification": round(self.result.bytes_written / grown, 3) if grown > 0 else None,
+            "seconds": round(self.seconds, 3),
+            "failures": failures,
+            "changed": self.found.changed,
+        }
+
+
+Progress = Callable[[RunSummary], None]
+"""Called with the figures so far whenever they change."""
+
+
+def ingest(
+    settings: Settings,
+    *,
+    full: bool = False,
+    dry_run: bool = False,
+    progress: Progress = lambda _summary: None,
+) -> RunSummary:
+    """Bring the lake up to date with its sources.
+
+    Raises UsageError for wrong settings, LeaseHeldError where another run is at work, StoreError where a store
+    fails and BooksError where the lines of a log object do not add up; what was committed before stays.
+    """
+    if not settings.lake:
+        raise UsageError("no lake given; use --lake URL, ACCESSLAKE_LAKE or the configuration file")
+    if not settings.source:
+        raise UsageError("no source given; use --source URL, ACCESSLAKE_SOURCE or the configuration file")
+    sources = [parse_source(url) for url in settings.source]
+    for source in sources:
+        refuse_inside(source, settings.lake)
+    store = open_store(settings.lake, settings.endpoint_url)
+    run = _Run(settings, store, sources, full=full, progress=progress)
+    if dry_run:
+        return run.count_new()
+    store.check_conditional_writes()
+    with hold_lease(store, run.summary.run_id, settings.lease_seconds) as still_held:
+        return run.execute(still_held)
+
+
+class _Run:
+    """One run over all sources, and its figures so far."""
+
+    def __init__(
+        self, settings: Settings, store: Store, sources: list[Source], *, full: bool, progress: Progress
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._sources = sources
+        self._full = full
+        self._progress = progress
+        self._clock = time.monotonic()
+        self._started_at = dt.datetime.now(dt.UTC)
+        self.summary = RunSummary(run_id=f"{self._started_at:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}")
+
+    def count_new(self) -> RunSummary:
+        self.summary.dry_run = True
+        for _ in self._new_objects():
+            self._report()
+        self._report()
+        return self.summary
+
+    def execute(self, still_held: Callable[[], bool]) -> RunSummary:
+        before = runs.read_covered(self._store)
+        batches = plan(self._new_objects(before), self._settings, self.summary.run_id)
+        for result in self._results(batches, still_held):
+            self.summary.result += result
+            self._report()
+        if not self.summary.result.failures:
+            runs.write_covered(self._store, self._covered(before))
+        self._report()
+        return self.summary
+
+    def _new_objects(self, covered: Mapping[str, runs.Covered] | None = None) -> Iterator[LogObject]:
+        """The log objects of all sources that are not in the ledger, each once."""
+        covered = runs.read_covered(self._store) if covered is None else covered
+        settings, found = self._settings, self.summary.found
+        ledger = Ledger(self._store)
+        seen: set[str] = set()
+        for source in self._sources:
+            window = runs.first_day(covered.get(source.url), settings.since, settings.lookback_days, full=self._full)
+            objects = discover(
+                source, window, self._started_at.date(), settings.endpoint_url, found, window=not self._full
+            )
+            for one in subtract(objects, ledger.lookup(source.below), found):
+                if len(self._sources) > 1:
+                    if one.name in seen:
+                        continue
+                    seen.add(one.name)
+                self.summary.new += 1
+                yield one
+
+    def _results(self, batches: Iterator[Batch], still_held: Callable[[], bool]) -> Iterator[BatchResult]:
+        """Results as they come: in this process for a single batch or worker, else from a process pool."""
+        workers = self._settings.workers or os.cpu_count() or 1
+        first = list(islice(batches, 2))
+        if workers == 1 or len(first) < 2:  # noqa: PLR2004 - more than one
+            for batch in chain(first, batches):
+                yield ingest_batch(batch, self._report_batch)
+                _refuse_lost(self._store, still_held)
+            return
+        # Spawned, not forked: this process has threads.
+        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+            pending: set[Future[BatchResult]] = set()
+            for batch in chain(first, batches):
+                pending.add(pool.submit(ingest_batch, batch))
+                if len(pending) > workers:
+                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                    yield from (future.result() for future in done)
+                    _refuse_lost(self._store, still_held)
+            while pending:
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+
+    def _covered(self, before: Mapping[str, runs.Covered]) -> dict[str, runs.Covered]:
+        return {
+            source.url: runs.now_covered(before.get(source.url), self._settings.since, self._started_at)
+            for source in self._sources
+        }
+
+    def _report_batch(self, so_far: BatchResult) -> None:
+        """Progress within a batch, before its result counts."""
+        summary = self.summary
+        self._progress(
+            RunSummary(
+                run_id=summary.run_id,
+                found=summary.found,
+                new=summary.new,
+                result=summary.result + so_far,
+                seconds=time.monotonic() - self._clock,
+            )
+        )
+
+    def _report(self) -> None:
+        self.summary.seconds = time.monotonic() - self._clock
+        self._progress(self.summary)
+
+
+def _refuse_lost(store: Store, still_held: Callable[[], bool]) -> None:
+    if not still_held():
+        raise LeaseHeldError(
+            f"{store.url}: another run took the lease over, because this one did not renew it in time; "
+            "what this run committed is safe, and the other run does the rest"
+        )
+
+
+def ingest_batch(batch: Batch, progress: Callable[[BatchResult], None] = lambda _result: None) -> BatchResult:
+    """Fetch, parse, append and commit one batch. Needs nothing but its argument; may be repeated at any time."""
+    settings = batch.settings
+    store = open_store(settings.lake or "", settings.endpoint_url)
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    parser = Parser(ingested_at=now)
+    read: list[LogObject] = []
+    result = BatchResult()
+    for one in fetch(batch.objects, settings.fetch_concurrency, settings.endpoint_url):
+        if one.data is not None:
+            parser.add(one.log_object.name, one.data)
+            read.append(one.log_object)
+            result += BatchResult(objects_ingested=1, bytes_read=len(one.data))
+        elif one.problem:
+            result += BatchResult(failures={one.log_object.name: one.problem})
+        else:
+            result += BatchResult(objects_vanished=1)
+        progress(result)
+    parsed = parser.finish()
+    days = {one.name: one.day for one in read}
+
+    appended = _append_all(store, ACCESS_LOG, _by_bucket_and_day(parsed.records), settings.min_part_size)
+    rejected = _append_all(store, REJECTS, _by_object_day(parsed.rejects, days), settings.min_part_size)
+    entries = [
+        _close_books(one, parsed.counts[one.name], appended, rejected) | {"run_id": batch.run_id, "committed_at": now}
+        for one in read
+    ]
+    ledger = pa.Table.from_pylist(entries, LEDGER.schema)
+    committed = _append_all(store, LEDGER, _by_object_day(ledger, days), settings.min_part_size)
+
+    sums = {name: sum(entry[name] for entry in entries) for name in _COUNTED}
+    return result + BatchResult(**sums) + appended.cost + rejected.cost + committed.cost
+
+
+_COUNTED = ("lines", "rows", "rejects", "duplicates", "blank_lines")
+
+
+@dataclass(frozen=True, slots=True)
+class _AppendedAll:
+    """What became of a table's rows over all partitions, by log object."""
+
+    held: Counter[str]
+    duplicates: Counter[str]
+    cost: BatchResult
+
+
+def _append_all(
+    store: Store, table: Table, partitions: Iterable[tuple[str, pa.Table]], min_part_size: int
+) -> _AppendedAll:
+    """Append to several partitions at a time; they do not concern each other."""
+    with ThreadPoolExecutor(_APPENDERS) as pool:
+        results: list[Appended] = list(
+            pool.map(lambda one: append(store, table, one[0], one[1], min_part_size), partitions)
+        )
+    held: Counter[str] = Counter()
+    duplicates: Counter[str] = Counter()
+    cost = BatchResult()
+    for result in results:
+        held.update(result.held)
+        duplicates.update(result.duplicates)
+        cost += BatchResult(
+            bytes_written=result.bytes_written,
+            bytes_grown=result.growth,
+            parts_written=1 if result.bytes_written else 0,
+        )
+    return _AppendedAll(held, duplicates, cost)
+
+
+def _by_bucket_and_day(records: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    records = records.append_column("date", pc.cast(records["time"], pa.date32()))
+    for (bucket, date), rows in _groups(records, ["bucket", "date"]):
+        yield partition_path(ACCESS_LOG, bucket=bucket, date=date), rows.select(ACCESS_LOG.schema.names)
+
+
+def _by_object_day(rows: pa.Table, days: Mapping[str, dt.date]) -> Iterator[tuple[str, pa.Table]]:
+    table = LEDGER if rows.schema.names == LEDGER.schema.names else REJECTS
+    dates = pa.array([days[name] for name in rows["log_object"].to_pylist()], pa.date32())
+    for (date,), group in _groups(rows.append_column("date", dates), ["date"]):
+        yield partition_path(table, date=date), group.select(table.schema.names)
+
+
+def _groups(rows: pa.Table, keys: list[str]) -> Iterator[tuple[tuple[Any, ...], pa.Table]]:
+    """The rows of each combination of `keys`; one sort, then slices."""
+    order = [(key, "ascending") for key in keys]
+    rows = rows.sort_by(order)
+    counts = rows.group_by(keys, use_threads=False).aggregate([([], "count_all")]).sort_by(order)
+    start = 0
+    for group in counts.to_pylist():
+        yield tuple(group[key] for key in keys), rows.slice(start, group["count_all"])
+        start += group["count_all"]
+
+
+def _close_books(
+    one: LogObject, counts: ObjectCounts, appended: _AppendedAll, rejected: _AppendedAll
+) -> dict[str, Any]:
+    """The ledger's entry of a log object. Raises BooksError where its lines do not add up."""
+    rows, duplicates, rejects = (
+        appended.held[one.name],
+        appended.duplicates[one.name],
+        rejected.held[one.name],
+    )
+    total = rows + duplicates + rejects + counts.blank_lines
+    if total != counts.lines or duplicates < 0 or rejects != counts.rejects:
+        raise BooksError(
+            f"{one.name}: {counts.lines} lines, but {rows} rows, {rejects} rejects, {duplicates} duplicates and "
+            f"{counts.blank_lines} blank lines; the object is not committed. Run `accesslake verify` and report this"
+        )
+    return {
+        "log_object": one.name,
+        "etag": one.etag,
+        "size": one.size,
+        "last_modified": one.last_modified.replace(tzinfo=None),
+        "lines": counts.lines,
+        "rows": rows,
+        "rejects": rejects,
+        "duplicates": duplicates,
+        "blank_lines": counts.blank_lines,
+    }

@@ -1,0 +1,45 @@
+"""Object keys as they are logged: URL-encoded, how often depends on the operation."""
+
+import re
+from functools import lru_cache
+from urllib.parse import quote, quote_plus, unquote_to_bytes
+
+_ENCODED_ONCE = ("S3.", "BATCH.DELETE.OBJECT")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+@lru_cache(maxsize=65536)
+def decode_key(logged: str, operation: str) -> tuple[str, bool]:
+    """The key behind the `logged` text, and whether every layer of encoding could be taken off.
+
+    Lifecycle operations and BATCH.DELETE.OBJECT log a key encoded once, all others encoded twice (Yelp
+    engineering, September 2025; double encoding is seen in AWS's own lines). The innermost layer is form
+    encoding, where `+` is a space; that a space in a twice-encoded key is logged as `%2B` is an inference.
+    A layer that does not decode, or not to UTF-8, stays as it is.
+    """
+    if operation.startswith(_ENCODED_ONCE):
+        outer: str | None = logged
+    else:
+        outer = _decode_layer(logged)
+    if outer is None:
+        return logged, False
+    inner = _decode_layer(outer.replace("+", " "))
+    return (outer, False) if inner is None else (inner, True)
+
+
+def encode_key(key: str, operation: str) -> str:
+    """`key` as S3 logs it for `operation`: the inverse of `decode_key`. `/` and `*` stay as they are."""
+    inner = quote_plus(key, safe="/*")
+    return inner if operation.startswith(_ENCODED_ONCE) else quote(inner, safe="/*")
+
+
+def _decode_layer(text: str) -> str | None:
+    """`text` with its percent escapes decoded, or None where one is malformed or the result is not UTF-8."""
+    if "%" not in text:
+        return text
+    if _BAD_ESCAPE.search(text):
+        return None
+    try:
+        return unquote_to_bytes(text).decode("utf-8")
+    except UnicodeDecodeError:
+        return None

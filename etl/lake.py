@@ -1,0 +1,58 @@
+"""The lake from Python: `etl.open_lake(url).report("website/top_objects").to_pandas()`."""
+
+import datetime as dt
+from typing import Any
+
+from etl.query import Result, Scope, connect, run_query
+from etl.report import Report, find_report, load_reports, run_report
+from etl.status import LakeStatus, read_status
+from etl.storage import Store, open_store
+
+
+class Lake:
+    """A lake to ask. Nothing is read before a question."""
+
+    def __init__(self, url: str, endpoint_url: str | None = None) -> None:
+        self.url = url
+        self._endpoint_url = endpoint_url
+        self._store: Store = open_store(url, endpoint_url)
+
+    def report(
+        self,
+        name: str,
+        *,
+        bucket: str | None = None,
+        date_from: dt.date | str | None = None,
+        date_to: dt.date | str | None = None,
+        **params: Any,
+    ) -> Result:
+        """The result of a bundled report; both days (a date, or `YYYY-MM-DD`) are part of the period.
+
+        Raises UsageError for an unknown report, bucket or parameter, naming the nearest.
+        """
+        scope = Scope(bucket, _date(date_from), _date(date_to))
+        return run_report(self._store, find_report(name), scope, params, self._endpoint_url)
+
+    def reports(self) -> list[Report]:
+        """The bundled reports."""
+        return list(load_reports().values())
+
+    def sql(self, query: str) -> Result:
+        """The result of one SELECT.
+
+        The views: `access_log`, `website_requests`, `lifecycle_events`, `rejects` and `ledger`.
+        """
+        return run_query(connect(self._store, endpoint_url=self._endpoint_url), query)
+
+    def status(self) -> LakeStatus:
+        """What is in the lake, and how far behind it is."""
+        return read_status(self._store, self._endpoint_url)
+
+
+def open_lake(url: str, endpoint_url: str | None = None) -> Lake:
+    """The lake at `url`: `s3://bucket/prefix` or a local directory."""
+    return Lake(url, endpoint_url)
+
+
+def _date(day: dt.date | str | None) -> dt.date | None:
+    return dt.date.fromisoformat(day) if isinstance(day, str) else day

@@ -1,0 +1,330 @@
+"""One log line, read exactly.
+
+Referrer, user agent and request URI are text that strangers chose, and S3 writes quotes inside them unescaped.
+So a line is read from both ends: the fields before the URI from the left, the fields after the user agent from
+the right (they hold no quote, so they follow the line's last quote). What is between splits into URI, numbers,
+referrer and user agent where the numbers can stand: a quote, then status, error code and four counts. A line
+that can be split in more than one way is split at the first and noted `ambiguous`.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from etl.keys import decode_key
+
+Value = str | int | None
+Record = tuple[Value, ...]
+"""The values of one line, in the order of `schema.LOG_FIELDS`; the time in microseconds since 1970, UTC."""
+
+
+class Note:
+    """Why a row needed care (`parse_note`); a row carries the first of these that applies."""
+
+    AMBIGUOUS = "ambiguous"
+    REPLACED_BYTES = "replaced_bytes"
+    EXTRA_COLUMN = "extra_column"
+    TRAILING_TEXT = "trailing_text"
+    UNDECODED_KEY = "undecoded_key"
+    TIME_OFFSET = "time_offset"
+    UNESCAPED_QUOTE = "unescaped_quote"
+    SPACING = "spacing"
+
+    BY_SEVERITY = (
+        AMBIGUOUS,
+        REPLACED_BYTES,
+        EXTRA_COLUMN,
+        TRAILING_TEXT,
+        UNDECODED_KEY,
+        TIME_OFFSET,
+        UNESCAPED_QUOTE,
+        SPACING,
+    )
+
+
+_HEAD = re.compile(
+    r"(?P<bucket_owner>[^ \"]+) +(?P<bucket>[^ \"]+) +\[(?P<time>[^\]\"]*)\] +(?P<remote_ip>[^ \"]+) +"
+    # The only requester with spaces in it (elastic/integrations#20417).
+    r"(?P<requester>arn:aws[a-z-]*:iam::cloudfront:user/CloudFront Origin Access Identity [^ \"]+|[^ \"]+) +"
+    r"(?P<request_id>[^ \"]+) +(?P<operation>[^ \"]+) +(?P<key>[^ \"]+) +(?=[\"-])"
+)
+_TIME = re.compile(r"(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})", re.ASCII)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+_COUNTS = r" +([0-9]{3}|-) +([^ \"]+) +([0-9]+|-) +([0-9]+|-) +([0-9]+|-) +([0-9]+|-) +(?=[\"-])"
+_AFTER_URI = re.compile('"' + _COUNTS)
+_AFTER_BARE_URI = re.compile("-" + _COUNTS)
+_NOT_COUNTS = re.compile(r"[\"-](?: +[^ \"]+){6} +[\"-]")
+_COUNT_LIMITS = {
+    "bytes_sent": 2**63 - 1,
+    "object_size": 2**63 - 1,
+    "total_time": 2**31 - 1,
+    "turn_around_time": 2**31 - 1,
+}
+_BARE_PAIR = re.compile(r"- +-(?= |$)")
+_BARE_REFERRER = re.compile(r'- +"(.*)"', re.DOTALL)
+_BARE_AGENT = re.compile(r" +-(?= |$)")
+_BOUNDARY = re.compile(r'(?=(" +"))')
+
+_TAIL_LENGTH = 10
+"""Fields after the user agent known today: version id to source region."""
+_TAIL_LENGTHS = frozenset({0, 1, 6, 7, 8, 9, 10})
+"""How many of them lines have had: 17, 18, 23, 24, 25, 26 and 27 fields in all."""
+_HOST_ID = re.compile(r"[A-Za-z0-9+/=_-]{40,}")
+_SIGNATURE = re.compile(r"-|Sig[0-9A-Za-z_-]+")
+_PRINCIPAL_ID = re.compile(r"-|A[A-Z0-9]{15,}")
+_TAIL_THEN_EXTRA = re.compile(
+    r'"(?P<tail> +[^ "]+ +(?:-|[A-Za-z0-9+/=_-]{40,}) +(?:-|SigV[0-9A-Za-z]+) +[A-Za-z0-9_-]+'
+    r" +(?:-|AuthHeader|QueryString) +[^ \"]+ +(?:-|TLS[^ \"]*|INVALID[^ \"]*)"
+    r"(?: +(?:-|arn:[^ \"]+)(?: +(?:-|Yes)(?: +(?:-|[a-z]{2}-[a-z0-9-]+))?)?)?) +(?P<extra>[^ ].*)"
+)
+_COMPLETE_TAIL = 6
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_TOKEN = re.compile(r"[^ ]+")
+
+
+class RejectError(Exception):
+    """A line without a right reading; `reason` goes to the rejects table."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """The fields after the user agent, as logged."""
+
+    values: tuple[str, ...]
+    extra: str | None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One way to read a line from its URI on."""
+
+    uri: str | None
+    counts: tuple[str, ...]
+    referrer: str | None
+    user_agent: str | None
+    tail: _Tail
+    unquoted: str
+    """The text between the quoted fields and after them."""
+
+
+def parse_line(raw: bytes) -> Record:
+    """The record in one line (without its line feed, not blank). Raises RejectError."""
+    notes: set[str] = set()
+    text = _decode(raw, notes).removesuffix("\r")
+    line = text.strip(" ")
+    head = _HEAD.match(line)
+    if head is None:
+        raise RejectError("not_a_record")
+    if ":" in head["bucket_owner"]:
+        raise RejectError("grep_prefix")
+    rest = line[head.end() :]
+    readings = _readings(rest)
+    reading = next(readings, None)
+    if reading is None:
+        raise RejectError(_why_unreadable(rest))
+    _refuse_splice(rest, head["bucket"], uri_length=len(reading.uri or ""))
+    unquoted = head[0] + reading.unquoted
+    if _CONTROL.search(unquoted):
+        raise RejectError("control_character")
+    if next(readings, None) is not None:
+        notes.add(Note.AMBIGUOUS)
+    if line != text or "  " in unquoted:
+        notes.add(Note.SPACING)
+    return _record(head, reading, notes)
+
+
+def _decode(raw: bytes, notes: set[str]) -> str:
+    if b"\0" in raw:
+        raise RejectError("nul_byte")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        notes.add(Note.REPLACED_BYTES)
+        return raw.decode("utf-8", errors="backslashreplace")
+
+
+def _readings(rest: str) -> Iterator[_Reading]:
+    """Every way to read a line from its URI on, the preferred one first."""
+    body, extra = (rest[:-2], '";') if rest.endswith('";') else (rest, None)
+    end = body.rfind('"') + 1
+    if len(body[end:].split()) < _COMPLETE_TAIL:
+        # A line of the years before 2019, or one that goes on with quoted fields that nobody knows yet.
+        for match in _TAIL_THEN_EXTRA.finditer(rest):
+            if '"' in match["extra"]:
+                yield from _split(rest[: match.start() + 1], match["tail"], match["extra"])
+    yield from _split(body[:end], body[end:], extra)
+
+
+def _split(quoted: str, after: str, extra: str | None) -> Iterator[_Reading]:
+    """Readings in which `quoted` ends with the last quoted field (empty: there is none) and `after` follows it."""
+    text = quoted or after
+    bare = text.startswith("-")
+    anchors = [_AFTER_BARE_URI.match(text)] if bare else _AFTER_URI.finditer(text, 1)
+    for anchor in anchors:
+        if anchor is None:
+            continue
+        middle, rest = (text[anchor.end() :], after) if quoted else ("", after[anchor.end() :])
+        if quoted and not middle:
+            continue
+        for referrer, user_agent, between, tail_text in _referrer_and_agent(middle, rest):
+            tail = _tail(tail_text, extra)
+            if tail is not None:
+                uri = None if bare else text[1 : anchor.start()]
+                yield _Reading(uri, anchor.groups(), referrer, user_agent, tail, anchor[0] + between + tail_text)
+
+
+def _referrer_and_agent(middle: str, after: str) -> Iterator[tuple[str | None, str | None, str, str]]:
+    """Referrer, user agent, what separates them, and the text after them; `middle` ends with a quote or is empty."""
+    if not middle:
+        if pair := _BARE_PAIR.match(after):
+            yield None, None, pair[0], after[pair.end() :]
+    elif middle.startswith("-"):
+        if bare := _BARE_REFERRER.fullmatch(middle):
+            yield None, bare[1], middle[: bare.start(1)], after
+    else:
+        boundaries = [m for m in _BOUNDARY.finditer(middle, 1) if m.end(1) < len(middle)]
+        for boundary in boundaries:
+            yield middle[1 : boundary.start()], middle[boundary.end(1) : -1], boundary[1], after
+        if not boundaries and len(middle) > 1 and (agent := _BARE_AGENT.match(after)):
+            yield middle[1:-1], None, agent[0], after[agent.end() :]
+
+
+def _tail(text: str, extra: str | None) -> _Tail | None:
+    """The fields after the user agent in `text`, or None where they cannot be such."""
+    if text and not text.startswith(" "):
+        return None
+    tokens = [match[0] for match in _TOKEN.finditer(text)]
+    shifted = tokens[:1] + tokens[2:]
+    if len(tokens) > 1 and _PRINCIPAL_ID.fullmatch(tokens[1]) and _is_shifted(tokens, shifted):
+        # Mid-March 2019: the caller's principal id, or a dash, stood before the host id.
+        principal = None if tokens[1] == "-" else tokens[1]
+        return _Tail(_padded(shifted), principal, Note.EXTRA_COLUMN)
+    if len(tokens) not in _TAIL_LENGTHS and len(tokens) < _TAIL_LENGTH:
+        return None
+    if len(tokens) >= _COMPLETE_TAIL and not _SIGNATURE.fullmatch(tokens[2]):
+        return None
+    if extra == '";':
+        return _Tail(_padded(tokens), extra, Note.TRAILING_TEXT)
+    if len(tokens) > _TAIL_LENGTH:
+        start = list(_TOKEN.finditer(text))[_TAIL_LENGTH].start()
+        extra = text[start:]
+    return _Tail(_padded(tokens[:_TAIL_LENGTH]), extra)
+
+
+def _is_shifted(tokens: list[str], shifted: list[str]) -> bool:
+    if len(shifted) == 1:
+        return True
+    return (
+        len(shifted) in _TAIL_LENGTHS
+        and bool(_HOST_ID.fullmatch(shifted[1]))
+        and bool(_SIGNATURE.fullmatch(shifted[2]))
+        and not _SIGNATURE.fullmatch(tokens[2])
+    )
+
+
+def _padded(tokens: list[str]) -> tuple[str, ...]:
+    return tuple(tokens) + ("-",) * (_TAIL_LENGTH - len(tokens))
+
+
+def _refuse_splice(rest: str, bucket: str, uri_length: int) -> None:
+    """Reject a line into which a second record of its bucket runs, in the URI or between quoted fields.
+
+    Inside the referrer or user agent the same text may be forged, and the fields of the first record still
+    stand: that line is kept, and has a second reading.
+    """
+    if "[" not in rest:
+        return
+    for match in re.finditer(rf"(?:^| ){re.escape(bucket)} +\[{_TIME.pattern}\]", rest):
+        if match.start() <= uri_length or rest.count('"', 0, match.start()) % 2 == 0:
+            raise RejectError("spliced")
+
+
+def _why_unreadable(rest: str) -> str:
+    anchor = _AFTER_URI.search(rest, 1) or _AFTER_BARE_URI.match(rest)
+    if anchor is None:
+        return "bad_number" if _NOT_COUNTS.search(rest) else "truncated"
+    after_quotes = rest[max(rest.rfind('"') + 1, anchor.end()) :]
+    return "field_count" if after_quotes.strip() else "truncated"
+
+
+def _record(head: re.Match[str], reading: _Reading, notes: set[str]) -> Record:
+    if head["bucket"] == "-":
+        raise RejectError("no_bucket")
+    time, is_utc = _parse_time(head["time"])
+    key, key_encoded, decoded = _decode_key(head["key"], head["operation"])
+    status, error_code, *counts = reading.counts
+    texts = (reading.uri, reading.referrer, reading.user_agent)
+    notes |= {reading.tail.note} if reading.tail.note else set()
+    notes |= set() if is_utc else {Note.TIME_OFFSET}
+    notes |= set() if decoded else {Note.UNDECODED_KEY}
+    notes |= {Note.UNESCAPED_QUOTE} if any('"' in text for text in texts if text) else set()
+    uri, referrer, user_agent = (_text(text) for text in texts)
+    return (
+        _text(head["bucket_owner"]),
+        head["bucket"],
+        time,
+        _text(head["remote_ip"]),
+        _text(head["requester"]),
+        _text(head["request_id"]),
+        _text(head["operation"]),
+        key,
+        key_encoded,
+        uri,
+        None if status == "-" else int(status),
+        _text(error_code),
+        *(_count(name, text) for name, text in zip(_COUNT_LIMITS, counts, strict=True)),
+        referrer,
+        user_agent,
+        *(_text(value) for value in reading.tail.values),
+        reading.tail.extra,
+        next((note for note in Note.BY_SEVERITY if note in notes), None),
+    )
+
+
+def _text(logged: str | None) -> str | None:
+    """`-` and nothing at all both say that there is no value."""
+    return None if logged in ("-", "") else logged
+
+
+def _count(name: str, logged: str) -> int | None:
+    if logged == "-":
+        return None
+    value = int(logged) if len(logged) < 20 else _COUNT_LIMITS[name] + 1  # noqa: PLR2004 - more than 64 bits hold
+    if value > _COUNT_LIMITS[name]:
+        raise RejectError(f"out_of_range: {name}")
+    return value
+
+
+def _decode_key(logged: str, operation: str) -> tuple[str | None, str | None, bool]:
+    """The key, the logged form where it differs, and whether it could be decoded."""
+    if logged == "-":
+        return None, None, True
+    key, decoded = decode_key(logged, operation)
+    return key, None if key == logged else logged, decoded
+
+
+@lru_cache(maxsize=8192)
+def _parse_time(logged: str) -> tuple[int, bool]:
+    """Microseconds since 1970 UTC, and whether the line said UTC. Month names are English in every locale."""
+    match = _TIME.fullmatch(logged)
+    if match is None or match[2] not in _MONTHS:
+        raise RejectError("bad_time")
+    day, _, year, hour, minute, second, sign, offset_hours, offset_minutes = match.groups()
+    try:
+        local = dt.datetime(
+            int(year), _MONTHS.index(match[2]) + 1, int(day), int(hour), int(minute), int(second), tzinfo=dt.UTC
+        )
+        offset = dt.timedelta(hours=int(offset_hours), minutes=int(offset_minutes)) * (-1 if sign == "-" else 1)
+        return int((local - offset - _EPOCH).total_seconds()) * 1_000_000, not offset
+    except (ValueError, OverflowError):
+        raise RejectError("bad_time") from None

@@ -1,0 +1,119 @@
+"""Parts: the Parquet files of a partition, their names, footers and encodings.
+
+A partition's parts are `part-00000.parquet`, `part-00001.parquet`, ...; one of at least the minimum size is
+sealed, and only the last may be smaller: the tail. Every part's footer names the log objects whose rows it holds.
+"""
+
+import base64
+import datetime as dt
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from etl.errors import StoreError
+from etl.schema import Table
+from etl.storage import Entry, Store
+
+ROW_GROUP_ROWS = 128 * 1024
+_FOOTER_LOG_OBJECTS = b"accesslake.log_objects"
+_FOOTER_MIN_PART_SIZE = b"accesslake.min_part_size"
+_PART_NAME = re.compile(r"part-(\d{5,})\.parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """What a part says about itself."""
+
+    rows: int
+    log_objects: dict[str, int]
+    """Rows of each log object; 0 where all of them were duplicates."""
+    min_part_size: int
+    """Bytes from which a part was sealed when this one was written."""
+
+
+def partition_path(table: Table, **keys: str | dt.date) -> str:
+    """The directory of a partition, Hive style: `access_log/bucket=a/date=2026-01-02/`.
+
+    Values are percent-encoded, so that no bucket name can leave its partition.
+    """
+    parts = "".join(f"{name}={quote(str(value), safe='')}/" for name, value in keys.items())
+    return f"{table.name}/{parts}"
+
+
+def list_parts(store: Store, partition: str) -> list[Entry]:
+    """The parts of a partition in the order of their numbers."""
+    entries = [entry for entry in store.entries(partition) if _PART_NAME.fullmatch(entry.name.rpartition("/")[2])]
+    return sorted(entries, key=part_number)
+
+
+def part_number(part: Entry) -> int:
+    match = _PART_NAME.fullmatch(part.name.rpartition("/")[2])
+    if match is None:
+        raise ValueError(part.name)
+    return int(match[1])
+
+
+def read_footer(file: pq.ParquetFile) -> Footer:
+    metadata = file.metadata.metadata or {}
+    packed = metadata.get(_FOOTER_LOG_OBJECTS)
+    if packed is None:
+        raise ValueError("the footer names no log objects")
+    return Footer(
+        rows=file.metadata.num_rows,
+        log_objects=json.loads(zlib.decompress(base64.b64decode(packed))),
+        min_part_size=int(metadata.get(_FOOTER_MIN_PART_SIZE, b"0")),
+    )
+
+
+def open_part(store: Store, part: Entry) -> pq.ParquetFile:
+    """A part as a Parquet file. Raises StoreError where it is none of ours."""
+    try:
+        return pq.ParquetFile(store.open(part.name), pre_buffer=True)
+    except pa.ArrowException as error:
+        raise damaged(store, part, error) from error
+
+
+def damaged(store: Store, part: Entry, error: Exception) -> StoreError:
+    return StoreError(
+        f"{store.url}/{part.name}: not a readable part of the lake ({error}); "
+        "move it out of the lake and run `accesslake verify`"
+    )
+
+
+def encode_part(table: Table, rows: pa.Table, log_objects: Mapping[str, int], min_part_size: int) -> bytes:
+    """`rows`, sorted, as a Parquet file whose footer names their log objects."""
+    rows = rows.sort_by([(name, "ascending") for name in table.sort_by])
+    packed = base64.b64encode(zlib.compress(json.dumps(log_objects, sort_keys=True).encode(), 9))
+    footer = {_FOOTER_LOG_OBJECTS: packed, _FOOTER_MIN_PART_SIZE: str(min_part_size).encode()}
+    plain = {name for name in rows.schema.names if name in table.plain}
+    ordering = [(name, "ascending") for name in table.sort_by]
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(
+        sink,
+        rows.schema,
+        compression="zstd",
+        store_schema=False,
+        use_dictionary=[name for name in rows.schema.names if name not in plain],
+        column_encoding=dict.fromkeys(plain, "DELTA_LENGTH_BYTE_ARRAY"),
+        sorting_columns=pq.SortingColumn.from_ordering(rows.schema, ordering),
+        bloom_filter_options=_bloom_filters(table, rows),
+    ) as writer:
+        writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
+        writer.add_key_value_metadata(footer)
+    return cast("bytes", sink.getvalue().to_pybytes())
+
+
+def _bloom_filters(table: Table, rows: pa.Table) -> dict[str, dict[str, Any]]:
+    """Sized for a row group of these rows."""
+    share = min(1.0, ROW_GROUP_ROWS / max(1, rows.num_rows))
+    return {
+        name: {"ndv": max(64, int(pc.count_distinct(rows[name]).as_py() * share)), "fpp": 0.01} for name in table.bloom
+    }

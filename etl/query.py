@@ -1,0 +1,185 @@
+"""The lake in DuckDB: views over its Parquet, in a connection that can read the lake and nothing else."""
+
+import contextlib
+import datetime as dt
+import glob
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import duckdb
+import pyarrow as pa
+
+from etl.errors import AccessLakeError, UsageError, nearest
+from etl.parts import partition_path
+from etl.resources import bundled
+from etl.schema import ACCESS_LOG, TABLES, Table
+from etl.storage import Store, s3_filesystem, split_url
+
+_BATCH_ROWS = 64 * 1024
+_PARTITION_TYPES = {ACCESS_LOG.name: {"bucket": "VARCHAR", "date": "DATE"}}
+_BY_DAY = {"date": "DATE"}
+
+
+class QueryError(AccessLakeError):
+    """A query that DuckDB refuses; the message is DuckDB's, which names the place."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The part of the lake that a report is about; None means all. Both days are part of it."""
+
+    bucket: str | None = None
+    date_from: dt.date | None = None
+    date_to: dt.date | None = None
+
+
+EVERYTHING = Scope()
+
+
+class Result:
+    """A query's rows, read once: as batches, an Arrow table or a pandas DataFrame."""
+
+    def __init__(self, relation: Any) -> None:
+        self.columns: list[str] = list(relation.columns)
+        self._relation = relation
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows as Arrow record batches, so that a large result needs little memory."""
+        with _duckdb_errors():
+            yield from self._relation.to_arrow_reader(_BATCH_ROWS)
+
+    @property
+    def schema(self) -> pa.Schema:
+        with _duckdb_errors():
+            return self._relation.limit(0).to_arrow_table().schema
+
+    def to_arrow(self) -> pa.Table:
+        with _duckdb_errors():
+            return self._relation.to_arrow_table()
+
+    def to_pandas(self) -> Any:
+        """A pandas DataFrame; times are naive and UTC."""
+        return self.to_arrow().to_pandas()
+
+
+@contextlib.contextmanager
+def _duckdb_errors() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise QueryError(f"DuckDB: {error}") from error
+
+
+def connect(store: Store, scope: Scope = EVERYTHING, endpoint_url: str | None = None) -> Any:
+    """A DuckDB connection with the views of `sql/views.sql` over the lake's part in `scope`.
+
+    It reads the lake and nothing else: no other file, no network, no extension, no change of settings.
+    Raises UsageError for a bucket that is not in the lake.
+    """
+    check_scope(store, scope)
+    connection = duckdb.connect()
+    if split_url(store.url)[0] == "s3":
+        connection.register_filesystem(s3_filesystem(endpoint_url))
+    with _duckdb_errors():
+        for table in TABLES:
+            _create_view(connection, store, table, scope)
+        for statement in duckdb.extract_statements((bundled("sql") / "views.sql").read_text("utf-8")):
+            connection.execute(statement)
+        connection.execute(f"SET allowed_directories = [{sql_literal(store.url.rstrip('/') + '/')}]")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def run_query(connection: Any, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
+    """The result of one SELECT. Raises QueryError for anything else and for what DuckDB refuses."""
+    with _duckdb_errors():
+        statements = duckdb.extract_statements(sql)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise QueryError("one SELECT statement is expected: the lake is only read")
+        return Result(connection.sql(sql, params=dict(parameters or {})))
+
+
+def check_scope(store: Store, scope: Scope) -> None:
+    """Raise UsageError for days in the wrong order, or a bucket that a lake with buckets does not have."""
+    if scope.date_from and scope.date_to and scope.date_from > scope.date_to:
+        raise UsageError(f"--from {scope.date_from} is after --to {scope.date_to}; both days are part of the period")
+    if scope.bucket is not None:
+        known = buckets(store)
+        if known and scope.bucket not in known:
+            raise UsageError(f"no bucket {scope.bucket!r} in {store.url}{nearest(scope.bucket, known)}")
+
+
+def buckets(store: Store) -> list[str]:
+    """The source buckets in the lake, in order."""
+    names = store.directories(partition_path(ACCESS_LOG))
+    return sorted(unquote(name.removeprefix("bucket=")) for name in names)
+
+
+def duplicate_rows(connection: Any, bucket: str, date: dt.date) -> int:
+    """How many rows of a partition are equal, in every log field, to another one."""
+    identity = ", ".join(f'"{name}"' for name in ACCESS_LOG.identity)
+    sql = (
+        f"SELECT coalesce(sum(n - 1), 0)::BIGINT AS twice FROM (SELECT count(*) AS n FROM access_log"
+        f" WHERE bucket = $bucket AND date = $date GROUP BY {identity} HAVING count(*) > 1)"
+    )
+    return int(run_query(connection, sql, {"bucket": bucket, "date": date}).to_arrow()["twice"][0].as_py())
+
+
+def sql_literal(text: str) -> str:
+    """`text` as a SQL string literal, for where DuckDB cannot bind a value."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _create_view(connection: Any, store: Store, table: Table, scope: Scope) -> None:
+    """A table of the lake, or no rows with its columns where nothing is stored."""
+    partitions = _PARTITION_TYPES.get(table.name, _BY_DAY)
+    narrow = partition_path(table, bucket=scope.bucket) if scope.bucket and "bucket" in partitions else None
+    folders = narrow + "*/" if narrow else partition_path(table) + "*/" * len(partitions)
+    root = store.url if store.url.startswith("s3://") else glob.escape(store.url)
+    pattern = f"{root.rstrip('/')}/{folders}*.parquet"
+    columns = [*partitions, *table.schema.names]
+    if connection.execute("SELECT 1 FROM glob($1) LIMIT 1", [pattern]).fetchone() is None:
+        source, where = _no_rows(table, partitions), ""
+    else:
+        hive_types = ", ".join(f"{name}: {kind}" for name, kind in partitions.items())
+        source = f"read_parquet({sql_literal(pattern)}, hive_partitioning = true, hive_types = {{{hive_types}}})"
+        where = _where(table, scope)
+    selected = ", ".join(f'"{name}"' for name in columns)
+    view = table.name.removeprefix("_")
+    connection.execute(f'CREATE VIEW "{view}" AS SELECT {selected} FROM {source}{where}')
+
+
+def _no_rows(table: Table, partitions: Mapping[str, str]) -> str:
+    kinds = dict(partitions) | {field.name: _duckdb_type(field.type) for field in table.schema}
+    nulls = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in kinds.items())
+    return f"(SELECT {nulls}) WHERE false"
+
+
+def _duckdb_type(kind: pa.DataType) -> str:
+    names = {
+        pa.string(): "VARCHAR",
+        pa.timestamp("us"): "TIMESTAMP",
+        pa.int16(): "SMALLINT",
+        pa.int32(): "INTEGER",
+        pa.int64(): "BIGINT",
+    }
+    return names[kind]
+
+
+def _where(table: Table, scope: Scope) -> str:
+    """The scope as a filter on partition columns, which prunes whole directories. Only records have a scope."""
+    if table is not ACCESS_LOG:
+        return ""
+    filters = []
+    if scope.bucket is not None:
+        filters.append(f"bucket = {sql_literal(scope.bucket)}")
+    if scope.date_from is not None:
+        filters.append(f"date >= DATE '{scope.date_from.isoformat()}'")
+    if scope.date_to is not None:
+        filters.append(f"date <= DATE '{scope.date_to.isoformat()}'")
+    return f" WHERE {' AND '.join(filters)}" if filters else ""

@@ -1,0 +1,76 @@
+"""When each source was last listed completely: from there the look-back window is counted."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from etl.errors import PreconditionFailedError
+from etl.storage import Store
+
+_NAME = "_runs.json"
+
+
+class Covered(BaseModel):
+    """All log objects of `since` (None: of any day) and later that were there at `listed_at` are ingested."""
+
+    since: dt.date | None
+    listed_at: dt.datetime
+
+
+_FILE = TypeAdapter(dict[str, Covered])
+
+
+def read_covered(store: Store) -> dict[str, Covered]:
+    """What each source's last complete run covered. A missing or unreadable file means: nothing is known."""
+    return _read(store)[0]
+
+
+def write_covered(store: Store, news: Mapping[str, Covered]) -> None:
+    """Record what a complete run covered, beside what others recorded."""
+    for _ in range(10):
+        known, etag = _read(store)
+        try:
+            store.write(_NAME, _FILE.dump_json({**known, **news}, indent=2), if_match=etag)
+        except PreconditionFailedError:
+            continue
+        return
+
+
+def first_day(
+    covered: Covered | None, since: dt.date | None, lookback_days: int, *, full: bool = False
+) -> dt.date | None:
+    """The first day that a run has to list (None: every day there is).
+
+    The trailing window counts back from the last complete run, if that run covered at least the days from
+    `since` on; else everything from `since` on is listed.
+    """
+    if full or covered is None or not _covers(covered.since, since):
+        return since
+    window = covered.listed_at.date() - dt.timedelta(days=lookback_days)
+    return max(window, since) if since else window
+
+
+def now_covered(before: Covered | None, since: dt.date | None, listed_at: dt.datetime) -> Covered:
+    """What is covered after a complete run from `first_day` on."""
+    keeps = before is not None and _covers(before.since, since)
+    return Covered(since=before.since if before and keeps else since, listed_at=listed_at)
+
+
+def _covers(covered_since: dt.date | None, since: dt.date | None) -> bool:
+    return covered_since is None or (since is not None and covered_since <= since)
+
+
+def last_listed(covered: Iterable[Covered]) -> dt.datetime | None:
+    return max((one.listed_at for one in covered), default=None)
+
+
+def _read(store: Store) -> tuple[dict[str, Covered], str | None]:
+    try:
+        data, etag = store.read(_NAME)
+    except FileNotFoundError:
+        return {}, None
+    try:
+        return _FILE.validate_json(data), etag
+    except ValidationError:
+        return {}, etag

@@ -1,0 +1,17 @@
+-- /// report
+-- title = "Lifecycle events of an object"
+-- question = "What did lifecycle rules do to one object, and when (UTC)?"
+--
+-- [params.key]
+-- type = "string"
+-- help = "the object's key, decoded"
+-- ///
+SELECT
+    time,
+    operation,
+    bucket,
+    version_id,
+    object_size
+FROM lifecycle_events
+WHERE key = $key
+ORDER BY time, operation, bucket, version_id, request_id

@@ -1,0 +1,19 @@
+-- /// report
+-- title = "Downloads by address"
+-- question = "Which addresses ask for objects most often?"
+-- chart = { kind = "bar", label = "remote_ip", value = "requests" }
+--
+-- [params.limit]
+-- type = "integer"
+-- default = 20
+-- help = "how many addresses"
+-- ///
+SELECT
+    remote_ip,
+    count(*) AS requests,
+    coalesce(sum(bytes_sent), 0)::BIGINT AS bytes_sent
+FROM website_requests
+WHERE remote_ip IS NOT NULL
+GROUP BY remote_ip
+ORDER BY requests DESC, remote_ip
+LIMIT $limit

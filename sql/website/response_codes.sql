@@ -1,0 +1,12 @@
+-- /// report
+-- title = "Response codes"
+-- question = "How were requests answered?"
+-- chart = { kind = "bar", label = "http_status", value = "requests" }
+-- ///
+SELECT
+    http_status,
+    count(*) AS requests
+FROM access_log
+WHERE http_status IS NOT NULL
+GROUP BY http_status
+ORDER BY requests DESC, http_status

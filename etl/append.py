@@ -4,6 +4,7 @@ What a partition holds can be read from the footers of its parts, so an append o
 nothing; and any two appends want to write the same object, of which one loses and looks again.
 """
 
+import contextlib
 import random
 import time
 from collections import Counter
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 from etl.errors import PreconditionFailedError, StoreError
 from etl.parts import Footer, damaged, encode_part, list_parts, open_part, part_number, read_footer
 from etl.schema import Table
-from etl.storage import Entry, Store
+from etl.store import Entry, Store
 
 _ATTEMPTS = 100
 
@@ -52,37 +53,75 @@ def append(store: Store, table: Table, partition: str, rows: pa.Table, min_part_
 
 def _append_once(store: Store, table: Table, partition: str, rows: pa.Table, min_part_size: int) -> Appended:
     parts = list_parts(store, partition)
-    tail = parts[-1] if parts and parts[-1].size < min_part_size else None
-    tail_rows, tail_etag = _read_tail(store, table, tail)
-    files = [open_part(store, part) for part in parts if part is not tail]
-    held = _held_log_objects(store, parts, files, tail_rows)
-
+    tail = _read_tail(store, table, parts[-1]) if parts and parts[-1].size < min_part_size else None
     counts = _rows_by_log_object(rows)
-    known = [name for name in counts if name in held]
-    fresh = rows.filter(pc.invert(pc.is_in(rows["log_object"], pa.array(known, pa.string())))) if known else rows
-    given = _rows_by_log_object(fresh) if known else counts
-    if table.identity:
-        fresh = drop_duplicates(fresh, _possible_duplicates(table, fresh, files, tail_rows), table.identity)
-    kept = _rows_by_log_object(fresh)
-    for file in files:
-        file.close()
-    result = {
-        "held": {name: held[name] if name in held else kept[name] for name in counts},
-        "duplicates": {
-            name: counts[name] - held[name] if name in held else given[name] - kept[name] for name in counts
-        },
-    }
-    if not fresh.num_rows:
-        return Appended(**result, bytes_written=0, growth=0)
+    with contextlib.ExitStack() as stack:
+        sealed = [stack.enter_context(open_part(store, part)) for part in (parts[:-1] if tail else parts)]
+        held = _held_log_objects(store, parts, sealed, tail)
+        fresh = _without(rows, [name for name in counts if name in held])
+        unique = fresh
+        if table.identity:
+            unique = drop_duplicates(fresh, _possible_duplicates(table, fresh, sealed, tail), table.identity)
+    given, kept = _rows_by_log_object(fresh), _rows_by_log_object(unique)
+    bytes_written = 0
+    if unique.num_rows:
+        whole = pa.concat_tables([tail.rows, unique]) if tail else unique
+        log_objects = {**(tail.footer.log_objects if tail else {}), **{name: kept[name] for name in given}}
+        data = encode_part(table, whole, log_objects, min_part_size)
+        number = part_number(parts[-1]) + (not tail) if parts else 0
+        store.write(f"{partition}part-{number:05d}.parquet", data, if_match=tail.etag if tail else None)
+        bytes_written = len(data)
+    return Appended(
+        held={name: held.get(name, kept[name]) for name in counts},
+        duplicates={name: counts[name] - held.get(name, kept[name]) for name in counts},
+        bytes_written=bytes_written,
+        growth=bytes_written - tail.size if tail and bytes_written else bytes_written,
+    )
 
-    whole = fresh if tail_rows is None else pa.concat_tables([tail_rows[0], fresh])
-    footer = Counter({name: kept[name] for name in given})
-    if tail_rows is not None:
-        footer.update(tail_rows[1].log_objects)
-    data = encode_part(table, whole, footer, min_part_size)
-    number = part_number(parts[-1]) + (tail is None) if parts else 0
-    store.write(f"{partition}part-{number:05d}.parquet", data, if_match=tail_etag)
-    return Appended(**result, bytes_written=len(data), growth=len(data) - (tail.size if tail else 0))
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """An open part, read whole."""
+
+    rows: pa.Table
+    footer: Footer
+    etag: str
+    """Of just these bytes."""
+    size: int
+
+
+def _read_tail(store: Store, table: Table, part: Entry) -> _Tail:
+    """The part and its ETag. Raises PreconditionFailedError where it was replaced since it was listed."""
+    try:
+        data, etag = store.read(part.name)
+    except FileNotFoundError as error:
+        raise PreconditionFailedError(part.name) from error
+    if len(data) != part.size:
+        raise PreconditionFailedError(part.name)
+    try:
+        file = pq.ParquetFile(pa.BufferReader(data))
+        return _Tail(file.read().cast(table.schema), read_footer(file), etag, len(data))
+    except (pa.ArrowException, ValueError) as error:
+        raise damaged(store, part, error) from error
+
+
+def _held_log_objects(
+    store: Store, parts: list[Entry], sealed: list[pq.ParquetFile], tail: _Tail | None
+) -> dict[str, int]:
+    """Rows of each log object that the partition holds; a log object's rows are all in one part."""
+    held = dict(tail.footer.log_objects) if tail else {}
+    for part, file in zip(parts, sealed, strict=False):
+        try:
+            held.update(read_footer(file).log_objects)
+        except ValueError as error:
+            raise damaged(store, part, error) from error
+    return held
+
+
+def _without(rows: pa.Table, log_objects: list[str]) -> pa.Table:
+    if not log_objects:
+        return rows
+    return rows.filter(pc.invert(pc.is_in(rows["log_object"], pa.array(log_objects, pa.string()))))
 
 
 def _rows_by_log_object(rows: pa.Table) -> Counter[str]:
@@ -90,37 +129,8 @@ def _rows_by_log_object(rows: pa.Table) -> Counter[str]:
     return Counter(dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)))
 
 
-def _read_tail(store: Store, table: Table, tail: Entry | None) -> tuple[tuple[pa.Table, Footer] | None, str | None]:
-    """The open tail's rows and footer, and the ETag of just these bytes."""
-    if tail is None:
-        return None, None
-    try:
-        data, etag = store.read(tail.name)
-    except FileNotFoundError as error:
-        raise PreconditionFailedError(tail.name) from error
-    try:
-        file = pq.ParquetFile(pa.BufferReader(data))
-        return (file.read().cast(table.schema), read_footer(file)), etag
-    except (pa.ArrowException, ValueError) as error:
-        raise damaged(store, tail, error) from error
-
-
-def _held_log_objects(
-    store: Store, parts: list[Entry], files: list[pq.ParquetFile], tail: tuple[pa.Table, Footer] | None
-) -> Counter[str]:
-    held: Counter[str] = Counter()
-    for part, file in zip(parts, files, strict=False):
-        try:
-            held.update(read_footer(file).log_objects)
-        except ValueError as error:
-            raise damaged(store, part, error) from error
-    if tail is not None:
-        held.update(tail[1].log_objects)
-    return held
-
-
 def _possible_duplicates(
-    table: Table, rows: pa.Table, files: Iterable[pq.ParquetFile], tail: tuple[pa.Table, Footer] | None
+    table: Table, rows: pa.Table, sealed: Iterable[pq.ParquetFile], tail: _Tail | None
 ) -> Iterator[pa.Table]:
     """Stored rows that share time and request id with some of `rows`: any equal row is among them.
 
@@ -132,8 +142,8 @@ def _possible_duplicates(
     ids = pc.unique(rows["request_id"])
     first, last = (bound.as_py() for bound in pc.min_max(rows["time"]).values())
     if tail is not None:
-        yield tail[0].filter(pc.is_in(tail[0]["request_id"], ids))
-    for file in files:
+        yield tail.rows.filter(pc.is_in(tail.rows["request_id"], ids))
+    for file in sealed:
         for group in range(file.num_row_groups):
             statistics = file.metadata.row_group(group).column(table.schema.get_field_index("time")).statistics
             if statistics is not None and (statistics.max < first or statistics.min > last):

@@ -20,13 +20,14 @@ from etl.config import Settings, load_settings, unknown_variables
 from etl.demo import run_demo
 from etl.errors import AccessLakeError, UsageError
 from etl.ingest import RunSummary, ingest
-from etl.output import choose_format, write_result
+from etl.output import Format, choose_format, write_result
 from etl.progress import Reporter
-from etl.query import Scope, buckets, connect, run_query
+from etl.query import Scope, buckets, connect, parse_day, run_query
 from etl.report import find_report, load_reports, run_report
 from etl.safe_text import safe_text
 from etl.status import LakeStatus, read_status
-from etl.storage import Store, open_store
+from etl.storage import open_store
+from etl.store import Store
 from etl.verify import Verification, verify
 
 EXIT_REJECTS = 3
@@ -244,10 +245,7 @@ def _open(config: str | None, lake: str | None, endpoint_url: str | None) -> tup
 
 
 def _day(flag: str, text: str | None) -> dt.date | None:
-    try:
-        return dt.date.fromisoformat(text) if text is not None else None
-    except ValueError as error:
-        raise UsageError(f"{flag} {text}: not a day; write YYYY-MM-DD") from error
+    return None if text is None else parse_day(flag, text)
 
 
 def _pairs(params: Iterable[str]) -> Mapping[str, str]:

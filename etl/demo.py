@@ -13,6 +13,7 @@ from etl.ingest import Progress, RunSummary, ingest
 from etl.output import write_table
 from etl.query import Scope
 from etl.report import find_report, run_report
+from etl.status import read_status
 from etl.storage import open_store
 
 _ROWS = 8
@@ -46,8 +47,9 @@ def run_demo(directory: Path, out: TextIO, say: Callable[[str], None], progress:
     say(f"{count} log objects of two buckets in {logs}")
     settings = Settings(source=(str(logs),), lake=str(lake))
     summary = ingest(settings, progress=progress)
-    say(f"{summary.result.lines} new lines read into {lake}, {summary.result.rows} rows written")
+    say(f"{summary.result.lines} new lines read into the lake {lake}")
     store = open_store(str(lake))
+    out.writelines(f"{bucket.bucket}: {bucket.rows:,} records\n" for bucket in read_status(store).buckets)
     for question in _QUESTIONS:
         report = find_report(question.report)
         out.write(f"\n{report.title}: {report.question}\n$ {_command(question, lake)}\n")

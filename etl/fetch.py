@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import s3fs
 import zstandard
 
 from etl.config import MIB
-from etl.discover import LogObject
-from etl.storage import s3_errors, s3_filesystem
+from etl.log_object import LogObject
 
 _GROUP_BYTES = 32 * MIB
 _GROUP_OBJECTS = 2048
@@ -54,6 +53,8 @@ def _fetch_local(one: LogObject) -> Fetched:
 
 
 def _fetch_s3(objects: Sequence[LogObject], concurrency: int, endpoint_url: str | None) -> Iterator[Fetched]:
+    from etl.s3 import s3_filesystem  # noqa: PLC0415 - as in etl.storage
+
     files = s3_filesystem(endpoint_url)
     ahead: Future[list[Fetched]] | None = None
     for group in _groups(objects):
@@ -78,7 +79,7 @@ def _groups(objects: Sequence[LogObject]) -> Iterator[list[LogObject]]:
         yield group
 
 
-async def _read_group(files: s3fs.S3FileSystem, group: list[LogObject], concurrency: int) -> list[Fetched]:
+async def _read_group(files: Any, group: list[LogObject], concurrency: int) -> list[Fetched]:
     limit = asyncio.Semaphore(concurrency)
 
     async def read(one: LogObject) -> Fetched:
@@ -88,7 +89,9 @@ async def _read_group(files: s3fs.S3FileSystem, group: list[LogObject], concurre
     return list(await asyncio.gather(*(read(one) for one in group)))
 
 
-async def _read_s3(files: s3fs.S3FileSystem, one: LogObject) -> Fetched:
+async def _read_s3(files: Any, one: LogObject) -> Fetched:
+    from etl.s3 import s3_errors  # noqa: PLC0415 - as in etl.storage
+
     try:
         with s3_errors(one.name):
             return _fetched(one, await files._cat_file(one.name))  # noqa: SLF001 - fsspec's documented coroutine

@@ -18,16 +18,18 @@ import pyarrow.compute as pc
 from etl import runs
 from etl.append import Appended, append
 from etl.config import Settings
-from etl.discover import Found, LogObject, Source, discover, parse_source, refuse_inside, subtract
+from etl.discover import Found, Source, discover, parse_source, refuse_inside, subtract
 from etl.errors import BooksError, LeaseHeldError, UsageError
 from etl.fetch import fetch
 from etl.lease import hold_lease
 from etl.ledger import Ledger
+from etl.log_object import LogObject
 from etl.parse import ObjectCounts, Parser
 from etl.parts import partition_path
 from etl.plan import Batch, plan
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS, Table
-from etl.storage import Store, open_store
+from etl.storage import open_store
+from etl.store import Store
 
 _APPENDERS = 4
 
@@ -167,10 +169,10 @@ class _Run:
         ledger = Ledger(self._store)
         seen: set[str] = set()
         for source in self._sources:
-            window = runs.first_day(covered.get(source.url), settings.since, settings.lookback_days, full=self._full)
-            objects = discover(
-                source, window, self._started_at.date(), settings.endpoint_url, found, window=not self._full
-            )
+            since = settings.since
+            if source.has_window and not self._full:
+                since = runs.first_day(covered.get(source.url), settings.since, settings.lookback_days)
+            objects = discover(source, since, self._started_at.date(), settings.endpoint_url, found, full=self._full)
             for one in subtract(objects, ledger.lookup(source.below), found):
                 if len(self._sources) > 1:
                     if one.name in seen:

@@ -3,10 +3,11 @@
 import datetime as dt
 from typing import Any
 
-from etl.query import Result, Scope, connect, run_query
+from etl.query import Result, Scope, connect, parse_day, run_query
 from etl.report import Report, find_report, load_reports, run_report
 from etl.status import LakeStatus, read_status
-from etl.storage import Store, open_store
+from etl.storage import open_store
+from etl.store import Store
 
 
 class Lake:
@@ -30,7 +31,7 @@ class Lake:
 
         Raises UsageError for an unknown report, bucket or parameter, naming the nearest.
         """
-        scope = Scope(bucket, _date(date_from), _date(date_to))
+        scope = Scope(bucket, _day("date_from", date_from), _day("date_to", date_to))
         return run_report(self._store, find_report(name), scope, params, self._endpoint_url)
 
     def reports(self) -> list[Report]:
@@ -54,5 +55,5 @@ def open_lake(url: str, endpoint_url: str | None = None) -> Lake:
     return Lake(url, endpoint_url)
 
 
-def _date(day: dt.date | str | None) -> dt.date | None:
-    return dt.date.fromisoformat(day) if isinstance(day, str) else day
+def _day(name: str, day: dt.date | str | None) -> dt.date | None:
+    return parse_day(name, day) if isinstance(day, str) else day

@@ -17,7 +17,8 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ValidationError
 
 from etl.errors import AccessLakeError, LeaseHeldError, PreconditionFailedError
-from etl.storage import LOCAL_TMP, LocalStore, Store, os_errors
+from etl.local import LOCAL_TMP, LocalStore, os_errors
+from etl.store import Store
 
 _NAME = "_lock.json"
 

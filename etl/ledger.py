@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from etl.parts import list_parts, open_part, partition_path
 from etl.schema import LEDGER
-from etl.storage import Store
+from etl.store import Store
 
 _DAYS_IN_MEMORY = 64
 

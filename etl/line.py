@@ -254,7 +254,7 @@ def _why_unreadable(rest: str) -> str:
     if anchor is None:
         return "bad_number" if _NOT_COUNTS.search(rest) else "truncated"
     after_quotes = rest[max(rest.rfind('"') + 1, anchor.end()) :]
-    return "field_count" if after_quotes.strip() else "truncated"
+    return "field_count" if after_quotes.startswith(" ") or '"' not in rest else "truncated"
 
 
 def _record(head: re.Match[str], reading: _Reading, notes: set[str]) -> Record:
@@ -319,12 +319,10 @@ def _parse_time(logged: str) -> tuple[int, bool]:
     match = _TIME.fullmatch(logged)
     if match is None or match[2] not in _MONTHS:
         raise RejectError("bad_time")
-    day, _, year, hour, minute, second, sign, offset_hours, offset_minutes = match.groups()
+    year, day, hour, minute, second = (int(match[n]) for n in (3, 1, 4, 5, 6))
     try:
-        local = dt.datetime(
-            int(year), _MONTHS.index(match[2]) + 1, int(day), int(hour), int(minute), int(second), tzinfo=dt.UTC
-        )
-        offset = dt.timedelta(hours=int(offset_hours), minutes=int(offset_minutes)) * (-1 if sign == "-" else 1)
-        return int((local - offset - _EPOCH).total_seconds()) * 1_000_000, not offset
-    except (ValueError, OverflowError):
+        local = dt.datetime(year, _MONTHS.index(match[2]) + 1, day, hour, minute, second, tzinfo=dt.UTC)
+    except ValueError:
         raise RejectError("bad_time") from None
+    offset = dt.timedelta(hours=int(match[8]), minutes=int(match[9])) * (-1 if match[7] == "-" else 1)
+    return ((local - _EPOCH) - offset) // dt.timedelta(microseconds=1), not offset

@@ -5,11 +5,13 @@ sealed, and only the last may be smaller: the tail. Every part's footer names th
 """
 
 import base64
+import contextlib
 import datetime as dt
+import io
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import quote
@@ -20,11 +22,13 @@ import pyarrow.parquet as pq
 
 from etl.errors import StoreError
 from etl.schema import Table
-from etl.storage import Entry, Store
+from etl.store import Entry, Store
 
 ROW_GROUP_ROWS = 128 * 1024
 _FOOTER_LOG_OBJECTS = b"accesslake.log_objects"
 _FOOTER_MIN_PART_SIZE = b"accesslake.min_part_size"
+_READ_WHOLE = 4 * 1024 * 1024
+"""Bytes up to which one request for all of a part is cheaper than several for its footer and columns."""
 _PART_NAME = re.compile(r"part-(\d{5,})\.parquet")
 
 
@@ -73,12 +77,16 @@ def read_footer(file: pq.ParquetFile) -> Footer:
     )
 
 
-def open_part(store: Store, part: Entry) -> pq.ParquetFile:
-    """A part as a Parquet file. Raises StoreError where it is none of ours."""
-    try:
-        return pq.ParquetFile(store.open(part.name), pre_buffer=True)
-    except pa.ArrowException as error:
-        raise damaged(store, part, error) from error
+@contextlib.contextmanager
+def open_part(store: Store, part: Entry) -> Iterator[pq.ParquetFile]:
+    """A part as a Parquet file. Raises StoreError where it is none."""
+    whole = part.size <= _READ_WHOLE
+    with io.BytesIO(store.read(part.name)[0]) if whole else store.open(part.name) as raw:
+        try:
+            file = pq.ParquetFile(raw, pre_buffer=True)
+        except pa.ArrowException as error:
+            raise damaged(store, part, error) from error
+        yield file
 
 
 def damaged(store: Store, part: Entry, error: Exception) -> StoreError:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from etl.config import Settings
-from etl.discover import LogObject
+from etl.log_object import LogObject
 
 _COMPRESSED_RATIO = 8
 """Log text shrinks by about this much; a compressed object weighs as much as its text."""

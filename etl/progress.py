@@ -52,7 +52,8 @@ class Reporter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        if self.is_terminal:
+            self._bar.stop()
 
     def event(self, level: str, message: str, **fields: object) -> None:
         """One log line: `level` is info, warning or error."""

@@ -15,7 +15,7 @@ from etl.errors import AccessLakeError, UsageError, nearest
 from etl.parts import partition_path
 from etl.resources import bundled
 from etl.schema import ACCESS_LOG, TABLES, Table
-from etl.storage import Store, s3_filesystem, split_url
+from etl.store import Store, split_url
 
 _BATCH_ROWS = 64 * 1024
 _PARTITION_TYPES = {ACCESS_LOG.name: {"bucket": "VARCHAR", "date": "DATE"}}
@@ -38,6 +38,14 @@ class Scope:
 
 
 EVERYTHING = Scope()
+
+
+def parse_day(name: str, text: str) -> dt.date:
+    """A UTC day written as `YYYY-MM-DD`. Raises UsageError naming the argument."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{name} {text!r} is not a day; write YYYY-MM-DD") from error
 
 
 class Result:
@@ -83,13 +91,16 @@ def connect(store: Store, scope: Scope = EVERYTHING, endpoint_url: str | None = 
     check_scope(store, scope)
     connection = duckdb.connect()
     if split_url(store.url)[0] == "s3":
+        from etl.s3 import s3_filesystem  # noqa: PLC0415 - as in etl.storage
+
         connection.register_filesystem(s3_filesystem(endpoint_url))
     with _duckdb_errors():
         for table in TABLES:
             _create_view(connection, store, table, scope)
         for statement in duckdb.extract_statements((bundled("sql") / "views.sql").read_text("utf-8")):
             connection.execute(statement)
-        connection.execute(f"SET allowed_directories = [{sql_literal(store.url.rstrip('/') + '/')}]")
+        roots = ", ".join(sql_literal(root) for root in {_root(store), _escaped_root(store)})
+        connection.execute(f"SET allowed_directories = [{roots}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
     return connection
@@ -120,14 +131,27 @@ def buckets(store: Store) -> list[str]:
     return sorted(unquote(name.removeprefix("bucket=")) for name in names)
 
 
-def duplicate_rows(connection: Any, bucket: str, date: dt.date) -> int:
-    """How many rows of a partition are equal, in every log field, to another one."""
+def duplicate_rows(connection: Any, store: Store, partition: str) -> int:
+    """How many rows of a partition of `access_log` are equal, in every log field, to another one."""
     identity = ", ".join(f'"{name}"' for name in ACCESS_LOG.identity)
     sql = (
-        f"SELECT coalesce(sum(n - 1), 0)::BIGINT AS twice FROM (SELECT count(*) AS n FROM access_log"
-        f" WHERE bucket = $bucket AND date = $date GROUP BY {identity} HAVING count(*) > 1)"
+        f"SELECT coalesce(sum(n - 1), 0)::BIGINT AS twice FROM (SELECT count(*) AS n"
+        f" FROM read_parquet({sql_literal(_glob(store, partition))}) GROUP BY {identity} HAVING count(*) > 1)"
     )
-    return int(run_query(connection, sql, {"bucket": bucket, "date": date}).to_arrow()["twice"][0].as_py())
+    return int(run_query(connection, sql).to_arrow()["twice"][0].as_py())
+
+
+def _glob(store: Store, folders: str) -> str:
+    """The parts in some folders of the lake; a `*` stands for any folder in `folders`, for itself in the lake's URL."""
+    return f"{_escaped_root(store)}{folders}*.parquet"
+
+
+def _root(store: Store) -> str:
+    return store.url.rstrip("/") + "/"
+
+
+def _escaped_root(store: Store) -> str:
+    return _root(store) if store.url.startswith("s3://") else glob.escape(_root(store))
 
 
 def sql_literal(text: str) -> str:
@@ -140,8 +164,7 @@ def _create_view(connection: Any, store: Store, table: Table, scope: Scope) -> N
     partitions = _PARTITION_TYPES.get(table.name, _BY_DAY)
     narrow = partition_path(table, bucket=scope.bucket) if scope.bucket and "bucket" in partitions else None
     folders = narrow + "*/" if narrow else partition_path(table) + "*/" * len(partitions)
-    root = store.url if store.url.startswith("s3://") else glob.escape(store.url)
-    pattern = f"{root.rstrip('/')}/{folders}*.parquet"
+    pattern = _glob(store, folders)
     columns = [*partitions, *table.schema.names]
     if connection.execute("SELECT 1 FROM glob($1) LIMIT 1", [pattern]).fetchone() is None:
         source, where = _no_rows(table, partitions), ""

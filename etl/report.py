@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from etl.errors import AccessLakeError, UsageError, nearest
 from etl.query import EVERYTHING, Result, Scope, connect, run_query
 from etl.resources import bundled
-from etl.storage import Store
+from etl.store import Store
 
 _HEAD = re.compile(r"\A-- /// report\n(?P<toml>(?:--(?: [^\n]*)?\n)+?)-- ///\n", re.MULTILINE)
 _TYPES: dict[str, type] = {"integer": int, "number": float, "string": str, "date": dt.date, "boolean": bool}

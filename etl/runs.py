@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from etl.errors import PreconditionFailedError
-from etl.storage import Store
+from etl.store import Store
 
 _NAME = "_runs.json"
 
@@ -37,15 +37,13 @@ def write_covered(store: Store, news: Mapping[str, Covered]) -> None:
         return
 
 
-def first_day(
-    covered: Covered | None, since: dt.date | None, lookback_days: int, *, full: bool = False
-) -> dt.date | None:
+def first_day(covered: Covered | None, since: dt.date | None, lookback_days: int) -> dt.date | None:
     """The first day that a run has to list (None: every day there is).
 
     The trailing window counts back from the last complete run, if that run covered at least the days from
     `since` on; else everything from `since` on is listed.
     """
-    if full or covered is None or not _covers(covered.since, since):
+    if covered is None or not _covers(covered.since, since):
         return since
     window = covered.listed_at.date() - dt.timedelta(days=lookback_days)
     return max(window, since) if since else window

@@ -10,7 +10,7 @@ from etl import runs
 from etl.parts import open_part, partition_path
 from etl.query import connect, run_query
 from etl.schema import ACCESS_LOG
-from etl.storage import Entry, Store
+from etl.store import Entry, Store
 
 _READERS = 16
 

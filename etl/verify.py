@@ -19,7 +19,8 @@ from etl.ledger import Ledger
 from etl.parts import list_parts, open_part, part_number, partition_path, read_footer
 from etl.query import connect, duplicate_rows, run_query
 from etl.schema import ACCESS_LOG, TABLES, Table
-from etl.storage import Entry, Store, open_store
+from etl.storage import open_store
+from etl.store import Entry, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,10 @@ class Difference:
     where: str
     """A part, a partition or a log object."""
     message: str
+
+
+_UNREADABLE = frozenset({"damaged_part", "stray_file"})
+"""With these in the way the rows cannot be asked for, or not only ours."""
 
 
 @dataclass(slots=True)
@@ -58,8 +63,7 @@ def verify(settings: Settings) -> Verification:
     result = Verification(lake=store.url)
     for table in TABLES:
         result.differences += _check_table(store, table, result)
-    if not result.differences:
-        # Only readable parts can be asked about their rows.
+    if not any(one.kind in _UNREADABLE for one in result.differences):
         result.differences += _check_books(store, settings, result)
     result.differences += _check_sources(store, settings, result)
     return result
@@ -147,16 +151,10 @@ def _check_books(store: Store, settings: Settings, result: Verification) -> Iter
     result.rows, result.log_objects = totals["r"][0].as_py(), totals["o"][0].as_py()
     for row in run_query(connection, _BOOKS).to_arrow().to_pylist():
         yield _book_difference(row)
-    for bucket, date in _partitions(connection):
-        twice = duplicate_rows(connection, bucket, date)
+    for partition in sorted({entry.name.rpartition("/")[0] + "/" for entry in store.entries(f"{ACCESS_LOG.name}/")}):
+        twice = duplicate_rows(connection, store, partition)
         if twice:
-            partition = partition_path(ACCESS_LOG, bucket=bucket, date=date)
             yield Difference("duplicate_rows", partition, f"{twice} rows are there more than once")
-
-
-def _partitions(connection: Any) -> list[tuple[str, dt.date]]:
-    rows = run_query(connection, "SELECT DISTINCT bucket, date FROM access_log ORDER BY ALL").to_arrow()
-    return list(zip(rows["bucket"].to_pylist(), rows["date"].to_pylist(), strict=True))
 
 
 def _book_difference(row: dict[str, Any]) -> Difference:
@@ -191,7 +189,7 @@ def _check_sources(store: Store, settings: Settings, result: Verification) -> It
     for url in settings.source:
         source = parse_source(url)
         known = ledger.lookup(source.below)
-        for one in discover(source, settings.since, today, settings.endpoint_url, Found(), window=False):
+        for one in discover(source, settings.since, today, settings.endpoint_url, Found(), full=True):
             result.source_objects += 1
             etag = known(one.day).get(one.name)
             if etag is None:

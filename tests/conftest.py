@@ -1,0 +1,111 @@
+"""What the tests share: an isolated environment, a moto server, S3 buckets, the command line."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import boto3
+import duckdb
+import pytest
+from moto.server import ThreadedMotoServer
+
+from etl.config import Settings
+from etl.errors import AccessLakeError
+from etl.ingest import RunSummary, ingest
+
+SAMPLES = os.environ.get("ACCESSLAKE_SAMPLES")
+
+
+@pytest.fixture(autouse=True)
+def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting, profile or credential of the machine reaches a test."""
+    for name in list(os.environ):
+        if name.startswith(("ACCESSLAKE_", "AWS_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-aws-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-aws-credentials"))
+
+
+@dataclass(frozen=True)
+class S3:
+    """A moto server with a log bucket and a bucket for the lake."""
+
+    endpoint_url: str
+    client: Any
+    logs: str = "logs-bucket"
+    lake: str = "lake-bucket"
+
+    def put(self, key: str, data: bytes) -> None:
+        self.client.put_object(Bucket=self.logs, Key=key, Body=data)
+
+
+@pytest.fixture(scope="session")
+def _moto() -> Iterator[str]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3(_moto: str) -> S3:
+    client = boto3.client("s3", endpoint_url=_moto)
+    store = S3(_moto, client)
+    for bucket in (store.logs, store.lake):
+        for item in _existing(client, bucket):
+            client.delete_object(Bucket=bucket, Key=item)
+        client.create_bucket(Bucket=bucket)
+    return store
+
+
+def _existing(client: Any, bucket: str) -> list[str]:
+    if bucket not in [one["Name"] for one in client.list_buckets()["Buckets"]]:
+        return []
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+
+def run_cli(*arguments: str, cwd: Path | None = None, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """The command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "etl", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+def ingest_local(logs: Path | str, lake: Path, **settings: Any) -> RunSummary:
+    """A run in this process, over a local directory or glob."""
+    return ingest(Settings(source=(str(logs),), lake=str(lake), workers=1, **settings))
+
+
+def rows_of(lake: Path | str, columns: str = "*", order: str = "ALL") -> list[dict[str, Any]]:
+    """The lake's records, read by a plain DuckDB with the glob that everybody uses."""
+    query = (
+        f"SELECT {columns} FROM read_parquet('{lake}/access_log/*/*/*.parquet', hive_partitioning = true) "
+        f"ORDER BY {order}"
+    )
+    return cast("list[dict[str, Any]]", duckdb.connect().sql(query).to_arrow_table().to_pylist())
+
+
+def events(stderr: str) -> list[dict[str, Any]]:
+    """The JSON log lines of a run."""
+    return [json.loads(line) for line in stderr.splitlines()]
+
+
+__all__ = ["S3", "SAMPLES", "AccessLakeError", "events", "ingest_local", "rows_of", "run_cli"]

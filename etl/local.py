@@ -1,0 +1,105 @@
+"""A lake in a local directory."""
+
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import filelock
+
+from etl.errors import PreconditionFailedError, StoreError
+from etl.store import Entry
+
+LOCAL_TMP = "_tmp"
+"""Where a local lake keeps its lock files and files half written; outside every glob."""
+
+
+class LocalStore:
+    """A directory. Writes go through a temporary file and a short lock, both in `_tmp/`."""
+
+    def __init__(self, root: Path) -> None:
+        self.url = str(root)
+        self._root = root
+
+    def entries(self, prefix: str) -> list[Entry]:
+        stats = [(path, path.stat()) for path in (self._root / prefix).rglob("*") if path.is_file()]
+        entries = [
+            Entry(path.relative_to(self._root).as_posix(), stat.st_size, local_etag(stat)) for path, stat in stats
+        ]
+        return sorted(entries, key=lambda entry: entry.name)
+
+    def directories(self, prefix: str) -> list[str]:
+        directory = self._root / prefix
+        return sorted(path.name for path in directory.iterdir() if path.is_dir()) if directory.is_dir() else []
+
+    def read(self, name: str) -> tuple[bytes, str]:
+        with self.open(name) as file:
+            return file.read(), local_etag(os.fstat(file.fileno()))
+
+    def open(self, name: str) -> BinaryIO:
+        return (self._root / name).open("rb")
+
+    def write(self, name: str, data: bytes, if_match: str | None) -> str:
+        target = self._root / name
+        temporary = self._root / LOCAL_TMP / uuid.uuid4().hex
+        with os_errors(target):
+            temporary.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with temporary.open("wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                with filelock.FileLock(self._root / LOCAL_TMP / "write.lock"):
+                    if self._etag_or_none(name) != if_match:
+                        raise PreconditionFailedError(name)
+                    self._make_directory(target.parent)
+                    temporary.replace(target)
+                    _fsync_directory(target.parent)
+                    return self._etag(name)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    def check_conditional_writes(self) -> None:
+        """A local directory always keeps it."""
+
+    def _etag(self, name: str) -> str:
+        return local_etag((self._root / name).stat())
+
+    def _etag_or_none(self, name: str) -> str | None:
+        try:
+            return self._etag(name)
+        except FileNotFoundError:
+            return None
+
+    def _make_directory(self, directory: Path) -> None:
+        """Create `directory` so that it survives a power cut: each new entry's parent is synced."""
+        if not directory.is_dir():
+            self._make_directory(directory.parent)
+            directory.mkdir(exist_ok=True)
+            _fsync_directory(directory.parent)
+
+
+def local_etag(stat: os.stat_result) -> str:
+    """What changes whenever a local file does: its time of modification, inode and size."""
+    return f"{stat.st_mtime_ns:x}-{stat.st_ino:x}-{stat.st_size:x}"
+
+
+def _fsync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def os_errors(path: Path) -> Iterator[None]:
+    """Translate what the operating system raises on a write to StoreError with the next step."""
+    try:
+        yield
+    except filelock.Timeout:
+        raise
+    except OSError as error:
+        raise StoreError(f"{path}: cannot write: {error.strerror or error}; check space and permissions") from error

@@ -1,0 +1,62 @@
+"""What a store is: whole objects below one URL, put in place by compare-and-swap.
+
+`write` is the one primitive that correctness rests on: a whole object is put in place atomically, and only if
+the object of that name is still the one that the caller saw (its ETag), or there is still none.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+from urllib.parse import unquote
+
+from etl.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A stored object: its name relative to the store's root, its size in bytes and its ETag."""
+
+    name: str
+    size: int
+    etag: str
+
+
+class Store(Protocol):
+    """The objects below one URL."""
+
+    url: str
+
+    def entries(self, prefix: str) -> list[Entry]:
+        """Every object whose name starts with `prefix` (whole path parts, ending in `/`), in name order."""
+
+    def directories(self, prefix: str) -> list[str]:
+        """The names of the directories right below `prefix`, in order."""
+
+    def read(self, name: str) -> tuple[bytes, str]:
+        """An object's bytes and the ETag that goes with them. Raises FileNotFoundError."""
+
+    def open(self, name: str) -> BinaryIO:
+        """An object for reading at random. Raises FileNotFoundError."""
+
+    def write(self, name: str, data: bytes, if_match: str | None) -> str:
+        """Put `data` in place of the object with the ETag `if_match` (None: of no object); the new ETag.
+
+        Raises PreconditionFailedError where there is another object, or none.
+        """
+
+    def check_conditional_writes(self) -> None:
+        """Raise StoreError if the store does not keep the promise of `write`."""
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """The scheme ("s3" or "file") of a lake or source URL, and the rest: `bucket/key` or an absolute path."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return "file", os.path.abspath(os.path.expanduser(url))  # noqa: PTH100, PTH111 - resolves no symlinks
+    if scheme == "file":
+        return "file", os.path.abspath(unquote(rest))  # noqa: PTH100
+    if scheme != "s3":
+        raise UsageError(f"{url}: unknown scheme {scheme!r}; use s3://bucket/prefix or a local directory")
+    if not rest.strip("/"):
+        raise UsageError(f"{url}: names no bucket; use s3://bucket/prefix")
+    return "s3", rest

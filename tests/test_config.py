@@ -1,0 +1,76 @@
+"""Settings: where they come from, in which order, and what a wrong one is told."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from etl.config import Settings, load_settings, unknown_variables
+from etl.errors import UsageError
+from etl.resources import bundled
+
+REFERENCE = bundled("config") / "accesslake.toml"
+
+
+def toml(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "settings.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_flag_before_variable_before_file_before_default(tmp_path: Path) -> None:
+    """Each layer covers the one below it, an explicit zero included."""
+    config = toml(tmp_path, 'lookback_days = 3\nworkers = 3\nlease_seconds = 30\nbatch_size = "1MiB"')
+    environ = {"ACCESSLAKE_LOOKBACK_DAYS": "0", "ACCESSLAKE_WORKERS": "2", "ACCESSLAKE_SOURCE": "s3://a/ s3://b/"}
+    settings = load_settings({"workers": 1, "lake": None}, environ, config)
+    assert (settings.workers, settings.lookback_days, settings.lease_seconds) == (1, 0, 30)
+    assert settings.batch_size == 1024 * 1024
+    assert settings.max_reject_fraction == 0.01
+    assert settings.source == ("s3://a/", "s3://b/")
+
+
+def test_the_file_may_be_named_by_a_variable(tmp_path: Path) -> None:
+    """ACCESSLAKE_CONFIG is --config for cron."""
+    environ = {"ACCESSLAKE_CONFIG": toml(tmp_path, 'lake = "/data/lake"')}
+    assert load_settings({}, environ).lake == "/data/lake"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("look_back_days = 3", r"settings\.toml: unknown key 'look_back_days'; did you mean 'lookback_days'\?"),
+        ("lookback_days = -1", r"settings\.toml: bad value -1 for lookback_days: .*greater than or equal to 0"),
+        ('min_part_size = "big"', r"settings\.toml: bad value 'big' for min_part_size"),
+        ("since = 'yesterday'", r"settings\.toml: bad value 'yesterday' for since"),
+        ("lookback_days =", r"settings\.toml: not valid TOML"),
+    ],
+)
+def test_wrong_settings_are_named(tmp_path: Path, text: str, message: str) -> None:
+    """The message names the file, the key and the nearest valid name."""
+    with pytest.raises(UsageError, match=message):
+        load_settings({}, {}, toml(tmp_path, text))
+
+
+def test_wrong_variables_and_flags_are_named() -> None:
+    """A bad value says whether it came from a variable or a flag; an unknown variable is warned of."""
+    with pytest.raises(UsageError, match="environment variable ACCESSLAKE_WORKERS: bad value 'many' for workers"):
+        load_settings({}, {"ACCESSLAKE_WORKERS": "many"})
+    with pytest.raises(UsageError, match="--since: bad value '2026-13-01' for since"):
+        load_settings({"since": "2026-13-01"}, {})
+    with pytest.raises(UsageError, match="no-such-file: cannot read the configuration file"):
+        load_settings({}, {}, "no-such-file")
+    assert unknown_variables({"ACCESSLAKE_LAKES": "x", "ACCESSLAKE_LAKE": "x", "HOME": "/"}) == [
+        (
+            "environment variable ACCESSLAKE_LAKES is not a setting of accesslake and is ignored; "
+            "did you mean 'ACCESSLAKE_LAKE'?"
+        )
+    ]
+
+
+def test_the_reference_file_has_every_setting_with_its_default() -> None:
+    """config/accesslake.toml cannot go stale: it loads to the defaults, and names what has none."""
+    text = REFERENCE.read_text()
+    assert load_settings({}, {}, str(REFERENCE)) == Settings()
+    optional = set(re.findall(r"^# (\w+) = ", text, flags=re.MULTILINE))
+    assert set(tomllib.loads(text)) | optional == set(Settings.model_fields)

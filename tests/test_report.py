@@ -1,0 +1,236 @@
+"""Reports: their files, their parameters, and their answers on a small lake worked out by hand."""
+
+import datetime as dt
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import S3, ingest_local
+
+from etl import Lake, open_lake
+from etl.config import Settings
+from etl.errors import UsageError
+from etl.generate import ADMIN, LineWriter
+from etl.ingest import ingest
+from etl.query import QueryError
+from etl.report import ReportFileError, load_reports
+
+REPORTS = load_reports()
+REQUIRED: dict[str, dict[str, Any]] = {"lifecycle/object_events": {"key": "k"}}
+
+
+def _at(day: int, second: int) -> dt.datetime:
+    return dt.datetime(2026, 1, day, 12, 0, second, tzinfo=dt.UTC)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Two buckets, two days; every expected figure below was counted on these lines by hand."""
+    root = tmp_path_factory.mktemp("small")
+    (root / "logs").mkdir()
+    site = LineWriter("site", random.Random(0))
+    for second, (key, status, ip) in enumerate(
+        [("a", 200, "1"), ("a", 200, "1"), ("a", 404, "2"), ("b", 206, "2"), ("b", 403, "3"), ("c", 403, "3")]
+    ):
+        site.request(_at(1, second), "REST.GET.OBJECT", key, ip=f"192.0.2.{ip}", status=status, bytes_sent=10)
+    site.request(_at(2, 0), "WEBSITE.GET.OBJECT", "b", ip="192.0.2.1", status=304)
+    site.request(_at(2, 1), "REST.PUT.OBJECT", "a", ip="192.0.2.9", requester=ADMIN)
+    site.request(_at(2, 2), "REST.GET.BUCKET", None, ip="192.0.2.9", status=403)
+    rules = LineWriter("rules", random.Random(1))
+    rules.lifecycle(_at(1, 5), "S3.EXPIRE.OBJECT", "k", 7)
+    rules.lifecycle(_at(1, 4), "S3.EXPIRE.OBJECT", "x y", 8)
+    rules.lifecycle(_at(2, 4), "S3.EXPIRE.OBJECT", "k", 9)
+    rules.lifecycle(_at(2, 3), "S3.TRANSITION.OBJECT", "k", 9)
+    rules.request(_at(2, 3), "REST.DELETE.OBJECT", "k", requester=ADMIN, status=204)
+    for writer in (site, rules):
+        (root / "logs" / writer.bucket).write_text("".join(f"{line.text}\n" for line in writer.lines))
+    ingest_local(f"{root}/logs/*", root / "lake")
+    return open_lake(str(root / "lake"))
+
+
+def answer(lake: Lake, name: str, **arguments: Any) -> list[tuple[Any, ...]]:
+    return [tuple(row.values()) for row in lake.report(name, **arguments).to_arrow().to_pylist()]
+
+
+def naive(day: int, second: int) -> dt.datetime:
+    return _at(day, second).replace(tzinfo=None)
+
+
+GOLDEN: dict[str, tuple[dict[str, Any], list[tuple[Any, ...]]]] = {
+    "website/top_objects": ({}, [("a", 3, 2, 1), ("b", 3, 2, 1), ("c", 1, 0, 1)]),
+    "website/response_codes": (
+        {"bucket": "site"},
+        [(200, 3), (403, 3), (206, 1), (304, 1), (404, 1)],
+    ),
+    "website/downloads_by_ip": ({}, [("192.0.2.1", 3, 20), ("192.0.2.2", 2, 20), ("192.0.2.3", 2, 20)]),
+    "website/access_denied_by_ip": ({}, [("192.0.2.3", 2), ("192.0.2.9", 1)]),
+    "website/access_denied_by_key": ({}, [("b", 1), ("c", 1), (None, 1)]),
+    "lifecycle/operation_counts": ({}, [("S3.EXPIRE.OBJECT", 3), ("S3.TRANSITION.OBJECT", 1)]),
+    "lifecycle/expired_keys": ({}, [("k",), ("x y",)]),
+}
+
+
+def test_every_report_has_a_golden_result() -> None:
+    """No report is shipped unproved."""
+    assert set(GOLDEN) | {"lifecycle/expired_objects", "lifecycle/object_events"} == set(REPORTS)
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden_results(lake: Lake, name: str) -> None:
+    """The answer is the one counted by hand, in a total order."""
+    arguments, expected = GOLDEN[name]
+    assert answer(lake, name, **arguments) == expected
+
+
+def test_expired_objects(lake: Lake) -> None:
+    """Key and UTC time of every expiration, in the order of time; on a day; or another operation."""
+    rows = [row[:3] for row in answer(lake, "lifecycle/expired_objects")]
+    assert rows == [("x y", naive(1, 4), "rules"), ("k", naive(1, 5), "rules"), ("k", naive(2, 4), "rules")]
+    day = {"date_from": "2026-01-02", "date_to": dt.date(2026, 1, 2)}
+    assert [row[1] for row in answer(lake, "lifecycle/expired_objects", **day)] == [naive(2, 4)]
+    moved = answer(lake, "lifecycle/expired_objects", operation="S3.TRANSITION.OBJECT")
+    assert [row[:2] for row in moved] == [("k", naive(2, 3))]
+
+
+def test_object_events(lake: Lake) -> None:
+    """Every lifecycle event of one key; what people did to it is not among them."""
+    rows = [row[:2] for row in answer(lake, "lifecycle/object_events", key="k")]
+    assert rows == [
+        (naive(1, 5), "S3.EXPIRE.OBJECT"),
+        (naive(2, 3), "S3.TRANSITION.OBJECT"),
+        (naive(2, 4), "S3.EXPIRE.OBJECT"),
+    ]
+
+
+def test_both_days_of_a_period_count(lake: Lake) -> None:
+    """`--from D --to D` is one day; a limit cuts after the order is made."""
+    assert answer(lake, "website/top_objects", date_from="2026-01-01", date_to="2026-01-01") == [
+        ("a", 3, 2, 1), ("b", 2, 1, 1), ("c", 1, 0, 1),
+    ]  # fmt: skip
+    assert answer(lake, "website/top_objects", date_from="2026-01-02") == [("b", 1, 1, 0)]
+    assert answer(lake, "website/top_objects", date_to="2025-12-31") == []
+    assert answer(lake, "website/top_objects", limit="1") == [("a", 3, 2, 1)]
+
+
+@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("kind", ["no lake", "an empty lake", "an empty lake on S3"])
+def test_an_empty_lake_gives_an_empty_result(name: str, kind: str, s3: S3, tmp_path: Path) -> None:
+    """Nothing ingested is no error, whatever is asked."""
+    if kind == "an empty lake":
+        (tmp_path / "logs").mkdir()
+        ingest_local(tmp_path / "logs", tmp_path / "lake")
+    url = f"s3://{s3.lake}/lake" if "S3" in kind else str(tmp_path / "lake")
+    empty = open_lake(url, s3.endpoint_url)
+    result = empty.report(name, bucket="any", date_from="2026-01-01", **REQUIRED.get(name, {})).to_arrow()
+    assert result.num_rows == 0
+    assert result.num_columns > 0
+
+
+def test_reports_over_s3(s3: S3, lake: Lake) -> None:
+    """The same answers from a lake on S3, read through s3fs."""
+    logs = Path(lake.url).parent / "logs"
+    settings = Settings(source=(f"{logs}/*",), lake=f"s3://{s3.lake}/deep/lake", endpoint_url=s3.endpoint_url)
+    ingest(settings)
+    remote = open_lake(f"s3://{s3.lake}/deep/lake", s3.endpoint_url)
+    for name, (arguments, expected) in GOLDEN.items():
+        assert answer(remote, name, **arguments) == expected
+    frame = remote.report("website/top_objects").to_pandas()
+    assert frame.to_dict("list")["key"] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("website/top_object", {}, "no report 'website/top_object'; did you mean 'website/top_objects'?"),
+        ("website/top_objects", {"bucket": "sites"}, "no bucket 'sites' in .*; did you mean 'site'?"),
+        ("lifecycle/object_events", {}, "lifecycle/object_events needs -p key=...: the object's key"),
+        ("website/top_objects", {"limits": 1}, "no parameter 'limits'; did you mean 'limit'?"),
+        ("website/top_objects", {"limit": "many"}, "-p limit=many: not a valid integer"),
+        ("website/top_objects", {"date_from": "2026-01-02", "date_to": "2026-01-01"}, "is after --to 2026-01-01"),
+        ("website/top_objects", {"date_from": "yesterday"}, "date_from 'yesterday' is not a day; write YYYY-MM-DD"),
+    ],
+)
+def test_wrong_questions_are_told(lake: Lake, name: str, arguments: dict[str, Any], message: str) -> None:
+    """A wrong name or value says so, with the nearest right one."""
+    with pytest.raises(UsageError, match=message.replace("?", r"\?")):
+        lake.report(name, **arguments)
+
+
+HOSTILE = "x'; DROP VIEW access_log; --\" $limit %"
+
+
+def test_values_are_bound_and_escaped(lake: Lake, tmp_path: Path) -> None:
+    """Keys, buckets and paths with quotes in them are values, never SQL."""
+    assert answer(lake, "lifecycle/object_events", key=HOSTILE) == []
+    with pytest.raises(UsageError, match="no bucket"):
+        lake.report("website/top_objects", bucket=HOSTILE)
+    logs = tmp_path / "it's [here]"
+    logs.mkdir()
+    source = Path(lake.url).parent / "logs" / "site"
+    bucket = HOSTILE.replace(" ", "_").replace('"', "")
+    (logs / "a*b").write_text(source.read_text().replace(" site ", f" {bucket} "))
+    ingest_local(logs / "a*b", logs / "lake")
+    hostile = open_lake(str(logs / "lake"))
+    assert hostile.sql("SELECT DISTINCT bucket FROM access_log").to_arrow()["bucket"].to_pylist() == [bucket]
+    assert answer(hostile, "website/top_objects", bucket=bucket)[0] == ("a", 3, 2, 1)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM read_text('/etc/hostname')",
+        "SELECT * FROM read_csv('https://example.com/x.csv')",
+        "COPY (SELECT 1) TO 'x.csv'",
+        "SET threads = 1",
+        "INSTALL httpfs",
+        "ATTACH 'x.duckdb'",
+        "SELECT 1; SELECT 2",
+        "SELECT nothing FROM access_log",
+        "not SQL",
+        "",
+    ],
+)
+def test_sql_reads_the_lake_and_nothing_else(lake: Lake, query: str) -> None:
+    """No other file, no network, no write, no setting; DuckDB's own message otherwise."""
+    with pytest.raises(QueryError):
+        lake.sql(query).to_arrow()
+
+
+def test_views(lake: Lake) -> None:
+    """The views have the columns of the schema, bucket and date first."""
+    assert lake.sql("FROM access_log").columns[:4] == ["bucket", "date", "bucket_owner", "time"]
+    types = {
+        row["column_name"]: row["column_type"]
+        for row in lake.sql("SELECT * FROM (DESCRIBE access_log)").to_arrow().to_pylist()
+    }
+    assert (types["bucket"], types["date"], types["time"]) == ("VARCHAR", "DATE", "TIMESTAMP")
+    assert (types["http_status"], types["bytes_sent"], types["total_time"]) == ("SMALLINT", "BIGINT", "INTEGER")
+    assert lake.sql("SELECT count(*) AS n FROM lifecycle_events").to_arrow()["n"].to_pylist() == [4]
+    assert lake.sql("SELECT count(*) AS n FROM website_requests").to_arrow()["n"].to_pylist() == [7]
+    assert lake.sql("SELECT sum(rows)::INT AS n FROM ledger").to_arrow()["n"].to_pylist() == [14]
+
+
+GOOD_HEAD = '-- /// report\n-- title = "T"\n-- question = "Q?"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("SELECT 1", r"bad\.sql:1: a report starts with a head"),
+        ("-- /// report\n-- title = \n-- ///\nSELECT 1", r"bad\.sql: the head is not valid TOML"),
+        ("-- /// report\n-- title = 'T'\n-- ///\nSELECT 1", r"in the head, question: Field required"),
+        (GOOD_HEAD + "-- tittle = 'T'\n-- ///\nSELECT 1", r"in the head, tittle: Extra inputs"),
+        (GOOD_HEAD + "-- ///\nSELECT $n", r"used in the SQL differ: n"),
+        (GOOD_HEAD + "-- [params.n]\n-- type = 'integer'\n-- help = 'h'\n-- ///\nSELECT 1", r"differ: n"),
+        (GOOD_HEAD + "-- ///\nSELECT 1; SELECT 2", r"one SELECT"),
+        (GOOD_HEAD + "-- ///\nDROP VIEW access_log", r"one SELECT"),
+        (GOOD_HEAD + "-- ///\nSELEKT 1", r"bad\.sql: .*syntax error"),
+    ],
+)
+def test_a_bad_report_file_is_named(tmp_path: Path, text: str, message: str) -> None:
+    """Heads and SQL are checked when they are loaded, by TOML's and DuckDB's own parsers."""
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "bad.sql").write_text(text)
+    with pytest.raises(ReportFileError, match=message):
+        load_reports(tmp_path)

@@ -1,0 +1,47 @@
+"""The trailing window: counted back from the last complete run, never past what that run covered."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from etl.runs import Covered, first_day, now_covered, read_covered, write_covered
+from etl.storage import open_store
+
+LISTED = dt.datetime(2026, 3, 20, 2, tzinfo=dt.UTC)
+MARCH_1 = dt.date(2026, 3, 1)
+MARCH_15 = dt.date(2026, 3, 15)
+
+
+@pytest.mark.parametrize(
+    ("covered", "since", "expected"),
+    [
+        (None, None, None),
+        (None, MARCH_1, MARCH_1),
+        (Covered(since=None, listed_at=LISTED), None, dt.date(2026, 3, 10)),
+        (Covered(since=None, listed_at=LISTED), MARCH_1, dt.date(2026, 3, 10)),
+        (Covered(since=None, listed_at=LISTED), MARCH_15, MARCH_15),
+        (Covered(since=MARCH_1, listed_at=LISTED), MARCH_1, dt.date(2026, 3, 10)),
+        (Covered(since=MARCH_1, listed_at=LISTED), None, None),
+        (Covered(since=MARCH_15, listed_at=LISTED), MARCH_1, MARCH_1),
+    ],
+)
+def test_first_day(covered: Covered | None, since: dt.date | None, expected: dt.date | None) -> None:
+    """A gap that an earlier --since left is listed as soon as --since goes away."""
+    assert first_day(covered, since, 10) == expected
+
+
+def test_what_a_run_covers(tmp_path: Path) -> None:
+    """A run keeps what is covered already, and forgets nothing of other sources."""
+    now = LISTED + dt.timedelta(days=1)
+    assert now_covered(None, None, now) == Covered(since=None, listed_at=now)
+    assert now_covered(Covered(since=MARCH_1, listed_at=LISTED), MARCH_15, now) == Covered(since=MARCH_1, listed_at=now)
+    assert now_covered(Covered(since=MARCH_15, listed_at=LISTED), MARCH_1, now) == Covered(since=MARCH_1, listed_at=now)
+    store = open_store(str(tmp_path))
+    write_covered(store, {"a": Covered(since=None, listed_at=LISTED)})
+    write_covered(store, {"b": Covered(since=MARCH_1, listed_at=now)})
+    assert set(read_covered(store)) == {"a", "b"}
+    (tmp_path / "_runs.json").write_text("garbled")
+    assert read_covered(store) == {}
+    write_covered(store, {"c": Covered(since=None, listed_at=now)})
+    assert set(read_covered(store)) == {"c"}

@@ -1,0 +1,132 @@
+"""What verify finds in a lake that somebody tampered with, and what status says of one."""
+
+import datetime as dt
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from conftest import ingest_local
+
+from etl import open_lake
+from etl.config import Settings
+from etl.generate import partitioned_objects, traffic, write_objects
+from etl.parts import encode_part, list_parts, open_part, partition_path, read_footer
+from etl.schema import ACCESS_LOG, LEDGER
+from etl.storage import open_store
+from etl.verify import verify
+
+PART = "access_log/bucket=a/date=2026-01-02/part-00000.parquet"
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    write_objects(partitioned_objects(traffic(200, ["a"], dt.date(2026, 1, 1), 3), "", 20), tmp_path / "logs")
+    (tmp_path / "logs" / "2026-01-01-00-00-00-AB").write_text("nonsense\n\n")
+    return tmp_path / "logs"
+
+
+@pytest.fixture
+def lake(logs: Path) -> Path:
+    ingest_local(logs, logs.parent / "lake")
+    return logs.parent / "lake"
+
+
+def kinds(lake: Path, logs: Path) -> set[str]:
+    return {one.kind for one in verify(Settings(lake=str(lake), source=(str(logs),))).differences}
+
+
+def rewrite(lake: Path, name: str, change: Callable[[pq.ParquetFile], bytes]) -> None:
+    path = lake / name
+    with pq.ParquetFile(path) as file:
+        data = change(file)
+    path.write_bytes(data)
+
+
+def drop_first_row(file: pq.ParquetFile) -> bytes:
+    footer = read_footer(file)
+    return encode_part(ACCESS_LOG, file.read().slice(1), footer.log_objects, footer.min_part_size)
+
+
+def move_first_row_to_another_day(file: pq.ParquetFile) -> bytes:
+    footer, rows = read_footer(file), file.read()
+    times = rows["time"].to_pylist()
+    times[0] += dt.timedelta(days=1)
+    index = rows.schema.get_field_index("time")
+    rows = rows.set_column(index, rows.schema.field(index), [times])
+    return encode_part(ACCESS_LOG, rows, footer.log_objects, footer.min_part_size)
+
+
+def test_a_right_lake(lake: Path, logs: Path) -> None:
+    """Nothing to complain about."""
+    assert kinds(lake, logs) == set()
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], set[str]]] = {
+    "part deleted": (lambda lake: (lake / PART).unlink(), {"rows"}),
+    "part truncated": (lambda lake: (lake / PART).write_bytes((lake / PART).read_bytes()[:-100]), {"damaged_part"}),
+    "part doubled": (
+        lambda lake: shutil.copy(lake / PART, (lake / PART).with_name("part-00001.parquet")),
+        {"small_part", "rows", "duplicate_rows"},
+    ),
+    "part doubled under a foreign name": (
+        lambda lake: shutil.copy(lake / PART, (lake / PART).with_name("copy.parquet")),
+        {"stray_file"},
+    ),
+    "part renumbered": (
+        lambda lake: (lake / PART).rename((lake / PART).with_name("part-00003.parquet")),
+        {"missing_part"},
+    ),
+    "row removed": (lambda lake: rewrite(lake, PART, drop_first_row), {"footer"}),
+    "row moved": (lambda lake: rewrite(lake, PART, move_first_row_to_another_day), {"wrong_day"}),
+    "ledger lost": (lambda lake: shutil.rmtree(lake / "_ledger"), {"uncommitted", "not_ingested"}),
+    "rejects lost": (lambda lake: shutil.rmtree(lake / "rejects"), {"rows"}),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damage_is_found_and_nothing_is_changed(name: str, lake: Path, logs: Path) -> None:
+    """Each kind of damage has its name, and verify only reads."""
+    damage, expected = DAMAGES[name]
+    damage(lake)
+    before = {entry.name: entry.etag for entry in open_store(str(lake)).entries("")}
+    assert kinds(lake, logs) >= expected
+    assert {entry.name: entry.etag for entry in open_store(str(lake)).entries("")} == before
+
+
+def test_a_log_object_that_was_never_ingested(lake: Path, logs: Path) -> None:
+    """With a source, verify compares it with the ledger, whatever the window."""
+    (logs / "2020-01-01-00-00-00-AB").write_text("late")
+    assert kinds(lake, logs) == {"not_ingested"}
+
+
+def test_books_that_do_not_close(lake: Path, logs: Path) -> None:
+    """A ledger row whose figures do not add up is named with them."""
+    store = open_store(str(lake))
+    (part,) = list_parts(store, partition_path(LEDGER, date=dt.date(2026, 1, 2)))
+    with open_part(store, part) as file:
+        footer, rows = read_footer(file), file.read()
+    index = rows.schema.get_field_index("lines")
+    rows = rows.set_column(index, rows.schema.field(index), [[n + 1 for n in rows["lines"].to_pylist()]])
+    store.write(part.name, encode_part(LEDGER, rows, footer.log_objects, 1 << 25), if_match=part.etag)
+    (first, *_) = verify(Settings(lake=str(lake))).differences
+    assert first.kind == "books"
+    assert re.fullmatch(r"(\d+) lines are not (\d+) rows \+ 0 rejects \+ 0 duplicates \+ 0 blank lines", first.message)
+    assert kinds(lake, logs) == {"books"}
+
+
+def test_status_counts_what_is_there(lake: Path) -> None:
+    """Buckets, books, rejects by reason, and the newest of everything."""
+    status = open_lake(str(lake)).status()
+    (bucket,) = status.buckets
+    assert (bucket.bucket, bucket.rows, bucket.parts) == ("a", 200, 3)
+    assert bucket.first_time.date() == dt.date(2026, 1, 1)
+    assert status.newest_record == bucket.last_time
+    assert (status.lines, status.rows, status.rejects, status.blank_lines) == (202, 200, 1, 1)
+    assert status.rejects_by_reason == {"not_a_record": 1}
+    assert status.last_complete_run is not None
+    assert status.last_complete_run.date() == dt.datetime.now(dt.UTC).date()
+    nothing = open_lake(str(lake / "none")).status()
+    assert (nothing.buckets, nothing.rows, nothing.newest_record) == ([], 0, None)

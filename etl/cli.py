@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -17,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from etl.config import Settings, load_settings, unknown_variables
-from etl.demo import run_demo
+from etl.demo import build_demo, print_demo
 from etl.errors import AccessLakeError, UsageError
 from etl.ingest import RunSummary, ingest
 from etl.output import Format, choose_format, write_result
@@ -32,7 +33,7 @@ from etl.verify import Verification, verify
 
 EXIT_REJECTS = 3
 EXIT_DIFFERENCES = 4
-_SHOWN_DIFFERENCES = 50
+_SHOWN = 50
 
 app = typer.Typer(
     name="accesslake",
@@ -213,7 +214,8 @@ def _demo(
 ) -> None:
     """The whole thing on generated logs of two buckets; no AWS account."""
     with Reporter() as reporter:
-        run_demo(directory, sys.stdout, lambda text: reporter.event("info", text), _progress(reporter))
+        build_demo(directory, lambda text: reporter.event("info", text), _progress(reporter))
+    print_demo(directory, sys.stdout)
 
 
 def main() -> NoReturn:
@@ -262,14 +264,17 @@ def _progress(reporter: Reporter) -> Any:
     def show(summary: RunSummary) -> None:
         result = summary.result
         done = result.objects_ingested + result.objects_vanished + len(result.failures)
-        reporter.progress(done, summary.new, result.rows)
+        reporter.progress(done, summary.new, result.bytes_read)
 
     return show
 
 
 def _report_problems(reporter: Reporter, summary: RunSummary) -> None:
-    for name, problem in summary.result.failures.items():
+    failures = summary.result.failures
+    for name, problem in islice(failures.items(), _SHOWN):
         reporter.event("error", f"{name}: {problem}; the next run tries it again", log_object=name)
+    if len(failures) > _SHOWN:
+        reporter.event("error", f"... and {len(failures) - _SHOWN} more log objects; --json has them all")
     for name in summary.found.changed:
         reporter.event(
             "warning",
@@ -315,10 +320,10 @@ def _print_status(status: LakeStatus) -> None:
 
 
 def _print_verification(result: Verification) -> None:
-    for one in result.differences[:_SHOWN_DIFFERENCES]:
+    for one in result.differences[:_SHOWN]:
         _print(Text(safe_text(f"{one.kind}: {one.where}: {one.message}")))
-    if len(result.differences) > _SHOWN_DIFFERENCES:
-        _print(f"... and {len(result.differences) - _SHOWN_DIFFERENCES} more; --json has them all")
+    if len(result.differences) > _SHOWN:
+        _print(f"... and {len(result.differences) - _SHOWN} more; --json has them all")
     _print(
         f"{result.parts:,} parts, {result.rows:,} rows, {result.log_objects:,} log objects checked, "
         f"{result.source_objects:,} compared with the sources: "

@@ -40,14 +40,19 @@ _QUESTIONS = (
 )
 
 
-def run_demo(directory: Path, out: TextIO, say: Callable[[str], None], progress: Progress) -> RunSummary:
-    """Generate log objects in `directory`, ingest them into a lake there, and print what the reports say."""
+def build_demo(directory: Path, say: Callable[[str], None], progress: Progress) -> RunSummary:
+    """Generate log objects in `directory`, and ingest them into a lake there."""
     logs, lake = directory / "logs", directory / "lake"
     count = write_objects(demo_objects(), logs)
     say(f"{count} log objects of two buckets in {logs}")
-    settings = Settings(source=(str(logs),), lake=str(lake))
-    summary = ingest(settings, progress=progress)
+    summary = ingest(Settings(source=(str(logs),), lake=str(lake)), progress=progress)
     say(f"{summary.result.lines} new lines read into the lake {lake}")
+    return summary
+
+
+def print_demo(directory: Path, out: TextIO) -> None:
+    """What the reports say about the demo's lake, each with the command that asks for it."""
+    lake = directory / "lake"
     store = open_store(str(lake))
     out.writelines(f"{bucket.bucket}: {bucket.rows:,} records\n" for bucket in read_status(store).buckets)
     for question in _QUESTIONS:
@@ -56,7 +61,6 @@ def run_demo(directory: Path, out: TextIO, say: Callable[[str], None], progress:
         write_table(run_report(store, report, question.scope, question.params), out, most=_ROWS)
     out.write(f"\nThe lake stays in {lake}. Ask it yourself:\n")
     out.write(f"$ accesslake sql --lake {quote(str(lake))} 'SELECT operation, count(*) FROM access_log GROUP BY ALL'\n")
-    return summary
 
 
 def _command(question: _Question, lake: Path) -> str:

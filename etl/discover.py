@@ -5,6 +5,7 @@ naming into the folder of a past day. So a whole trailing window of days is list
 day, and what is known is taken off by exact name. Only the days of the window are listed, and no more.
 """
 
+import contextlib
 import datetime as dt
 import fnmatch
 import glob
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from etl.errors import UsageError
+from etl.errors import StoreError, UsageError
 from etl.local import local_etag
 from etl.log_object import DAY_FOLDER, LogObject, log_day, parse_date
 from etl.store import split_url
@@ -129,19 +130,28 @@ def subtract(
 
 def _list_local(source: Source, since: dt.date | None) -> Iterator[LogObject | None]:
     root = Path(source.location)
-    if source.pattern is None:
-        paths = _walk(root, since)
-    else:
-        names = fnmatch.filter(sorted(path.name for path in root.iterdir() if path.is_file()), source.pattern)
-        paths = (root / name for name in names)
-    for path in paths:
-        try:
-            stat = path.stat()
-        except FileNotFoundError:
-            continue
-        modified = dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC)
-        day = log_day(path.name) or (modified.date() if source.pattern else None)
-        yield LogObject(str(path), stat.st_size, local_etag(stat), modified, day) if day else None
+    try:
+        for path in _walk(root, since) if source.pattern is None else _matching(root, source.pattern):
+            with contextlib.suppress(FileNotFoundError):
+                yield _local_object(path, is_explicit=source.pattern is not None)
+    except OSError as error:
+        raise StoreError(f"{error.filename or root}: cannot be listed: {error.strerror}; check permissions") from error
+
+
+def _local_object(path: Path, *, is_explicit: bool) -> LogObject | None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{str(path)!r}: the name is not UTF-8; rename the file") from error
+    stat = path.stat()
+    modified = dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC)
+    day = log_day(path.name) or (modified.date() if is_explicit else None)
+    return LogObject(str(path), stat.st_size, local_etag(stat), modified, day) if day else None
+
+
+def _matching(directory: Path, pattern: str) -> list[Path]:
+    names = sorted(path.name for path in directory.iterdir() if path.is_file())
+    return [directory / name for name in fnmatch.filter(names, pattern)]
 
 
 def _walk(directory: Path, since: dt.date | None) -> Iterator[Path]:

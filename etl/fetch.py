@@ -7,16 +7,20 @@ import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import zstandard
 
 from etl.config import MIB
+from etl.errors import StoreError
 from etl.log_object import LogObject
 
 _GROUP_BYTES = 32 * MIB
 _GROUP_OBJECTS = 2048
+_ONLY_THIS_OBJECT = ("AccessDenied", "InvalidObjectState")
+"""Encrypted with a key that may not be used, or archived: the other objects may be well."""
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
@@ -36,11 +40,11 @@ def fetch(objects: Sequence[LogObject], concurrency: int, endpoint_url: str | No
     What concerns a single object (gone, unreadable, archived, damaged) is told of that object. A store that
     does not answer raises StoreError.
     """
-    if objects and objects[0].name.startswith("s3://"):
-        yield from _fetch_s3(objects, concurrency, endpoint_url)
-    else:
-        for one in objects:
-            yield _fetch_local(one)
+    for on_s3, group in groupby(objects, key=lambda one: one.name.startswith("s3://")):
+        if on_s3:
+            yield from _fetch_s3(list(group), concurrency, endpoint_url)
+        else:
+            yield from map(_fetch_local, group)
 
 
 def _fetch_local(one: LogObject) -> Fetched:
@@ -90,13 +94,17 @@ async def _read_group(files: Any, group: list[LogObject], concurrency: int) -> l
 
 
 async def _read_s3(files: Any, one: LogObject) -> Fetched:
-    from etl.s3 import s3_errors  # noqa: PLC0415 - as in etl.storage
+    from etl.s3 import error_code, s3_errors  # noqa: PLC0415 - as in etl.storage
 
     try:
         with s3_errors(one.name):
             return _fetched(one, await files._cat_file(one.name))  # noqa: SLF001 - fsspec's documented coroutine
     except FileNotFoundError:
         return Fetched(one, None)
+    except StoreError as error:
+        if error_code(error) in _ONLY_THIS_OBJECT:
+            return Fetched(one, None, str(error).removeprefix(f"{one.name}: "))
+        raise
 
 
 def _fetched(one: LogObject, data: bytes) -> Fetched:

@@ -7,7 +7,15 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from dataclasses import asdict, dataclass, field, fields
 from itertools import chain, islice
 from typing import Any
@@ -19,7 +27,7 @@ from etl import runs
 from etl.append import Appended, append
 from etl.config import Settings
 from etl.discover import Found, Source, discover, parse_source, refuse_inside, subtract
-from etl.errors import BooksError, LeaseHeldError, UsageError
+from etl.errors import AccessLakeError, BooksError, LeaseHeldError, UsageError
 from etl.fetch import fetch
 from etl.lease import hold_lease
 from etl.ledger import Ledger
@@ -192,16 +200,9 @@ class _Run:
             return
         # Spawned, not forked: this process has threads.
         with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-            pending: set[Future[BatchResult]] = set()
-            for batch in chain(first, batches):
-                pending.add(pool.submit(ingest_batch, batch))
-                if len(pending) > workers:
-                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in done)
-                    _refuse_lost(self._store, still_held)
-            while pending:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
+            for result in _submit_all(pool, chain(first, batches), most=workers + 1):
+                yield result
+                _refuse_lost(self._store, still_held)
 
     def _covered(self, before: Mapping[str, runs.Covered]) -> dict[str, runs.Covered]:
         return {
@@ -225,6 +226,24 @@ class _Run:
     def _report(self) -> None:
         self.summary.seconds = time.monotonic() - self._clock
         self._progress(self.summary)
+
+
+def _submit_all(pool: Executor, batches: Iterable[Batch], most: int) -> Iterator[BatchResult]:
+    """Results in the order of their completion; at most so many batches are on their way."""
+    pending: set[Future[BatchResult]] = set()
+    remaining = iter(batches)
+    try:
+        while True:
+            pending |= {pool.submit(ingest_batch, batch) for batch in islice(remaining, most - len(pending))}
+            if not pending:
+                return
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in done)
+    except BrokenExecutor as error:
+        raise AccessLakeError(
+            "a worker process died (out of memory?); what was committed is safe: "
+            "run again, with fewer --workers or a smaller batch_size"
+        ) from error
 
 
 def _refuse_lost(store: Store, still_held: Callable[[], bool]) -> None:

@@ -10,7 +10,6 @@ from typing import Self, TextIO
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     SpinnerColumn,
     TextColumn,
@@ -18,6 +17,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from etl.config import MIB
 from etl.safe_text import safe_text
 
 _JSON_SECONDS = 10.0
@@ -32,16 +32,13 @@ class Reporter:
         self._console = Console(file=self._stream, highlight=False)
         self._bar = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("log objects"),
-            TextColumn("{task.fields[rows]:,} rows"),
+            TextColumn("{task.description}"),
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
         )
-        self._task = self._bar.add_task("reading", total=None, rows=0, visible=False)
+        self._task = self._bar.add_task("listing", total=None)
         self._next_line = time.monotonic() + _JSON_SECONDS
 
     def __enter__(self) -> Self:
@@ -69,10 +66,13 @@ class Reporter:
         self._stream.write(json.dumps({**record, **fields}, default=str) + "\n")
         self._stream.flush()
 
-    def progress(self, done: int, new: int, rows: int) -> None:
-        """`done` of the `new` log objects found so far are read."""
+    def progress(self, done: int, new: int, bytes_read: int) -> None:
+        """`done` of the `new` log objects found so far are read, `bytes_read` bytes of text in all."""
         if self.is_terminal:
-            self._bar.update(self._task, completed=done, total=new, rows=rows, visible=True)
+            what = "reading" if done < new else "writing"
+            figures = f"{what} {done:,} of {new:,} log objects, {bytes_read / MIB:,.1f} MiB"
+            # One more than there is to read: the last step is the write.
+            self._bar.update(self._task, completed=done, total=new + 1, description=figures)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + _JSON_SECONDS
-            self.event("info", "progress", objects_new=new, objects_read=done, rows=rows)
+            self.event("info", "progress", objects_new=new, objects_read=done, bytes_read=bytes_read)

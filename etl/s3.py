@@ -46,11 +46,19 @@ def s3_errors(what: str) -> Iterator[None]:
         raise
     except botocore.exceptions.NoCredentialsError as error:
         raise StoreError(f"{what}: no AWS credentials found; set AWS_PROFILE or the usual variables") from error
-    except botocore.exceptions.ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "unknown")
-        raise StoreError(f"{what}: S3 answered {code}: {_next_step(code)}") from error
-    except (botocore.exceptions.BotoCoreError, OSError) as error:
-        raise StoreError(f"{what}: {error}") from error
+    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, OSError) as error:
+        code = error_code(error)
+        problem = f"S3 answered {code}: {_next_step(code)}" if code else str(error)
+        raise StoreError(f"{what}: {problem}") from error
+
+
+def error_code(error: BaseException | None) -> str | None:
+    """S3's code (`AccessDenied`, ...) in an error or in what caused it; s3fs wraps the answers of S3."""
+    while error is not None:
+        if isinstance(error, botocore.exceptions.ClientError):
+            return cast("str", error.response.get("Error", {}).get("Code", "unknown"))
+        error = error.__cause__
+    return None
 
 
 def _next_step(code: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from etl import Lake, open_lake
-from etl.demo import run_demo
+from etl.demo import build_demo, print_demo
 from etl.discover import Found, discover, parse_source
 from etl.generate import DEMO_LIFECYCLE, DEMO_WEBSITE
 
@@ -20,7 +20,8 @@ RULES: dict[str, Any] = {"bucket": DEMO_LIFECYCLE}
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     directory, out = tmp_path_factory.mktemp("demo"), io.StringIO()
-    run_demo(directory, out, lambda _text: None, lambda _summary: None)
+    build_demo(directory, lambda _text: None, lambda _summary: None)
+    print_demo(directory, out)
     return directory, out.getvalue()
 
 
@@ -97,6 +98,7 @@ def test_what_it_prints(demo: tuple[Path, str]) -> None:
 def test_again_reads_nothing_and_says_the_same(demo: tuple[Path, str]) -> None:
     """A second demo finds everything ingested."""
     out = io.StringIO()
-    summary = run_demo(demo[0], out, lambda _text: None, lambda _summary: None)
+    summary = build_demo(demo[0], lambda _text: None, lambda _summary: None)
+    print_demo(demo[0], out)
     assert (summary.new, summary.result.rows) == (0, 0)
     assert out.getvalue() == demo[1]

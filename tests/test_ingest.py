@@ -3,6 +3,9 @@
 import datetime as dt
 import gzip
 import json
+import multiprocessing
+import os
+import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from test_line import LINE
 
 from etl import open_lake
 from etl.config import Settings
-from etl.errors import BooksError, StoreError, UsageError
+from etl.errors import AccessLakeError, BooksError, StoreError, UsageError
 from etl.fetch import fetch
 from etl.generate import OWNER, GeneratedObject, LogLine, partitioned_objects, simple_objects, traffic, write_objects
 from etl.ingest import BatchResult, RunSummary, ingest, ingest_batch
@@ -188,6 +191,34 @@ def test_sources_that_overlap_are_read_once(tmp_path: Path) -> None:
     (logs / "2026-02-06-01-00-00-AA").write_text(LINE)
     settings = Settings(source=(str(tmp_path / "logs"), str(logs), f"{logs}/*"), lake=str(tmp_path / "lake"))
     assert totals(ingest(settings).result) == (1, 1, 0, 0)
+
+
+def test_sources_on_s3_and_on_disk_in_one_batch(s3: S3, tmp_path: Path) -> None:
+    """A batch may hold objects of both kinds."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "2026-02-06-01-00-00-AA").write_text(LINE)
+    s3.put("2026-02-06-02-00-00-BB", LINE.replace("EXAMPLE", "X").encode())
+    sources = (str(tmp_path / "logs"), f"s3://{s3.logs}/")
+    assert totals(ingest(Settings(source=sources, **lake_of(s3))).result) == (2, 2, 0, 0)
+
+
+def test_a_worker_that_dies_is_told(tmp_path: Path) -> None:
+    """A worker process killed from outside ends the run with a clear line; the next run completes it."""
+    write_objects(partitioned_objects(traffic(4_000, ["a"], FIRST_DAY, 5), ""), tmp_path / "logs")
+    settings = Settings(source=(str(tmp_path / "logs"),), lake=str(tmp_path / "lake"), workers=2)
+    killed: list[int] = []
+
+    def kill_a_worker(_summary: RunSummary) -> None:
+        if not killed:
+            killed.extend(child.pid or 0 for child in multiprocessing.active_children())
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+
+    with pytest.raises(AccessLakeError, match="a worker process died"):
+        ingest(settings.model_copy(update={"batch_size": ByteSize(100_000)}), progress=kill_a_worker)
+    assert len(killed) == 2
+    ingest(settings)
+    assert len(rows_of(tmp_path / "lake")) == 4_000
 
 
 def test_since_dry_run_and_full(s3: S3) -> None:

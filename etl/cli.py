@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from etl.config import Settings, load_settings, unknown_variables
+from etl.config import Settings, load_settings
 from etl.demo import build_demo, print_demo
 from etl.errors import AccessLakeError, UsageError
 from etl.ingest import RunSummary, ingest
@@ -96,8 +96,6 @@ def _ingest(
             settings = _settings(
                 config, source=source, lake=lake, endpoint_url=endpoint_url, since=since, workers=workers
             )
-            for warning in unknown_variables(os.environ):
-                reporter.event("warning", warning)
             summary = ingest(settings, full=full, dry_run=dry_run, progress=_progress(reporter))
         except AccessLakeError as error:
             reporter.event("error", str(error))
@@ -221,6 +219,7 @@ def _demo(
 def main() -> NoReturn:
     """Run the command line; every refusal is one line on standard error and its exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the lease is given back
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # whatever the locale
     try:
         app()
     except AccessLakeError as error:
@@ -281,6 +280,8 @@ def _report_problems(reporter: Reporter, summary: RunSummary) -> None:
             f"{name}: was overwritten after it was ingested; the lake keeps the older text",
             log_object=name,
         )
+    if not summary.found.discovered:
+        reporter.event("warning", "the sources list no log objects; check their names")
     if not reporter.is_terminal:
         figures = {key: value for key, value in summary.as_dict().items() if key not in ("failures", "changed")}
         reporter.event("info", "done", **figures)
@@ -356,7 +357,7 @@ def _ago(moment: dt.datetime | None) -> str:
     if moment is None:
         return "none"
     aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-    age = dt.datetime.now(dt.UTC) - aware
+    age = max(dt.timedelta(), dt.datetime.now(dt.UTC) - aware)
     days, hours = age.days, age.seconds // 3600
     return f"{aware:%Y-%m-%d %H:%M:%S} UTC ({f'{days} days {hours} hours' if days else f'{hours} hours'} ago)"
 

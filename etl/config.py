@@ -14,12 +14,23 @@ from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, Va
 from etl.errors import UsageError, nearest
 
 ENV_PREFIX = "ACCESSLAKE_"
+_NO_SETTINGS = frozenset({"ACCESSLAKE_CONFIG", "ACCESSLAKE_SAMPLES", "ACCESSLAKE_EXAMPLES"})
+"""Where the settings file is, and two variables of the tests."""
 MIB = 1024 * 1024
 
 
 def _one_or_many(value: object) -> object:
-    """A source list may be written as one string, its parts separated by spaces (environment variables)."""
-    return value.split() if isinstance(value, str) else value
+    """A single source needs no list."""
+    return (value,) if isinstance(value, str) else value
+
+
+def _day(value: object) -> object:
+    """A day is written `YYYY-MM-DD`, or as a date in TOML; no number is one."""
+    if isinstance(value, str):
+        return dt.date.fromisoformat(value)
+    if value is None or type(value) is dt.date:
+        return value
+    raise ValueError("write YYYY-MM-DD")
 
 
 class Settings(BaseModel):
@@ -30,7 +41,7 @@ class Settings(BaseModel):
     source: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
     lake: str | None = None
     endpoint_url: str | None = None
-    since: dt.date | None = None
+    since: Annotated[dt.date | None, BeforeValidator(_day)] = None
     lookback_days: int = Field(default=10, ge=0)
     batch_size: ByteSize = Field(default=ByteSize(256 * MIB), ge=1)
     min_part_size: ByteSize = Field(default=ByteSize(32 * MIB), ge=1)
@@ -64,16 +75,6 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], config_f
         raise UsageError(f"{origin[key]}: bad value {values[key]!r} for {key}: {first['msg']}") from error
 
 
-def unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """One warning for each `ACCESSLAKE_*` variable that no setting has."""
-    known = {ENV_PREFIX + key.upper() for key in Settings.model_fields} | {ENV_PREFIX + "CONFIG"}
-    return [
-        f"environment variable {name} is not a setting of accesslake and is ignored{nearest(name, known)}"
-        for name in sorted(environ)
-        if name.startswith(ENV_PREFIX) and name not in known
-    ]
-
-
 def _from_file(path: str) -> dict[str, tuple[Any, str]]:
     try:
         table = tomllib.loads(Path(path).read_text("utf-8"))
@@ -86,8 +87,15 @@ def _from_file(path: str) -> dict[str, tuple[Any, str]]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
-    names = {key: ENV_PREFIX + key.upper() for key in Settings.model_fields}
-    return {key: (environ[name], f"environment variable {name}") for key, name in names.items() if name in environ}
+    names = {ENV_PREFIX + key.upper(): key for key in Settings.model_fields}
+    values: dict[str, tuple[Any, str]] = {}
+    for name in sorted(environ):
+        if name.startswith(ENV_PREFIX) and name not in _NO_SETTINGS:
+            if name not in names:
+                raise UsageError(f"environment variable {name}: no such setting{nearest(name, names)}")
+            value = environ[name].split() if names[name] == "source" else environ[name]
+            values[names[name]] = (value, f"environment variable {name}")
+    return values
 
 
 def _refuse_unknown(keys: Iterable[str], path: str) -> None:

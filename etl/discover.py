@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from etl.errors import StoreError, UsageError
-from etl.local import local_etag
 from etl.log_object import DAY_FOLDER, LogObject, log_day, parse_date
 from etl.store import split_url
 
@@ -64,6 +63,8 @@ def parse_source(url: str) -> Source:
     scheme, rest = split_url(url)
     if scheme == "s3":
         directory, slash, last = rest.rpartition("/")
+        if _MAGIC.search(directory):
+            raise UsageError(f"{url}: a glob may stand in the last part only; give several sources instead")
         if slash and _MAGIC.search(last):
             return Source(url, scheme, directory + "/", last)
         return Source(url, scheme, rest if slash else rest + "/", None)
@@ -146,7 +147,8 @@ def _local_object(path: Path, *, is_explicit: bool) -> LogObject | None:
     stat = path.stat()
     modified = dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC)
     day = log_day(path.name) or (modified.date() if is_explicit else None)
-    return LogObject(str(path), stat.st_size, local_etag(stat), modified, day) if day else None
+    # Copied or touched, a file is the same; that it grew tells.
+    return LogObject(str(path), stat.st_size, f"{stat.st_size:x}", modified, day) if day else None
 
 
 def _matching(directory: Path, pattern: str) -> list[Path]:

@@ -3,6 +3,7 @@
 import datetime as dt
 import multiprocessing
 import os
+import threading
 import time
 import uuid
 from collections import Counter
@@ -199,14 +200,21 @@ class _Run:
                 _refuse_lost(self._store, still_held)
             return
         # Spawned, not forked: this process has threads.
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-            for result in _submit_all(pool, chain(first, batches), most=workers + 1):
-                yield result
-                _refuse_lost(self._store, still_held)
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_die_with_parent) as pool:
+            try:
+                for result in _submit_all(pool, chain(first, batches), most=workers + 1):
+                    yield result
+                    _refuse_lost(self._store, still_held)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
     def _covered(self, before: Mapping[str, runs.Covered]) -> dict[str, runs.Covered]:
         return {
-            source.url: runs.now_covered(before.get(source.url), self._settings.since, self._started_at)
+            source.url: runs.now_covered(
+                before.get(source.url), self._settings.since, self._settings.lookback_days, self._started_at
+            )
             for source in self._sources
         }
 
@@ -226,6 +234,18 @@ class _Run:
     def _report(self) -> None:
         self.summary.seconds = time.monotonic() - self._clock
         self._progress(self.summary)
+
+
+def _die_with_parent() -> None:
+    """End this worker process when the run that started it is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def watch() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=watch, name="die-with-parent", daemon=True).start()
 
 
 def _submit_all(pool: Executor, batches: Iterable[Batch], most: int) -> Iterator[BatchResult]:

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import pyarrow as pa
 
+from etl.log_object import parse_date
 from etl.parts import list_parts, open_part, partition_path
 from etl.schema import LEDGER
 from etl.store import Store
@@ -44,7 +45,8 @@ class Ledger:
 
 def days(store: Store) -> list[dt.date]:
     """The days that have log objects in the ledger, in order."""
-    return [dt.date.fromisoformat(name.removeprefix("date=")) for name in store.directories(f"{LEDGER.name}/")]
+    names = (name.removeprefix("date=") for name in store.directories(partition_path(LEDGER)))
+    return [day for name in names if (day := parse_date(name))]
 
 
 def read_days(store: Store, which: list[dt.date], columns: list[str] | None = None) -> Iterator[pa.Table]:

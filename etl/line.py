@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from urllib.parse import quote
 
 from etl.keys import decode_key
 
@@ -54,9 +55,15 @@ _TIME = re.compile(r"(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
-_COUNTS = r" +([0-9]{3}|-) +([^ \"]+) +([0-9]+|-) +([0-9]+|-) +([0-9]+|-) +([0-9]+|-) +(?=[\"-])"
-_AFTER_URI = re.compile('"' + _COUNTS)
-_AFTER_BARE_URI = re.compile("-" + _COUNTS)
+_BUCKET_LENGTH = 240
+"""A folder name has at most 255 bytes, percent escapes counted, `bucket=` included."""
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+
+_COUNTS = r" +([0-9]{3}|-) +([^ \"]+) +([0-9]+|-) +([0-9]+|-) +([0-9]+|-) +([0-9]+|-) +"
+_BEFORE_REFERRER = r"(?=[\"-])"
+_AFTER_URI = re.compile('"' + _COUNTS + _BEFORE_REFERRER)
+_AFTER_BARE_URI = re.compile("-" + _COUNTS + _BEFORE_REFERRER)
+_ALL_BARE = re.compile("-" + _COUNTS + r"- +-(?= |$)")
 _NOT_COUNTS = re.compile(r"[\"-](?: +[^ \"]+){6} +[\"-]")
 _COUNT_LIMITS = {
     "bytes_sent": 2**63 - 1,
@@ -83,6 +90,8 @@ _TAIL_THEN_EXTRA = re.compile(
 )
 _COMPLETE_TAIL = 6
 
+_STAMP = re.compile(r"\[[0-9]{2}/[A-Za-z]{3}/[0-9]{4}:")
+"""How the time of a record begins."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TOKEN = re.compile(r"[^ ]+")
 
@@ -113,17 +122,17 @@ class _Reading:
     referrer: str | None
     user_agent: str | None
     tail: _Tail
-    unquoted: str
-    """The text between the quoted fields and after them."""
+    unquoted: tuple[str, ...]
+    """The texts between the quoted fields and after them."""
 
 
 def parse_line(raw: bytes) -> Record:
     """The record in one line (without its line feed, not blank). Raises RejectError."""
     notes: set[str] = set()
     text = _decode(raw, notes).removesuffix("\r")
-    line = text.strip(" ")
+    line = text.strip(" \r\ufeff")  # some editors put a byte order mark wherever a file began
     head = _HEAD.match(line)
-    if head is None:
+    if head is None or not head["bucket_owner"].isascii():
         raise RejectError("not_a_record")
     if ":" in head["bucket_owner"]:
         raise RejectError("grep_prefix")
@@ -132,13 +141,15 @@ def parse_line(raw: bytes) -> Record:
     reading = next(readings, None)
     if reading is None:
         raise RejectError(_why_unreadable(rest))
-    _refuse_splice(rest, head["bucket"], uri_length=len(reading.uri or ""))
-    unquoted = head[0] + reading.unquoted
-    if _CONTROL.search(unquoted):
+    unquoted = (head[0], *reading.unquoted)
+    if any(_CONTROL.search(part) for part in unquoted):
         raise RejectError("control_character")
-    if next(readings, None) is not None:
+    if any(_STAMP.search(part) for part in reading.unquoted):
+        raise RejectError("spliced")
+    if next(readings, None) is not None or _STAMP.search(rest):
+        # A time inside a quoted text is somebody's forgery, or a second record that ran into this one.
         notes.add(Note.AMBIGUOUS)
-    if line != text or "  " in unquoted:
+    if line != text or any("  " in part for part in unquoted):
         notes.add(Note.SPACING)
     return _record(head, reading, notes)
 
@@ -155,14 +166,35 @@ def _decode(raw: bytes, notes: set[str]) -> str:
 
 def _readings(rest: str) -> Iterator[_Reading]:
     """Every way to read a line from its URI on, the preferred one first."""
+    if bare := _ALL_BARE.match(rest):
+        # Nothing before the tail is quoted, so nothing there is anybody's text.
+        tail = _tail(*_cut_at_quote(rest[bare.end() :]))
+        if tail is not None:
+            yield _Reading(None, bare.groups(), None, None, tail, (bare[0], rest[bare.end() :]))
+        return
     body, extra = (rest[:-2], '";') if rest.endswith('";') else (rest, None)
     end = body.rfind('"') + 1
-    if len(body[end:].split()) < _COMPLETE_TAIL:
+    if not _is_usual_tail(body[end:].split()):
         # A line of the years before 2019, or one that goes on with quoted fields that nobody knows yet.
         for match in _TAIL_THEN_EXTRA.finditer(rest):
             if '"' in match["extra"]:
                 yield from _split(rest[: match.start() + 1], match["tail"], match["extra"])
     yield from _split(body[:end], body[end:], extra)
+
+
+def _is_usual_tail(tokens: list[str]) -> bool:
+    """Whether these are fields after the user agent as S3 has written them since 2019."""
+    return (
+        len(tokens) >= _COMPLETE_TAIL
+        and bool(_HOST_ID.fullmatch(tokens[1]) or tokens[1] == "-" or _PRINCIPAL_ID.fullmatch(tokens[1]))
+        and bool(_SIGNATURE.fullmatch(tokens[2]) or _HOST_ID.fullmatch(tokens[2]))
+    )
+
+
+def _cut_at_quote(text: str) -> tuple[str, str | None]:
+    """The fields before the first quoted one, and what follows them."""
+    quote = text.find(' "')
+    return (text, None) if quote < 0 else (text[:quote], text[quote + 1 :])
 
 
 def _split(quoted: str, after: str, extra: str | None) -> Iterator[_Reading]:
@@ -180,7 +212,8 @@ def _split(quoted: str, after: str, extra: str | None) -> Iterator[_Reading]:
             tail = _tail(tail_text, extra)
             if tail is not None:
                 uri = None if bare else text[1 : anchor.start()]
-                yield _Reading(uri, anchor.groups(), referrer, user_agent, tail, anchor[0] + between + tail_text)
+                unquoted = (anchor[0], between, tail_text, tail.extra or "")
+                yield _Reading(uri, anchor.groups(), referrer, user_agent, tail, unquoted)
 
 
 def _referrer_and_agent(middle: str, after: str) -> Iterator[tuple[str | None, str | None, str, str]]:
@@ -217,7 +250,7 @@ def _tail(text: str, extra: str | None) -> _Tail | None:
         return _Tail(_padded(tokens), extra, Note.TRAILING_TEXT)
     if len(tokens) > _TAIL_LENGTH:
         start = list(_TOKEN.finditer(text))[_TAIL_LENGTH].start()
-        extra = text[start:]
+        extra = f"{text[start:]} {extra}" if extra else text[start:]
     return _Tail(_padded(tokens[:_TAIL_LENGTH]), extra)
 
 
@@ -236,19 +269,6 @@ def _padded(tokens: list[str]) -> tuple[str, ...]:
     return tuple(tokens) + ("-",) * (_TAIL_LENGTH - len(tokens))
 
 
-def _refuse_splice(rest: str, bucket: str, uri_length: int) -> None:
-    """Reject a line into which a second record of its bucket runs, in the URI or between quoted fields.
-
-    Inside the referrer or user agent the same text may be forged, and the fields of the first record still
-    stand: that line is kept, and has a second reading.
-    """
-    if "[" not in rest:
-        return
-    for match in re.finditer(rf"(?:^| ){re.escape(bucket)} +\[{_TIME.pattern}\]", rest):
-        if match.start() <= uri_length or rest.count('"', 0, match.start()) % 2 == 0:
-            raise RejectError("spliced")
-
-
 def _why_unreadable(rest: str) -> str:
     anchor = _AFTER_URI.search(rest, 1) or _AFTER_BARE_URI.match(rest)
     if anchor is None:
@@ -260,6 +280,8 @@ def _why_unreadable(rest: str) -> str:
 def _record(head: re.Match[str], reading: _Reading, notes: set[str]) -> Record:
     if head["bucket"] == "-":
         raise RejectError("no_bucket")
+    if not is_bucket(head["bucket"]):
+        raise RejectError("bad_bucket")
     time, is_utc = _parse_time(head["time"])
     key, key_encoded, decoded = _decode_key(head["key"], head["operation"])
     status, error_code, *counts = reading.counts
@@ -289,6 +311,12 @@ def _record(head: re.Match[str], reading: _Reading, notes: set[str]) -> Record:
         reading.tail.extra,
         next((note for note in Note.BY_SEVERITY if note in notes), None),
     )
+
+
+@lru_cache(maxsize=8192)
+def is_bucket(name: str) -> bool:
+    """Whether `name` can be the name of a bucket, and of the folder of its partition."""
+    return name != _HIVE_NULL and len(quote(name, safe="")) <= _BUCKET_LENGTH
 
 
 def _text(logged: str | None) -> str | None:
@@ -321,8 +349,9 @@ def _parse_time(logged: str) -> tuple[int, bool]:
         raise RejectError("bad_time")
     year, day, hour, minute, second = (int(match[n]) for n in (3, 1, 4, 5, 6))
     try:
-        local = dt.datetime(year, _MONTHS.index(match[2]) + 1, day, hour, minute, second, tzinfo=dt.UTC)
-    except ValueError:
+        zone = dt.timezone(dt.timedelta(hours=int(match[8]), minutes=int(match[9])) * (-1 if match[7] == "-" else 1))
+        time = dt.datetime(year, _MONTHS.index(match[2]) + 1, day, hour, minute, second, tzinfo=zone)
+        utc = time.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         raise RejectError("bad_time") from None
-    offset = dt.timedelta(hours=int(match[8]), minutes=int(match[9])) * (-1 if match[7] == "-" else 1)
-    return ((local - _EPOCH) - offset) // dt.timedelta(microseconds=1), not offset
+    return (utc - _EPOCH) // dt.timedelta(microseconds=1), not zone.utcoffset(None)

@@ -68,7 +68,14 @@ def write_result(result: Result, form: Format, output: Path | None, *, header: b
 
 def _rows(result: Result) -> Iterator[tuple[Any, ...]]:
     for batch in result.batches():
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        yield from zip(*(_values(column) for column in batch.columns), strict=True)
+
+
+def _values(column: pa.Array) -> list[Any]:
+    try:
+        return column.to_pylist()  # type: ignore[no-any-return]
+    except (OverflowError, ValueError):  # a time that Python has no value for
+        return column.cast(pa.string()).to_pylist()  # type: ignore[no-any-return]
 
 
 def write_table(result: Result, stream: TextIO, most: int | None = None) -> None:

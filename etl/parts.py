@@ -29,6 +29,7 @@ _FOOTER_LOG_OBJECTS = b"accesslake.log_objects"
 _FOOTER_MIN_PART_SIZE = b"accesslake.min_part_size"
 _READ_WHOLE = 4 * 1024 * 1024
 """Bytes up to which one request for all of a part is cheaper than several for its footer and columns."""
+_PART_PATH = re.compile(r"[^/]+/(?:[^/]+=[^/]+/)+part-\d{5,}\.parquet")
 _PART_NAME = re.compile(r"part-(\d{5,})\.parquet")
 
 
@@ -54,8 +55,13 @@ def partition_path(table: Table, **keys: str | dt.date) -> str:
 
 def list_parts(store: Store, partition: str) -> list[Entry]:
     """The parts of a partition in the order of their numbers."""
-    entries = [entry for entry in store.entries(partition) if _PART_NAME.fullmatch(entry.name.rpartition("/")[2])]
+    entries = [one for one in store.entries(partition) if _PART_NAME.fullmatch(one.name.removeprefix(partition))]
     return sorted(entries, key=part_number)
+
+
+def is_part(name: str) -> bool:
+    """Whether the object `name` of a lake is a part in a partition."""
+    return bool(_PART_PATH.fullmatch(name))
 
 
 def part_number(part: Entry) -> int:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import duckdb
 import pyarrow as pa
 
-from etl.errors import AccessLakeError, UsageError, nearest
+from etl.errors import AccessLakeError, StoreError, UsageError, nearest
 from etl.parts import partition_path
 from etl.resources import bundled
 from etl.schema import ACCESS_LOG, TABLES, Table
@@ -23,9 +23,12 @@ _BY_DAY = {"date": "DATE"}
 
 
 class QueryError(AccessLakeError):
-    """A query that DuckDB refuses; the message is DuckDB's, which names the place."""
+    """A query that is wrong; the message is DuckDB's, which names the place."""
 
     exit_code = 2
+
+
+_WRONG_QUERY = (duckdb.ProgrammingError, duckdb.DataError, duckdb.PermissionException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,10 @@ class Result:
 def _duckdb_errors() -> Iterator[None]:
     try:
         yield
-    except duckdb.Error as error:
+    except _WRONG_QUERY as error:
         raise QueryError(f"DuckDB: {error}") from error
+    except duckdb.Error as error:
+        raise StoreError(f"DuckDB: {error}; `accesslake verify` tells whether the lake is well") from error
 
 
 def connect(store: Store, scope: Scope = EVERYTHING, endpoint_url: str | None = None) -> Any:

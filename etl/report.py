@@ -76,7 +76,7 @@ def find_report(name: str) -> Report:
     """The bundled report `name`. Raises UsageError with the nearest name."""
     reports = load_reports()
     if name not in reports:
-        raise UsageError(f"no report {name!r}{nearest(name, reports)}; `accesslake reports` lists them")
+        raise UsageError(f"no report {name!r} (`accesslake reports` lists them){nearest(name, reports)}")
     return reports[name]
 
 

@@ -1,7 +1,7 @@
 """When each source was last listed completely: from there the look-back window is counted."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -45,22 +45,29 @@ def first_day(covered: Covered | None, since: dt.date | None, lookback_days: int
     """
     if covered is None or not _covers(covered.since, since):
         return since
-    window = covered.listed_at.date() - dt.timedelta(days=lookback_days)
+    window = _window(covered, lookback_days)
     return max(window, since) if since else window
 
 
-def now_covered(before: Covered | None, since: dt.date | None, listed_at: dt.datetime) -> Covered:
-    """What is covered after a complete run from `first_day` on."""
-    keeps = before is not None and _covers(before.since, since)
-    return Covered(since=before.since if before and keeps else since, listed_at=listed_at)
+def now_covered(before: Covered | None, since: dt.date | None, lookback_days: int, listed_at: dt.datetime) -> Covered:
+    """What is covered after a complete run from `first_day` on.
+
+    A run that began later than its trailing window, because of `since`, leaves what was covered as it was: the
+    days between are still to be listed.
+    """
+    if before is None or not _covers(before.since, since):
+        return Covered(since=since, listed_at=listed_at)
+    if since is not None and since > _window(before, lookback_days):
+        return before
+    return Covered(since=before.since, listed_at=listed_at)
+
+
+def _window(covered: Covered, lookback_days: int) -> dt.date:
+    return covered.listed_at.date() - dt.timedelta(days=lookback_days)
 
 
 def _covers(covered_since: dt.date | None, since: dt.date | None) -> bool:
     return covered_since is None or (since is not None and covered_since <= since)
-
-
-def last_listed(covered: Iterable[Covered]) -> dt.datetime | None:
-    return max((one.listed_at for one in covered), default=None)
 
 
 def _read(store: Store) -> tuple[dict[str, Covered], str | None]:

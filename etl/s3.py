@@ -11,7 +11,7 @@ import botocore.config
 import botocore.exceptions
 import s3fs
 
-from etl.errors import PreconditionFailedError, StoreError
+from etl.errors import PreconditionFailedError, StoreError, UsageError
 from etl.store import Entry
 
 _PROBE = "_probe.json"
@@ -22,7 +22,10 @@ _TIMEOUTS = {"connect_timeout": 10, "read_timeout": 60}
 def s3_client(endpoint_url: str | None = None) -> Any:
     """A boto3 S3 client with time-outs and retries set; credentials from the AWS chain."""
     config = botocore.config.Config(retries=_RETRIES, max_pool_connections=64, **_TIMEOUTS)
-    return boto3.session.Session().client("s3", endpoint_url=endpoint_url, config=config)
+    try:
+        return boto3.session.Session().client("s3", endpoint_url=endpoint_url, config=config)
+    except (botocore.exceptions.BotoCoreError, ValueError) as error:
+        raise UsageError(f"cannot set up an S3 client: {error}; check --endpoint-url and AWS_PROFILE") from error
 
 
 def s3_filesystem(endpoint_url: str | None = None) -> s3fs.S3FileSystem:

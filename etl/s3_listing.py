@@ -40,7 +40,9 @@ def list_window(location: str, since: dt.date, today: dt.date, endpoint_url: str
     roots = _Roots(client, bucket)
     roots.walk(prefix)
     yield from [None] * roots.skipped
-    prefixes = [f"{root}{day:{form}}" for root, form in sorted(roots.day_formats.items()) for day in days]
+    day_prefixes = [f"{root}{day:{form}}" for root, form in sorted(roots.day_formats.items()) for day in days]
+    # A source may end in the middle of a name: what it leaves out is not its own.
+    prefixes = [max(one, prefix, key=len) for one in day_prefixes if one.startswith(prefix) or prefix.startswith(one)]
     with ThreadPoolExecutor(_LISTERS) as pool:
         for items in pool.map(lambda day_prefix: list(_pages(client, bucket, Prefix=day_prefix)), prefixes):
             for item in items:
@@ -63,16 +65,23 @@ class _Roots:
         self.skipped = 0
 
     def walk(self, prefix: str) -> None:
-        start_after: str | None = ""
-        while start_after is not None:
-            start_after = self._walk_until_log_name(prefix, start_after)
+        """Look through everything below `prefix`."""
+        folders = [prefix]
+        while folders:
+            folder = folders.pop()
+            start_after: str | None = ""
+            while start_after is not None:
+                start_after = self._walk_until_log_name(folder, start_after, folders)
 
-    def _walk_until_log_name(self, prefix: str, start_after: str) -> str | None:
-        """Follow the folders from `start_after` on; where to go on after a log object's name, None at the end."""
+    def _walk_until_log_name(self, prefix: str, start_after: str, folders: list[str]) -> str | None:
+        """Collect the folders from `start_after` on; where to go on after a log object's name, None at the end."""
         items = _pages(self._client, self._bucket, Prefix=prefix, Delimiter="/", StartAfter=start_after)
         for item in items:
             if "Prefix" in item:
-                self._folder(item["Prefix"])
+                if YEAR_FOLDER.search(item["Prefix"]):
+                    self.day_formats[item["Prefix"][: -len("YYYY/")]] = "%Y/%m/%d/"
+                else:
+                    folders.append(item["Prefix"])
             elif (match := LOG_NAME.search(item["Key"])) is None:
                 self.skipped += 1
             else:
@@ -80,12 +89,6 @@ class _Roots:
                 self.day_formats[root] = "%Y-%m-%d-"
                 return f"{root}{match['date'][:4]}-~"
         return None
-
-    def _folder(self, folder: str) -> None:
-        if YEAR_FOLDER.search(folder):
-            self.day_formats[folder[: -len("YYYY/")]] = "%Y/%m/%d/"
-        else:
-            self.walk(folder)
 
 
 def _pages(client: Any, bucket: str, **options: str) -> Iterator[dict[str, Any]]:

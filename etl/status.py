@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from etl import runs
-from etl.parts import open_part, partition_path
+from etl.parts import is_part, open_part, partition_path
 from etl.query import connect, run_query
 from etl.schema import ACCESS_LOG
 from etl.store import Entry, Store
@@ -63,8 +63,9 @@ class _PartStatus:
 
 def read_status(store: Store, endpoint_url: str | None = None) -> LakeStatus:
     """The lake's state, from footers, ledger and rejects; no record is read."""
+    entries = [one for one in store.entries(partition_path(ACCESS_LOG)) if is_part(one.name)]
     with ThreadPoolExecutor(_READERS) as pool:
-        parts = list(pool.map(lambda entry: _part_status(store, entry), store.entries(partition_path(ACCESS_LOG))))
+        parts = list(pool.map(lambda entry: _part_status(store, entry), entries))
     by_bucket = {name: [part for part in parts if part.bucket == name] for name in sorted({p.bucket for p in parts})}
     buckets = [_bucket_status(name, of_bucket) for name, of_bucket in by_bucket.items()]
     connection = connect(store, endpoint_url=endpoint_url)

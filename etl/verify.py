@@ -3,6 +3,7 @@
 Reads only. Every difference names where it is and what to do.
 """
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -12,11 +13,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl import runs
 from etl.config import Settings
 from etl.discover import Found, discover, parse_source
 from etl.errors import StoreError, UsageError
 from etl.ledger import Ledger
-from etl.parts import list_parts, open_part, part_number, partition_path, read_footer
+from etl.parts import is_part, list_parts, open_part, part_number, partition_path, read_footer
 from etl.query import connect, duplicate_rows, run_query
 from etl.schema import ACCESS_LOG, TABLES, Table
 from etl.storage import open_store
@@ -33,7 +35,7 @@ class Difference:
     message: str
 
 
-_UNREADABLE = frozenset({"damaged_part", "stray_file"})
+_UNREADABLE = frozenset({"damaged_part", "foreign_part"})
 """With these in the way the rows cannot be asked for, or not only ours."""
 
 
@@ -60,6 +62,8 @@ def verify(settings: Settings) -> Verification:
     if not settings.lake:
         raise UsageError("no lake given; use --lake URL, ACCESSLAKE_LAKE or the configuration file")
     store = open_store(settings.lake, settings.endpoint_url)
+    if not any(store.directories(partition_path(table)) for table in TABLES) and not runs.read_covered(store):
+        raise UsageError(f"{store.url}: there is no lake here; `accesslake ingest` makes one")
     result = Verification(lake=store.url)
     for table in TABLES:
         result.differences += _check_table(store, table, result)
@@ -75,11 +79,13 @@ def _check_table(store: Store, table: Table, result: Verification) -> Iterator[D
         parts = list_parts(store, partition)
         strays = {entry.name for entry in group} - {part.name for part in parts}
         for name in sorted(strays):
-            yield Difference("stray_file", name, "not a part of the lake; move it away")
+            kind = "foreign_part" if name.endswith(".parquet") else "stray_file"
+            yield Difference(kind, name, "not a part of the lake; move it away")
         yield from _check_numbers(parts)
         for part in parts:
             result.parts += 1
-            yield from _check_part(store, table, part, is_last=part is parts[-1])
+            yield from _check_part(store, table, part)
+        yield from _check_sizes(store, parts)
 
 
 def _check_numbers(parts: list[Entry]) -> Iterator[Difference]:
@@ -89,8 +95,19 @@ def _check_numbers(parts: list[Entry]) -> Iterator[Difference]:
             return
 
 
-def _check_part(store: Store, table: Table, part: Entry, *, is_last: bool) -> Iterator[Difference]:
-    """A part's footer against its rows (I2), its size (I4), and its rows' day against its partition."""
+def _check_sizes(store: Store, parts: list[Entry]) -> Iterator[Difference]:
+    """Of a partition's parts only the last is below the minimum size (I4), as it was set when each was sealed."""
+    minimum = None
+    for part in reversed(parts):
+        with contextlib.suppress(StoreError, ValueError), open_part(store, part) as file:
+            own = read_footer(file).min_part_size
+            if minimum is not None and part.size < min(own, minimum):
+                yield Difference("small_part", part.name, f"{part.size} bytes, sealed from {min(own, minimum)} on")
+            minimum = own if minimum is None else min(own, minimum)
+
+
+def _check_part(store: Store, table: Table, part: Entry) -> Iterator[Difference]:
+    """A part's footer against its rows (I2), and its rows' day against its partition."""
     try:
         with open_part(store, part) as file:
             footer = read_footer(file)
@@ -99,8 +116,6 @@ def _check_part(store: Store, table: Table, part: Entry, *, is_last: bool) -> It
     except (StoreError, ValueError, OSError, pa.ArrowException) as error:
         yield Difference("damaged_part", part.name, f"cannot be read: {error}")
         return
-    if not is_last and part.size < footer.min_part_size:
-        yield Difference("small_part", part.name, f"{part.size} bytes, sealed from {footer.min_part_size} on")
     counted = {row["values"]: row["counts"] for row in pc.value_counts(rows["log_object"]).to_pylist()}
     named = {name: count for name, count in footer.log_objects.items() if count}
     for name in sorted(counted.keys() | named.keys()):
@@ -151,7 +166,8 @@ def _check_books(store: Store, settings: Settings, result: Verification) -> Iter
     result.rows, result.log_objects = totals["r"][0].as_py(), totals["o"][0].as_py()
     for row in run_query(connection, _BOOKS).to_arrow().to_pylist():
         yield _book_difference(row)
-    for partition in sorted({entry.name.rpartition("/")[0] + "/" for entry in store.entries(f"{ACCESS_LOG.name}/")}):
+    names = [one.name for one in store.entries(partition_path(ACCESS_LOG)) if is_part(one.name)]
+    for partition in sorted({name.rpartition("/")[0] + "/" for name in names}):
         twice = duplicate_rows(connection, store, partition)
         if twice:
             yield Difference("duplicate_rows", partition, f"{twice} rows are there more than once")
@@ -163,7 +179,7 @@ def _book_difference(row: dict[str, Any]) -> Difference:
         return Difference(
             "uncommitted",
             name,
-            f"{row['rows_held']} rows, but not in the ledger; `accesslake ingest` completes it",
+            f"{row['rows_held']} rows, not in the ledger; `accesslake ingest` completes it if the source still has it",
         )
     if row["entries"] > 1:
         return Difference("ledger", name, f"{row['entries']} times in the ledger")

@@ -79,16 +79,16 @@ def test_exit_codes(logs: Path, lake: str) -> None:
 
 
 def test_settings_reach_the_job(logs: Path, tmp_path: Path) -> None:
-    """A file, a variable and a flag together; an unknown variable is warned of."""
+    """A file, a variable and a flag together; an unknown variable is refused by every command."""
     config = tmp_path / "c.toml"
     config.write_text(f'source = ["{logs}"]\nmax_reject_fraction = 0.9\n')
     (logs / "2026-02-06-02-00-00-BB").write_text("nonsense\n")
-    done = run_cli(
-        "ingest", "--config", str(config), "--json", ACCESSLAKE_LAKE=str(tmp_path / "lake"), ACCESSLAKE_WORKRES="3"
-    )
+    done = run_cli("ingest", "--config", str(config), "--json", ACCESSLAKE_LAKE=str(tmp_path / "lake"))
     assert done.returncode == 0
     assert json.loads(done.stdout)["rejects"] == 1
-    assert "did you mean 'ACCESSLAKE_WORKERS'" in events(done.stderr)[0]["message"]
+    for command in ("ingest", "status"):
+        wrong = run_cli(command, ACCESSLAKE_WORKRES="3")
+        assert (wrong.returncode, "did you mean 'ACCESSLAKE_WORKERS'" in wrong.stderr) == (2, True)
 
 
 def test_report_formats_and_files(lake: str, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_report_formats_and_files(lake: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("report", "website/top_object"), "no report 'website/top_object'; did you mean 'website/top_objects'?"),
+        (("report", "website/top_object"), "(`accesslake reports` lists them); did you mean 'website/top_objects'?"),
         (("report", "website/top_objects", "--bucket", "cite"), "no bucket 'cite' in "),
         (("report", "lifecycle/object_events"), "needs -p key=...: the object's key, decoded"),
         (("report", "website/top_objects", "-p", "limit"), "-p limit: write NAME=VALUE"),
@@ -133,6 +133,33 @@ def test_no_lake_and_an_empty_one(tmp_path: Path) -> None:
     assert (empty.returncode, json.loads(empty.stdout)) == (0, [])
     assert "holds no records yet; `accesslake ingest` fills it" in empty.stderr
     assert not (tmp_path / "none").exists()
+    verified = run_cli("verify", "--lake", str(tmp_path / "none"))
+    assert (verified.returncode, "there is no lake here" in verified.stderr) == (2, True)
+    (tmp_path / "logs").mkdir()
+    nothing = run_cli("ingest", "--source", str(tmp_path / "logs"), "--lake", str(tmp_path / "lake"))
+    assert "the sources list no log objects" in events(nothing.stderr)[0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("status", "--lake", "/etc/hostname"), "is a file; a lake is a directory"),
+        (("status", "--lake", "s3://b/l", "--endpoint-url", "foo"), "cannot set up an S3 client"),
+        (("ingest", "--lake", "/var/x", "--source", "s3://b/*/2026*"), "a glob may stand in the last part only"),
+    ],
+)
+def test_wrong_places_are_one_clear_line(arguments: tuple[str, ...], message: str) -> None:
+    """A lake or a source that cannot be one."""
+    done = run_cli(*arguments)
+    assert (done.returncode, message in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
+
+
+def test_times_that_python_lacks_and_any_locale(lake: str) -> None:
+    """DuckDB's farthest dates are printed, and a locale without the characters escapes them."""
+    far = run_cli("sql", "SELECT DATE '20000-01-01' AS d", "--lake", lake, "--format", "csv")
+    assert far.stdout.splitlines()[0] == "d"
+    plain = run_cli("sql", "SELECT 'grün' AS c", "--lake", lake, "--format", "csv", PYTHONIOENCODING="ascii")
+    assert (plain.stdout, plain.stderr) == ("c\ngr\\xfcn\n", "")
 
 
 def test_sql_and_status_and_verify(lake: str, logs: Path) -> None:

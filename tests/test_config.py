@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from etl.config import Settings, load_settings, unknown_variables
+from etl.config import Settings, load_settings
 from etl.errors import UsageError
 from etl.resources import bundled
 
@@ -60,12 +60,16 @@ def test_wrong_variables_and_flags_are_named() -> None:
         load_settings({"since": "2026-13-01"}, {})
     with pytest.raises(UsageError, match="no-such-file: cannot read the configuration file"):
         load_settings({}, {}, "no-such-file")
-    assert unknown_variables({"ACCESSLAKE_LAKES": "x", "ACCESSLAKE_LAKE": "x", "HOME": "/"}) == [
-        (
-            "environment variable ACCESSLAKE_LAKES is not a setting of accesslake and is ignored; "
-            "did you mean 'ACCESSLAKE_LAKE'?"
-        )
-    ]
+    with pytest.raises(UsageError, match="ACCESSLAKE_LAKES: no such setting; did you mean 'ACCESSLAKE_LAKE'"):
+        load_settings({}, {"ACCESSLAKE_LAKES": "x"})
+    with pytest.raises(UsageError, match=r"bad value 0 for since: .*write YYYY-MM-DD"):
+        load_settings({"since": 0}, {})
+
+
+def test_a_source_with_a_space(tmp_path: Path) -> None:
+    """In a file a source is what is written; in a variable spaces separate several."""
+    assert load_settings({}, {}, toml(tmp_path, 'source = "/my logs"')).source == ("/my logs",)
+    assert load_settings({}, {"ACCESSLAKE_SOURCE": "/a  /b"}).source == ("/a", "/b")
 
 
 def test_the_reference_file_has_every_setting_with_its_default() -> None:

@@ -6,7 +6,12 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +26,12 @@ from etl import open_lake
 from etl.config import Settings
 from etl.errors import AccessLakeError, BooksError, StoreError, UsageError
 from etl.fetch import fetch
-from etl.generate import OWNER, GeneratedObject, LogLine, partitioned_objects, simple_objects, traffic, write_objects
+from etl.generate import GeneratedObject, LogLine, partitioned_objects, simple_objects, traffic, write_objects
 from etl.ingest import BatchResult, RunSummary, ingest, ingest_batch
 from etl.log_object import LogObject
 from etl.plan import Batch, plan
+from etl.runs import Covered, write_covered
+from etl.storage import open_store
 from etl.verify import verify
 
 TODAY = dt.datetime.now(dt.UTC).date()
@@ -240,6 +247,65 @@ def test_since_dry_run_and_full(s3: S3) -> None:
     assert ingest(settings, full=True).new == 1
 
 
+def test_since_leaves_no_gap_in_what_is_covered(s3: S3) -> None:
+    """After an outage, a run with --since does not make the days before it look covered."""
+    settings = Settings(source=(f"s3://{s3.logs}/",), **lake_of(s3))
+    ingest(settings)
+    store = open_store(f"s3://{s3.lake}/lake", s3.endpoint_url)
+    long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=60)
+    write_covered(store, {f"s3://{s3.logs}/": Covered(since=None, listed_at=long_ago)})
+    for age in (50, 20, 5, 1):
+        s3.put(f"{TODAY - dt.timedelta(days=age)}-01-00-00-AA", LINE.replace("EXAMPLE", str(age)).encode())
+    assert ingest(settings.model_copy(update={"since": TODAY - dt.timedelta(days=2)})).new == 1
+    assert ingest(settings).new == 3
+
+
+def test_a_prefix_that_ends_within_a_name(s3: S3) -> None:
+    """The window lists nothing that does not start with the source's prefix."""
+    day = TODAY - dt.timedelta(days=1)
+    for key in (f"x{day}-01-00-00-AA", f"x{TODAY}-01-00-00-AA"):
+        s3.put(key, LINE.encode())
+    settings = Settings(source=(f"s3://{s3.logs}/x{day}",), **lake_of(s3))
+    assert [ingest(settings).found.discovered for _ in range(2)] == [1, 1]
+
+
+def test_workers_die_with_their_run(tmp_path: Path) -> None:
+    """Nothing of a killed run is left working; its successor completes the lake."""
+    write_objects(partitioned_objects(traffic(20_000, ["a"], FIRST_DAY, 5), ""), tmp_path / "logs")
+    arguments = ("--source", str(tmp_path / "logs"), "--lake", str(tmp_path / "lake"))
+    command = [sys.executable, "-m", "etl", "ingest", *arguments, "--workers", "2"]
+    with subprocess.Popen(command, env={**os.environ, "ACCESSLAKE_BATCH_SIZE": "500000"}) as run:
+        workers = _wait_for(lambda: _children(run.pid), at_least=3)
+        run.kill()
+    _wait_for(lambda: [pid for pid in workers if not Path(f"/proc/{pid}").exists()], at_least=len(workers))
+    assert run_cli("ingest", *arguments).returncode == 0
+    assert len(rows_of(tmp_path / "lake")) == 20_000
+
+
+def _children(pid: int) -> list[int]:
+    """Two workers and multiprocessing's resource tracker."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _wait_for(what: Callable[[], list[int]], at_least: int) -> list[int]:
+    deadline = time.monotonic() + 30
+    while len(found := what()) < at_least:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.02)
+    return found
+
+
+def test_two_runs_at_once(tmp_path: Path) -> None:
+    """One does the work, the other says that it is busy or finds nothing to do."""
+    write_objects(partitioned_objects(traffic(2_000, ["a"], FIRST_DAY, 5), ""), tmp_path / "logs")
+    arguments = ("ingest", "--source", str(tmp_path / "logs"), "--lake", str(tmp_path / "lake"))
+    with ThreadPoolExecutor(2) as pool:
+        codes = {done.returncode for done in pool.map(lambda _: run_cli(*arguments), range(2))}
+    assert codes <= {0, 75}
+    assert 0 in codes
+    assert len(rows_of(tmp_path / "lake")) == 2_000
+
+
 def test_a_store_without_conditional_writes_is_refused(s3: S3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A look-alike that ignores preconditions would lose records; nothing is written to it."""
     strip_conditions(monkeypatch)
@@ -327,7 +393,6 @@ def test_summary_names_what_the_contract_names(tmp_path: Path) -> None:
     }  # fmt: skip
     assert (summary["lines"], summary["rows"], summary["parts_written"]) == (1, 1, 2)
     assert RunSummary("x").as_dict().keys() == summary.keys()
-    assert OWNER
 
 
 def test_an_unreachable_or_missing_store_is_told(s3: S3, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ HEAD = "79a59df900b9 site [06/Feb/2026:00:00:38 +0000] 192.0.2.3 arn:aws:iam::11
 HOST = "s9lzHYrFp76ZVxRcpX9+5cjAnEH2ROuNkd2BHfIa6UkFVdtjf5mKR3/eTPFvsiP/XV/VLi31234="
 TAIL = f"- {HOST} SigV4 TLS_AES_128_GCM_SHA256 AuthHeader site.s3.eu-central-1.amazonaws.com TLSv1.3 - - eu-central-1"
 GET = f'{HEAD} REST.GET.OBJECT a.html "GET /a.html HTTP/1.1" 200 - 113 226 7 5'
+BATCH_DELETE = f"{HEAD} BATCH.DELETE.OBJECT a - 204 - - 42 - - - - {TAIL}"
 LINE = f'{GET} "https://example.com/" "curl/7.79.1" {TAIL}'
 
 
@@ -85,6 +86,20 @@ def test_unknown_trailing_fields_are_kept(extra: str) -> None:
     assert row["extra_fields"] == extra
     assert row["user_agent"] == "curl/7.79.1"
     assert row["source_region"] == "eu-central-1"
+
+
+@pytest.mark.parametrize("extra", ['"new field"', '"a b" c', 'x "y"'])
+def test_unknown_quoted_fields_after_bare_ones(extra: str) -> None:
+    """Where URI, referrer and user agent are bare dashes, a quote can only be in a field that nobody knows yet."""
+    row = read(f"{BATCH_DELETE} {extra}")
+    assert (row["extra_fields"], row["user_agent"], row["tls_version"]) == (extra, None, "TLSv1.3")
+    assert row["parse_note"] is None
+
+
+def test_unknown_fields_around_a_quoted_one() -> None:
+    """Six and more unknown fields after an unknown quoted one are not taken for the known ones."""
+    row = read(f'{LINE} "q" a b - d e f')
+    assert (row["extra_fields"], row["user_agent"], row["host_id"]) == ('"q" a b - d e f', "curl/7.79.1", HOST)
 
 
 UNESCAPED = {
@@ -184,6 +199,7 @@ def test_bare_user_agent_after_a_quoted_referrer() -> None:
     """NULL may be bare or quoted, each field on its own."""
     row = read(f'{GET} "https://h/" - {TAIL}')
     assert (row["referrer"], row["user_agent"], row["host_id"]) == ("https://h/", None, HOST)
+    assert row["parse_note"] is None
     row = read(f'{GET} - "curl" {TAIL}')
     assert (row["referrer"], row["user_agent"], row["host_id"]) == (None, "curl", HOST)
 
@@ -217,6 +233,7 @@ def test_spacing_is_tolerated_outside_quotes_only() -> None:
     row = read("  " + LINE.replace("192.0.2.3 arn", "192.0.2.3  arn").replace("curl", "a  b") + " \r")
     assert (row["remote_ip"], row["user_agent"], row["parse_note"]) == ("192.0.2.3", "a  b/7.79.1", "spacing")
     assert read(LINE + "\r")["parse_note"] is None
+    assert read(f"\ufeff{LINE} \r\r")["parse_note"] == "spacing"
 
 
 def test_undecodable_bytes_stay_readable() -> None:
@@ -269,8 +286,15 @@ REJECTED = {
     "no bucket": (LINE.replace(" site [", " - ["), "no_bucket"),
     "a NUL byte": (LINE.replace("curl", "cu\0rl"), "nul_byte"),
     "a control character outside quotes": (LINE.replace("a.html ", "a\thtml ", 1), "control_character"),
-    "a second record between fields": (f"{LINE[: LINE.index(' SigV4')]} {LINE}", "spliced"),
-    "a second record in the URI": (f"{LINE[: LINE.index('html HTTP')]}{LINE}", "spliced"),
+    "an unquoted second record in the tail": (f"{LINE[: LINE.index(' AuthHeader')]} {BATCH_DELETE}", "spliced"),
+    "an offset that moves the time out of the calendar": (
+        LINE.replace("06/Feb/2026", "01/Jan/0001").replace("+0000", "+0100"),
+        "bad_time",
+    ),
+    "an offset that is none": (LINE.replace("+0000", "+9900"), "bad_time"),
+    "a bucket name too long for a folder": (LINE.replace(" site [", f" {'b' * 241} ["), "bad_bucket"),
+    "a bucket name that means NULL": (LINE.replace(" site [", " __HIVE_DEFAULT_PARTITION__ ["), "bad_bucket"),
+    "no ASCII in the owner": (f"\u200b{LINE}", "not_a_record"),
 }
 
 
@@ -281,7 +305,16 @@ def test_lines_without_a_right_reading_are_rejected(name: str) -> None:
     assert rejected(line) == reason
 
 
-def test_second_record_in_the_user_agent_is_ambiguous() -> None:
-    """A line cut in its user agent and glued to the next one keeps the first record's fields, and says so."""
-    row = read(LINE[: LINE.index("7.79")] + LINE.replace(" 200 ", " 500 "))
-    assert (row["http_status"], row["parse_note"]) == (200, "ambiguous")
+@pytest.mark.parametrize("cut", ["html HTTP", "example.com", "7.79", " SigV4", " - eu-central"])
+def test_a_second_record_in_the_line_is_ambiguous(cut: str) -> None:
+    """A line that was cut and glued to the next one cannot be told from a forgery; it is kept, and says so."""
+    row = read(LINE[: LINE.index(cut)] + " " + LINE.replace(" 200 ", " 500 "))
+    assert row["parse_note"] == "ambiguous"
+    assert (row["bucket"], row["key"]) == ("site", "a.html")
+
+
+@pytest.mark.parametrize("text", ['x" site [06/Feb/2026:00:00:38 +0000] y', "x site [06/Feb/2026:00:00:38 +0000] y"])
+def test_nobody_can_write_himself_out_of_the_table(text: str) -> None:
+    """A visitor whose user agent or referrer looks like a second record stays in the table, noted."""
+    for row in (read(f'{GET} "-" "{text}" {TAIL}'), read(f'{GET} "{text}" "curl" {TAIL}')):
+        assert (row["http_status"], row["host_id"], row["parse_note"]) == (200, HOST, "ambiguous")

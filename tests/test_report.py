@@ -142,7 +142,7 @@ def test_reports_over_s3(s3: S3, lake: Lake) -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("website/top_object", {}, "no report 'website/top_object'; did you mean 'website/top_objects'?"),
+        ("website/top_object", {}, "no report 'website/top_object' .*; did you mean 'website/top_objects'?"),
         ("website/top_objects", {"bucket": "sites"}, "no bucket 'sites' in .*; did you mean 'site'?"),
         ("lifecycle/object_events", {}, "lifecycle/object_events needs -p key=...: the object's key"),
         ("website/top_objects", {"limits": 1}, "no parameter 'limits'; did you mean 'limit'?"),

@@ -34,9 +34,15 @@ def test_first_day(covered: Covered | None, since: dt.date | None, expected: dt.
 def test_what_a_run_covers(tmp_path: Path) -> None:
     """A run keeps what is covered already, and forgets nothing of other sources."""
     now = LISTED + dt.timedelta(days=1)
-    assert now_covered(None, None, now) == Covered(since=None, listed_at=now)
-    assert now_covered(Covered(since=MARCH_1, listed_at=LISTED), MARCH_15, now) == Covered(since=MARCH_1, listed_at=now)
-    assert now_covered(Covered(since=MARCH_15, listed_at=LISTED), MARCH_1, now) == Covered(since=MARCH_1, listed_at=now)
+    all_days, from_1, from_15 = (Covered(since=since, listed_at=LISTED) for since in (None, MARCH_1, MARCH_15))
+    assert now_covered(None, None, 10, now) == Covered(since=None, listed_at=now)
+    assert now_covered(None, MARCH_1, 10, now) == Covered(since=MARCH_1, listed_at=now)
+    assert now_covered(from_1, MARCH_1, 10, now) == Covered(since=MARCH_1, listed_at=now)
+    assert now_covered(from_15, MARCH_1, 10, now) == Covered(since=MARCH_1, listed_at=now)
+    assert now_covered(all_days, None, 10, now) == Covered(since=None, listed_at=now)
+    # From the 15th on is less than the window from the 10th on: the days between stay to be listed.
+    assert now_covered(all_days, MARCH_15, 10, now) == all_days
+    assert now_covered(from_1, MARCH_15, 10, now) == from_1
     store = open_store(str(tmp_path))
     write_covered(store, {"a": Covered(since=None, listed_at=LISTED)})
     write_covered(store, {"b": Covered(since=MARCH_1, listed_at=now)})

@@ -73,7 +73,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], set[str]]] = {
     ),
     "part doubled under a foreign name": (
         lambda lake: shutil.copy(lake / PART, (lake / PART).with_name("copy.parquet")),
-        {"stray_file"},
+        {"foreign_part"},
     ),
     "part renumbered": (
         lambda lake: (lake / PART).rename((lake / PART).with_name("part-00003.parquet")),
@@ -94,6 +94,18 @@ def test_damage_is_found_and_nothing_is_changed(name: str, lake: Path, logs: Pat
     before = {entry.name: entry.etag for entry in open_store(str(lake)).entries("")}
     assert kinds(lake, logs) >= expected
     assert {entry.name: entry.etag for entry in open_store(str(lake)).entries("")} == before
+
+
+def test_strays_and_settings_make_no_false_alarm(lake: Path, logs: Path) -> None:
+    """A file beside the partitions is a stray and no more; a changed minimum size is no difference."""
+    (lake / "access_log" / ".DS_Store").write_text("x")
+    assert kinds(lake, logs) == {"stray_file"}
+    assert open_lake(str(lake)).status().rows == 200
+    (lake / "access_log" / ".DS_Store").unlink()
+    write_objects(partitioned_objects(traffic(90, ["a"], dt.date(2026, 1, 1), 3, seed=9), "more/", 20), logs)
+    ingest_local(logs, lake, min_part_size=1)
+    assert (lake / PART).with_name("part-00001.parquet").exists()
+    assert kinds(lake, logs) == set()
 
 
 def test_a_log_object_that_was_never_ingested(lake: Path, logs: Path) -> None:

@@ -11,10 +11,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from etl.arrays import array_of, from_numpy, mask_of, to_numpy
 from etl.errors import PreconditionFailedError, StoreError
 from etl.parts import Footer, damaged, encode_part, list_parts, open_part, part_number, read_footer
 from etl.schema import Table
@@ -37,12 +39,14 @@ class Appended:
 
 
 def append(store: Store, table: Table, partition: str, rows: pa.Table, min_part_size: int) -> Appended:
-    """Add `rows` (columns of `table.schema`) to a partition, except those that it holds already.
+    """Add `rows` to a partition, except those that it holds already.
 
+    `rows` has the columns of `table.schema`, texts perhaps as dictionaries.
     Held already are the rows of log objects that a footer names (an earlier run wrote them and died before its
     ledger), and rows equal in every column of `table.identity` to one that is there. Safe against any other
     append at the same time, and when repeated after a crash at any point.
     """
+    rows = rows.cast(table.schema)
     for attempt in range(_ATTEMPTS):
         try:
             return _append_once(store, table, partition, rows, min_part_size)
@@ -121,7 +125,7 @@ def _held_log_objects(
 def _without(rows: pa.Table, log_objects: list[str]) -> pa.Table:
     if not log_objects:
         return rows
-    return rows.filter(pc.invert(pc.is_in(rows["log_object"], pa.array(log_objects, pa.string()))))
+    return rows.filter(pc.invert(pc.is_in(rows["log_object"], array_of(log_objects, pa.string()))))
 
 
 def _rows_by_log_object(rows: pa.Table) -> Counter[str]:
@@ -161,16 +165,17 @@ def drop_duplicates(rows: pa.Table, stored: Iterable[pa.Table], identity: Iterab
     identity = list(identity)
     ids = rows["request_id"]
     counts = pc.value_counts(ids)
-    repeated = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
+    repeated = counts.field("values").filter(mask_of(to_numpy(counts.field("counts")) > 1))
     stored_rows = pa.concat_tables([table.select(identity) for table in stored] or [rows.select(identity).slice(0, 0)])
     suspects = pc.unique(pa.chunked_array([*stored_rows["request_id"].chunks, repeated], pa.string()))
     if not len(suspects):
         return rows
     is_suspect = pc.is_in(ids, suspects)
-    positions = pa.array(range(rows.num_rows), pa.int64()).filter(is_suspect.combine_chunks())
+    every = from_numpy(np.arange(rows.num_rows), pa.int64())
+    positions = every.filter(is_suspect.combine_chunks())
     candidates = rows.select(identity).filter(is_suspect).append_column("_position", positions)
-    held = stored_rows.append_column("_position", pa.repeat(pa.scalar(-1, pa.int64()), stored_rows.num_rows))
+    held = stored_rows.append_column("_position", from_numpy(np.full(stored_rows.num_rows, -1), pa.int64()))
     firsts = pa.concat_tables([held, candidates]).group_by(identity).aggregate([("_position", "min")])["_position_min"]
     dropped = pc.invert(pc.is_in(positions, firsts))
-    keep = pc.invert(pc.is_in(pa.array(range(rows.num_rows), pa.int64()), positions.filter(dropped)))
+    keep = pc.invert(pc.is_in(every, positions.filter(dropped)))
     return rows.filter(keep)

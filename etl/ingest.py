@@ -21,11 +21,13 @@ from dataclasses import asdict, dataclass, field, fields
 from itertools import chain, islice
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl import runs
 from etl.append import Appended, append
+from etl.arrays import array_of, sort_table, table_of, to_numpy
 from etl.config import Settings
 from etl.discover import Found, Source, discover, parse_source, refuse_inside, subtract
 from etl.errors import AccessLakeError, BooksError, LeaseHeldError, UsageError
@@ -301,7 +303,7 @@ def ingest_batch(batch: Batch, progress: Callable[[BatchResult], None] = lambda 
         _close_books(one, parsed.counts[one.name], appended, rejected) | {"run_id": batch.run_id, "committed_at": now}
         for one in read
     ]
-    ledger = pa.Table.from_pylist(entries, LEDGER.schema)
+    ledger = table_of(entries, LEDGER.schema)
     committed = _append_all(store, LEDGER, _by_object_day(ledger, days), settings.min_part_size)
 
     sums = {name: sum(entry[name] for entry in entries) for name in _COUNTED}
@@ -343,6 +345,8 @@ def _append_all(
 
 
 def _by_bucket_and_day(records: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    bucket = records.schema.get_field_index("bucket")
+    records = records.set_column(bucket, "bucket", pc.cast(records["bucket"], pa.string()))
     records = records.append_column("date", pc.cast(records["time"], pa.date32()))
     for (bucket, date), rows in _groups(records, ["bucket", "date"]):
         yield partition_path(ACCESS_LOG, bucket=bucket, date=date), rows.select(ACCESS_LOG.schema.names)
@@ -350,20 +354,23 @@ def _by_bucket_and_day(records: pa.Table) -> Iterator[tuple[str, pa.Table]]:
 
 def _by_object_day(rows: pa.Table, days: Mapping[str, dt.date]) -> Iterator[tuple[str, pa.Table]]:
     table = LEDGER if rows.schema.names == LEDGER.schema.names else REJECTS
-    dates = pa.array([days[name] for name in rows["log_object"].to_pylist()], pa.date32())
+    dates = array_of([days[name] for name in rows["log_object"].to_pylist()], pa.date32())
     for (date,), group in _groups(rows.append_column("date", dates), ["date"]):
         yield partition_path(table, date=date), group.select(table.schema.names)
 
 
 def _groups(rows: pa.Table, keys: list[str]) -> Iterator[tuple[tuple[Any, ...], pa.Table]]:
     """The rows of each combination of `keys`; one sort, then slices."""
-    order = [(key, "ascending") for key in keys]
-    rows = rows.sort_by(order)
-    counts = rows.group_by(keys, use_threads=False).aggregate([([], "count_all")]).sort_by(order)
-    start = 0
-    for group in counts.to_pylist():
-        yield tuple(group[key] for key in keys), rows.slice(start, group["count_all"])
-        start += group["count_all"]
+    if not rows.num_rows:
+        return
+    rows = sort_table(rows, keys)
+    is_new = np.zeros(rows.num_rows - 1, np.bool_)
+    for key in keys:
+        column = rows[key].combine_chunks()
+        is_new |= to_numpy(pc.not_equal(column[1:], column[:-1]))
+    starts = [0, *(np.flatnonzero(is_new) + 1).tolist()]
+    for start, end in zip(starts, [*starts[1:], rows.num_rows], strict=True):
+        yield tuple(rows[key][start].as_py() for key in keys), rows.slice(start, end - start)
 
 
 def _close_books(

@@ -4,23 +4,28 @@ import re
 from functools import lru_cache
 from urllib.parse import quote, quote_plus, unquote_to_bytes
 
-_ENCODED_ONCE = ("S3.", "BATCH.DELETE.OBJECT")
+ENCODED_ONCE = r"^(?:S3\.|BATCH\.DELETE\.OBJECT)"
+"""Operations that log a key encoded once; all others log it encoded twice.
+
+Yelp engineering, September 2025; double encoding is seen in AWS's own lines.
+"""
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_is_encoded_once = re.compile(ENCODED_ONCE).match
+
+
+def decode_key(logged: str, operation: str) -> tuple[str, bool]:
+    """The key behind the `logged` text, and whether every layer of encoding could be taken off."""
+    return decode_layers(logged, 1 if _is_encoded_once(operation) else 2)
 
 
 @lru_cache(maxsize=65536)
-def decode_key(logged: str, operation: str) -> tuple[str, bool]:
-    """The key behind the `logged` text, and whether every layer of encoding could be taken off.
+def decode_layers(logged: str, layers: int) -> tuple[str, bool]:
+    """`logged` without its one or two layers of encoding, and whether all came off.
 
-    Lifecycle operations and BATCH.DELETE.OBJECT log a key encoded once, all others encoded twice (Yelp
-    engineering, September 2025; double encoding is seen in AWS's own lines). The innermost layer is form
-    encoding, where `+` is a space; that a space in a twice-encoded key is logged as `%2B` is an inference.
-    A layer that does not decode, or not to UTF-8, stays as it is.
+    The innermost layer is form encoding, where `+` is a space; that a space in a twice-encoded key is logged as
+    `%2B` is an inference. A layer that does not decode, or not to UTF-8, stays as it is.
     """
-    if operation.startswith(_ENCODED_ONCE):
-        outer: str | None = logged
-    else:
-        outer = _decode_layer(logged)
+    outer = logged if layers == 1 else _decode_layer(logged)
     if outer is None:
         return logged, False
     inner = _decode_layer(outer.replace("+", " "))
@@ -30,7 +35,7 @@ def decode_key(logged: str, operation: str) -> tuple[str, bool]:
 def encode_key(key: str, operation: str) -> str:
     """`key` as S3 logs it for `operation`: the inverse of `decode_key`. `/` and `*` stay as they are."""
     inner = quote_plus(key, safe="/*")
-    return inner if operation.startswith(_ENCODED_ONCE) else quote(inner, safe="/*")
+    return inner if _is_encoded_once(operation) else quote(inner, safe="/*")
 
 
 def _decode_layer(text: str) -> str | None:

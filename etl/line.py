@@ -81,7 +81,7 @@ _TAIL_LENGTH = 10
 _TAIL_LENGTHS = frozenset({0, 1, 6, 7, 8, 9, 10})
 """How many of them lines have had: 17, 18, 23, 24, 25, 26 and 27 fields in all."""
 _HOST_ID = re.compile(r"[A-Za-z0-9+/=_-]{40,}")
-_SIGNATURE = re.compile(r"-|Sig[0-9A-Za-z_-]+")
+SIGNATURE = re.compile(r"-|Sig[0-9A-Za-z_-]+")
 _PRINCIPAL_ID = re.compile(r"-|A[A-Z0-9]{15,}")
 _TAIL_THEN_EXTRA = re.compile(
     r'"(?P<tail> +[^ "]+ +(?:-|[A-Za-z0-9+/=_-]{40,}) +(?:-|SigV[0-9A-Za-z]+) +[A-Za-z0-9_-]+'
@@ -187,7 +187,7 @@ def _is_usual_tail(tokens: list[str]) -> bool:
     return (
         len(tokens) >= _COMPLETE_TAIL
         and bool(_HOST_ID.fullmatch(tokens[1]) or tokens[1] == "-" or _PRINCIPAL_ID.fullmatch(tokens[1]))
-        and bool(_SIGNATURE.fullmatch(tokens[2]) or _HOST_ID.fullmatch(tokens[2]))
+        and bool(SIGNATURE.fullmatch(tokens[2]) or _HOST_ID.fullmatch(tokens[2]))
     )
 
 
@@ -244,7 +244,7 @@ def _tail(text: str, extra: str | None) -> _Tail | None:
         return _Tail(_padded(shifted), principal, Note.EXTRA_COLUMN)
     if len(tokens) not in _TAIL_LENGTHS and len(tokens) < _TAIL_LENGTH:
         return None
-    if len(tokens) >= _COMPLETE_TAIL and not _SIGNATURE.fullmatch(tokens[2]):
+    if len(tokens) >= _COMPLETE_TAIL and not SIGNATURE.fullmatch(tokens[2]):
         return None
     if extra == '";':
         return _Tail(_padded(tokens), extra, Note.TRAILING_TEXT)
@@ -260,8 +260,8 @@ def _is_shifted(tokens: list[str], shifted: list[str]) -> bool:
     return (
         len(shifted) in _TAIL_LENGTHS
         and bool(_HOST_ID.fullmatch(shifted[1]))
-        and bool(_SIGNATURE.fullmatch(shifted[2]))
-        and not _SIGNATURE.fullmatch(tokens[2])
+        and bool(SIGNATURE.fullmatch(shifted[2]))
+        and not SIGNATURE.fullmatch(tokens[2])
     )
 
 

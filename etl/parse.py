@@ -1,18 +1,30 @@
-"""Bytes of log objects -> an Arrow table of records, and the lines that do not parse."""
+"""Bytes of log objects -> an Arrow table of records, and the lines that do not parse.
+
+Text is parsed in blocks: the regular lines of a block all at once, the others one by one.
+"""
 
 import codecs
 import datetime as dt
+from collections import Counter
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
-from etl.line import Record, RejectError, parse_line
+from etl.arrays import array_of, from_numpy, table_of
+from etl.line import RejectError, parse_line
+from etl.regular import FIELDS, Ints, decode_keys, read_regular, split_block
 from etl.schema import LOG_FIELDS, REJECTS, TEXT
 
+_BLOCK_BYTES = 1024 * 1024
 _CHUNK_ROWS = 32 * 1024
 
-RECORDS = pa.schema({**LOG_FIELDS, "log_object": TEXT})
-"""Schema of parsed records: every log field, and the log object that the record came from."""
+RECORDS = pa.schema({**FIELDS, "log_object": pa.dictionary(pa.int32(), TEXT)})
+"""Schema of parsed records: every log field, and the log object that the record came from.
+
+Texts that repeat are dictionaries, which take a fraction of the memory.
+"""
+_PLAIN = pa.schema({**LOG_FIELDS, "log_object": TEXT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,55 +51,111 @@ class Parser:
     """Collects the records of log objects, one `add` for each, until `finish`."""
 
     ingested_at: dt.datetime
-    _rows: list[tuple[object, ...]] = field(default_factory=list)
+    _log_objects: list[str] = field(default_factory=list)
+    _pieces: list[bytes] = field(default_factory=list)
+    """Text not parsed yet, less than a block: pieces of log objects that end with a line feed."""
+    _owners: list[int] = field(default_factory=list)
+    """The log object of each piece, by its place in `_log_objects`."""
+    _pending: int = 0
+    """Bytes in `_pieces`."""
+    _lines: Counter[int] = field(default_factory=Counter)
+    """Lines parsed of each log object."""
+    _regular: list[pa.RecordBatch] = field(default_factory=list)
+    _exact: list[tuple[object, ...]] = field(default_factory=list)
     _chunks: list[pa.RecordBatch] = field(default_factory=list)
     _rejects: list[dict[str, object]] = field(default_factory=list)
-    _counts: dict[str, ObjectCounts] = field(default_factory=dict)
+    _rows: Counter[int] = field(default_factory=Counter)
+    _blank: Counter[int] = field(default_factory=Counter)
 
     def add(self, log_object: str, data: bytes) -> None:
         """Parse the uncompressed text of one log object. Lines end with a line feed, the last one perhaps not."""
-        lines = data.removeprefix(codecs.BOM_UTF8).split(b"\n")
-        if not lines[-1]:
-            lines.pop()
-        rows = rejects = 0
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                self._add_row(parse_line(line), log_object)
-                rows += 1
-            except RejectError as error:
-                self._add_reject(log_object, number, error.reason, line)
-                rejects += 1
-        self._counts[log_object] = ObjectCounts(len(lines), rows, rejects, len(lines) - rows - rejects)
+        self._log_objects.append(log_object)
+        data = data.removeprefix(codecs.BOM_UTF8)
+        start = 0
+        while start < len(data):
+            room = max(1, _BLOCK_BYTES - self._pending)
+            end = data.rfind(b"\n", start, start + room) + 1
+            if end == 0:
+                end = data.find(b"\n", start) + 1 or len(data)
+            self._add_piece(data[start:end] if end - start < len(data) else data)
+            start = end
 
     def finish(self) -> Parsed:
-        self._flush()
+        self._parse_block()
+        self._flush_exact()
+        regular = pa.Table.from_batches(self._regular, RECORDS)
+        rejects = Counter(reject["log_object"] for reject in self._rejects)
         return Parsed(
-            records=pa.Table.from_batches(self._chunks, RECORDS),
-            rejects=pa.Table.from_pylist(self._rejects, REJECTS.schema),
-            counts=self._counts,
+            records=pa.concat_tables(
+                [decode_keys(regular), pa.Table.from_batches(self._chunks, RECORDS)]
+            ).unify_dictionaries(),
+            rejects=table_of(self._rejects, REJECTS.schema),
+            counts={
+                name: ObjectCounts(self._lines[n], self._rows[n], rejects[name], self._blank[n])
+                for n, name in enumerate(self._log_objects)
+            },
         )
 
-    def _add_row(self, record: Record, log_object: str) -> None:
-        self._rows.append((*record, log_object))
-        if len(self._rows) >= _CHUNK_ROWS:
-            self._flush()
+    def _add_piece(self, piece: bytes) -> None:
+        self._pieces.append(piece if piece.endswith(b"\n") else piece + b"\n")
+        self._owners.append(len(self._log_objects) - 1)
+        self._pending += len(piece)
+        if self._pending >= _BLOCK_BYTES:
+            self._parse_block()
 
-    def _add_reject(self, log_object: str, number: int, reason: str, line: bytes) -> None:
-        self._rejects.append(
-            {
-                "log_object": log_object,
-                "line_number": number,
-                "reason": reason,
-                "line": line.decode("utf-8", errors="backslashreplace"),
-                "ingested_at": self.ingested_at,
-            }
-        )
+    def _parse_block(self) -> None:
+        if not self._pieces:
+            return
+        block, marks = split_block(b"".join(self._pieces))
+        pieces = np.cumsum([0, *(len(piece) for piece in self._pieces)])
+        owners = np.array(self._owners)[np.searchsorted(pieces, block.starts, side="right") - 1]
+        is_exact = np.ones(len(block.starts), np.bool_)
+        for lines, records in read_regular(block, marks):
+            is_exact[lines] = False
+            self._add_regular(records, owners[lines])
+        numbers = self._line_numbers(owners)
+        for line in np.flatnonzero(is_exact).tolist():
+            self._add_line(int(owners[line]), int(numbers[line]), block.data[block.starts[line] : block.ends[line]])
+        self._pieces, self._owners, self._pending = [], [], 0
 
-    def _flush(self) -> None:
-        if self._rows:
-            columns = zip(*self._rows, strict=True)
-            arrays = [pa.array(values, kind.type) for values, kind in zip(columns, RECORDS, strict=True)]
-            self._chunks.append(pa.RecordBatch.from_arrays(arrays, schema=RECORDS))
-            self._rows = []
+    def _line_numbers(self, owners: Ints) -> Ints:
+        """The number of each line of a block in its log object, from 1; counts them."""
+        distinct, first, counts = np.unique(owners, return_index=True, return_counts=True)
+        before = np.array([self._lines[owner] for owner in distinct.tolist()])
+        self._lines.update(dict(zip(distinct.tolist(), counts.tolist(), strict=True)))
+        numbers: Ints = np.arange(len(owners)) - np.repeat(first - before, counts) + 1
+        return numbers
+
+    def _add_regular(self, records: pa.RecordBatch, owners: Ints) -> None:
+        distinct, codes, counts = np.unique(owners, return_inverse=True, return_counts=True)
+        names = array_of([self._log_objects[owner] for owner in distinct.tolist()], TEXT)
+        column = pa.DictionaryArray.from_arrays(from_numpy(codes.astype(np.int32), pa.int32()), names)
+        self._regular.append(records.append_column("log_object", column))
+        self._rows.update(dict(zip(distinct.tolist(), counts.tolist(), strict=True)))
+
+    def _add_line(self, owner: int, number: int, line: bytes) -> None:
+        if not line.strip():
+            self._blank[owner] += 1
+            return
+        try:
+            self._exact.append((*parse_line(line), self._log_objects[owner]))
+            self._rows[owner] += 1
+            if len(self._exact) >= _CHUNK_ROWS:
+                self._flush_exact()
+        except RejectError as error:
+            self._rejects.append(
+                {
+                    "log_object": self._log_objects[owner],
+                    "line_number": number,
+                    "reason": error.reason,
+                    "line": line.decode("utf-8", errors="backslashreplace"),
+                    "ingested_at": self.ingested_at,
+                }
+            )
+
+    def _flush_exact(self) -> None:
+        if self._exact:
+            columns = zip(*self._exact, strict=True)
+            arrays = [array_of(values, kind.type) for values, kind in zip(columns, _PLAIN, strict=True)]
+            self._chunks.append(pa.RecordBatch.from_arrays(arrays, schema=_PLAIN).cast(RECORDS))
+            self._exact = []

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from etl.arrays import sort_table
 from etl.errors import StoreError
 from etl.schema import Table
 from etl.store import Entry, Store
@@ -104,7 +105,7 @@ def damaged(store: Store, part: Entry, error: Exception) -> StoreError:
 
 def encode_part(table: Table, rows: pa.Table, log_objects: Mapping[str, int], min_part_size: int) -> bytes:
     """`rows`, sorted, as a Parquet file whose footer names their log objects."""
-    rows = rows.sort_by([(name, "ascending") for name in table.sort_by])
+    rows = sort_table(rows, table.sort_by)
     packed = base64.b64encode(zlib.compress(json.dumps(log_objects, sort_keys=True).encode(), 9))
     footer = {_FOOTER_LOG_OBJECTS: packed, _FOOTER_MIN_PART_SIZE: str(min_part_size).encode()}
     plain = {name for name in rows.schema.names if name in table.plain}

@@ -1,0 +1,250 @@
+"""accesslake beside other ways to read S3 access logs, on one generated corpus, in one run.
+
+    python tests/benchmarks/compare.py [--lines 1000000] [--hard 0.01] [--dir DIR]
+
+Every contender runs in a process of its own, one after the other, `--repeat` times, of which the median counts.
+Printed are ratios as well as figures: figures drift with the machine, ratios hold. GoAccess takes part where it
+is installed.
+"""
+
+import argparse
+import datetime as dt
+import multiprocessing
+import re
+import resource
+import shutil
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from etl.config import Settings
+from etl.generate import GeneratedObject, LogLine, traffic, write_objects
+from etl.ingest import ingest
+from etl.line import parse_line
+from etl.parse import Parser
+
+BUCKETS = ("site-a", "site-b", "site-c")
+LINES_PER_OBJECT = 50
+FIRST_DAY = dt.date(2026, 1, 1)
+DAYS = 5
+NOW = dt.datetime(2026, 2, 1)  # noqa: DTZ001
+COLUMNS = (
+    "bucket_owner", "bucket", "time", "zone", "remote_ip", "requester", "request_id", "operation", "key",
+    "request_uri", "http_status", "error_code", "bytes_sent", "object_size", "total_time", "turn_around_time",
+    "referrer", "user_agent", "version_id", "host_id", "signature_version", "cipher_suite", "authentication_type",
+    "host_header", "tls_version", "access_point_arn", "acl_required",
+)  # fmt: skip
+LINE = re.compile(
+    r'(\S+) (\S+) \[([^\]]+)\] (\S+) (\S+) (\S+) (\S+) (\S+) (?:"([^"]*)"|-) (\d{3}|-) (\S+) (\d+|-) (\d+|-) (\d+|-)'
+    r' (\d+|-) (?:"([^"]*)"|-) (?:"([^"]*)"|-)' + r" (\S+)" * 9
+)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The same lines as many small log objects and as one file."""
+
+    objects: Path
+    whole: Path
+    lines: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One run of a contender."""
+
+    rows: int
+    seconds: float
+    cpu_seconds: float
+    peak_mib: float
+
+
+def make_corpus(directory: Path, lines: int, hard: float) -> Corpus:
+    """`lines` lines of three buckets, of which the fraction `hard` has an unescaped quote in its user agent."""
+    corpus = directory / f"{lines}-{hard}"
+    objects, whole = corpus / "objects", corpus / "whole.log"
+    if not whole.exists():
+        # In a process of its own: contenders would inherit its peak memory.
+        process = multiprocessing.get_context("spawn").Process(target=_write_corpus, args=(objects, whole, lines, hard))
+        process.start()
+        process.join()
+    return Corpus(objects, whole, lines, whole.stat().st_size)
+
+
+def _write_corpus(objects: Path, whole: Path, lines: int, hard: float) -> None:
+    texts = list(_texts(lines, hard))
+    write_objects(_objects(texts), objects)
+    whole.write_text("".join(f"{line.text}\n" for line in texts))
+
+
+def _texts(lines: int, hard: float) -> Iterator[LogLine]:
+    every = round(1 / hard) if hard else 0
+    for number, line in enumerate(traffic(lines, BUCKETS, FIRST_DAY, DAYS)):
+        if every and number % every == 0:
+            line = LogLine(line.bucket, line.time, line.text.replace("Mozilla/5.0", 'Mo"zilla/5.0'))  # noqa: PLW2901
+        yield line
+
+
+def _objects(texts: list[LogLine]) -> Iterator[GeneratedObject]:
+    by_bucket: dict[tuple[str, dt.date], list[LogLine]] = {}
+    for line in texts:
+        by_bucket.setdefault((line.bucket, line.time.date()), []).append(line)
+    for (bucket, day), lines in by_bucket.items():
+        for start in range(0, len(lines), LINES_PER_OBJECT):
+            name = f"{day}-00-00-00-{start:016X}"
+            key = f"111122223333/eu-central-1/{bucket}/{day:%Y/%m/%d}/{name}"
+            text = "".join(f"{line.text}\n" for line in lines[start : start + LINES_PER_OBJECT])
+            yield GeneratedObject(key, text.encode())
+
+
+def parse_blocks(corpus: Corpus, _out: Path) -> int:
+    """The parser of accesslake, to typed Arrow."""
+    parser = Parser(NOW)
+    parser.add("whole", corpus.whole.read_bytes())
+    return int(parser.finish().records.num_rows)
+
+
+def parse_exactly(corpus: Corpus, _out: Path) -> int:
+    """Its exact path alone, line by line, without building Arrow arrays."""
+    return sum(1 for line in corpus.whole.read_bytes().splitlines() if parse_line(line))
+
+
+def parse_by_regex(corpus: Corpus, _out: Path) -> int:
+    """A regular expression per line, to Arrow arrays of text."""
+    rows = [match.groups() for line in corpus.whole.read_text().splitlines() if (match := LINE.fullmatch(line))]
+    return int(
+        pa.Table.from_arrays([pa.array(column) for column in zip(*rows, strict=True)], names=_names(26)).num_rows
+    )
+
+
+def _names(count: int) -> list[str]:
+    return [f"f{number}" for number in range(count)]
+
+
+def duckdb_table(corpus: Corpus, _out: Path) -> int:
+    """DuckDB's read_csv of the one file into a table, one thread."""
+    connection = duckdb.connect(config={"threads": 1})
+    connection.execute(f"CREATE TABLE t AS {_duckdb_select(corpus.whole)}")
+    return int(connection.execute("SELECT count(*) FROM t").fetchone()[0])  # type: ignore[index]
+
+
+def ingest_objects(corpus: Corpus, out: Path) -> int:
+    """The whole job: provenance, duplicates, rejects, sorting, bloom filters, fsync."""
+    return ingest(Settings(source=(str(corpus.objects),), lake=str(out))).result.rows
+
+
+def duckdb_pipeline(corpus: Corpus, out: Path) -> int:
+    """DuckDB's read_csv of all objects, copied to Parquet partitioned by bucket and date."""
+    connection = duckdb.connect()
+    connection.execute("SET enable_progress_bar = false")
+    select = _duckdb_select(corpus.objects / "**" / "*")
+    connection.execute(
+        f"COPY (SELECT *, strptime(time, '[%d/%b/%Y:%H:%M:%S')::DATE AS date FROM ({select}))"
+        f" TO '{out}' (FORMAT parquet, PARTITION_BY (bucket, date), COMPRESSION zstd)"
+    )
+    return sum(pq.read_metadata(path).num_rows for path in out.rglob("*.parquet"))
+
+
+def _duckdb_select(path: Path) -> str:
+    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in COLUMNS)
+    return (
+        f"SELECT * FROM read_csv('{path}', delim = ' ', quote = '\"', escape = '', header = false, nullstr = '-',"
+        f" columns = {{{columns}}}, auto_detect = false, ignore_errors = true)"
+    )
+
+
+def pandas_loop(corpus: Corpus, _out: Path) -> int:
+    """The write-up's notebook: read_csv of each object, then concat."""
+    frames = [
+        pd.read_csv(path, sep=" ", names=list(COLUMNS), on_bad_lines="skip")
+        for path in sorted(corpus.objects.rglob("*-00-00-00-*"))
+    ]
+    return len(pd.concat(frames))
+
+
+def goaccess(corpus: Corpus, out: Path) -> int:
+    """GoAccess, to its JSON report."""
+    out.mkdir(parents=True)
+    report = out / "report.json"
+    subprocess.run(
+        ["goaccess", str(corpus.whole), "--log-format=AWSS3", "-o", str(report), "--no-progress"],  # noqa: S607
+        check=True, capture_output=True,
+    )  # fmt: skip
+    match = re.search(r'"valid_requests":\s*(\d+)', report.read_text())
+    return int(match[1]) if match else 0
+
+
+Contender = Callable[[Corpus, Path], int]
+PARSERS: tuple[Contender, ...] = (parse_blocks, parse_exactly, parse_by_regex, duckdb_table)
+PIPELINES: tuple[Contender, ...] = (ingest_objects, duckdb_pipeline, pandas_loop, goaccess)
+
+
+def measure(contender: Contender, corpus: Corpus, out: Path) -> Measure:
+    """One run in a process of its own; peak memory is that of its largest process."""
+    shutil.rmtree(out, ignore_errors=True)
+    pipe, theirs = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("spawn").Process(target=_run, args=(contender, corpus, out, theirs))
+    process.start()
+    theirs.close()
+    result: Measure = pipe.recv()
+    process.join()
+    return result
+
+
+def _run(contender: Contender, corpus: Corpus, out: Path, pipe: Any) -> None:
+    began, cpu = time.perf_counter(), _cpu()
+    rows = contender(corpus, out)
+    seconds = time.perf_counter() - began
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    pipe.send(Measure(rows, seconds, _cpu() - cpu, peak / 1024))
+
+
+def _cpu() -> float:
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def compare(title: str, contenders: tuple[Contender, ...], corpus: Corpus, directory: Path, repeat: int) -> None:
+    """Print a table of the contenders; the ratio is to the first, by time."""
+    print(f"\n{title}: {corpus.lines:,} lines, {corpus.size / 1e6:,.0f} MB\n")
+    print("| contender | rows/s | MB/s | CPU s | peak MiB | lines lost | times slower |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    first: float | None = None
+    for contender in contenders:
+        if contender is goaccess and not shutil.which("goaccess"):
+            continue
+        runs = [measure(contender, corpus, directory / "out" / contender.__name__) for _ in range(repeat)]
+        seconds = statistics.median(run.seconds for run in runs)
+        first = first or seconds
+        run = min(runs, key=lambda one: abs(one.seconds - seconds))
+        print(
+            f"| {contender.__name__} | {run.rows / seconds:,.0f} | {corpus.size / seconds / 1e6:,.0f} "
+            f"| {run.cpu_seconds:.1f} | {run.peak_mib:,.0f} | {corpus.lines - run.rows:,} | {seconds / first:.2f} |"
+        )
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    arguments.add_argument("--lines", type=int, default=1_000_000)
+    arguments.add_argument("--hard", type=float, default=0.01, help="fraction of lines with an unescaped quote")
+    arguments.add_argument("--dir", type=Path, default=Path("/tmp/accesslake-bench"))  # noqa: S108
+    arguments.add_argument("--repeat", type=int, default=3)
+    given = arguments.parse_args()
+    plain, hard = (make_corpus(given.dir, given.lines, fraction) for fraction in (0.0, given.hard))
+    compare("Parsing, regular lines, one core", PARSERS, plain, given.dir, given.repeat)
+    compare(f"Parsing, {given.hard:.0%} hard lines, one core", PARSERS, hard, given.dir, given.repeat)
+    compare("Raw objects to a lake", PIPELINES, plain, given.dir, given.repeat)
+
+
+if __name__ == "__main__":
+    main()

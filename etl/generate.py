@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from etl.keys import encode_key
+from etl.line import MONTHS
 
 OWNER = "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"
 ACCOUNT = "111122223333"
@@ -28,7 +29,6 @@ TOOL = "aws-cli/2.3.4 Python/3.8.8 Linux/5.10.68 exe/x86_64 prompt/off command/s
 
 _BASE32 = string.digits + string.ascii_uppercase
 _BASE64 = string.ascii_letters + string.digits + "+/"
-_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class LineWriter:
         )
 
     def _add(self, time: dt.datetime, rest: str) -> None:
-        stamp = f"{time.day:02d}/{_MONTHS[time.month - 1]}/{time:%Y:%H:%M:%S} +0000"
+        stamp = f"{time.day:02d}/{MONTHS[time.month - 1]}/{time:%Y:%H:%M:%S} +0000"
         self.lines.append(LogLine(self.bucket, time, f"{OWNER} {self.bucket} [{stamp}] {rest}"))
 
     def _request_id(self) -> str:

@@ -52,7 +52,7 @@ _HEAD = re.compile(
     r"(?P<request_id>[^ \"]+) +(?P<operation>[^ \"]+) +(?P<key>[^ \"]+) +(?=[\"-])"
 )
 _TIME = re.compile(r"(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})", re.ASCII)
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 _BUCKET_LENGTH = 240
@@ -345,12 +345,12 @@ def _decode_key(logged: str, operation: str) -> tuple[str | None, str | None, bo
 def _parse_time(logged: str) -> tuple[int, bool]:
     """Microseconds since 1970 UTC, and whether the line said UTC. Month names are English in every locale."""
     match = _TIME.fullmatch(logged)
-    if match is None or match[2] not in _MONTHS:
+    if match is None or match[2] not in MONTHS:
         raise RejectError("bad_time")
     year, day, hour, minute, second = (int(match[n]) for n in (3, 1, 4, 5, 6))
     try:
         zone = dt.timezone(dt.timedelta(hours=int(match[8]), minutes=int(match[9])) * (-1 if match[7] == "-" else 1))
-        time = dt.datetime(year, _MONTHS.index(match[2]) + 1, day, hour, minute, second, tzinfo=zone)
+        time = dt.datetime(year, MONTHS.index(match[2]) + 1, day, hour, minute, second, tzinfo=zone)
         utc = time.astimezone(dt.UTC)
     except (ValueError, OverflowError):
         raise RejectError("bad_time") from None

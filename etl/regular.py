@@ -20,7 +20,7 @@ import pyarrow.csv as pacsv
 
 from etl.arrays import array_of, from_numpy, mask_of, to_numpy
 from etl.keys import ENCODED_ONCE, decode_layers
-from etl.line import SIGNATURE, Note, is_bucket
+from etl.line import MONTHS, SIGNATURE, Note, is_bucket
 from etl.schema import LOG_FIELDS, TEXT
 
 Ints = npt.NDArray[np.int64]
@@ -40,8 +40,7 @@ _TIME_SPAN = 29
 _TIME = np.frombuffer(b"[00/Mmm/0000:00:00:00 +0000]", np.uint8)
 _TIME_DIGITS = np.flatnonzero(ord("0") == _TIME)[:12]
 _TIME_FIXED = np.array([at for at in range(len(_TIME)) if at not in {*_TIME_DIGITS, 4, 5, 6}])
-_MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_MONTH_CODES = np.array([int.from_bytes(name.encode()) for name in _MONTH_NAMES])
+_MONTH_CODES = np.array([int.from_bytes(name.encode()) for name in MONTHS])
 _TAIL_LENGTHS = (0, 1, 6, 7, 8, 9, 10)
 
 _NOT_A_FILE = re.compile("[^:]+")

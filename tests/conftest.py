@@ -18,6 +18,8 @@ from moto.server import ThreadedMotoServer
 from etl.config import Settings
 from etl.errors import AccessLakeError
 from etl.ingest import RunSummary, ingest
+from etl.storage import open_store
+from etl.store import Store
 
 SAMPLES = os.environ.get("ACCESSLAKE_SAMPLES")
 
@@ -68,6 +70,14 @@ def s3(_moto: str) -> S3:
             client.delete_object(Bucket=bucket, Key=item)
         client.create_bucket(Bucket=bucket)
     return store
+
+
+@pytest.fixture(params=["local", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "local":
+        return open_store(str(tmp_path / "lake"))
+    s3: S3 = request.getfixturevalue("s3")
+    return open_store(f"s3://{s3.lake}/lake", s3.endpoint_url)
 
 
 def _existing(client: Any, bucket: str) -> list[str]:

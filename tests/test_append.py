@@ -2,13 +2,11 @@
 
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import S3
 from test_line import LINE
 
 from etl.append import append
@@ -16,7 +14,6 @@ from etl.errors import PreconditionFailedError, StoreError
 from etl.parse import Parser
 from etl.parts import list_parts, open_part, partition_path, read_footer
 from etl.schema import ACCESS_LOG
-from etl.storage import open_store
 from etl.store import Store
 
 PARTITION = partition_path(ACCESS_LOG, bucket="site", date=dt.date(2026, 2, 6))
@@ -31,14 +28,6 @@ def rows(log_object: str, *ids: str, **replacements: str) -> pa.Table:
             line = line.replace(old, new)
         parser.add(log_object, line.encode())
     return parser.finish().records.select(ACCESS_LOG.schema.names)
-
-
-@pytest.fixture(params=["local", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    if request.param == "local":
-        return open_store(str(tmp_path / "lake"))
-    s3: S3 = request.getfixturevalue("s3")
-    return open_store(f"s3://{s3.lake}/lake", s3.endpoint_url)
 
 
 def held(store: Store) -> list[tuple[str, str]]:

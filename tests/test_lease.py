@@ -2,7 +2,6 @@
 
 import datetime as dt
 import time
-from pathlib import Path
 
 import pytest
 from conftest import S3
@@ -11,14 +10,6 @@ from etl.errors import LeaseHeldError
 from etl.lease import hold_lease
 from etl.storage import open_store
 from etl.store import Store
-
-
-@pytest.fixture(params=["local", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    if request.param == "local":
-        return open_store(str(tmp_path / "lake"))
-    s3: S3 = request.getfixturevalue("s3")
-    return open_store(f"s3://{s3.lake}/lake", s3.endpoint_url)
 
 
 def test_a_second_run_is_told_who_holds_the_lease(store: Store) -> None:

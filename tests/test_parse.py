@@ -45,3 +45,17 @@ def test_many_rows_come_in_order() -> None:
     parser = Parser(NOW)
     parser.add("a", "".join(LINE.replace(" 113 ", f" {n} ") + "\n" for n in range(40_000)).encode())
     assert parser.finish().records["bytes_sent"].to_pylist() == list(range(40_000))
+
+
+def test_line_numbers_count_on_through_blocks() -> None:
+    """An object larger than a block, after another one, keeps its own line numbers and counts."""
+    lines = [LINE.replace(" 113 ", f" {n} ") for n in range(9_000)]
+    for number in (1, 4_000, 9_000):
+        lines[number - 1] = "nonsense"
+    parser = Parser(NOW)
+    parser.add("small", f"{LINE}\nnonsense\n".encode())
+    parser.add("large", "\n".join(lines).encode())
+    parsed = parser.finish()
+    places = list(zip(*(parsed.rejects[name].to_pylist() for name in ("log_object", "line_number")), strict=True))
+    assert places == [("small", 2), ("large", 1), ("large", 4_000), ("large", 9_000)]
+    assert parsed.counts == {"small": ObjectCounts(2, 1, 1, 0), "large": ObjectCounts(9_000, 8_997, 3, 0)}

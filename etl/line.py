@@ -71,7 +71,6 @@ _COUNT_LIMITS = {
     "total_time": 2**31 - 1,
     "turn_around_time": 2**31 - 1,
 }
-_BARE_PAIR = re.compile(r"- +-(?= |$)")
 _BARE_REFERRER = re.compile(r'- +"(.*)"', re.DOTALL)
 _BARE_AGENT = re.compile(r" +-(?= |$)")
 _BOUNDARY = re.compile(r'(?=(" +"))')
@@ -166,13 +165,16 @@ def _decode(raw: bytes, notes: set[str]) -> str:
 
 def _readings(rest: str) -> Iterator[_Reading]:
     """Every way to read a line from its URI on, the preferred one first."""
+    body, extra = (rest[:-2], '";') if rest.endswith('";') else (rest, None)
     if bare := _ALL_BARE.match(rest):
         # Nothing before the tail is quoted, so nothing there is anybody's text.
-        tail = _tail(*_cut_at_quote(rest[bare.end() :]))
+        known, unknown = _cut_at_quote(rest[bare.end() :])
+        if unknown is None:
+            known, unknown = body[bare.end() :], extra
+        tail = _tail(known, unknown)
         if tail is not None:
             yield _Reading(None, bare.groups(), None, None, tail, (bare[0], rest[bare.end() :]))
         return
-    body, extra = (rest[:-2], '";') if rest.endswith('";') else (rest, None)
     end = body.rfind('"') + 1
     if not _is_usual_tail(body[end:].split()):
         # A line of the years before 2019, or one that goes on with quoted fields that nobody knows yet.
@@ -198,30 +200,21 @@ def _cut_at_quote(text: str) -> tuple[str, str | None]:
 
 
 def _split(quoted: str, after: str, extra: str | None) -> Iterator[_Reading]:
-    """Readings in which `quoted` ends with the last quoted field (empty: there is none) and `after` follows it."""
-    text = quoted or after
-    bare = text.startswith("-")
-    anchors = [_AFTER_BARE_URI.match(text)] if bare else _AFTER_URI.finditer(text, 1)
-    for anchor in anchors:
-        if anchor is None:
-            continue
-        middle, rest = (text[anchor.end() :], after) if quoted else ("", after[anchor.end() :])
-        if quoted and not middle:
-            continue
-        for referrer, user_agent, between, tail_text in _referrer_and_agent(middle, rest):
+    """Readings in which `quoted` ends with the last quoted field and `after` follows it."""
+    bare = quoted.startswith("-")
+    anchors = [_AFTER_BARE_URI.match(quoted)] if bare else _AFTER_URI.finditer(quoted, 1)
+    for anchor in filter(None, anchors):
+        for referrer, user_agent, between, tail_text in _referrer_and_agent(quoted[anchor.end() :], after):
             tail = _tail(tail_text, extra)
             if tail is not None:
-                uri = None if bare else text[1 : anchor.start()]
+                uri = None if bare else quoted[1 : anchor.start()]
                 unquoted = (anchor[0], between, tail_text, tail.extra or "")
                 yield _Reading(uri, anchor.groups(), referrer, user_agent, tail, unquoted)
 
 
 def _referrer_and_agent(middle: str, after: str) -> Iterator[tuple[str | None, str | None, str, str]]:
-    """Referrer, user agent, what separates them, and the text after them; `middle` ends with a quote or is empty."""
-    if not middle:
-        if pair := _BARE_PAIR.match(after):
-            yield None, None, pair[0], after[pair.end() :]
-    elif middle.startswith("-"):
+    """Referrer, user agent, what separates them, and the text after them; `middle` ends with a quote."""
+    if middle.startswith("-"):
         if bare := _BARE_REFERRER.fullmatch(middle):
             yield None, bare[1], middle[: bare.start(1)], after
     else:
@@ -236,7 +229,8 @@ def _tail(text: str, extra: str | None) -> _Tail | None:
     """The fields after the user agent in `text`, or None where they cannot be such."""
     if text and not text.startswith(" "):
         return None
-    tokens = [match[0] for match in _TOKEN.finditer(text)]
+    found = list(_TOKEN.finditer(text))
+    tokens = [match[0] for match in found]
     shifted = tokens[:1] + tokens[2:]
     if len(tokens) > 1 and _PRINCIPAL_ID.fullmatch(tokens[1]) and _is_shifted(tokens, shifted):
         # Mid-March 2019: the caller's principal id, or a dash, stood before the host id.
@@ -249,8 +243,8 @@ def _tail(text: str, extra: str | None) -> _Tail | None:
     if extra == '";':
         return _Tail(_padded(tokens), extra, Note.TRAILING_TEXT)
     if len(tokens) > _TAIL_LENGTH:
-        start = list(_TOKEN.finditer(text))[_TAIL_LENGTH].start()
-        extra = f"{text[start:]} {extra}" if extra else text[start:]
+        unknown = text[found[_TAIL_LENGTH].start() :]
+        extra = f"{unknown} {extra}" if extra else unknown
     return _Tail(_padded(tokens[:_TAIL_LENGTH]), extra)
 
 

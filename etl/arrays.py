@@ -25,7 +25,7 @@ _DTYPES = {
 def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """Texts, integers, days or times (naive datetimes, or microseconds since 1970) as an Arrow array; None is NULL."""
     validity = [value is not None for value in values]
-    bitmap = None if all(validity) else pa.py_buffer(np.packbits(validity, bitorder="little").tobytes())
+    bitmap = None if all(validity) else _bitmap(validity)
     if kind == pa.string():
         texts = [b"" if value is None else value.encode() for value in values]
         offsets = np.zeros(len(texts) + 1, np.int32)
@@ -54,7 +54,7 @@ def from_numpy(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
 
 
 def to_numpy(array: pa.Array) -> npt.NDArray[Any]:
-    """The values of an array of booleans or integers without NULL."""
+    """The values of an array of booleans or integers; where one is NULL, anything."""
     here = slice(array.offset, array.offset + len(array))
     values = array.buffers()[1]
     if array.type == pa.bool_():
@@ -64,8 +64,25 @@ def to_numpy(array: pa.Array) -> npt.NDArray[Any]:
 
 def mask_of(values: npt.NDArray[np.bool_]) -> pa.BooleanArray:
     """A boolean Arrow array, for filtering."""
-    bits = pa.py_buffer(np.packbits(values, bitorder="little").tobytes())
-    return pa.Array.from_buffers(pa.bool_(), len(values), [None, bits])
+    return pa.Array.from_buffers(pa.bool_(), len(values), [None, _bitmap(values)])
+
+
+def codes_of(array: pa.DictionaryArray) -> npt.NDArray[np.int64]:
+    """The dictionary codes of an array, -1 for NULL."""
+    codes = to_numpy(array.indices).astype(np.int64)
+    if array.indices.null_count:
+        codes[to_numpy(array.indices.is_null())] = -1
+    return codes
+
+
+def indices_of(codes: npt.NDArray[np.int64]) -> pa.Array:
+    """The inverse: dictionary indices, of which a negative code is NULL."""
+    values = pa.py_buffer(np.maximum(codes, 0).astype(np.int32))
+    return pa.Array.from_buffers(pa.int32(), len(codes), [_bitmap(codes >= 0), values])
+
+
+def _bitmap(values: Sequence[bool] | npt.NDArray[np.bool_]) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(values, bitorder="little").tobytes())
 
 
 def _number(value: Any) -> int:

@@ -237,9 +237,7 @@ def _settings(config: str | None, **flags: Any) -> Settings:
 def _open(config: str | None, lake: str | None, endpoint_url: str | None) -> tuple[Settings, Store]:
     """The settings and the lake's store; says so where nothing is in it."""
     settings = _settings(config, lake=lake, endpoint_url=endpoint_url)
-    if not settings.lake:
-        raise UsageError("no lake given; use --lake URL, ACCESSLAKE_LAKE or the configuration file")
-    store = open_store(settings.lake, settings.endpoint_url)
+    store = open_store(settings.lake_url, settings.endpoint_url)
     if not buckets(store):
         typer.echo(f"accesslake: {store.url} holds no records yet; `accesslake ingest` fills it", err=True)
     return settings, store

@@ -50,6 +50,13 @@ class Settings(BaseModel):
     max_reject_fraction: float = Field(default=0.01, ge=0, le=1)
     lease_seconds: int = Field(default=120, ge=5)
 
+    @property
+    def lake_url(self) -> str:
+        """The lake, which most commands need. Raises UsageError where none is set."""
+        if not self.lake:
+            raise UsageError("no lake given; use --lake URL, ACCESSLAKE_LAKE or the configuration file")
+        return self.lake
+
 
 def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], config_file: str | None = None) -> Settings:
     """Settings merged from `flags` (None: not given), `environ` and the TOML file.

@@ -17,7 +17,7 @@ from concurrent.futures import (
     ThreadPoolExecutor,
     wait,
 )
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import chain, islice
 from typing import Any
 
@@ -124,14 +124,12 @@ def ingest(
     Raises UsageError for wrong settings, LeaseHeldError where another run is at work, StoreError where a store
     fails and BooksError where the lines of a log object do not add up; what was committed before stays.
     """
-    if not settings.lake:
-        raise UsageError("no lake given; use --lake URL, ACCESSLAKE_LAKE or the configuration file")
+    store = open_store(settings.lake_url, settings.endpoint_url)
     if not settings.source:
         raise UsageError("no source given; use --source URL, ACCESSLAKE_SOURCE or the configuration file")
     sources = [parse_source(url) for url in settings.source]
     for source in sources:
-        refuse_inside(source, settings.lake)
-    store = open_store(settings.lake, settings.endpoint_url)
+        refuse_inside(source, settings.lake_url)
     run = _Run(settings, store, sources, full=full, progress=progress)
     if dry_run:
         return run.count_new()
@@ -157,7 +155,7 @@ class _Run:
 
     def count_new(self) -> RunSummary:
         self.summary.dry_run = True
-        for _ in self._new_objects():
+        for _ in self._new_objects(runs.read_covered(self._store)):
             self._report()
         self._report()
         return self.summary
@@ -173,9 +171,8 @@ class _Run:
         self._report()
         return self.summary
 
-    def _new_objects(self, covered: Mapping[str, runs.Covered] | None = None) -> Iterator[LogObject]:
+    def _new_objects(self, covered: Mapping[str, runs.Covered]) -> Iterator[LogObject]:
         """The log objects of all sources that are not in the ledger, each once."""
-        covered = runs.read_covered(self._store) if covered is None else covered
         settings, found = self._settings, self.summary.found
         ledger = Ledger(self._store)
         seen: set[str] = set()
@@ -222,16 +219,8 @@ class _Run:
 
     def _report_batch(self, so_far: BatchResult) -> None:
         """Progress within a batch, before its result counts."""
-        summary = self.summary
-        self._progress(
-            RunSummary(
-                run_id=summary.run_id,
-                found=summary.found,
-                new=summary.new,
-                result=summary.result + so_far,
-                seconds=time.monotonic() - self._clock,
-            )
-        )
+        seconds = time.monotonic() - self._clock
+        self._progress(replace(self.summary, result=self.summary.result + so_far, seconds=seconds))
 
     def _report(self) -> None:
         self.summary.seconds = time.monotonic() - self._clock
@@ -279,7 +268,7 @@ def _refuse_lost(store: Store, still_held: Callable[[], bool]) -> None:
 def ingest_batch(batch: Batch, progress: Callable[[BatchResult], None] = lambda _result: None) -> BatchResult:
     """Fetch, parse, append and commit one batch. Needs nothing but its argument; may be repeated at any time."""
     settings = batch.settings
-    store = open_store(settings.lake or "", settings.endpoint_url)
+    store = open_store(settings.lake_url, settings.endpoint_url)
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     parser = Parser(ingested_at=now)
     read: list[LogObject] = []
@@ -298,13 +287,13 @@ def ingest_batch(batch: Batch, progress: Callable[[BatchResult], None] = lambda 
     days = {one.name: one.day for one in read}
 
     appended = _append_all(store, ACCESS_LOG, _by_bucket_and_day(parsed.records), settings.min_part_size)
-    rejected = _append_all(store, REJECTS, _by_object_day(parsed.rejects, days), settings.min_part_size)
+    rejected = _append_all(store, REJECTS, _by_object_day(REJECTS, parsed.rejects, days), settings.min_part_size)
     entries = [
         _close_books(one, parsed.counts[one.name], appended, rejected) | {"run_id": batch.run_id, "committed_at": now}
         for one in read
     ]
     ledger = table_of(entries, LEDGER.schema)
-    committed = _append_all(store, LEDGER, _by_object_day(ledger, days), settings.min_part_size)
+    committed = _append_all(store, LEDGER, _by_object_day(LEDGER, ledger, days), settings.min_part_size)
 
     sums = {name: sum(entry[name] for entry in entries) for name in _COUNTED}
     return result + BatchResult(**sums) + appended.cost + rejected.cost + committed.cost
@@ -352,8 +341,7 @@ def _by_bucket_and_day(records: pa.Table) -> Iterator[tuple[str, pa.Table]]:
         yield partition_path(ACCESS_LOG, bucket=bucket, date=date), rows.select(ACCESS_LOG.schema.names)
 
 
-def _by_object_day(rows: pa.Table, days: Mapping[str, dt.date]) -> Iterator[tuple[str, pa.Table]]:
-    table = LEDGER if rows.schema.names == LEDGER.schema.names else REJECTS
+def _by_object_day(table: Table, rows: pa.Table, days: Mapping[str, dt.date]) -> Iterator[tuple[str, pa.Table]]:
     dates = array_of([days[name] for name in rows["log_object"].to_pylist()], pa.date32())
     for (date,), group in _groups(rows.append_column("date", dates), ["date"]):
         yield partition_path(table, date=date), group.select(table.schema.names)

@@ -1,10 +1,8 @@
 """The ledger: one row per ingested log object, partitioned by the log object's day."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-
-import pyarrow as pa
 
 from etl.log_object import parse_date
 from etl.parts import list_parts, open_part, partition_path
@@ -19,7 +17,7 @@ class Ledger:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._days = frozenset(days(store))
+        self._days = frozenset(_days(store))
         self._day = lru_cache(maxsize=_DAYS_IN_MEMORY)(self._read_day)
 
     def lookup(self, below: str | None) -> Callable[[dt.date], Mapping[str, str]]:
@@ -36,22 +34,15 @@ class Ledger:
         return lambda _day: etags
 
     def _read_day(self, day: dt.date) -> dict[str, str]:
-        return {
-            name: etag
-            for rows in read_days(self._store, [day], columns=["log_object", "etag"])
-            for name, etag in zip(rows["log_object"].to_pylist(), rows["etag"].to_pylist(), strict=True)
-        }
+        etags: dict[str, str] = {}
+        for part in list_parts(self._store, partition_path(LEDGER, date=day)):
+            with open_part(self._store, part) as file:
+                rows = file.read(columns=["log_object", "etag"])
+            etags.update(zip(rows["log_object"].to_pylist(), rows["etag"].to_pylist(), strict=True))
+        return etags
 
 
-def days(store: Store) -> list[dt.date]:
+def _days(store: Store) -> list[dt.date]:
     """The days that have log objects in the ledger, in order."""
     names = (name.removeprefix("date=") for name in store.directories(partition_path(LEDGER)))
     return [day for name in names if (day := parse_date(name))]
-
-
-def read_days(store: Store, which: list[dt.date], columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """The ledger's rows for some days, one table per part."""
-    for day in which:
-        for part in list_parts(store, partition_path(LEDGER, date=day)):
-            with open_part(store, part) as file:
-                yield file.read(columns=columns)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from etl.arrays import array_of, from_numpy, mask_of, to_numpy
+from etl.arrays import array_of, codes_of, from_numpy, indices_of, mask_of, to_numpy
 from etl.keys import ENCODED_ONCE, decode_layers
 from etl.line import MONTHS, SIGNATURE, Note, is_bucket
 from etl.schema import LOG_FIELDS, TEXT
@@ -275,12 +275,12 @@ def decode_keys(records: pa.Table) -> pa.Table:
     """
     keys, operations = (records[name].unify_dictionaries().combine_chunks() for name in ("key", "operation"))
     may_differ = to_numpy(pc.match_substring_regex(keys.dictionary, "[%+]"))
-    codes = _codes(keys)
+    codes = codes_of(keys)
     encoded = np.flatnonzero(may_differ[codes] & (codes >= 0)) if len(may_differ) else codes[:0]
     if not len(encoded):
         return records
     is_once = np.append(to_numpy(pc.match_substring_regex(operations.dictionary, ENCODED_ONCE)), [False])  # NULL: last
-    once = is_once[_codes(operations)[encoded]]
+    once = is_once[codes_of(operations)[encoded]]
     pairs, of_row = np.unique(codes[encoded] * 2 + once, return_inverse=True)
     logged = keys.dictionary.take(from_numpy(pairs // 2, pa.int64())).to_pylist()
     results = [decode_layers(text, 1 if pair % 2 else 2) for text, pair in zip(logged, pairs.tolist(), strict=True)]
@@ -299,16 +299,9 @@ def decode_keys(records: pa.Table) -> pa.Table:
         ("key_encoded", encoded_codes, keys.dictionary),
         ("parse_note", note_codes, array_of([Note.UNDECODED_KEY], TEXT)),
     ):
-        column = pa.DictionaryArray.from_arrays(_indices(new_codes), dictionary)
+        column = pa.DictionaryArray.from_arrays(indices_of(new_codes), dictionary)
         records = records.set_column(records.schema.get_field_index(name), name, column)
     return records
-
-
-def _indices(codes: Ints) -> pa.Array:
-    """Dictionary indices; a negative code is NULL."""
-    validity = pa.py_buffer(np.packbits(codes >= 0, bitorder="little").tobytes())
-    values = pa.py_buffer(np.maximum(codes, 0).astype(np.int32))
-    return pa.Array.from_buffers(pa.int32(), len(codes), [validity, values])
 
 
 def _is_in_domain(columns: dict[str, Any]) -> Bools:
@@ -320,16 +313,5 @@ def _is_in_domain(columns: dict[str, Any]) -> Bools:
         ("signature_version", SIGNATURE.fullmatch, True),
     ):
         good = [bool(is_good(value)) for value in columns[name].dictionary.to_pylist()]
-        right &= np.array([*good, null_is_good], np.bool_)[_codes(columns[name])]  # the last one is for NULL
+        right &= np.array([*good, null_is_good], np.bool_)[codes_of(columns[name])]  # the last one is for NULL
     return right
-
-
-def _codes(array: pa.DictionaryArray) -> Ints:
-    """The dictionary codes of an array, -1 for NULL."""
-    indices = array.indices
-    validity, values = indices.buffers()
-    here = slice(indices.offset, indices.offset + len(indices))
-    codes = np.frombuffer(values, np.int32)[here].astype(np.int64)
-    if indices.null_count:
-        codes[np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")[here] == 0] = -1
-    return codes

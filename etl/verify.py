@@ -3,9 +3,8 @@
 Reads only. Every difference names where it is and what to do.
 """
 
-import contextlib
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any
@@ -18,7 +17,7 @@ from etl.config import Settings
 from etl.discover import Found, discover, parse_source
 from etl.errors import StoreError, UsageError
 from etl.ledger import Ledger
-from etl.parts import is_part, list_parts, open_part, part_number, partition_path, read_footer
+from etl.parts import Footer, is_part, list_parts, open_part, part_number, partition_path, read_footer
 from etl.query import connect, duplicate_rows, run_query
 from etl.schema import ACCESS_LOG, TABLES, Table
 from etl.storage import open_store
@@ -59,9 +58,7 @@ def verify(settings: Settings) -> Verification:
 
     Raises UsageError without a lake and StoreError where it cannot be listed.
     """
-    if not settings.lake:
-        raise UsageError("no lake given; use --lake URL, ACCESSLAKE_LAKE or the configuration file")
-    store = open_store(settings.lake, settings.endpoint_url)
+    store = open_store(settings.lake_url, settings.endpoint_url)
     if not any(store.directories(partition_path(table)) for table in TABLES) and not runs.read_covered(store):
         raise UsageError(f"{store.url}: there is no lake here; `accesslake ingest` makes one")
     result = Verification(lake=store.url)
@@ -82,10 +79,11 @@ def _check_table(store: Store, table: Table, result: Verification) -> Iterator[D
             kind = "foreign_part" if name.endswith(".parquet") else "stray_file"
             yield Difference(kind, name, "not a part of the lake; move it away")
         yield from _check_numbers(parts)
+        footers = []
         for part in parts:
             result.parts += 1
-            yield from _check_part(store, table, part)
-        yield from _check_sizes(store, parts)
+            footers.append((yield from _check_part(store, table, part)))
+        yield from _check_sizes(parts, footers)
 
 
 def _check_numbers(parts: list[Entry]) -> Iterator[Difference]:
@@ -95,19 +93,21 @@ def _check_numbers(parts: list[Entry]) -> Iterator[Difference]:
             return
 
 
-def _check_sizes(store: Store, parts: list[Entry]) -> Iterator[Difference]:
+def _check_sizes(parts: list[Entry], footers: list[Footer | None]) -> Iterator[Difference]:
     """Of a partition's parts only the last is below the minimum size (I4), as it was set when each was sealed."""
     minimum = None
-    for part in reversed(parts):
-        with contextlib.suppress(StoreError, ValueError), open_part(store, part) as file:
-            own = read_footer(file).min_part_size
-            if minimum is not None and part.size < min(own, minimum):
-                yield Difference("small_part", part.name, f"{part.size} bytes, sealed from {min(own, minimum)} on")
-            minimum = own if minimum is None else min(own, minimum)
+    for part, footer in zip(reversed(parts), reversed(footers), strict=True):
+        if footer is None:
+            continue
+        own = footer.min_part_size
+        if minimum is not None and part.size < min(own, minimum):
+            yield Difference("small_part", part.name, f"{part.size} bytes, sealed from {min(own, minimum)} on")
+        minimum = own if minimum is None else min(own, minimum)
 
 
-def _check_part(store: Store, table: Table, part: Entry) -> Iterator[Difference]:
-    """A part's footer against its rows (I2), and its rows' day against its partition."""
+def _check_part(store: Store, table: Table, part: Entry) -> Generator[Difference, None, Footer | None]:
+    """A part's footer against its rows (I2), and its rows' day against its partition. Returns a readable footer."""
+    footer = None
     try:
         with open_part(store, part) as file:
             footer = read_footer(file)
@@ -115,7 +115,7 @@ def _check_part(store: Store, table: Table, part: Entry) -> Iterator[Difference]
             rows = file.read(columns=columns)
     except (StoreError, ValueError, OSError, pa.ArrowException) as error:
         yield Difference("damaged_part", part.name, f"cannot be read: {error}")
-        return
+        return footer
     counted = {row["values"]: row["counts"] for row in pc.value_counts(rows["log_object"]).to_pylist()}
     named = {name: count for name, count in footer.log_objects.items() if count}
     for name in sorted(counted.keys() | named.keys()):
@@ -130,6 +130,7 @@ def _check_part(store: Store, table: Table, part: Entry) -> Iterator[Difference]
         wrong = pc.sum(pc.not_equal(pc.cast(rows["time"], pa.date32()), pa.scalar(day))).as_py()
         if wrong:
             yield Difference("wrong_day", part.name, f"{wrong} rows of another day")
+    return footer
 
 
 _BOOKS = """

@@ -16,12 +16,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from etl.config import Settings
-from etl.errors import AccessLakeError
 from etl.ingest import RunSummary, ingest
 from etl.storage import open_store
 from etl.store import Store
-
-SAMPLES = os.environ.get("ACCESSLAKE_SAMPLES")
 
 
 @pytest.fixture(autouse=True)
@@ -116,6 +113,3 @@ def rows_of(lake: Path | str, columns: str = "*", order: str = "ALL") -> list[di
 def events(stderr: str) -> list[dict[str, Any]]:
     """The JSON log lines of a run."""
     return [json.loads(line) for line in stderr.splitlines()]
-
-
-__all__ = ["S3", "SAMPLES", "AccessLakeError", "events", "ingest_local", "rows_of", "run_cli"]

@@ -7,7 +7,6 @@ nothing; and any two appends want to write the same object, of which one loses a
 import contextlib
 import random
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from etl.arrays import array_of, from_numpy, mask_of, to_numpy
+from etl.arrays import as_dictionary, count_texts, decoded, from_numpy, mask_of, to_numpy, where_text
 from etl.errors import PreconditionFailedError, StoreError
 from etl.parts import Footer, damaged, encode_part, list_parts, open_part, part_number, read_footer
 from etl.schema import Table
@@ -46,7 +45,6 @@ def append(store: Store, table: Table, partition: str, rows: pa.Table, min_part_
     ledger), and rows equal in every column of `table.identity` to one that is there. Safe against any other
     append at the same time, and when repeated after a crash at any point.
     """
-    rows = rows.cast(table.schema)
     for attempt in range(_ATTEMPTS):
         try:
             return _append_once(store, table, partition, rows, min_part_size)
@@ -57,16 +55,19 @@ def append(store: Store, table: Table, partition: str, rows: pa.Table, min_part_
 
 def _append_once(store: Store, table: Table, partition: str, rows: pa.Table, min_part_size: int) -> Appended:
     parts = list_parts(store, partition)
-    tail = _read_tail(store, table, parts[-1]) if parts and parts[-1].size < min_part_size else None
-    counts = _rows_by_log_object(rows)
+    tail = _read_tail(store, parts[-1], rows.schema) if parts and parts[-1].size < min_part_size else None
+    counts = count_texts(rows["log_object"])
     with contextlib.ExitStack() as stack:
         sealed = [stack.enter_context(open_part(store, part)) for part in (parts[:-1] if tail else parts)]
         held = _held_log_objects(store, parts, sealed, tail)
-        fresh = _without(rows, [name for name in counts if name in held])
+        fresh = rows
+        if not held.keys().isdisjoint(counts):
+            names = as_dictionary(rows["log_object"])
+            fresh = rows.filter(mask_of(where_text(names, lambda name: name not in held)))
         unique = fresh
         if table.identity:
             unique = drop_duplicates(fresh, _possible_duplicates(table, fresh, sealed, tail), table.identity)
-    given, kept = _rows_by_log_object(fresh), _rows_by_log_object(unique)
+    given, kept = count_texts(fresh["log_object"]), count_texts(unique["log_object"])
     bytes_written = 0
     if unique.num_rows:
         whole = pa.concat_tables([tail.rows, unique]) if tail else unique
@@ -94,8 +95,11 @@ class _Tail:
     size: int
 
 
-def _read_tail(store: Store, table: Table, part: Entry) -> _Tail:
-    """The part and its ETag. Raises PreconditionFailedError where it was replaced since it was listed."""
+def _read_tail(store: Store, part: Entry, schema: pa.Schema) -> _Tail:
+    """The part, with columns of these types, and its ETag.
+
+    Raises PreconditionFailedError where it was replaced since it was listed.
+    """
     try:
         data, etag = store.read(part.name)
     except FileNotFoundError as error:
@@ -103,9 +107,10 @@ def _read_tail(store: Store, table: Table, part: Entry) -> _Tail:
     if len(data) != part.size:
         raise PreconditionFailedError(part.name)
     try:
-        file = pq.ParquetFile(pa.BufferReader(data))
-        return _Tail(file.read().cast(table.schema), read_footer(file), etag, len(data))
-    except (pa.ArrowException, ValueError) as error:
+        texts = [one.name for one in schema if pa.types.is_dictionary(one.type)]
+        file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=texts)
+        return _Tail(file.read().cast(schema), read_footer(file), etag, len(data))
+    except (pa.ArrowException, ValueError, KeyError) as error:
         raise damaged(store, part, error) from error
 
 
@@ -120,17 +125,6 @@ def _held_log_objects(
         except ValueError as error:
             raise damaged(store, part, error) from error
     return held
-
-
-def _without(rows: pa.Table, log_objects: list[str]) -> pa.Table:
-    if not log_objects:
-        return rows
-    return rows.filter(pc.invert(pc.is_in(rows["log_object"], array_of(log_objects, pa.string()))))
-
-
-def _rows_by_log_object(rows: pa.Table) -> Counter[str]:
-    counted = pc.value_counts(rows["log_object"])
-    return Counter(dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)))
 
 
 def _possible_duplicates(
@@ -166,14 +160,15 @@ def drop_duplicates(rows: pa.Table, stored: Iterable[pa.Table], identity: Iterab
     ids = rows["request_id"]
     counts = pc.value_counts(ids)
     repeated = counts.field("values").filter(mask_of(to_numpy(counts.field("counts")) > 1))
-    stored_rows = pa.concat_tables([table.select(identity) for table in stored] or [rows.select(identity).slice(0, 0)])
+    nothing = rows.select(identity).slice(0, 0)
+    stored_rows = pa.concat_tables([decoded(table.select(identity)) for table in (nothing, *stored)])
     suspects = pc.unique(pa.chunked_array([*stored_rows["request_id"].chunks, repeated], pa.string()))
     if not len(suspects):
         return rows
     is_suspect = pc.is_in(ids, suspects)
     every = from_numpy(np.arange(rows.num_rows), pa.int64())
     positions = every.filter(is_suspect.combine_chunks())
-    candidates = rows.select(identity).filter(is_suspect).append_column("_position", positions)
+    candidates = decoded(rows.select(identity).filter(is_suspect)).append_column("_position", positions)
     held = stored_rows.append_column("_position", from_numpy(np.full(stored_rows.num_rows, -1), pa.int64()))
     firsts = pa.concat_tables([held, candidates]).group_by(identity).aggregate([("_position", "min")])["_position_min"]
     dropped = pc.invert(pc.is_in(positions, firsts))

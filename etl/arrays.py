@@ -4,7 +4,9 @@
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC, as times are stored
 _DTYPES = {
     pa.date32(): np.int32,
     pa.int16(): np.int16,
     pa.int32(): np.int32,
     pa.int64(): np.int64,
+    pa.uint64(): np.uint64,
     pa.timestamp("us"): np.int64,
 }
 
@@ -43,14 +49,97 @@ def table_of(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def sort_table(rows: pa.Table, keys: Sequence[str]) -> pa.Table:
-    """`rows` in ascending order of `keys` (`Table.sort_by` would import pandas)."""
-    return rows.take(pc.sort_indices(rows, sort_keys=[(key, "ascending") for key in keys]))
+def as_dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """A column of texts, plain or not, as one array with one dictionary."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    return column.unify_dictionaries().combine_chunks()
+
+
+def ranks_of(column: pa.ChunkedArray) -> Ints:
+    """For each row of texts, days or times a number in the order of its value; NULL comes last."""
+    if column.type == pa.string() or pa.types.is_dictionary(column.type):
+        texts = as_dictionary(column)
+        ranks = np.full(len(texts.dictionary) + 1, len(texts.dictionary))
+        ranks[to_numpy(pc.sort_indices(texts.dictionary)).astype(np.int64)] = np.arange(len(texts.dictionary))
+        return ranks[codes_of(texts)]
+    array = column.combine_chunks()
+    values = to_numpy(array).astype(np.int64)
+    if array.null_count:
+        values[to_numpy(array.is_null())] = np.iinfo(np.int64).max
+    return values
+
+
+def sort_order(columns: Sequence[pa.ChunkedArray]) -> Ints:
+    """The positions of rows with these columns in ascending order; equal rows stay in their order."""
+    return np.lexsort([ranks_of(column) for column in reversed(columns)])
+
+
+def group_rows(
+    columns: Sequence[pa.ChunkedArray], then_by: Sequence[pa.ChunkedArray] = ()
+) -> Iterator[tuple[tuple[Any, ...], pa.Array]]:
+    """The distinct rows of some columns, and the positions of each in ascending order of other columns."""
+    order = sort_order([*columns, *then_by])
+    is_first = np.zeros(len(order), np.bool_)
+    is_first[:1] = True
+    for column in columns:
+        ranks = ranks_of(column)[order]
+        is_first[1:] |= ranks[1:] != ranks[:-1]
+    for start, end in pairwise([*np.flatnonzero(is_first).tolist(), len(order)]):
+        first = int(order[start])
+        yield tuple(column[first].as_py() for column in columns), from_numpy(order[start:end], pa.int64())
+
+
+def count_distinct(column: pa.ChunkedArray) -> int:
+    """How many different texts a column has."""
+    return len(np.unique(codes_of(as_dictionary(column))))
+
+
+def count_texts(column: pa.ChunkedArray) -> Counter[str]:
+    """How often each text of a column without NULL occurs."""
+    texts = as_dictionary(column)
+    counts = np.bincount(codes_of(texts), minlength=len(texts.dictionary)).tolist()
+    return Counter({text: n for text, n in zip(texts.dictionary.to_pylist(), counts, strict=True) if n})
+
+
+def where_text(texts: pa.DictionaryArray, is_good: Callable[[str], object]) -> Bools:
+    """Rows of a column without NULL for whose text `is_good`, which is asked once for each distinct one."""
+    return np.array([bool(is_good(text)) for text in texts.dictionary.to_pylist()], np.bool_)[codes_of(texts)]
+
+
+def decoded(rows: pa.Table) -> pa.Table:
+    """`rows` with plain texts instead of dictionaries."""
+    kinds = [one.type.value_type if pa.types.is_dictionary(one.type) else one.type for one in rows.schema]
+    return rows.cast(pa.schema(list(zip(rows.schema.names, kinds, strict=True))))
+
+
+def compacted(rows: pa.Table) -> pa.Table:
+    """`rows` with dictionaries of just those texts that occur."""
+    return pa.Table.from_arrays([_compacted(column) for column in rows.columns], schema=rows.schema)
+
+
+def _compacted(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.DictionaryArray:
+    if not pa.types.is_dictionary(column.type):
+        return column
+    texts = as_dictionary(column)
+    codes = codes_of(texts)
+    used = np.flatnonzero(np.bincount(codes + 1, minlength=len(texts.dictionary) + 1)[1:])
+    new_codes = np.full(len(texts.dictionary) + 1, -1)
+    new_codes[used] = np.arange(len(used))
+    dictionary = texts.dictionary.take(from_numpy(used, pa.int64()))
+    return pa.DictionaryArray.from_arrays(indices_of(new_codes[codes]), dictionary)
 
 
 def from_numpy(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
-    """An Arrow array of fixed-width numbers over a numpy array's memory."""
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+    """An Arrow array of fixed-width numbers over a numpy array's memory, where its type is the same."""
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values, _DTYPES[kind]))])
+
+
+def with_nulls(array: pa.Array, is_null: Bools) -> pa.Array:
+    """`array`, which is whole and has no NULL, with NULL where `is_null`."""
+    if not is_null.any():
+        return array
+    return pa.Array.from_buffers(array.type, len(array), [_bitmap(~is_null), *array.buffers()[1:]])
 
 
 def to_numpy(array: pa.Array) -> npt.NDArray[Any]:
@@ -62,12 +151,12 @@ def to_numpy(array: pa.Array) -> npt.NDArray[Any]:
     return np.frombuffer(values, _DTYPES[array.type])[here]
 
 
-def mask_of(values: npt.NDArray[np.bool_]) -> pa.BooleanArray:
+def mask_of(values: Bools) -> pa.BooleanArray:
     """A boolean Arrow array, for filtering."""
     return pa.Array.from_buffers(pa.bool_(), len(values), [None, _bitmap(values)])
 
 
-def codes_of(array: pa.DictionaryArray) -> npt.NDArray[np.int64]:
+def codes_of(array: pa.DictionaryArray) -> Ints:
     """The dictionary codes of an array, -1 for NULL."""
     codes = to_numpy(array.indices).astype(np.int64)
     if array.indices.null_count:
@@ -75,13 +164,13 @@ def codes_of(array: pa.DictionaryArray) -> npt.NDArray[np.int64]:
     return codes
 
 
-def indices_of(codes: npt.NDArray[np.int64]) -> pa.Array:
+def indices_of(codes: Ints) -> pa.Array:
     """The inverse: dictionary indices, of which a negative code is NULL."""
     values = pa.py_buffer(np.maximum(codes, 0).astype(np.int32))
     return pa.Array.from_buffers(pa.int32(), len(codes), [_bitmap(codes >= 0), values])
 
 
-def _bitmap(values: Sequence[bool] | npt.NDArray[np.bool_]) -> pa.Buffer:
+def _bitmap(values: Sequence[bool] | Bools) -> pa.Buffer:
     return pa.py_buffer(np.packbits(values, bitorder="little").tobytes())
 
 

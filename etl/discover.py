@@ -132,37 +132,37 @@ def subtract(
 def _list_local(source: Source, since: dt.date | None) -> Iterator[LogObject | None]:
     root = Path(source.location)
     try:
-        for path in _walk(root, since) if source.pattern is None else _matching(root, source.pattern):
+        for path in _walk(str(root), since) if source.pattern is None else _matching(root, source.pattern):
             with contextlib.suppress(FileNotFoundError):
                 yield _local_object(path, is_explicit=source.pattern is not None)
     except OSError as error:
         raise StoreError(f"{error.filename or root}: cannot be listed: {error.strerror}; check permissions") from error
 
 
-def _local_object(path: Path, *, is_explicit: bool) -> LogObject | None:
+def _local_object(path: str, *, is_explicit: bool) -> LogObject | None:
     try:
-        str(path).encode()
+        path.encode()
     except UnicodeEncodeError as error:
-        raise UsageError(f"{str(path)!r}: the name is not UTF-8; rename the file") from error
-    stat = path.stat()
+        raise UsageError(f"{path!r}: the name is not UTF-8; rename the file") from error
+    stat = os.stat(path)  # noqa: PTH116 - paths are texts here: there are many
     modified = dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC)
-    day = log_day(path.name) or (modified.date() if is_explicit else None)
+    day = log_day(path) or (modified.date() if is_explicit else None)
     # Copied or touched, a file is the same; that it grew tells.
-    return LogObject(str(path), stat.st_size, f"{stat.st_size:x}", modified, day) if day else None
+    return LogObject(path, stat.st_size, f"{stat.st_size:x}", modified, day) if day else None
 
 
-def _matching(directory: Path, pattern: str) -> list[Path]:
+def _matching(directory: Path, pattern: str) -> list[str]:
     names = sorted(path.name for path in directory.iterdir() if path.is_file())
-    return [directory / name for name in fnmatch.filter(names, pattern)]
+    return [str(directory / name) for name in fnmatch.filter(names, pattern)]
 
 
-def _walk(directory: Path, since: dt.date | None) -> Iterator[Path]:
+def _walk(directory: str, since: dt.date | None) -> Iterator[str]:
     """The files below a directory in order, without folders of AWS's naming for days before `since`."""
     for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
         if entry.is_dir(follow_symlinks=False):
             day = DAY_FOLDER.search(entry.path + "/")
             date = parse_date(day["date"]) if day else None
             if date is None or since is None or date >= since:
-                yield from _walk(Path(entry.path), since)
+                yield from _walk(entry.path, since)
         elif entry.is_file():
-            yield Path(entry.path)
+            yield entry.path

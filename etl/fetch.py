@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import zstandard
@@ -49,7 +48,8 @@ def fetch(objects: Sequence[LogObject], concurrency: int, endpoint_url: str | No
 
 def _fetch_local(one: LogObject) -> Fetched:
     try:
-        return _fetched(one, Path(one.name).read_bytes())
+        with open(one.name, "rb", buffering=0) as file:  # noqa: PTH123 - a fifth of the time of Path.read_bytes
+            return _fetched(one, file.read())
     except FileNotFoundError:
         return Fetched(one, None)
     except OSError as error:

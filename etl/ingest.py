@@ -21,13 +21,12 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import chain, islice
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl import runs
 from etl.append import Appended, append
-from etl.arrays import array_of, sort_table, table_of, to_numpy
+from etl.arrays import array_of, group_rows, table_of
 from etl.config import Settings
 from etl.discover import Found, Source, discover, parse_source, refuse_inside, subtract
 from etl.errors import AccessLakeError, BooksError, LeaseHeldError, UsageError
@@ -42,10 +41,11 @@ from etl.schema import ACCESS_LOG, LEDGER, REJECTS, Table
 from etl.storage import open_store
 from etl.store import Store
 
-_APPENDERS = 4
+_APPENDERS = 2
+_REPORT_SECONDS = 0.1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BatchResult:
     """What became of a batch. Of every log object (I3): lines = rows + rejects + duplicates + blank lines."""
 
@@ -150,6 +150,7 @@ class _Run:
         self._full = full
         self._progress = progress
         self._clock = time.monotonic()
+        self._reported = 0.0
         self._started_at = dt.datetime.now(dt.UTC)
         self.summary = RunSummary(run_id=f"{self._started_at:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}")
 
@@ -192,8 +193,8 @@ class _Run:
     def _results(self, batches: Iterator[Batch], still_held: Callable[[], bool]) -> Iterator[BatchResult]:
         """Results as they come: in this process for a single batch or worker, else from a process pool."""
         workers = self._settings.workers or os.cpu_count() or 1
-        first = list(islice(batches, 2))
-        if workers == 1 or len(first) < 2:  # noqa: PLR2004 - more than one
+        first = list(islice(batches, 1))
+        if workers == 1 or all(batch.is_last for batch in first):
             for batch in chain(first, batches):
                 yield ingest_batch(batch, self._report_batch)
                 _refuse_lost(self._store, still_held)
@@ -218,9 +219,11 @@ class _Run:
         }
 
     def _report_batch(self, so_far: BatchResult) -> None:
-        """Progress within a batch, before its result counts."""
+        """Progress within a batch, before its result counts; not for every object."""
         seconds = time.monotonic() - self._clock
-        self._progress(replace(self.summary, result=self.summary.result + so_far, seconds=seconds))
+        if seconds - self._reported >= _REPORT_SECONDS:
+            self._reported = seconds
+            self._progress(replace(self.summary, result=self.summary.result + so_far, seconds=seconds))
 
     def _report(self) -> None:
         self.summary.seconds = time.monotonic() - self._clock
@@ -277,23 +280,29 @@ def ingest_batch(batch: Batch, progress: Callable[[BatchResult], None] = lambda 
         if one.data is not None:
             parser.add(one.log_object.name, one.data)
             read.append(one.log_object)
-            result += BatchResult(objects_ingested=1, bytes_read=len(one.data))
+            result.objects_ingested += 1
+            result.bytes_read += len(one.data)
         elif one.problem:
-            result += BatchResult(failures={one.log_object.name: one.problem})
+            result.failures[one.log_object.name] = one.problem
         else:
-            result += BatchResult(objects_vanished=1)
+            result.objects_vanished += 1
         progress(result)
     parsed = parser.finish()
+    parsed.combine()
+    pa.default_memory_pool().release_unused()
     days = {one.name: one.day for one in read}
 
-    appended = _append_all(store, ACCESS_LOG, _by_bucket_and_day(parsed.records), settings.min_part_size)
-    rejected = _append_all(store, REJECTS, _by_object_day(REJECTS, parsed.rejects, days), settings.min_part_size)
+    def append_all(table: Table, rows: pa.Table, partitions: Iterator[tuple[str, pa.Array]]) -> _AppendedAll:
+        return _append_all(store, table, rows, partitions, settings.min_part_size)
+
+    appended = append_all(ACCESS_LOG, parsed.records, _by_bucket_and_day(parsed.records))
+    rejected = append_all(REJECTS, parsed.rejects, _by_object_day(REJECTS, parsed.rejects, days))
     entries = [
         _close_books(one, parsed.counts[one.name], appended, rejected) | {"run_id": batch.run_id, "committed_at": now}
         for one in read
     ]
     ledger = table_of(entries, LEDGER.schema)
-    committed = _append_all(store, LEDGER, _by_object_day(LEDGER, ledger, days), settings.min_part_size)
+    committed = append_all(LEDGER, ledger, _by_object_day(LEDGER, ledger, days))
 
     sums = {name: sum(entry[name] for entry in entries) for name in _COUNTED}
     return result + BatchResult(**sums) + appended.cost + rejected.cost + committed.cost
@@ -312,53 +321,44 @@ class _AppendedAll:
 
 
 def _append_all(
-    store: Store, table: Table, partitions: Iterable[tuple[str, pa.Table]], min_part_size: int
+    store: Store, table: Table, rows: pa.Table, partitions: Iterable[tuple[str, pa.Array]], min_part_size: int
 ) -> _AppendedAll:
-    """Append to several partitions at a time; they do not concern each other."""
-    with ThreadPoolExecutor(_APPENDERS) as pool:
-        results: list[Appended] = list(
-            pool.map(lambda one: append(store, table, one[0], one[1], min_part_size), partitions)
-        )
+    """Append to several partitions at a time, to each the rows at its positions; they do not concern each other."""
+    rows = rows.select(table.schema.names)
+
+    def append_one(partition: tuple[str, pa.Array]) -> Appended:
+        path, positions = partition
+        result = append(store, table, path, rows.take(positions), min_part_size)
+        pa.default_memory_pool().release_unused()
+        return result
+
     held: Counter[str] = Counter()
     duplicates: Counter[str] = Counter()
     cost = BatchResult()
-    for result in results:
-        held.update(result.held)
-        duplicates.update(result.duplicates)
-        cost += BatchResult(
-            bytes_written=result.bytes_written,
-            bytes_grown=result.growth,
-            parts_written=1 if result.bytes_written else 0,
-        )
+    with ThreadPoolExecutor(_APPENDERS) as pool:
+        for result in pool.map(append_one, partitions):
+            held.update(result.held)
+            duplicates.update(result.duplicates)
+            cost += BatchResult(
+                bytes_written=result.bytes_written,
+                bytes_grown=result.growth,
+                parts_written=1 if result.bytes_written else 0,
+            )
     return _AppendedAll(held, duplicates, cost)
 
 
-def _by_bucket_and_day(records: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    bucket = records.schema.get_field_index("bucket")
-    records = records.set_column(bucket, "bucket", pc.cast(records["bucket"], pa.string()))
-    records = records.append_column("date", pc.cast(records["time"], pa.date32()))
-    for (bucket, date), rows in _groups(records, ["bucket", "date"]):
-        yield partition_path(ACCESS_LOG, bucket=bucket, date=date), rows.select(ACCESS_LOG.schema.names)
+def _by_bucket_and_day(records: pa.Table) -> Iterator[tuple[str, pa.Array]]:
+    """The partitions of the records, and the positions of the rows of each in the order of a part."""
+    dates = pc.cast(records["time"], pa.date32())
+    in_part = [records[name] for name in ACCESS_LOG.sort_by]
+    for (bucket, date), positions in group_rows([records["bucket"], dates], in_part):
+        yield partition_path(ACCESS_LOG, bucket=bucket, date=date), positions
 
 
-def _by_object_day(table: Table, rows: pa.Table, days: Mapping[str, dt.date]) -> Iterator[tuple[str, pa.Table]]:
+def _by_object_day(table: Table, rows: pa.Table, days: Mapping[str, dt.date]) -> Iterator[tuple[str, pa.Array]]:
     dates = array_of([days[name] for name in rows["log_object"].to_pylist()], pa.date32())
-    for (date,), group in _groups(rows.append_column("date", dates), ["date"]):
-        yield partition_path(table, date=date), group.select(table.schema.names)
-
-
-def _groups(rows: pa.Table, keys: list[str]) -> Iterator[tuple[tuple[Any, ...], pa.Table]]:
-    """The rows of each combination of `keys`; one sort, then slices."""
-    if not rows.num_rows:
-        return
-    rows = sort_table(rows, keys)
-    is_new = np.zeros(rows.num_rows - 1, np.bool_)
-    for key in keys:
-        column = rows[key].combine_chunks()
-        is_new |= to_numpy(pc.not_equal(column[1:], column[:-1]))
-    starts = [0, *(np.flatnonzero(is_new) + 1).tolist()]
-    for start, end in zip(starts, [*starts[1:], rows.num_rows], strict=True):
-        yield tuple(rows[key][start].as_py() for key in keys), rows.slice(start, end - start)
+    for (date,), positions in group_rows([pa.chunked_array([dates])]):
+        yield partition_path(table, date=date), positions
 
 
 def _close_books(

@@ -5,13 +5,16 @@ So a line is read from both ends: the fields before the URI from the left, the f
 the right (they hold no quote, so they follow the line's last quote). What is between splits into URI, numbers,
 referrer and user agent where the numbers can stand: a quote, then status, error code and four counts. A line
 that can be split in more than one way is split at the first and noted `ambiguous`.
+
+A record without a note says all that its line said: `format_line` gives the line back, byte for byte.
 """
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 from urllib.parse import quote
 
 from etl.keys import decode_key
@@ -32,6 +35,7 @@ class Note:
     TIME_OFFSET = "time_offset"
     UNESCAPED_QUOTE = "unescaped_quote"
     SPACING = "spacing"
+    UNUSUAL_FORM = "unusual_form"
 
     BY_SEVERITY = (
         AMBIGUOUS,
@@ -42,13 +46,15 @@ class Note:
         TIME_OFFSET,
         UNESCAPED_QUOTE,
         SPACING,
+        UNUSUAL_FORM,
     )
 
 
+CLOUDFRONT_IDENTITY = r"arn:aws[a-z-]*:iam::cloudfront:user/CloudFront Origin Access Identity [^ \"]+"
+"""The only requester with spaces in it (elastic/integrations#20417)."""
 _HEAD = re.compile(
     r"(?P<bucket_owner>[^ \"]+) +(?P<bucket>[^ \"]+) +\[(?P<time>[^\]\"]*)\] +(?P<remote_ip>[^ \"]+) +"
-    # The only requester with spaces in it (elastic/integrations#20417).
-    r"(?P<requester>arn:aws[a-z-]*:iam::cloudfront:user/CloudFront Origin Access Identity [^ \"]+|[^ \"]+) +"
+    rf"(?P<requester>{CLOUDFRONT_IDENTITY}|[^ \"]+) +"
     r"(?P<request_id>[^ \"]+) +(?P<operation>[^ \"]+) +(?P<key>[^ \"]+) +(?=[\"-])"
 )
 _TIME = re.compile(r"(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})", re.ASCII)
@@ -63,7 +69,9 @@ _COUNTS = r" +([0-9]{3}|-) +([^ \"]+) +([0-9]+|-) +([0-9]+|-) +([0-9]+|-) +([0-9
 _BEFORE_REFERRER = r"(?=[\"-])"
 _AFTER_URI = re.compile('"' + _COUNTS + _BEFORE_REFERRER)
 _AFTER_BARE_URI = re.compile("-" + _COUNTS + _BEFORE_REFERRER)
-_ALL_BARE = re.compile("-" + _COUNTS + r"- +-(?= |$)")
+_BARE_REST = _COUNTS + r"- +-(?= |$)"
+_ALL_BARE = re.compile("-" + _BARE_REST)
+_BARE_AFTER_URI = re.compile('"' + _BARE_REST)
 _NOT_COUNTS = re.compile(r"[\"-](?: +[^ \"]+){6} +[\"-]")
 _COUNT_LIMITS = {
     "bytes_sent": 2**63 - 1,
@@ -75,9 +83,11 @@ _BARE_REFERRER = re.compile(r'- +"(.*)"', re.DOTALL)
 _BARE_AGENT = re.compile(r" +-(?= |$)")
 _BOUNDARY = re.compile(r'(?=(" +"))')
 
-_TAIL_LENGTH = 10
+BEFORE_TAIL = 17
+"""Fields up to the user agent, which every line has."""
+TAIL_LENGTH = 10
 """Fields after the user agent known today: version id to source region."""
-_TAIL_LENGTHS = frozenset({0, 1, 6, 7, 8, 9, 10})
+TAIL_LENGTHS = frozenset({0, 1, 6, 7, 8, 9, 10})
 """How many of them lines have had: 17, 18, 23, 24, 25, 26 and 27 fields in all."""
 _HOST_ID = re.compile(r"[A-Za-z0-9+/=_-]{40,}")
 SIGNATURE = re.compile(r"-|Sig[0-9A-Za-z_-]+")
@@ -88,6 +98,10 @@ _TAIL_THEN_EXTRA = re.compile(
     r"(?: +(?:-|arn:[^ \"]+)(?: +(?:-|Yes)(?: +(?:-|[a-z]{2}-[a-z0-9-]+))?)?)?) +(?P<extra>[^ ].*)"
 )
 _COMPLETE_TAIL = 6
+BARE_OPERATIONS = frozenset(
+    {"REST.COPY.OBJECT_GET", "REST.COPY.PART_GET", "BATCH.DELETE.OBJECT", "S3.COMPUTE.OBJECT.CHECKSUM"}
+)
+"""Operations that log a missing URI, referrer or user agent as a bare `-`; all others quote it."""
 
 _STAMP = re.compile(r"\[[0-9]{2}/[A-Za-z]{3}/[0-9]{4}:")
 """How the time of a record begins."""
@@ -107,9 +121,13 @@ class RejectError(Exception):
 class _Tail:
     """The fields after the user agent, as logged."""
 
-    values: tuple[str, ...]
+    fields: tuple[str, ...]
     extra: str | None
     note: str | None = None
+
+    @property
+    def padded(self) -> tuple[str, ...]:
+        return self.fields + ("-",) * (TAIL_LENGTH - len(self.fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +144,9 @@ class _Reading:
 
 
 def parse_line(raw: bytes) -> Record:
-    """The record in one line (without its line feed, not blank). Raises RejectError."""
+    """The record in one line (without its line end, not blank). Raises RejectError."""
     notes: set[str] = set()
-    text = _decode(raw, notes).removesuffix("\r")
+    text = _decode(raw, notes)
     line = text.strip(" \r\ufeff")  # some editors put a byte order mark wherever a file began
     head = _HEAD.match(line)
     if head is None or not head["bucket_owner"].isascii():
@@ -210,6 +228,11 @@ def _split(quoted: str, after: str, extra: str | None) -> Iterator[_Reading]:
                 uri = None if bare else quoted[1 : anchor.start()]
                 unquoted = (anchor[0], between, tail_text, tail.extra or "")
                 yield _Reading(uri, anchor.groups(), referrer, user_agent, tail, unquoted)
+    if len(quoted) > 1 and not bare and (rest := _BARE_AFTER_URI.match('"' + after)):
+        tail_text = after[rest.end() - 1 :]
+        tail = _tail(tail_text, extra)
+        if tail is not None:
+            yield _Reading(quoted[1:-1], rest.groups(), None, None, tail, (rest[0], tail_text, tail.extra or ""))
 
 
 def _referrer_and_agent(middle: str, after: str) -> Iterator[tuple[str | None, str | None, str, str]]:
@@ -235,32 +258,27 @@ def _tail(text: str, extra: str | None) -> _Tail | None:
     if len(tokens) > 1 and _PRINCIPAL_ID.fullmatch(tokens[1]) and _is_shifted(tokens, shifted):
         # Mid-March 2019: the caller's principal id, or a dash, stood before the host id.
         principal = None if tokens[1] == "-" else tokens[1]
-        return _Tail(_padded(shifted), principal, Note.EXTRA_COLUMN)
-    if len(tokens) not in _TAIL_LENGTHS and len(tokens) < _TAIL_LENGTH:
+        return _Tail(tuple(shifted), principal, Note.EXTRA_COLUMN)
+    if len(tokens) not in TAIL_LENGTHS and len(tokens) < TAIL_LENGTH:
         return None
     if len(tokens) >= _COMPLETE_TAIL and not SIGNATURE.fullmatch(tokens[2]):
         return None
-    if extra == '";':
-        return _Tail(_padded(tokens), extra, Note.TRAILING_TEXT)
-    if len(tokens) > _TAIL_LENGTH:
-        unknown = text[found[_TAIL_LENGTH].start() :]
-        extra = f"{unknown} {extra}" if extra else unknown
-    return _Tail(_padded(tokens[:_TAIL_LENGTH]), extra)
+    note = Note.TRAILING_TEXT if extra == '";' else None
+    if len(tokens) > TAIL_LENGTH:
+        unknown = text[found[TAIL_LENGTH].start() :]
+        extra = f"{unknown} {extra}" if extra and not note else unknown + (extra or "")
+    return _Tail(tuple(tokens[:TAIL_LENGTH]), extra, note)
 
 
 def _is_shifted(tokens: list[str], shifted: list[str]) -> bool:
     if len(shifted) == 1:
         return True
     return (
-        len(shifted) in _TAIL_LENGTHS
+        len(shifted) in TAIL_LENGTHS
         and bool(_HOST_ID.fullmatch(shifted[1]))
         and bool(SIGNATURE.fullmatch(shifted[2]))
         and not SIGNATURE.fullmatch(tokens[2])
     )
-
-
-def _padded(tokens: list[str]) -> tuple[str, ...]:
-    return tuple(tokens) + ("-",) * (_TAIL_LENGTH - len(tokens))
 
 
 def _why_unreadable(rest: str) -> str:
@@ -276,7 +294,7 @@ def _record(head: re.Match[str], reading: _Reading, notes: set[str]) -> Record:
         raise RejectError("no_bucket")
     if not is_bucket(head["bucket"]):
         raise RejectError("bad_bucket")
-    time, is_utc = _parse_time(head["time"])
+    time, is_utc = parse_time(head["time"])
     key, key_encoded, decoded = _decode_key(head["key"], head["operation"])
     status, error_code, *counts = reading.counts
     texts = (reading.uri, reading.referrer, reading.user_agent)
@@ -284,6 +302,7 @@ def _record(head: re.Match[str], reading: _Reading, notes: set[str]) -> Record:
     notes |= set() if is_utc else {Note.TIME_OFFSET}
     notes |= set() if decoded else {Note.UNDECODED_KEY}
     notes |= {Note.UNESCAPED_QUOTE} if any('"' in text for text in texts if text) else set()
+    notes |= {Note.UNUSUAL_FORM} if _is_unusual(head["operation"], texts, counts) else set()
     uri, referrer, user_agent = (_text(text) for text in texts)
     return (
         _text(head["bucket_owner"]),
@@ -301,7 +320,8 @@ def _record(head: re.Match[str], reading: _Reading, notes: set[str]) -> Record:
         *(_count(name, text) for name, text in zip(_COUNT_LIMITS, counts, strict=True)),
         referrer,
         user_agent,
-        *(_text(value) for value in reading.tail.values),
+        *(_text(value) for value in reading.tail.padded),
+        BEFORE_TAIL + len(reading.tail.fields),
         reading.tail.extra,
         next((note for note in Note.BY_SEVERITY if note in notes), None),
     )
@@ -316,6 +336,12 @@ def is_bucket(name: str) -> bool:
 def _text(logged: str | None) -> str | None:
     """`-` and nothing at all both say that there is no value."""
     return None if logged in ("-", "") else logged
+
+
+def _is_unusual(operation: str, texts: Iterable[str | None], counts: Iterable[str]) -> bool:
+    """Whether a missing text or a number is written in another way than S3 writes it for this operation."""
+    unusual = ("", "-") if operation in BARE_OPERATIONS else ("", None)
+    return any(text in unusual for text in texts) or any(count.startswith("0") and count != "0" for count in counts)
 
 
 def _count(name: str, logged: str) -> int | None:
@@ -336,7 +362,7 @@ def _decode_key(logged: str, operation: str) -> tuple[str | None, str | None, bo
 
 
 @lru_cache(maxsize=8192)
-def _parse_time(logged: str) -> tuple[int, bool]:
+def parse_time(logged: str) -> tuple[int, bool]:
     """Microseconds since 1970 UTC, and whether the line said UTC. Month names are English in every locale."""
     match = _TIME.fullmatch(logged)
     if match is None or match[2] not in MONTHS:
@@ -348,4 +374,21 @@ def _parse_time(logged: str) -> tuple[int, bool]:
         utc = time.astimezone(dt.UTC)
     except (ValueError, OverflowError):
         raise RejectError("bad_time") from None
-    return (utc - _EPOCH) // dt.timedelta(microseconds=1), not zone.utcoffset(None)
+    return (utc - _EPOCH) // dt.timedelta(microseconds=1), logged.endswith(" +0000")
+
+
+def format_line(record: Record) -> bytes:
+    """The line, without line end, that gives `record`; for a record without a note the very line it was read from."""
+    owner, bucket, time, address, requester, request_id, operation, key, key_encoded, uri, status, error, *rest = record
+    (*counts, referrer, user_agent), (*tail, field_count, extra, _) = rest[:6], rest[6:]
+    moment = _EPOCH + dt.timedelta(microseconds=cast("int", time))
+    missing = "-" if operation in BARE_OPERATIONS else '"-"'
+    uri, referrer, user_agent = (missing if text is None else f'"{text}"' for text in (uri, referrer, user_agent))
+    fields = (
+        *(owner, bucket, f"[{moment.day:02d}/{MONTHS[moment.month - 1]}/{moment.year:04d}:{moment:%H:%M:%S} +0000]"),
+        *(address, requester, request_id, operation, key if key_encoded is None else key_encoded, uri),
+        *(None if status is None else f"{status:03d}", error, *counts, referrer, user_agent),
+        *tail[: cast("int", field_count) - BEFORE_TAIL],
+        *(() if extra is None else (extra,)),
+    )
+    return " ".join("-" if value is None else str(value) for value in fields).encode()

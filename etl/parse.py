@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from etl.arrays import array_of, from_numpy, table_of
+from etl.arrays import Ints, array_of, from_numpy, table_of
 from etl.line import RejectError, parse_line
-from etl.regular import FIELDS, Ints, decode_keys, read_regular, split_block
+from etl.regular import CUT, FIELDS, expand, read_regular, split_block
 from etl.schema import LOG_FIELDS, REJECTS, TEXT
 
 _BLOCK_BYTES = 1024 * 1024
@@ -37,13 +37,21 @@ class ObjectCounts:
     blank_lines: int
 
 
-@dataclass(frozen=True)
+@dataclass
 class Parsed:
     """The records and rejects of a batch's log objects, and the counts of each."""
 
     records: pa.Table
     rejects: pa.Table
     counts: dict[str, ObjectCounts]
+
+    def combine(self) -> None:
+        """Put each column of the records in one piece, from which rows can be taken, and free what is not needed."""
+        columns = self.records.columns
+        self.records = RECORDS.empty_table()
+        for at in range(len(columns)):
+            columns[at] = columns[at].combine_chunks()
+        self.records = pa.Table.from_arrays(columns, schema=RECORDS)
 
 
 @dataclass
@@ -68,9 +76,11 @@ class Parser:
     _blank: Counter[int] = field(default_factory=Counter)
 
     def add(self, log_object: str, data: bytes) -> None:
-        """Parse the uncompressed text of one log object. Lines end with a line feed, the last one perhaps not."""
+        """Parse the uncompressed text of one log object. Lines end with LF or CRLF, the last one perhaps not."""
         self._log_objects.append(log_object)
         data = data.removeprefix(codecs.BOM_UTF8)
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n")
         start = 0
         while start < len(data):
             room = max(1, _BLOCK_BYTES - self._pending)
@@ -83,18 +93,21 @@ class Parser:
     def finish(self) -> Parsed:
         self._parse_block()
         self._flush_exact()
-        regular = pa.Table.from_batches(self._regular, RECORDS)
         rejects = Counter(reject["log_object"] for reject in self._rejects)
         return Parsed(
-            records=pa.concat_tables(
-                [decode_keys(regular), pa.Table.from_batches(self._chunks, RECORDS)]
-            ).unify_dictionaries(),
+            records=self._records(),
             rejects=table_of(self._rejects, REJECTS.schema),
             counts={
                 name: ObjectCounts(self._lines[n], self._rows[n], rejects[name], self._blank[n])
                 for n, name in enumerate(self._log_objects)
             },
         )
+
+    def _records(self) -> pa.Table:
+        regular = expand(pa.Table.from_batches(self._regular, CUT.append(RECORDS.field("log_object"))))
+        exact = pa.Table.from_batches(self._chunks, RECORDS)
+        self._regular, self._chunks = [], []
+        return pa.concat_tables([pa.table(regular, schema=RECORDS), exact]).unify_dictionaries()
 
     def _add_piece(self, piece: bytes) -> None:
         self._pieces.append(piece if piece.endswith(b"\n") else piece + b"\n")
@@ -106,11 +119,11 @@ class Parser:
     def _parse_block(self) -> None:
         if not self._pieces:
             return
-        block, marks = split_block(b"".join(self._pieces))
+        block = split_block(b"".join(self._pieces))
         pieces = np.cumsum([0, *(len(piece) for piece in self._pieces)])
         owners = np.array(self._owners)[np.searchsorted(pieces, block.starts, side="right") - 1]
         is_exact = np.ones(len(block.starts), np.bool_)
-        for lines, records in read_regular(block, marks):
+        for lines, records in read_regular(block):
             is_exact[lines] = False
             self._add_regular(records, owners[lines])
         numbers = self._line_numbers(owners)
@@ -120,16 +133,17 @@ class Parser:
 
     def _line_numbers(self, owners: Ints) -> Ints:
         """The number of each line of a block in its log object, from 1; counts them."""
-        distinct, first, counts = np.unique(owners, return_index=True, return_counts=True)
+        distinct, first, counts = _runs(owners)
         before = np.array([self._lines[owner] for owner in distinct.tolist()])
         self._lines.update(dict(zip(distinct.tolist(), counts.tolist(), strict=True)))
         numbers: Ints = np.arange(len(owners)) - np.repeat(first - before, counts) + 1
         return numbers
 
     def _add_regular(self, records: pa.RecordBatch, owners: Ints) -> None:
-        distinct, codes, counts = np.unique(owners, return_inverse=True, return_counts=True)
+        distinct, _, counts = _runs(owners)
+        codes = np.repeat(np.arange(len(distinct)), counts)
         names = array_of([self._log_objects[owner] for owner in distinct.tolist()], TEXT)
-        column = pa.DictionaryArray.from_arrays(from_numpy(codes.astype(np.int32), pa.int32()), names)
+        column = pa.DictionaryArray.from_arrays(from_numpy(codes, pa.int32()), names)
         self._regular.append(records.append_column("log_object", column))
         self._rows.update(dict(zip(distinct.tolist(), counts.tolist(), strict=True)))
 
@@ -159,3 +173,9 @@ class Parser:
             arrays = [array_of(values, kind.type) for values, kind in zip(columns, _PLAIN, strict=True)]
             self._chunks.append(pa.RecordBatch.from_arrays(arrays, schema=_PLAIN).cast(RECORDS))
             self._exact = []
+
+
+def _runs(owners: Ints) -> tuple[Ints, Ints, Ints]:
+    """The distinct values of ascending `owners`, where each begins, and how often it occurs."""
+    first = np.flatnonzero(np.diff(owners, prepend=-1))
+    return owners[first], first, np.diff(first, append=len(owners))

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import quote
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from etl.arrays import sort_table
+from etl.arrays import compacted, count_distinct, from_numpy, sort_order
 from etl.errors import StoreError
 from etl.schema import Table
 from etl.store import Entry, Store
@@ -105,7 +105,9 @@ def damaged(store: Store, part: Entry, error: Exception) -> StoreError:
 
 def encode_part(table: Table, rows: pa.Table, log_objects: Mapping[str, int], min_part_size: int) -> bytes:
     """`rows`, sorted, as a Parquet file whose footer names their log objects."""
-    rows = sort_table(rows, table.sort_by)
+    order = sort_order([rows[name] for name in table.sort_by])
+    if (np.diff(order) != 1).any():
+        rows = rows.take(from_numpy(order, pa.int64()))
     packed = base64.b64encode(zlib.compress(json.dumps(log_objects, sort_keys=True).encode(), 9))
     footer = {_FOOTER_LOG_OBJECTS: packed, _FOOTER_MIN_PART_SIZE: str(min_part_size).encode()}
     plain = {name for name in rows.schema.names if name in table.plain}
@@ -121,14 +123,15 @@ def encode_part(table: Table, rows: pa.Table, log_objects: Mapping[str, int], mi
         sorting_columns=pq.SortingColumn.from_ordering(rows.schema, ordering),
         bloom_filter_options=_bloom_filters(table, rows),
     ) as writer:
-        writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
+        for start in range(0, rows.num_rows, ROW_GROUP_ROWS):
+            writer.write_table(compacted(rows.slice(start, ROW_GROUP_ROWS)))
         writer.add_key_value_metadata(footer)
     return cast("bytes", sink.getvalue().to_pybytes())
 
 
 def _bloom_filters(table: Table, rows: pa.Table) -> dict[str, dict[str, Any]]:
-    """Sized for a row group of these rows."""
+    """Sized for a row group of these rows; texts that are no dictionary hardly repeat."""
     share = min(1.0, ROW_GROUP_ROWS / max(1, rows.num_rows))
-    return {
-        name: {"ndv": max(64, int(pc.count_distinct(rows[name]).as_py() * share)), "fpp": 0.01} for name in table.bloom
-    }
+    is_dictionary = {name: pa.types.is_dictionary(rows[name].type) for name in table.bloom}
+    distinct = {name: count_distinct(rows[name]) if is_dictionary[name] else rows.num_rows for name in table.bloom}
+    return {name: {"ndv": max(64, int(count * share)), "fpp": 0.01} for name, count in distinct.items()}

@@ -17,6 +17,7 @@ class Batch:
     objects: tuple[LogObject, ...]
     settings: Settings
     run_id: str
+    is_last: bool = False
 
 
 def plan(objects: Iterable[LogObject], settings: Settings, run_id: str) -> Iterator[Batch]:
@@ -35,7 +36,7 @@ def plan(objects: Iterable[LogObject], settings: Settings, run_id: str) -> Itera
         batch.append(one)
         weight += _text_size(one)
     if batch:
-        yield Batch(tuple(batch), settings, run_id)
+        yield Batch(tuple(batch), settings, run_id, is_last=True)
 
 
 def _group(one: LogObject) -> tuple[str, object]:

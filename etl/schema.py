@@ -36,6 +36,7 @@ LOG_FIELDS: dict[str, pa.DataType] = {
     "access_point_arn": TEXT,
     "acl_required": TEXT,
     "source_region": TEXT,
+    "field_count": pa.int16(),
     "extra_fields": TEXT,
     "parse_note": TEXT,
 }

@@ -17,6 +17,8 @@ TOKENS = st.one_of(
     st.sampled_from(["-", "a", "arn:aws:iam::1:user/a", "AmazonS3", "x:y", "0"]),
     st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters='"'), min_size=1, max_size=8),
 )
+CLOUDFRONT = "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E2EXAMPLEID"
+REQUESTERS = st.one_of(TOKENS, st.sampled_from([CLOUDFRONT, CLOUDFRONT.replace(" Access", "  Access"), "a b c d e"]))
 TIMES = st.one_of(
     st.sampled_from(
         ["06/Feb/2026:00:00:38 +0000", "29/Feb/2024:23:59:59 +0000", "29/Feb/2023:00:00:00 +0000",
@@ -63,7 +65,7 @@ def quoted(draw: st.DrawFn) -> str:
 @st.composite
 def whole_lines(draw: st.DrawFn) -> bytes:
     fields = [
-        draw(TOKENS), draw(st.sampled_from(["site", "-", "b.2"])), f"[{draw(TIMES)}]", draw(TOKENS), draw(TOKENS),
+        draw(TOKENS), draw(st.sampled_from(["site", "-", "b.2"])), f"[{draw(TIMES)}]", draw(TOKENS), draw(REQUESTERS),
         draw(TOKENS), draw(OPERATIONS), draw(KEYS), draw(quoted()), draw(STATUSES), draw(TOKENS),
         *draw(st.lists(NUMBERS, min_size=4, max_size=4)), draw(quoted()), draw(quoted()), *draw(tails()),
     ]  # fmt: skip

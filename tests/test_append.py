@@ -21,12 +21,11 @@ NEVER_SEALED = 1 << 40
 
 
 def rows(log_object: str, *ids: str, **replacements: str) -> pa.Table:
+    lines = [LINE.replace("3E57427F3EXAMPLE", one) for one in ids]
+    for old, new in replacements.items():
+        lines = [line.replace(old, new) for line in lines]
     parser = Parser(dt.datetime(2026, 1, 1))  # noqa: DTZ001
-    for one in ids:
-        line = LINE.replace("3E57427F3EXAMPLE", one)
-        for old, new in replacements.items():
-            line = line.replace(old, new)
-        parser.add(log_object, line.encode())
+    parser.add(log_object, "\n".join(lines).encode())
     return parser.finish().records.select(ACCESS_LOG.schema.names)
 
 

@@ -29,7 +29,7 @@ def test_a_reject_keeps_its_line_and_where_it_was() -> None:
     rejects = parser.finish().rejects
     assert rejects.schema == REJECTS.schema
     assert rejects.to_pylist() == [
-        {"log_object": "a", "line_number": 2, "reason": "nul_byte", "line": "  bad \\xff\0 line\r", "ingested_at": NOW}
+        {"log_object": "a", "line_number": 2, "reason": "nul_byte", "line": "  bad \\xff\0 line", "ingested_at": NOW}
     ]
 
 
@@ -38,6 +38,18 @@ def test_byte_order_mark_belongs_to_no_line() -> None:
     parser = Parser(NOW)
     parser.add("a", codecs.BOM_UTF8 + LINE.encode())
     assert parser.finish().records["bucket_owner"].to_pylist() == ["79a59df900b9"]
+
+
+def test_line_ends_of_other_systems_belong_to_no_line() -> None:
+    """Files that passed through Windows end their lines with CRLF; rows are the same, and nothing is noted."""
+    text = f"{LINE}\n{LINE}\n"
+    tables = []
+    for data in (text, text.replace("\n", "\r\n")):
+        parser = Parser(NOW)
+        parser.add("a", data.encode())
+        tables.append(parser.finish().records.to_pylist())
+    assert tables[0] == tables[1]
+    assert tables[0][0]["parse_note"] is None
 
 
 def test_many_rows_come_in_order() -> None:

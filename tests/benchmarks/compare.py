@@ -9,15 +9,18 @@ is installed.
 
 import argparse
 import datetime as dt
+import json
 import multiprocessing
 import re
 import resource
 import shutil
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +29,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.config import Settings
 from etl.generate import GeneratedObject, LogLine, traffic, write_objects
-from etl.ingest import ingest
 from etl.line import parse_line
 from etl.parse import Parser
 
 BUCKETS = ("site-a", "site-b", "site-c")
 LINES_PER_OBJECT = 50
+PIECE_BYTES = 1 << 20
 FIRST_DAY = dt.date(2026, 1, 1)
 DAYS = 5
 NOW = dt.datetime(2026, 2, 1)  # noqa: DTZ001
@@ -43,6 +45,11 @@ COLUMNS = (
     "referrer", "user_agent", "version_id", "host_id", "signature_version", "cipher_suite", "authentication_type",
     "host_header", "tls_version", "access_point_arn", "acl_required",
 )  # fmt: skip
+NUMBERS = {
+    "http_status": "SMALLINT", "bytes_sent": "BIGINT", "object_size": "BIGINT",
+    "total_time": "INTEGER", "turn_around_time": "INTEGER",
+}  # fmt: skip
+TIME = "strptime(time, '[%d/%b/%Y:%H:%M:%S')"
 LINE = re.compile(
     r'(\S+) (\S+) \[([^\]]+)\] (\S+) (\S+) (\S+) (\S+) (\S+) (?:"([^"]*)"|-) (\d{3}|-) (\S+) (\d+|-) (\d+|-) (\d+|-)'
     r' (\d+|-) (?:"([^"]*)"|-) (?:"([^"]*)"|-)' + r" (\S+)" * 9
@@ -108,9 +115,17 @@ def _objects(texts: list[LogLine]) -> Iterator[GeneratedObject]:
 
 
 def parse_blocks(corpus: Corpus, _out: Path) -> int:
-    """The parser of accesslake, to typed Arrow."""
+    """The parser of accesslake, to typed Arrow; the file in pieces, as the job gets log objects."""
     parser = Parser(NOW)
-    parser.add("whole", corpus.whole.read_bytes())
+    rest = b""
+    with corpus.whole.open("rb") as file:
+        for number in count():
+            piece = file.read(PIECE_BYTES)
+            whole_lines, feed, begun = (rest + piece).rpartition(b"\n")
+            parser.add(f"piece {number}", whole_lines + feed)
+            rest = begun
+            if not piece:
+                break
     return int(parser.finish().records.num_rows)
 
 
@@ -132,15 +147,19 @@ def _names(count: int) -> list[str]:
 
 
 def duckdb_table(corpus: Corpus, _out: Path) -> int:
-    """DuckDB's read_csv of the one file into a table, one thread."""
+    """DuckDB's read_csv of the one file into a table with times and numbers, one thread."""
     connection = duckdb.connect(config={"threads": 1})
-    connection.execute(f"CREATE TABLE t AS {_duckdb_select(corpus.whole)}")
+    connection.execute("SET enable_progress_bar = false")
+    select = f"SELECT * REPLACE ({TIME} AS time) FROM ({_duckdb_select(corpus.whole)})"
+    connection.execute(f"CREATE TABLE t AS {select}")
     return int(connection.execute("SELECT count(*) FROM t").fetchone()[0])  # type: ignore[index]
 
 
 def ingest_objects(corpus: Corpus, out: Path) -> int:
-    """The whole job: provenance, duplicates, rejects, sorting, bloom filters, fsync."""
-    return ingest(Settings(source=(str(corpus.objects),), lake=str(out))).result.rows
+    """The whole job as its users run it: provenance, duplicates, rejects, sorting, bloom filters, fsync."""
+    command = [sys.executable, "-m", "etl", "ingest", "--source", str(corpus.objects), "--lake", str(out), "--json"]
+    summary = subprocess.run(command, check=True, capture_output=True)
+    return int(json.loads(summary.stdout)["rows"])
 
 
 def duckdb_pipeline(corpus: Corpus, out: Path) -> int:
@@ -149,14 +168,14 @@ def duckdb_pipeline(corpus: Corpus, out: Path) -> int:
     connection.execute("SET enable_progress_bar = false")
     select = _duckdb_select(corpus.objects / "**" / "*")
     connection.execute(
-        f"COPY (SELECT *, strptime(time, '[%d/%b/%Y:%H:%M:%S')::DATE AS date FROM ({select}))"
+        f"COPY (SELECT * REPLACE ({TIME} AS time), {TIME}::DATE AS date FROM ({select}))"
         f" TO '{out}' (FORMAT parquet, PARTITION_BY (bucket, date), COMPRESSION zstd)"
     )
     return sum(pq.read_metadata(path).num_rows for path in out.rglob("*.parquet"))
 
 
 def _duckdb_select(path: Path) -> str:
-    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in COLUMNS)
+    columns = ", ".join(f"'{name}': '{NUMBERS.get(name, 'VARCHAR')}'" for name in COLUMNS)
     return (
         f"SELECT * FROM read_csv('{path}', delim = ' ', quote = '\"', escape = '', header = false, nullstr = '-',"
         f" columns = {{{columns}}}, auto_detect = false, ignore_errors = true)"

@@ -12,8 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from etl.arrays import Ints, array_of, from_numpy, table_of
+from etl.block import split_block
+from etl.columns import CUT, FIELDS, expand
 from etl.line import RejectError, parse_line
-from etl.regular import CUT, FIELDS, expand, read_regular, split_block
+from etl.regular import read_regular
 from etl.schema import LOG_FIELDS, REJECTS, TEXT
 
 _BLOCK_BYTES = 1024 * 1024

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from strategies import CLOUDFRONT, damaged_lines, whole_lines
 from test_line import BATCH_DELETE, GET, HOST, LIFECYCLE, LINE
 
+from etl.block import split_block
 from etl.line import Record, RejectError, format_line, parse_line
 from etl.parse import Parser
-from etl.regular import read_regular, split_block
+from etl.regular import read_regular
 
 LINES = int(os.environ.get("ACCESSLAKE_EXAMPLES", "20000"))
 """How many lines are compared. A long run: ACCESSLAKE_EXAMPLES=1000000 pytest tests/test_regular.py"""

@@ -1,0 +1,213 @@
+"""Columns cut out of a block, line after line, and what they become: the columns of records.
+
+Fields that hardly vary together are cut out as one text, which is read once for all lines that share it.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+
+from etl.arrays import (
+    Bools,
+    Ints,
+    array_of,
+    as_dictionary,
+    codes_of,
+    from_numpy,
+    indices_of,
+    mask_of,
+    where_text,
+    with_nulls,
+)
+from etl.block import QUOTE, Block
+from etl.fields import Lines
+from etl.keys import decode_layers, is_encoded_once
+from etl.line import (
+    BARE_OPERATIONS,
+    BEFORE_TAIL,
+    CLOUDFRONT_IDENTITY,
+    SIGNATURE,
+    TAIL_LENGTH,
+    Note,
+    Record,
+    Value,
+    is_bucket,
+)
+from etl.schema import LOG_FIELDS, TEXT
+
+(_DASH,) = b"-"
+
+_DICTIONARY = pa.dictionary(pa.int32(), TEXT)
+_PLAIN = frozenset({"request_id", "request_uri", "version_id", "host_id"})
+"""Text that hardly repeats; the other texts are dictionaries, which take a fraction of the memory."""
+FIELDS: dict[str, pa.DataType] = {
+    name: kind if kind != TEXT or name in _PLAIN else _DICTIONARY for name, kind in LOG_FIELDS.items()
+}
+"""The columns of records."""
+
+
+@lru_cache(maxsize=8192)
+def _read_place(text: str) -> Record | None:
+    """Owner and bucket; None where they cannot be such."""
+    owner, _, bucket = text.partition(" ")
+    return (_or_null(owner), bucket) if ":" not in owner and bucket != "-" and is_bucket(bucket) else None
+
+
+@lru_cache(maxsize=8192)
+def _read_outcome(text: str) -> Record | None:
+    """Status and error code; None where the status is no number."""
+    status, _, error = text.partition(" ")
+    if status == "-":
+        return None, _or_null(error)
+    return (int(status), _or_null(error)) if re.fullmatch("[0-9]{3}", status) else None
+
+
+@lru_cache(maxsize=8192)
+def _read_rest(text: str) -> Record | None:
+    """The fields after the host id, each after a space, and what follows them; None where they cannot be such."""
+    values = text.split(" ")[1:]
+    if "" in values or (values and not SIGNATURE.fullmatch(values[0])):
+        return None
+    known, unknown = values[: len(_REST)], values[len(_REST) :]
+    return *map(_or_null, known), *[None] * (len(_REST) - len(known)), " ".join(unknown) or None
+
+
+_REST = (
+    *("signature_version", "cipher_suite", "authentication_type", "host_header", "tls_version"),
+    *("access_point_arn", "acl_required", "source_region"),
+)
+_GROUPS: dict[str, tuple[Callable[[str], Record | None], tuple[str, ...]]] = {
+    "place": (_read_place, ("bucket_owner", "bucket")),
+    "outcome": (_read_outcome, ("http_status", "error_code")),
+    "rest": (_read_rest, (*_REST, "extra_fields")),
+}
+"""Texts that hold several fields: how each is read, and into which columns."""
+_may_be_encoded = re.compile("[%+]").search
+_is_cloudfront_identity = re.compile(CLOUDFRONT_IDENTITY).fullmatch
+
+_CUT = {name: kind for name, kind in FIELDS.items() if not any(name in columns for _, columns in _GROUPS.values())}
+CUT = pa.schema({**dict.fromkeys(_GROUPS, _DICTIONARY), **{k: v for k, v in _CUT.items() if k != "key_encoded"}})
+"""The columns of regular lines as they were cut out: groups of fields still one text, dashes not yet NULL."""
+
+
+def cut_columns(block: Block, lines: Lines, values: dict[str, pa.Array]) -> tuple[Ints, pa.RecordBatch]:
+    """Numbers and columns (`CUT`), some of them given, of those `lines` whose texts can be what they should be."""
+    columns = dict(values)
+    _, after_bucket, _, after_time, *after_rest = lines.head
+    begins = (block.starts[lines.number], *(after + 1 for after in (after_time, *after_rest)))
+    names = ("place", "remote_ip", "requester", "request_id", "operation", "key")
+    spans = dict(zip(names, zip(begins, (after_bucket, *after_rest), strict=False), strict=True))
+    spans["outcome"] = (lines.counts[0] + 1, lines.counts[2])
+    for at, name in enumerate(("request_uri", "referrer", "user_agent")):
+        spans[name] = (lines.texts[2 * at], lines.texts[2 * at + 1])
+    for at, name in enumerate(("version_id", "host_id")):
+        spans[name] = (np.minimum(lines.tail[at] + 1, lines.tail[at + 1]), lines.tail[at + 1])
+    spans["rest"] = (lines.tail[2], block.ends[lines.number])
+
+    for name, (begin, end) in spans.items():
+        column = _texts_between(block, begin, end)
+        if name in _PLAIN:
+            columns[name] = with_nulls(column, _says_nothing(block, begin, end))
+        else:
+            columns[name] = column.dictionary_encode()
+    field_count = BEFORE_TAIL + np.minimum(lines.tail_length, TAIL_LENGTH)
+    columns["field_count"] = from_numpy(field_count.astype(np.int16), FIELDS["field_count"])
+    columns["parse_note"] = _note_unusual(_are_unusual(block, lines, columns["operation"]))
+
+    right = where_text(columns["requester"], lambda text: " " not in text or _is_cloudfront_identity(text))
+    for name, (read, _) in _GROUPS.items():
+        right &= where_text(columns[name], read)
+    cut = pa.RecordBatch.from_arrays([columns[name] for name in CUT.names], schema=CUT)
+    return (lines.number, cut) if right.all() else (lines.number[right], cut.filter(mask_of(right)))
+
+
+def _texts_between(block: Block, begin: Ints, end: Ints) -> pa.StringArray:
+    """The texts that begin and end there, line after line."""
+    offsets = np.empty(2 * len(begin) + 1, np.int32)
+    offsets[:-1:2], offsets[1::2], offsets[-1] = begin, end, end[-1]
+    # An array over the block itself, of these texts and what is between them; every other one is taken out.
+    both = pa.Array.from_buffers(TEXT, 2 * len(begin), [None, pa.py_buffer(offsets), pa.py_buffer(block.data)])
+    return both.take(from_numpy(np.arange(0, 2 * len(begin), 2), pa.int32()))
+
+
+def _says_nothing(block: Block, begin: Ints, end: Ints) -> Bools:
+    """Which texts are a dash, or empty."""
+    nothing: Bools = (begin == end) | ((end - begin == 1) & (block.text[begin] == _DASH))
+    return nothing
+
+
+def _are_unusual(block: Block, lines: Lines, operations: pa.DictionaryArray) -> Bools:
+    """Where a missing URI, referrer or user agent is not written as S3 writes it for the operation."""
+    begin, end = lines.texts[::2], lines.texts[1::2]
+    is_bare = block.text[begin - 1] != QUOTE
+    is_wrong_dash = _says_nothing(block, begin, end) & (is_bare != where_text(operations, BARE_OPERATIONS.__contains__))
+    are: Bools = np.logical_or.reduce(is_wrong_dash | (begin == end), axis=0)
+    return are
+
+
+def _note_unusual(is_unusual: Bools) -> pa.DictionaryArray:
+    codes = is_unusual.astype(np.int64) - 1
+    return pa.DictionaryArray.from_arrays(indices_of(codes), array_of([Note.UNUSUAL_FORM], TEXT))
+
+
+def expand(cut: pa.Table) -> dict[str, pa.Array | pa.ChunkedArray]:
+    """The columns (`FIELDS`, and others that `cut` may have) of records that were cut out (`CUT`)."""
+    columns = {name: cut[name] for name in cut.column_names if name in FIELDS or name not in CUT.names}
+    for group, (read, names) in _GROUPS.items():
+        texts = as_dictionary(cut[group])
+        nothing = (None,) * len(names)
+        values = [read(text) or nothing for text in texts.dictionary.to_pylist()]
+        for name, distinct in zip(names, zip(*values, strict=True) if values else [()] * len(names), strict=True):
+            columns[name] = _spread(distinct, codes_of(texts), FIELDS[name])
+    columns.update(_decode_keys(*(as_dictionary(cut[name]) for name in ("key", "operation", "parse_note"))))
+    for name in ("remote_ip", "requester", "referrer", "user_agent"):
+        texts = as_dictionary(cut[name])
+        columns[name] = _spread([_or_null(text) for text in texts.dictionary.to_pylist()], codes_of(texts), _DICTIONARY)
+    return columns
+
+
+def _or_null(value: Value) -> Value:
+    return None if value in ("-", "") else value
+
+
+def _spread(distinct: Sequence[Value], codes: Ints, kind: pa.DataType) -> pa.Array:
+    """The column whose rows have the `distinct` values with these codes; NULL where that is None, or the code -1."""
+    if kind != _DICTIONARY:
+        return array_of(distinct, kind).take(from_numpy(codes, pa.int64()))
+    texts = dict.fromkeys(text for text in distinct if text is not None)
+    place = dict(zip(texts, range(len(texts)), strict=True))
+    new_codes = np.array([*(-1 if text is None else place[text] for text in distinct), -1])
+    return pa.DictionaryArray.from_arrays(indices_of(new_codes[codes]), array_of(list(texts), TEXT))
+
+
+def _decode_keys(
+    keys: pa.DictionaryArray, operations: pa.DictionaryArray, notes: pa.DictionaryArray
+) -> dict[str, pa.Array]:
+    """The columns of key, operation and note; a key is decoded once for each number of layers that it has.
+
+    `key_encoded` keeps the logged form where it differs; a key that does not decode is noted.
+    """
+    codes, logged = codes_of(keys), keys.dictionary.to_pylist()
+    encoded = np.flatnonzero(where_text(keys, _may_be_encoded))
+    once = where_text(operations, is_encoded_once)[encoded]
+    pairs, of_row = np.unique(codes[encoded] * 2 + once, return_inverse=True)
+    decoded = [(logged[pair // 2], *decode_layers(logged[pair // 2], 2 - pair % 2)) for pair in pairs.tolist()]
+    differs = np.array([key != text for text, key, _ in decoded], np.bool_)[of_row]
+    failed = np.array([not done for _, _, done in decoded], np.bool_)[of_row]
+
+    key_codes = codes.copy()
+    key_codes[encoded] = len(logged) + of_row
+    encoded_codes = np.full(len(codes), -1)
+    encoded_codes[encoded[differs]] = codes[encoded[differs]]
+    note_codes = codes_of(notes)
+    note_codes[encoded[failed]] = 1
+    names = [_or_null(name) for name in operations.dictionary.to_pylist()]
+    return {
+        "key": _spread([*map(_or_null, logged), *(key for _, key, _ in decoded)], key_codes, _DICTIONARY),
+        "key_encoded": _spread(logged, encoded_codes, _DICTIONARY),
+        "operation": _spread(names, codes_of(operations), _DICTIONARY),
+        "parse_note": _spread([Note.UNUSUAL_FORM, Note.UNDECODED_KEY], note_codes, _DICTIONARY),
+    }

@@ -34,7 +34,7 @@ from etl.fetch import fetch
 from etl.lease import hold_lease
 from etl.ledger import Ledger
 from etl.log_object import LogObject
-from etl.parse import ObjectCounts, Parser
+from etl.parse import ObjectCounts, Parsed, Parser
 from etl.parts import partition_path
 from etl.plan import Batch, plan
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS, Table
@@ -273,13 +273,43 @@ def ingest_batch(batch: Batch, progress: Callable[[BatchResult], None] = lambda 
     settings = batch.settings
     store = open_store(settings.lake_url, settings.endpoint_url)
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    read = _read(batch, now, progress)
+    parsed, days = read.parsed, {one.name: one.day for one in read.objects}
+
+    def append_all(table: Table, rows: pa.Table, partitions: Iterator[tuple[str, pa.Array]]) -> _AppendedAll:
+        return _append_all(store, table, rows, partitions, settings.min_part_size)
+
+    appended = append_all(ACCESS_LOG, parsed.records, _by_bucket_and_day(parsed.records))
+    rejected = append_all(REJECTS, parsed.rejects, _by_object_day(REJECTS, parsed.rejects, days))
+    entries = [
+        _close_books(one, parsed.counts[one.name], appended, rejected) | {"run_id": batch.run_id, "committed_at": now}
+        for one in read.objects
+    ]
+    ledger = table_of(entries, LEDGER.schema)
+    committed = append_all(LEDGER, ledger, _by_object_day(LEDGER, ledger, days))
+
+    sums = {name: sum(entry[name] for entry in entries) for name in _COUNTED}
+    return read.result + BatchResult(**sums) + appended.cost + rejected.cost + committed.cost
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The log objects of a batch that could be read, and what is in them."""
+
+    objects: list[LogObject]
+    parsed: Parsed
+    result: BatchResult
+
+
+def _read(batch: Batch, now: dt.datetime, progress: Callable[[BatchResult], None]) -> _Read:
+    """Fetch and parse a batch; at the end the records alone are in memory."""
     parser = Parser(ingested_at=now)
-    read: list[LogObject] = []
+    objects: list[LogObject] = []
     result = BatchResult()
-    for one in fetch(batch.objects, settings.fetch_concurrency, settings.endpoint_url):
+    for one in fetch(batch.objects, batch.settings.fetch_concurrency, batch.settings.endpoint_url):
         if one.data is not None:
             parser.add(one.log_object.name, one.data)
-            read.append(one.log_object)
+            objects.append(one.log_object)
             result.objects_ingested += 1
             result.bytes_read += len(one.data)
         elif one.problem:
@@ -290,22 +320,7 @@ def ingest_batch(batch: Batch, progress: Callable[[BatchResult], None] = lambda 
     parsed = parser.finish()
     parsed.combine()
     pa.default_memory_pool().release_unused()
-    days = {one.name: one.day for one in read}
-
-    def append_all(table: Table, rows: pa.Table, partitions: Iterator[tuple[str, pa.Array]]) -> _AppendedAll:
-        return _append_all(store, table, rows, partitions, settings.min_part_size)
-
-    appended = append_all(ACCESS_LOG, parsed.records, _by_bucket_and_day(parsed.records))
-    rejected = append_all(REJECTS, parsed.rejects, _by_object_day(REJECTS, parsed.rejects, days))
-    entries = [
-        _close_books(one, parsed.counts[one.name], appended, rejected) | {"run_id": batch.run_id, "committed_at": now}
-        for one in read
-    ]
-    ledger = table_of(entries, LEDGER.schema)
-    committed = append_all(LEDGER, ledger, _by_object_day(LEDGER, ledger, days))
-
-    sums = {name: sum(entry[name] for entry in entries) for name in _COUNTED}
-    return result + BatchResult(**sums) + appended.cost + rejected.cost + committed.cost
+    return _Read(objects, parsed, result)
 
 
 _COUNTED = ("lines", "rows", "rejects", "duplicates", "blank_lines")

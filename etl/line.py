@@ -79,6 +79,7 @@ _COUNT_LIMITS = {
     "total_time": 2**31 - 1,
     "turn_around_time": 2**31 - 1,
 }
+_COUNT_DIGITS = 19
 _BARE_REFERRER = re.compile(r'- +"(.*)"', re.DOTALL)
 _BARE_AGENT = re.compile(r" +-(?= |$)")
 _BOUNDARY = re.compile(r'(?=(" +"))')
@@ -153,22 +154,44 @@ def parse_line(raw: bytes) -> Record:
         raise RejectError("not_a_record")
     if ":" in head["bucket_owner"]:
         raise RejectError("grep_prefix")
-    rest = line[head.end() :]
-    readings = _readings(rest)
-    reading = next(readings, None)
-    if reading is None:
-        raise RejectError(_why_unreadable(rest))
-    unquoted = (head[0], *reading.unquoted)
-    if any(_CONTROL.search(part) for part in unquoted):
+    if _CONTROL.search(head[0]):
         raise RejectError("control_character")
-    if any(_STAMP.search(part) for part in reading.unquoted):
-        raise RejectError("spliced")
-    if next(readings, None) is not None or _STAMP.search(rest):
+    rest = line[head.end() :]
+    reading, is_only = _choose(rest)
+    if not is_only or _STAMP.search(rest):
         # A time inside a quoted text is somebody's forgery, or a second record that ran into this one.
         notes.add(Note.AMBIGUOUS)
-    if line != text or any("  " in part for part in unquoted):
+    if line != text or any("  " in part for part in (head[0], *reading.unquoted)):
         notes.add(Note.SPACING)
     return _record(head, reading, notes)
+
+
+def _choose(rest: str) -> tuple[_Reading, bool]:
+    """The first reading that says what S3 can write, and whether there is no other. Raises RejectError.
+
+    Others are passed over, so that nobody can write himself out of the table with a text that looks like wrong fields.
+    """
+    problem = None
+    readings = _readings(rest)
+    for reading in readings:
+        found = _problem(reading)
+        if found is None:
+            return reading, problem is None and next(readings, None) is None
+        problem = problem or found
+    raise RejectError(problem or _why_unreadable(rest))
+
+
+def _problem(reading: _Reading) -> str | None:
+    """Why a reading cannot be right, if so."""
+    if any(_CONTROL.search(part) for part in reading.unquoted):
+        return "control_character"
+    if any(_STAMP.search(part) for part in reading.unquoted):
+        return "spliced"
+    for name, logged in zip(_COUNT_LIMITS, reading.counts[2:], strict=True):
+        # The length first: Python refuses to read thousands of digits.
+        if logged != "-" and (len(logged) > _COUNT_DIGITS or int(logged) > _COUNT_LIMITS[name]):
+            return f"out_of_range: {name}"
+    return None
 
 
 def _decode(raw: bytes, notes: set[str]) -> str:
@@ -248,6 +271,7 @@ def _referrer_and_agent(middle: str, after: str) -> Iterator[tuple[str | None, s
             yield middle[1:-1], None, agent[0], after[agent.end() :]
 
 
+@lru_cache(maxsize=16)  # a line with many quotes asks again and again
 def _tail(text: str, extra: str | None) -> _Tail | None:
     """The fields after the user agent in `text`, or None where they cannot be such."""
     if text and not text.startswith(" "):
@@ -317,7 +341,7 @@ def _record(head: re.Match[str], reading: _Reading, notes: set[str]) -> Record:
         uri,
         None if status == "-" else int(status),
         _text(error_code),
-        *(_count(name, text) for name, text in zip(_COUNT_LIMITS, counts, strict=True)),
+        *(None if count == "-" else int(count) for count in counts),
         referrer,
         user_agent,
         *(_text(value) for value in reading.tail.padded),
@@ -342,15 +366,6 @@ def _is_unusual(operation: str, texts: Iterable[str | None], counts: Iterable[st
     """Whether a missing text or a number is written in another way than S3 writes it for this operation."""
     unusual = ("", "-") if operation in BARE_OPERATIONS else ("", None)
     return any(text in unusual for text in texts) or any(count.startswith("0") and count != "0" for count in counts)
-
-
-def _count(name: str, logged: str) -> int | None:
-    if logged == "-":
-        return None
-    value = int(logged) if len(logged) < 20 else _COUNT_LIMITS[name] + 1  # noqa: PLR2004 - more than 64 bits hold
-    if value > _COUNT_LIMITS[name]:
-        raise RejectError(f"out_of_range: {name}")
-    return value
 
 
 def _decode_key(logged: str, operation: str) -> tuple[str | None, str | None, bool]:

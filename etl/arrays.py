@@ -70,24 +70,25 @@ def ranks_of(column: pa.ChunkedArray) -> Ints:
     return values
 
 
-def sort_order(columns: Sequence[pa.ChunkedArray]) -> Ints:
+def sort_order(columns: Sequence[pa.ChunkedArray]) -> pa.Array:
     """The positions of rows with these columns in ascending order; equal rows stay in their order."""
-    return np.lexsort([ranks_of(column) for column in reversed(columns)])
+    return from_numpy(np.lexsort([ranks_of(column) for column in reversed(columns)]), pa.int64())
 
 
-def group_rows(
-    columns: Sequence[pa.ChunkedArray], then_by: Sequence[pa.ChunkedArray] = ()
-) -> Iterator[tuple[tuple[Any, ...], pa.Array]]:
-    """The distinct rows of some columns, and the positions of each in ascending order of other columns."""
-    order = sort_order([*columns, *then_by])
-    is_first = np.zeros(len(order), np.bool_)
+def take_all(columns: list[pa.ChunkedArray], order: pa.Array) -> list[pa.Array]:
+    """The columns in another order, each in one piece; `columns` are used up, so that few are in memory twice."""
+    return [columns.pop(0).combine_chunks().take(order) for _ in range(len(columns))]
+
+
+def group_bounds(columns: Sequence[pa.ChunkedArray]) -> Iterator[tuple[tuple[Any, ...], int, int]]:
+    """The distinct rows of some columns, none of them NULL, that are in order; and where each begins and ends."""
+    is_first = np.zeros(len(columns[0]), np.bool_)
     is_first[:1] = True
     for column in columns:
-        ranks = ranks_of(column)[order]
+        ranks = ranks_of(column)
         is_first[1:] |= ranks[1:] != ranks[:-1]
-    for start, end in pairwise([*np.flatnonzero(is_first).tolist(), len(order)]):
-        first = int(order[start])
-        yield tuple(column[first].as_py() for column in columns), from_numpy(order[start:end], pa.int64())
+    for start, end in pairwise([*np.flatnonzero(is_first).tolist(), len(is_first)]):
+        yield tuple(column[start].as_py() for column in columns), start, end
 
 
 def count_distinct(column: pa.ChunkedArray) -> int:

@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 
 from etl import runs
 from etl.append import Appended, append
-from etl.arrays import array_of, group_rows, table_of
+from etl.arrays import array_of, group_bounds, sort_order, table_of
 from etl.config import Settings
 from etl.discover import Found, Source, discover, parse_source, refuse_inside, subtract
 from etl.errors import AccessLakeError, BooksError, LeaseHeldError, UsageError
@@ -276,17 +276,17 @@ def ingest_batch(batch: Batch, progress: Callable[[BatchResult], None] = lambda 
     read = _read(batch, now, progress)
     parsed, days = read.parsed, {one.name: one.day for one in read.objects}
 
-    def append_all(table: Table, rows: pa.Table, partitions: Iterator[tuple[str, pa.Array]]) -> _AppendedAll:
-        return _append_all(store, table, rows, partitions, settings.min_part_size)
+    def append_all(table: Table, partitions: Iterator[tuple[str, pa.Table]]) -> _AppendedAll:
+        return _append_all(store, table, partitions, settings.min_part_size)
 
-    appended = append_all(ACCESS_LOG, parsed.records, _by_bucket_and_day(parsed.records))
-    rejected = append_all(REJECTS, parsed.rejects, _by_object_day(REJECTS, parsed.rejects, days))
+    appended = append_all(ACCESS_LOG, _by_bucket_and_day(parsed.records))
+    rejected = append_all(REJECTS, _by_object_day(REJECTS, parsed.rejects, days))
     entries = [
         _close_books(one, parsed.counts[one.name], appended, rejected) | {"run_id": batch.run_id, "committed_at": now}
         for one in read.objects
     ]
     ledger = table_of(entries, LEDGER.schema)
-    committed = append_all(LEDGER, ledger, _by_object_day(LEDGER, ledger, days))
+    committed = append_all(LEDGER, _by_object_day(LEDGER, ledger, days))
 
     sums = {name: sum(entry[name] for entry in entries) for name in _COUNTED}
     return read.result + BatchResult(**sums) + appended.cost + rejected.cost + committed.cost
@@ -302,7 +302,7 @@ class _Read:
 
 
 def _read(batch: Batch, now: dt.datetime, progress: Callable[[BatchResult], None]) -> _Read:
-    """Fetch and parse a batch; at the end the records alone are in memory."""
+    """Fetch and parse a batch; its records come in the order of partitions and parts."""
     parser = Parser(ingested_at=now)
     objects: list[LogObject] = []
     result = BatchResult()
@@ -318,7 +318,9 @@ def _read(batch: Batch, now: dt.datetime, progress: Callable[[BatchResult], None
             result.objects_vanished += 1
         progress(result)
     parsed = parser.finish()
-    parsed.combine()
+    order = _order(parsed.records)
+    pa.default_memory_pool().release_unused()
+    parsed.reorder(order)
     pa.default_memory_pool().release_unused()
     return _Read(objects, parsed, result)
 
@@ -336,14 +338,13 @@ class _AppendedAll:
 
 
 def _append_all(
-    store: Store, table: Table, rows: pa.Table, partitions: Iterable[tuple[str, pa.Array]], min_part_size: int
+    store: Store, table: Table, partitions: Iterable[tuple[str, pa.Table]], min_part_size: int
 ) -> _AppendedAll:
-    """Append to several partitions at a time, to each the rows at its positions; they do not concern each other."""
-    rows = rows.select(table.schema.names)
+    """Append to several partitions at a time; they do not concern each other."""
 
-    def append_one(partition: tuple[str, pa.Array]) -> Appended:
-        path, positions = partition
-        result = append(store, table, path, rows.take(positions), min_part_size)
+    def append_one(partition: tuple[str, pa.Table]) -> Appended:
+        path, rows = partition
+        result = append(store, table, path, rows.select(table.schema.names), min_part_size)
         pa.default_memory_pool().release_unused()
         return result
 
@@ -362,18 +363,27 @@ def _append_all(
     return _AppendedAll(held, duplicates, cost)
 
 
-def _by_bucket_and_day(records: pa.Table) -> Iterator[tuple[str, pa.Array]]:
-    """The partitions of the records, and the positions of the rows of each in the order of a part."""
-    dates = pc.cast(records["time"], pa.date32())
-    in_part = [records[name] for name in ACCESS_LOG.sort_by]
-    for (bucket, date), positions in group_rows([records["bucket"], dates], in_part):
-        yield partition_path(ACCESS_LOG, bucket=bucket, date=date), positions
+def _order(records: pa.Table) -> pa.Array:
+    """The order in which the rows of a partition are together, sorted as in its parts."""
+    return sort_order([records["bucket"], _dates(records), *(records[name] for name in ACCESS_LOG.sort_by)])
 
 
-def _by_object_day(table: Table, rows: pa.Table, days: Mapping[str, dt.date]) -> Iterator[tuple[str, pa.Array]]:
-    dates = array_of([days[name] for name in rows["log_object"].to_pylist()], pa.date32())
-    for (date,), positions in group_rows([pa.chunked_array([dates])]):
-        yield partition_path(table, date=date), positions
+def _by_bucket_and_day(records: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """The partitions of the records, and the rows of each; these are in order."""
+    for (bucket, date), start, end in group_bounds([records["bucket"], _dates(records)]):
+        yield partition_path(ACCESS_LOG, bucket=bucket, date=date), records.slice(start, end - start)
+
+
+def _dates(records: pa.Table) -> pa.ChunkedArray:
+    return pc.cast(records["time"], pa.date32())
+
+
+def _by_object_day(table: Table, rows: pa.Table, days: Mapping[str, dt.date]) -> Iterator[tuple[str, pa.Table]]:
+    dates = pa.chunked_array([array_of([days[name] for name in rows["log_object"].to_pylist()], pa.date32())])
+    order = sort_order([dates])
+    rows = rows.take(order)
+    for (date,), start, end in group_bounds([dates.take(order)]):
+        yield partition_path(table, date=date), rows.slice(start, end - start)
 
 
 def _close_books(

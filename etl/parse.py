@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from etl.arrays import Ints, array_of, from_numpy, table_of
+from etl.arrays import Ints, array_of, from_numpy, table_of, take_all
 from etl.block import split_block
 from etl.columns import CUT, FIELDS, expand
 from etl.line import RejectError, parse_line
@@ -47,13 +47,10 @@ class Parsed:
     rejects: pa.Table
     counts: dict[str, ObjectCounts]
 
-    def combine(self) -> None:
-        """Put each column of the records in one piece, from which rows can be taken, and free what is not needed."""
-        columns = self.records.columns
-        self.records = RECORDS.empty_table()
-        for at in range(len(columns)):
-            columns[at] = columns[at].combine_chunks()
-        self.records = pa.Table.from_arrays(columns, schema=RECORDS)
+    def reorder(self, order: pa.Array) -> None:
+        """Put the records in another order, in one piece of memory; hardly more than their own is needed."""
+        columns, self.records = self.records.columns, RECORDS.empty_table()
+        self.records = pa.Table.from_arrays(take_all(columns, order), schema=RECORDS)
 
 
 @dataclass

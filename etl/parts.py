@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import quote
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.arrays import compacted, count_distinct, from_numpy, sort_order
+from etl.arrays import compacted, count_distinct, sort_order
 from etl.errors import StoreError
 from etl.schema import Table
 from etl.store import Entry, Store
@@ -106,8 +105,6 @@ def damaged(store: Store, part: Entry, error: Exception) -> StoreError:
 def encode_part(table: Table, rows: pa.Table, log_objects: Mapping[str, int], min_part_size: int) -> bytes:
     """`rows`, sorted, as a Parquet file whose footer names their log objects."""
     order = sort_order([rows[name] for name in table.sort_by])
-    if (np.diff(order) != 1).any():
-        rows = rows.take(from_numpy(order, pa.int64()))
     packed = base64.b64encode(zlib.compress(json.dumps(log_objects, sort_keys=True).encode(), 9))
     footer = {_FOOTER_LOG_OBJECTS: packed, _FOOTER_MIN_PART_SIZE: str(min_part_size).encode()}
     plain = {name for name in rows.schema.names if name in table.plain}
@@ -124,7 +121,7 @@ def encode_part(table: Table, rows: pa.Table, log_objects: Mapping[str, int], mi
         bloom_filter_options=_bloom_filters(table, rows),
     ) as writer:
         for start in range(0, rows.num_rows, ROW_GROUP_ROWS):
-            writer.write_table(compacted(rows.slice(start, ROW_GROUP_ROWS)))
+            writer.write_table(compacted(rows.take(order.slice(start, ROW_GROUP_ROWS))))
         writer.add_key_value_metadata(footer)
     return cast("bytes", sink.getvalue().to_pybytes())
 

@@ -242,20 +242,26 @@ def _cut_at_quote(text: str) -> tuple[str, str | None]:
 
 def _split(quoted: str, after: str, extra: str | None) -> Iterator[_Reading]:
     """Readings in which `quoted` ends with the last quoted field and `after` follows it."""
+    for uri, counts, referrer, user_agent, between, tail_text in _cut(quoted, after):
+        tail = _tail(tail_text, extra)
+        if tail is not None:
+            unquoted = (counts[0], between, tail_text, tail.extra or "")
+            yield _Reading(uri, counts.groups(), referrer, user_agent, tail, unquoted)
+
+
+_Cut = tuple[str | None, re.Match[str], str | None, str | None, str, str]
+"""URI, the counts after it, referrer, user agent, what separates these two, and the text after them."""
+
+
+def _cut(quoted: str, after: str) -> Iterator[_Cut]:
     bare = quoted.startswith("-")
     anchors = [_AFTER_BARE_URI.match(quoted)] if bare else _AFTER_URI.finditer(quoted, 1)
     for anchor in filter(None, anchors):
+        uri = None if bare else quoted[1 : anchor.start()]
         for referrer, user_agent, between, tail_text in _referrer_and_agent(quoted[anchor.end() :], after):
-            tail = _tail(tail_text, extra)
-            if tail is not None:
-                uri = None if bare else quoted[1 : anchor.start()]
-                unquoted = (anchor[0], between, tail_text, tail.extra or "")
-                yield _Reading(uri, anchor.groups(), referrer, user_agent, tail, unquoted)
+            yield uri, anchor, referrer, user_agent, between, tail_text
     if len(quoted) > 1 and not bare and (rest := _BARE_AFTER_URI.match('"' + after)):
-        tail_text = after[rest.end() - 1 :]
-        tail = _tail(tail_text, extra)
-        if tail is not None:
-            yield _Reading(quoted[1:-1], rest.groups(), None, None, tail, (rest[0], tail_text, tail.extra or ""))
+        yield quoted[1:-1], rest, None, None, "", after[rest.end() - 1 :]
 
 
 def _referrer_and_agent(middle: str, after: str) -> Iterator[tuple[str | None, str | None, str, str]]:

@@ -106,7 +106,7 @@ class Parser:
         regular = expand(pa.Table.from_batches(self._regular, CUT.append(RECORDS.field("log_object"))))
         exact = pa.Table.from_batches(self._chunks, RECORDS)
         self._regular, self._chunks = [], []
-        return pa.concat_tables([pa.table(regular, schema=RECORDS), exact]).unify_dictionaries()
+        return pa.concat_tables([pa.table(regular, schema=RECORDS), exact])
 
     def _add_piece(self, piece: bytes) -> None:
         self._pieces.append(piece if piece.endswith(b"\n") else piece + b"\n")

@@ -11,6 +11,7 @@ import argparse
 import datetime as dt
 import json
 import multiprocessing
+import os
 import re
 import resource
 import shutil
@@ -115,7 +116,7 @@ def _objects(texts: list[LogLine]) -> Iterator[GeneratedObject]:
             yield GeneratedObject(key, text.encode())
 
 
-def parse_blocks(corpus: Corpus, _out: Path) -> int:
+def accesslake_parse(corpus: Corpus, _out: Path) -> int:
     """The parser of accesslake, to typed Arrow; the file in pieces, as the job gets log objects."""
     parser = Parser(NOW)
     rest = b""
@@ -130,12 +131,12 @@ def parse_blocks(corpus: Corpus, _out: Path) -> int:
     return int(parser.finish().records.num_rows)
 
 
-def parse_exactly(corpus: Corpus, _out: Path) -> int:
+def accesslake_exact_path(corpus: Corpus, _out: Path) -> int:
     """Its exact path alone, line by line, without building Arrow arrays."""
     return sum(1 for line in corpus.whole.read_bytes().splitlines() if parse_line(line))
 
 
-def parse_by_regex(corpus: Corpus, _out: Path) -> int:
+def regex_per_line(corpus: Corpus, _out: Path) -> int:
     """A regular expression per line, to Arrow arrays of texts, times and numbers."""
     rows = [match.groups() for line in corpus.whole.read_text().splitlines() if (match := LINE.fullmatch(line))]
     columns = dict(zip((name for name in COLUMNS if name != "zone"), zip(*rows, strict=True), strict=True))
@@ -145,7 +146,7 @@ def parse_by_regex(corpus: Corpus, _out: Path) -> int:
     return int(pa.table(arrays).num_rows)
 
 
-def duckdb_table(corpus: Corpus, _out: Path) -> int:
+def duckdb_read_csv(corpus: Corpus, _out: Path) -> int:
     """DuckDB's read_csv of the one file into a table with times and numbers, one thread."""
     connection = duckdb.connect(config={"threads": 1})
     connection.execute("SET enable_progress_bar = false")
@@ -154,14 +155,14 @@ def duckdb_table(corpus: Corpus, _out: Path) -> int:
     return int(connection.execute("SELECT count(*) FROM t").fetchone()[0])  # type: ignore[index]
 
 
-def ingest_objects(corpus: Corpus, out: Path) -> int:
+def accesslake_ingest(corpus: Corpus, out: Path) -> int:
     """The whole job as its users run it: provenance, duplicates, rejects, sorting, bloom filters, fsync."""
     command = [sys.executable, "-m", "etl", "ingest", "--source", str(corpus.objects), "--lake", str(out), "--json"]
     summary = subprocess.run(command, check=True, capture_output=True)
     return int(json.loads(summary.stdout)["rows"])
 
 
-def duckdb_pipeline(corpus: Corpus, out: Path) -> int:
+def duckdb_to_parquet(corpus: Corpus, out: Path) -> int:
     """DuckDB's read_csv of all objects, copied to Parquet partitioned by bucket and date."""
     connection = duckdb.connect()
     connection.execute("SET enable_progress_bar = false")
@@ -203,8 +204,8 @@ def goaccess(corpus: Corpus, out: Path) -> int:
 
 
 Contender = Callable[[Corpus, Path], int]
-PARSERS: tuple[Contender, ...] = (parse_blocks, parse_exactly, parse_by_regex, duckdb_table)
-PIPELINES: tuple[Contender, ...] = (ingest_objects, duckdb_pipeline, pandas_loop, goaccess)
+PARSERS: tuple[Contender, ...] = (accesslake_parse, accesslake_exact_path, regex_per_line, duckdb_read_csv)
+PIPELINES: tuple[Contender, ...] = (accesslake_ingest, duckdb_to_parquet, pandas_loop, goaccess)
 
 
 def measure(contender: Contender, corpus: Corpus, out: Path) -> Measure:
@@ -234,7 +235,7 @@ def _cpu() -> float:
 
 def compare(title: str, contenders: tuple[Contender, ...], corpus: Corpus, directory: Path, repeat: int) -> None:
     """Print a table of the contenders; the ratio is to the first, by time."""
-    print(f"\n{title}: {corpus.lines:,} lines, {corpus.size / 1e6:,.0f} MB\n")
+    print(f"\n{title}\n")
     print("| contender | rows/s | MB/s | CPU s | peak MiB | lines lost | times slower |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     first: float | None = None
@@ -260,9 +261,11 @@ def main() -> None:
     arguments.add_argument("--repeat", type=int, default=3)
     given = arguments.parse_args()
     plain, hard = (make_corpus(given.dir, given.lines, fraction) for fraction in (0.0, given.hard))
-    compare("Parsing, regular lines, one core", PARSERS, plain, given.dir, given.repeat)
-    compare(f"Parsing, {given.hard:.0%} hard lines, one core", PARSERS, hard, given.dir, given.repeat)
-    compare("Raw objects to a lake", PIPELINES, plain, given.dir, given.repeat)
+    versions = ", ".join(f"{one.__name__} {one.__version__}" for one in (duckdb, pa, pd))
+    print(f"{plain.lines:,} lines, {plain.size / 1e6:,.0f} MB; {os.cpu_count()} cores, {versions}")
+    compare("Parsing regular lines, one core:", PARSERS, plain, given.dir, given.repeat)
+    compare(f"The same with {given.hard:.0%} hard lines:", PARSERS, hard, given.dir, given.repeat)
+    compare(f"{LINES_PER_OBJECT} lines per log object, to a lake:", PIPELINES, plain, given.dir, given.repeat)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import CLOUDFRONT, damaged_lines, whole_lines
+from strategies import CLOUDFRONT, log_lines
 from test_line import BATCH_DELETE, GET, HOST, LIFECYCLE, LINE
 
 from etl.block import split_block
@@ -42,13 +42,12 @@ def through_blocks(lines: list[bytes]) -> dict[int, Record | str]:
 
 
 @settings(max_examples=max(1, LINES // BLOCK), deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.one_of(whole_lines(), damaged_lines()), min_size=BLOCK, max_size=BLOCK))
+@given(st.lists(log_lines(), min_size=BLOCK, max_size=BLOCK))
 def test_blocks_and_single_lines_are_read_alike(lines: list[bytes]) -> None:
     """Whatever is in a block, each of its lines gives the record, or the reason, that it gives alone.
 
     And a record without a note gives its line back, byte for byte.
     """
-    lines = [line for line in (line.replace(b"\n", b"") for line in lines) if line.strip()]
     results = through_blocks(lines)
     assert results == {number: exactly(line) for number, line in enumerate(lines)}
     records = {number: record for number, record in results.items() if isinstance(record, tuple)}

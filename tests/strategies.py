@@ -105,7 +105,8 @@ def whole_lines(draw: st.DrawFn) -> bytes:
         draw(mostly("3E57427F3EXAMPLE", odd=TOKENS)), operation,
         draw(mostly("-", "a/b", "a%252Fb", "a%2Bb", "a+b", "100%25", odd=KEYS)), uri,
         draw(mostly("200", "404", "-", odd=st.one_of(st.sampled_from(["099", "20", "2000", "2x0"]), TOKENS))),
-        draw(mostly("-", "AccessDenied", odd=TOKENS)), draw(SIZE), draw(SIZE), draw(DURATION), draw(DURATION), referrer, user_agent,
+        draw(mostly("-", "AccessDenied", odd=TOKENS)),
+        draw(SIZE), draw(SIZE), draw(DURATION), draw(DURATION), referrer, user_agent,
         *draw(tails()),
     ]  # fmt: skip
     return " ".join(fields).encode("utf-8", errors="surrogatepass")

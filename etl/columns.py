@@ -30,11 +30,13 @@ from etl.line import (
     BEFORE_TAIL,
     CLOUDFRONT_IDENTITY,
     SIGNATURE,
+    STATUS,
     TAIL_LENGTH,
     Note,
     Record,
     Value,
-    is_bucket,
+    or_null,
+    place_problem,
 )
 from etl.schema import LOG_FIELDS, TEXT
 
@@ -43,26 +45,26 @@ from etl.schema import LOG_FIELDS, TEXT
 _DICTIONARY = pa.dictionary(pa.int32(), TEXT)
 _PLAIN = frozenset({"request_id", "request_uri", "version_id", "host_id"})
 """Text that hardly repeats; the other texts are dictionaries, which take a fraction of the memory."""
-FIELDS: dict[str, pa.DataType] = {
+TYPES: dict[str, pa.DataType] = {
     name: kind if kind != TEXT or name in _PLAIN else _DICTIONARY for name, kind in LOG_FIELDS.items()
 }
-"""The columns of records."""
+"""The types of the columns of records."""
 
 
 @lru_cache(maxsize=8192)
 def _read_place(text: str) -> Record | None:
     """Owner and bucket; None where they cannot be such."""
     owner, _, bucket = text.partition(" ")
-    return (_or_null(owner), bucket) if ":" not in owner and bucket != "-" and is_bucket(bucket) else None
+    return None if place_problem(owner, bucket) else (or_null(owner), bucket)
 
 
 @lru_cache(maxsize=8192)
 def _read_outcome(text: str) -> Record | None:
     """Status and error code; None where the status is no number."""
     status, _, error = text.partition(" ")
-    if status == "-":
-        return None, _or_null(error)
-    return (int(status), _or_null(error)) if re.fullmatch("[0-9]{3}", status) else None
+    if not _is_status(status):
+        return None
+    return None if status == "-" else int(status), or_null(error)
 
 
 @lru_cache(maxsize=8192)
@@ -72,7 +74,7 @@ def _read_rest(text: str) -> Record | None:
     if "" in values or (values and not SIGNATURE.fullmatch(values[0])):
         return None
     known, unknown = values[: len(_REST)], values[len(_REST) :]
-    return *map(_or_null, known), *[None] * (len(_REST) - len(known)), " ".join(unknown) or None
+    return *map(or_null, known), *[None] * (len(_REST) - len(known)), " ".join(unknown) or None
 
 
 _REST = (
@@ -85,10 +87,14 @@ _GROUPS: dict[str, tuple[Callable[[str], Record | None], tuple[str, ...]]] = {
     "rest": (_read_rest, (*_REST, "extra_fields")),
 }
 """Texts that hold several fields: how each is read, and into which columns."""
+_is_status = re.compile(STATUS).fullmatch
 _may_be_encoded = re.compile("[%+]").search
 _is_cloudfront_identity = re.compile(CLOUDFRONT_IDENTITY).fullmatch
 
-_CUT = {name: kind for name, kind in FIELDS.items() if not any(name in columns for _, columns in _GROUPS.values())}
+_NOTES = (Note.UNUSUAL_FORM, Note.UNDECODED_KEY)
+"""The notes that a regular line may have, the more severe one last."""
+
+_CUT = {name: kind for name, kind in TYPES.items() if not any(name in columns for _, columns in _GROUPS.values())}
 CUT = pa.schema({**dict.fromkeys(_GROUPS, _DICTIONARY), **{k: v for k, v in _CUT.items() if k != "key_encoded"}})
 """The columns of regular lines as they were cut out: groups of fields still one text, dashes not yet NULL."""
 
@@ -102,7 +108,7 @@ def cut_columns(block: Block, lines: Lines, values: dict[str, pa.Array]) -> tupl
     spans = dict(zip(names, zip(begins, (after_bucket, *after_rest), strict=False), strict=True))
     spans["outcome"] = (lines.counts[0] + 1, lines.counts[2])
     for at, name in enumerate(("request_uri", "referrer", "user_agent")):
-        spans[name] = (lines.texts[2 * at], lines.texts[2 * at + 1])
+        spans[name] = (lines.text_begins[at], lines.text_ends[at])
     for at, name in enumerate(("version_id", "host_id")):
         spans[name] = (np.minimum(lines.tail[at] + 1, lines.tail[at + 1]), lines.tail[at + 1])
     spans["rest"] = (lines.tail[2], block.ends[lines.number])
@@ -114,7 +120,7 @@ def cut_columns(block: Block, lines: Lines, values: dict[str, pa.Array]) -> tupl
         else:
             columns[name] = column.dictionary_encode()
     field_count = BEFORE_TAIL + np.minimum(lines.tail_length, TAIL_LENGTH)
-    columns["field_count"] = from_numpy(field_count.astype(np.int16), FIELDS["field_count"])
+    columns["field_count"] = from_numpy(field_count.astype(np.int16), TYPES["field_count"])
     columns["parse_note"] = _note_unusual(_are_unusual(block, lines, columns["operation"]))
 
     right = where_text(columns["requester"], lambda text: " " not in text or _is_cloudfront_identity(text))
@@ -141,7 +147,7 @@ def _says_nothing(block: Block, begin: Ints, end: Ints) -> Bools:
 
 def _are_unusual(block: Block, lines: Lines, operations: pa.DictionaryArray) -> Bools:
     """Where a missing URI, referrer or user agent is not written as S3 writes it for the operation."""
-    begin, end = lines.texts[::2], lines.texts[1::2]
+    begin, end = lines.text_begins, lines.text_ends
     is_bare = block.text[begin - 1] != QUOTE
     is_wrong_dash = _says_nothing(block, begin, end) & (is_bare != where_text(operations, BARE_OPERATIONS.__contains__))
     are: Bools = np.logical_or.reduce(is_wrong_dash | (begin == end), axis=0)
@@ -149,28 +155,24 @@ def _are_unusual(block: Block, lines: Lines, operations: pa.DictionaryArray) -> 
 
 
 def _note_unusual(is_unusual: Bools) -> pa.DictionaryArray:
-    codes = is_unusual.astype(np.int64) - 1
-    return pa.DictionaryArray.from_arrays(indices_of(codes), array_of([Note.UNUSUAL_FORM], TEXT))
+    codes = np.where(is_unusual, _NOTES.index(Note.UNUSUAL_FORM), -1)
+    return pa.DictionaryArray.from_arrays(indices_of(codes), array_of(_NOTES, TEXT))
 
 
 def expand(cut: pa.Table) -> dict[str, pa.Array | pa.ChunkedArray]:
-    """The columns (`FIELDS`, and others that `cut` may have) of records that were cut out (`CUT`)."""
-    columns = {name: cut[name] for name in cut.column_names if name in FIELDS or name not in CUT.names}
+    """The columns (`TYPES`, and others that `cut` may have) of records that were cut out (`CUT`)."""
+    columns = {name: cut[name] for name in cut.column_names if name in TYPES or name not in CUT.names}
     for group, (read, names) in _GROUPS.items():
         texts = as_dictionary(cut[group])
         nothing = (None,) * len(names)
         values = [read(text) or nothing for text in texts.dictionary.to_pylist()]
         for name, distinct in zip(names, zip(*values, strict=True) if values else [()] * len(names), strict=True):
-            columns[name] = _spread(distinct, codes_of(texts), FIELDS[name])
+            columns[name] = _spread(distinct, codes_of(texts), TYPES[name])
     columns.update(_decode_keys(*(as_dictionary(cut[name]) for name in ("key", "operation", "parse_note"))))
     for name in ("remote_ip", "requester", "referrer", "user_agent"):
         texts = as_dictionary(cut[name])
-        columns[name] = _spread([_or_null(text) for text in texts.dictionary.to_pylist()], codes_of(texts), _DICTIONARY)
+        columns[name] = _spread([or_null(text) for text in texts.dictionary.to_pylist()], codes_of(texts), _DICTIONARY)
     return columns
-
-
-def _or_null(value: Value) -> Value:
-    return None if value in ("-", "") else value
 
 
 def _spread(distinct: Sequence[Value], codes: Ints, kind: pa.DataType) -> pa.Array:
@@ -203,11 +205,11 @@ def _decode_keys(
     encoded_codes = np.full(len(codes), -1)
     encoded_codes[encoded[differs]] = codes[encoded[differs]]
     note_codes = codes_of(notes)
-    note_codes[encoded[failed]] = 1
-    names = [_or_null(name) for name in operations.dictionary.to_pylist()]
+    note_codes[encoded[failed]] = _NOTES.index(Note.UNDECODED_KEY)
+    names = [or_null(name) for name in operations.dictionary.to_pylist()]
     return {
-        "key": _spread([*map(_or_null, logged), *(key for _, key, _ in decoded)], key_codes, _DICTIONARY),
+        "key": _spread([*map(or_null, logged), *(key for _, key, _ in decoded)], key_codes, _DICTIONARY),
         "key_encoded": _spread(logged, encoded_codes, _DICTIONARY),
         "operation": _spread(names, codes_of(operations), _DICTIONARY),
-        "parse_note": _spread([Note.UNUSUAL_FORM, Note.UNDECODED_KEY], note_codes, _DICTIONARY),
+        "parse_note": _spread(_NOTES, note_codes, _DICTIONARY),
     }

@@ -15,6 +15,8 @@ _HEAD_SPACES = 9
 """Spaces before the URI; one of them is inside the time."""
 _IDENTITY_SPACES = 4
 """Spaces inside the only requester that has any."""
+_HOST_ID_LENGTH = 40
+"""Bytes from which a field can be a host id only. Without one, the quoted fields could all be the URI's."""
 _COUNT_SPACES = 7
 """Spaces around the six fields from status to turn-around time."""
 
@@ -29,8 +31,9 @@ class Lines:
     number: Ints
     head: Ints
     """Of 9 spaces: after owner and bucket, in and after the time, after address, requester, id, operation and key."""
-    texts: Ints
-    """Begin and end of URI, referrer and user agent, without quotes."""
+    text_begins: Ints
+    """Of URI, referrer and user agent, after the opening quote."""
+    text_ends: Ints
     counts: Ints
     """Of the 7 spaces around status, error code and the four numbers."""
     tail: Ints
@@ -84,8 +87,10 @@ def _quoted(block: Block, first: Ints, at: Ints, lines: Ints) -> Lines:
     right &= position[at[5] + 1] - quotes[5] == 1
     # A text that begins with a space could make its own quote look like the end of the URI.
     right &= (block.text[quotes[::2] + 1] != _SPACE).all(axis=0)
-    quotes[::2] += 1
-    return _lines(block, lines, first, quotes, at[0], at[1] + 1, at[5] + 1).where(right)
+    texts = (quotes[::2] + 1, quotes[1::2])
+    found = _lines(block, lines, first, texts, at[0], at[1] + 1, at[5] + 1)
+    right &= (found.tail_length <= 1) | (found.tail[2] - found.tail[1] > _HOST_ID_LENGTH)
+    return found.where(right)
 
 
 def _unquoted(block: Block, first: Ints, lines: Ints) -> Lines:
@@ -93,13 +98,15 @@ def _unquoted(block: Block, first: Ints, lines: Ints) -> Lines:
     right = block.feeds[lines] - first >= BEFORE_TAIL
     first, lines = first[right], lines[right]
     uri, tail = first + _HEAD_SPACES, first + BEFORE_TAIL
-    texts = np.stack([block.positions[mark] for end in (uri, tail - 1, tail) for mark in (end - 1, end)])
-    texts[::2] += 1
-    right = (texts[1::2] - texts[::2] == 1).all(axis=0) & (block.text[texts[::2]] == _DASH).all(axis=0)
-    return _lines(block, lines, first, texts, uri, uri, tail).where(right)
+    after = np.stack((uri, tail - 1, tail))
+    begins, ends = block.positions[after - 1] + 1, block.positions[after]
+    right = (ends - begins == 1).all(axis=0) & (block.text[begins] == _DASH).all(axis=0)
+    return _lines(block, lines, first, (begins, ends), uri, uri, tail).where(right)
 
 
-def _lines(block: Block, lines: Ints, first: Ints, texts: Ints, uri: Ints, counts: Ints, tail: Ints) -> Lines:
+def _lines(
+    block: Block, lines: Ints, first: Ints, texts: tuple[Ints, Ints], uri: Ints, counts: Ints, tail: Ints
+) -> Lines:
     """`first`, `uri`, `counts` and `tail` are marks: after the owner, at the URI, and after URI and user agent."""
     feed = block.feeds[lines]
     up_to_address = 5
@@ -107,7 +114,8 @@ def _lines(block: Block, lines: Ints, first: Ints, texts: Ints, uri: Ints, count
     return Lines(
         lines,
         head=block.positions[head],
-        texts=texts,
+        text_begins=texts[0],
+        text_ends=texts[1],
         counts=block.positions[_from(counts, _COUNT_SPACES)],
         tail=block.positions[np.minimum(_from(tail, 3), feed)],
         tail_length=feed - tail,

@@ -13,6 +13,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from typing import cast
 from urllib.parse import quote
@@ -24,8 +25,8 @@ Record = tuple[Value, ...]
 """The values of one line, in the order of `schema.LOG_FIELDS`; the time in microseconds since 1970, UTC."""
 
 
-class Note:
-    """Why a row needed care (`parse_note`); a row carries the first of these that applies."""
+class Note(StrEnum):
+    """Why a row needed care (`parse_note`), most severe first; a row carries the first of these that applies."""
 
     AMBIGUOUS = "ambiguous"
     REPLACED_BYTES = "replaced_bytes"
@@ -36,18 +37,6 @@ class Note:
     UNESCAPED_QUOTE = "unescaped_quote"
     SPACING = "spacing"
     UNUSUAL_FORM = "unusual_form"
-
-    BY_SEVERITY = (
-        AMBIGUOUS,
-        REPLACED_BYTES,
-        EXTRA_COLUMN,
-        TRAILING_TEXT,
-        UNDECODED_KEY,
-        TIME_OFFSET,
-        UNESCAPED_QUOTE,
-        SPACING,
-        UNUSUAL_FORM,
-    )
 
 
 CLOUDFRONT_IDENTITY = r"arn:aws[a-z-]*:iam::cloudfront:user/CloudFront Origin Access Identity [^ \"]+"
@@ -65,7 +54,8 @@ _BUCKET_LENGTH = 240
 """A folder name has at most 255 bytes, percent escapes counted, `bucket=` included."""
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
-_COUNTS = r" +([0-9]{3}|-) +([^ \"]+) +([0-9]+|-) +([0-9]+|-) +([0-9]+|-) +([0-9]+|-) +"
+STATUS = r"[0-9]{3}|-"
+_COUNTS = rf" +({STATUS}) +([^ \"]+) +([0-9]+|-) +([0-9]+|-) +([0-9]+|-) +([0-9]+|-) +"
 _BEFORE_REFERRER = r"(?=[\"-])"
 _AFTER_URI = re.compile('"' + _COUNTS + _BEFORE_REFERRER)
 _AFTER_BARE_URI = re.compile("-" + _COUNTS + _BEFORE_REFERRER)
@@ -122,6 +112,7 @@ class RejectError(Exception):
 class _Tail:
     """The fields after the user agent, as logged."""
 
+    text: str
     fields: tuple[str, ...]
     extra: str | None
     note: str | None = None
@@ -136,12 +127,28 @@ class _Reading:
     """One way to read a line from its URI on."""
 
     uri: str | None
-    counts: tuple[str, ...]
+    counts: re.Match[str]
     referrer: str | None
     user_agent: str | None
+    between: str
+    """What separates referrer and user agent."""
     tail: _Tail
-    unquoted: tuple[str, ...]
-    """The texts between the quoted fields and after them."""
+
+    @property
+    def unquoted(self) -> tuple[str, ...]:
+        return (self.counts[0], self.between, self.tail.text, self.tail.extra or "")
+
+    def problem(self) -> str | None:
+        """Why this reading cannot be right, if so."""
+        if any(_CONTROL.search(part) for part in self.unquoted):
+            return "control_character"
+        if any(_STAMP.search(part) for part in self.unquoted):
+            return "spliced"
+        for (name, limit), logged in zip(_COUNT_LIMITS.items(), self.counts.groups()[2:], strict=True):
+            # The length first: Python refuses to read thousands of digits.
+            if logged != "-" and (len(logged) > _COUNT_DIGITS or int(logged) > limit):
+                return f"out_of_range: {name}"
+        return None
 
 
 def parse_line(raw: bytes) -> Record:
@@ -152,8 +159,8 @@ def parse_line(raw: bytes) -> Record:
     head = _HEAD.match(line)
     if head is None or not head["bucket_owner"].isascii():
         raise RejectError("not_a_record")
-    if ":" in head["bucket_owner"]:
-        raise RejectError("grep_prefix")
+    if reason := place_problem(head["bucket_owner"], head["bucket"]):
+        raise RejectError(reason)
     if _CONTROL.search(head[0]):
         raise RejectError("control_character")
     rest = line[head.end() :]
@@ -174,24 +181,11 @@ def _choose(rest: str) -> tuple[_Reading, bool]:
     problem = None
     readings = _readings(rest)
     for reading in readings:
-        found = _problem(reading)
+        found = reading.problem()
         if found is None:
             return reading, problem is None and next(readings, None) is None
         problem = problem or found
     raise RejectError(problem or _why_unreadable(rest))
-
-
-def _problem(reading: _Reading) -> str | None:
-    """Why a reading cannot be right, if so."""
-    if any(_CONTROL.search(part) for part in reading.unquoted):
-        return "control_character"
-    if any(_STAMP.search(part) for part in reading.unquoted):
-        return "spliced"
-    for name, logged in zip(_COUNT_LIMITS, reading.counts[2:], strict=True):
-        # The length first: Python refuses to read thousands of digits.
-        if logged != "-" and (len(logged) > _COUNT_DIGITS or int(logged) > _COUNT_LIMITS[name]):
-            return f"out_of_range: {name}"
-    return None
 
 
 def _decode(raw: bytes, notes: set[str]) -> str:
@@ -214,7 +208,7 @@ def _readings(rest: str) -> Iterator[_Reading]:
             known, unknown = body[bare.end() :], extra
         tail = _tail(known, unknown)
         if tail is not None:
-            yield _Reading(None, bare.groups(), None, None, tail, (bare[0], rest[bare.end() :]))
+            yield _Reading(None, bare, None, None, "", tail)
         return
     end = body.rfind('"') + 1
     if not _is_usual_tail(body[end:].split()):
@@ -241,43 +235,57 @@ def _cut_at_quote(text: str) -> tuple[str, str | None]:
 
 
 def _split(quoted: str, after: str, extra: str | None) -> Iterator[_Reading]:
-    """Readings in which `quoted` ends with the last quoted field and `after` follows it."""
-    for uri, counts, referrer, user_agent, between, tail_text in _cut(quoted, after):
-        tail = _tail(tail_text, extra)
-        if tail is not None:
-            unquoted = (counts[0], between, tail_text, tail.extra or "")
-            yield _Reading(uri, counts.groups(), referrer, user_agent, tail, unquoted)
+    """Readings in which `quoted` ends with the last quoted field and `after` follows it.
+
+    That field is the user agent; or the user agent is a bare dash, or the referrer too, which is considered where
+    no quote speaks against it, where a host id speaks for it, or where none stands where it should otherwise.
+    """
+    is_bare = quoted.startswith("-")
+    tail = _tail(after, extra)
+    is_doubtful = tail is not None and len(tail.fields) >= _COMPLETE_TAIL and not is_host_id(tail.fields[1])
+    for counts in filter(None, [_AFTER_BARE_URI.match(quoted)] if is_bare else _AFTER_URI.finditer(quoted, 1)):
+        uri = None if is_bare else quoted[1 : counts.start()]
+        middle = quoted[counts.end() :]
+        if tail:
+            for referrer, user_agent, between in _referrer_and_agent(middle):
+                yield (reading := _Reading(uri, counts, referrer, user_agent, between, tail))
+                if reading.problem():
+                    break  # the next ones have it too, and there may be thousands
+        if (agent := _BARE_AGENT.match(after)) and len(middle) > 1 and middle.startswith('"'):
+            bare_tail = _tail(after[agent.end() :], extra)
+            if bare_tail and (is_doubtful or not _BOUNDARY.search(middle, 1) or _is_certain(bare_tail)):
+                yield _Reading(uri, counts, middle[1:-1], None, agent[0], bare_tail)
+    if not is_bare and len(quoted) > 1 and (rest := _BARE_AFTER_URI.match('"' + after)):
+        bare_tail = _tail(after[rest.end() - 1 :], extra)
+        if bare_tail and (not tail or is_doubtful or '"' not in quoted[1:-1] or _is_certain(bare_tail)):
+            yield _Reading(quoted[1:-1], rest, None, None, "", bare_tail)
 
 
-_Cut = tuple[str | None, re.Match[str], str | None, str | None, str, str]
-"""URI, the counts after it, referrer, user agent, what separates these two, and the text after them."""
+def _is_certain(tail: _Tail) -> bool:
+    """Whether these fields cannot be others: a host id where it should be, and neither it nor a principal before it."""
+    if len(tail.fields) < _COMPLETE_TAIL:
+        return False
+    version, host = tail.fields[:2]
+    is_other = is_host_id(version) or (version != "-" and _PRINCIPAL_ID.fullmatch(version))
+    return is_host_id(host) and not is_other
 
 
-def _cut(quoted: str, after: str) -> Iterator[_Cut]:
-    bare = quoted.startswith("-")
-    anchors = [_AFTER_BARE_URI.match(quoted)] if bare else _AFTER_URI.finditer(quoted, 1)
-    for anchor in filter(None, anchors):
-        uri = None if bare else quoted[1 : anchor.start()]
-        for referrer, user_agent, between, tail_text in _referrer_and_agent(quoted[anchor.end() :], after):
-            yield uri, anchor, referrer, user_agent, between, tail_text
-    if len(quoted) > 1 and not bare and (rest := _BARE_AFTER_URI.match('"' + after)):
-        yield quoted[1:-1], rest, None, None, "", after[rest.end() - 1 :]
+def is_host_id(text: str) -> bool:
+    """Whether a field is a host id, and cannot be another: 64 characters and more, of base64."""
+    return bool(_HOST_ID.fullmatch(text))
 
 
-def _referrer_and_agent(middle: str, after: str) -> Iterator[tuple[str | None, str | None, str, str]]:
-    """Referrer, user agent, what separates them, and the text after them; `middle` ends with a quote."""
+def _referrer_and_agent(middle: str) -> Iterator[tuple[str | None, str, str]]:
+    """Referrer, quoted user agent and what separates them; `middle` ends with a quote."""
     if middle.startswith("-"):
         if bare := _BARE_REFERRER.fullmatch(middle):
-            yield None, bare[1], middle[: bare.start(1)], after
+            yield None, bare[1], middle[: bare.start(1)]
     else:
-        boundaries = [m for m in _BOUNDARY.finditer(middle, 1) if m.end(1) < len(middle)]
-        for boundary in boundaries:
-            yield middle[1 : boundary.start()], middle[boundary.end(1) : -1], boundary[1], after
-        if not boundaries and len(middle) > 1 and (agent := _BARE_AGENT.match(after)):
-            yield middle[1:-1], None, agent[0], after[agent.end() :]
+        for boundary in _BOUNDARY.finditer(middle, 1):
+            if boundary.end(1) < len(middle):
+                yield middle[1 : boundary.start()], middle[boundary.end(1) : -1], boundary[1]
 
 
-@lru_cache(maxsize=16)  # a line with many quotes asks again and again
 def _tail(text: str, extra: str | None) -> _Tail | None:
     """The fields after the user agent in `text`, or None where they cannot be such."""
     if text and not text.startswith(" "):
@@ -288,7 +296,7 @@ def _tail(text: str, extra: str | None) -> _Tail | None:
     if len(tokens) > 1 and _PRINCIPAL_ID.fullmatch(tokens[1]) and _is_shifted(tokens, shifted):
         # Mid-March 2019: the caller's principal id, or a dash, stood before the host id.
         principal = None if tokens[1] == "-" else tokens[1]
-        return _Tail(tuple(shifted), principal, Note.EXTRA_COLUMN)
+        return _Tail(text, tuple(shifted), principal, Note.EXTRA_COLUMN)
     if len(tokens) not in TAIL_LENGTHS and len(tokens) < TAIL_LENGTH:
         return None
     if len(tokens) >= _COMPLETE_TAIL and not SIGNATURE.fullmatch(tokens[2]):
@@ -297,7 +305,7 @@ def _tail(text: str, extra: str | None) -> _Tail | None:
     if len(tokens) > TAIL_LENGTH:
         unknown = text[found[TAIL_LENGTH].start() :]
         extra = f"{unknown} {extra}" if extra and not note else unknown + (extra or "")
-    return _Tail(tuple(tokens[:TAIL_LENGTH]), extra, note)
+    return _Tail(text, tuple(tokens[:TAIL_LENGTH]), extra, note)
 
 
 def _is_shifted(tokens: list[str], shifted: list[str]) -> bool:
@@ -320,50 +328,50 @@ def _why_unreadable(rest: str) -> str:
 
 
 def _record(head: re.Match[str], reading: _Reading, notes: set[str]) -> Record:
-    if head["bucket"] == "-":
-        raise RejectError("no_bucket")
-    if not is_bucket(head["bucket"]):
-        raise RejectError("bad_bucket")
     time, is_utc = parse_time(head["time"])
     key, key_encoded, decoded = _decode_key(head["key"], head["operation"])
-    status, error_code, *counts = reading.counts
+    status, error_code, *counts = reading.counts.groups()
     texts = (reading.uri, reading.referrer, reading.user_agent)
     notes |= {reading.tail.note} if reading.tail.note else set()
     notes |= set() if is_utc else {Note.TIME_OFFSET}
     notes |= set() if decoded else {Note.UNDECODED_KEY}
     notes |= {Note.UNESCAPED_QUOTE} if any('"' in text for text in texts if text) else set()
     notes |= {Note.UNUSUAL_FORM} if _is_unusual(head["operation"], texts, counts) else set()
-    uri, referrer, user_agent = (_text(text) for text in texts)
+    uri, referrer, user_agent = (or_null(text) for text in texts)
     return (
-        _text(head["bucket_owner"]),
+        or_null(head["bucket_owner"]),
         head["bucket"],
         time,
-        _text(head["remote_ip"]),
-        _text(head["requester"]),
-        _text(head["request_id"]),
-        _text(head["operation"]),
+        or_null(head["remote_ip"]),
+        or_null(head["requester"]),
+        or_null(head["request_id"]),
+        or_null(head["operation"]),
         key,
         key_encoded,
         uri,
         None if status == "-" else int(status),
-        _text(error_code),
+        or_null(error_code),
         *(None if count == "-" else int(count) for count in counts),
         referrer,
         user_agent,
-        *(_text(value) for value in reading.tail.padded),
+        *(or_null(value) for value in reading.tail.padded),
         BEFORE_TAIL + len(reading.tail.fields),
         reading.tail.extra,
-        next((note for note in Note.BY_SEVERITY if note in notes), None),
+        next((note.value for note in Note if note in notes), None),
     )
 
 
 @lru_cache(maxsize=8192)
-def is_bucket(name: str) -> bool:
-    """Whether `name` can be the name of a bucket, and of the folder of its partition."""
-    return name != _HIVE_NULL and len(quote(name, safe="")) <= _BUCKET_LENGTH
+def place_problem(owner: str, bucket: str) -> str | None:
+    """Why these cannot be the owner and the bucket of a record, if so: the bucket names the folder of a partition."""
+    if ":" in owner:
+        return "grep_prefix"
+    if bucket == "-":
+        return "no_bucket"
+    return "bad_bucket" if bucket == _HIVE_NULL or len(quote(bucket, safe="")) > _BUCKET_LENGTH else None
 
 
-def _text(logged: str | None) -> str | None:
+def or_null(logged: str | None) -> str | None:
     """`-` and nothing at all both say that there is no value."""
     return None if logged in ("-", "") else logged
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from etl.arrays import Ints, array_of, from_numpy, table_of, take_all
 from etl.block import split_block
-from etl.columns import CUT, FIELDS, expand
+from etl.columns import CUT, TYPES, expand
 from etl.line import RejectError, parse_line
 from etl.regular import read_regular
 from etl.schema import LOG_FIELDS, REJECTS, TEXT
@@ -21,12 +21,12 @@ from etl.schema import LOG_FIELDS, REJECTS, TEXT
 _BLOCK_BYTES = 1024 * 1024
 _CHUNK_ROWS = 32 * 1024
 
-RECORDS = pa.schema({**FIELDS, "log_object": pa.dictionary(pa.int32(), TEXT)})
+RECORDS = pa.schema({**TYPES, "log_object": pa.dictionary(pa.int32(), TEXT)})
 """Schema of parsed records: every log field, and the log object that the record came from.
 
 Texts that repeat are dictionaries, which take a fraction of the memory.
 """
-_PLAIN = pa.schema({**LOG_FIELDS, "log_object": TEXT})
+_EXACT = pa.schema({**LOG_FIELDS, "log_object": TEXT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +169,8 @@ class Parser:
     def _flush_exact(self) -> None:
         if self._exact:
             columns = zip(*self._exact, strict=True)
-            arrays = [array_of(values, kind.type) for values, kind in zip(columns, _PLAIN, strict=True)]
-            self._chunks.append(pa.RecordBatch.from_arrays(arrays, schema=_PLAIN).cast(RECORDS))
+            arrays = [array_of(values, kind.type) for values, kind in zip(columns, _EXACT, strict=True)]
+            self._chunks.append(pa.RecordBatch.from_arrays(arrays, schema=_EXACT).cast(RECORDS))
             self._exact = []
 
 

@@ -205,6 +205,14 @@ def test_bare_user_agent_after_a_quoted_referrer() -> None:
     assert (row["referrer"], row["user_agent"], row["host_id"]) == (None, "curl", HOST)
 
 
+def test_bare_user_agent_after_a_referrer_with_a_boundary_in_it() -> None:
+    """A referrer cannot pass for referrer and user agent, nor make its line a reject."""
+    row = read(f'{GET} "a" "b" - v1{TAIL.removeprefix("-")}')
+    assert (row["referrer"], row["user_agent"], row["version_id"], row["host_id"]) == ('a" "b', None, "v1", HOST)
+    forged = f'{HEAD} REST.GET.OBJECT a "GET /" 403 AccessDenied 243 - 9 - "a" "b" 200 - 5 5 5 5 "c" - v1{TAIL[1:]}'
+    assert read(forged)["parse_note"] == "ambiguous"
+
+
 def test_empty_quoted_fields_are_null() -> None:
     """Lines of 2006, and of other S3 servers, have `""`."""
     row = read(f'{GET} "" "" -')
@@ -220,10 +228,14 @@ def test_unusual_forms_are_noted(line: str) -> None:
 @pytest.mark.parametrize("principal", ["-", "AIDAISBTTLPGXGH6YFFAY"])
 @pytest.mark.parametrize("fields", ["SigV4 ECDHE AuthHeader h TLSv1.2", "SigV4 ECDHE AuthHeader h", ""])
 def test_extra_column_of_march_2019(principal: str, fields: str) -> None:
-    """For a week S3 wrote the caller's principal id before the host id; it is kept aside."""
+    """For a week S3 wrote the caller's principal id before the host id; it is kept aside.
+
+    Where it is a dash, the user agent could be that dash, and all before it the referrer.
+    """
     host = f" {HOST} {fields}" if fields else ""
     row = read(f'{GET} "-" "curl" - {principal}{host}')
-    assert row["parse_note"] == "extra_column"
+    assert row["parse_note"] == ("ambiguous" if principal == "-" and fields else "extra_column")
+    assert row["user_agent"] == "curl"
     assert row["extra_fields"] == (None if principal == "-" else principal)
     assert (row["host_id"], row["signature_version"]) == ((HOST, "SigV4") if fields else (None, None))
 

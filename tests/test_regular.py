@@ -2,6 +2,8 @@
 
 import datetime as dt
 import os
+from collections import Counter
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from strategies import CLOUDFRONT, log_lines
 from test_line import BATCH_DELETE, GET, HOST, LIFECYCLE, LINE
 
+from etl import parse
 from etl.block import split_block
 from etl.line import Record, RejectError, format_line, parse_line
 from etl.parse import Parser
@@ -27,32 +30,62 @@ def exactly(line: bytes) -> Record | str:
         return error.reason
 
 
-def through_blocks(lines: list[bytes]) -> dict[int, Record | str]:
-    """What the parser makes of each line, by its number; every line is an object of its own."""
+def through_blocks(objects: list[list[bytes]], line_end: bytes, block_bytes: int) -> Counter[tuple[int, Record | str]]:
+    """What the parser makes of the lines of each object, of which the last one has no line end."""
     parser = Parser(EPOCH)
-    for number, line in enumerate(lines):
-        parser.add(str(number), line)
-    parsed = parser.finish()
-    results: dict[int, Record | str] = {int(row["log_object"]): row["reason"] for row in parsed.rejects.to_pylist()}
+    with patch.object(parse, "_BLOCK_BYTES", block_bytes):
+        for number, lines in enumerate(objects):
+            parser.add(str(number), line_end.join(lines))
+        parsed = parser.finish()
+    results: Counter[tuple[int, Record | str]] = Counter()
+    for row in parsed.rejects.to_pylist():
+        results[int(row["log_object"]), row["reason"]] += 1
+        line = objects[int(row["log_object"])][row["line_number"] - 1]
+        assert row["line"] == line.decode("utf-8", errors="backslashreplace")
     for row in parsed.records.to_pylist():
         row["time"] = (row["time"] - EPOCH) // dt.timedelta(microseconds=1)
         number = int(row.pop("log_object"))
-        results[number] = tuple(row.values())
+        results[number, tuple(row.values())] += 1
     return results
 
 
 @settings(max_examples=max(1, LINES // BLOCK), deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(log_lines(), min_size=BLOCK, max_size=BLOCK))
-def test_blocks_and_single_lines_are_read_alike(lines: list[bytes]) -> None:
+@given(
+    lines=st.lists(log_lines(), min_size=BLOCK, max_size=BLOCK),
+    per_object=st.sampled_from([1, 5, BLOCK]),
+    line_end=st.sampled_from([b"\n", b"\r\n"]),
+    block_bytes=st.sampled_from([1 << 20, 2_000, 1]),
+)
+def test_blocks_and_single_lines_are_read_alike(
+    lines: list[bytes], per_object: int, line_end: bytes, block_bytes: int
+) -> None:
     """Whatever is in a block, each of its lines gives the record, or the reason, that it gives alone.
 
     And a record without a note gives its line back, byte for byte.
     """
-    results = through_blocks(lines)
-    assert results == {number: exactly(line) for number, line in enumerate(lines)}
-    records = {number: record for number, record in results.items() if isinstance(record, tuple)}
-    plain = {number: record for number, record in records.items() if record[-1] is None}
-    assert {number: format_line(record) for number, record in plain.items()} == {n: lines[n] for n in plain}
+    lines = [line.removesuffix(b"\r") for line in lines]  # it would be part of a line end
+    objects = [lines[at : at + per_object] for at in range(0, BLOCK, per_object)]
+    results = through_blocks(objects, line_end, block_bytes)
+    assert results == Counter((n, exactly(line)) for n, lines in enumerate(objects) for line in lines)
+    for number, record in results:
+        if isinstance(record, tuple) and record[-1] is None:
+            assert format_line(record) in objects[number]
+
+
+def test_the_lines_compared_are_worth_it() -> None:
+    """Of the lines that are drawn, many take the fast path, many say all that they say, and many are rejected."""
+    counts: Counter[str] = Counter()
+
+    @settings(max_examples=500, deadline=None, derandomize=True, database=None)
+    @given(log_lines())
+    def draw(line: bytes) -> None:
+        result = exactly(line)
+        counts["rejected" if isinstance(result, str) else "noted" if result[-1] else "plain"] += 1
+        counts["regular"] += sum(len(numbers) for numbers, _ in read_regular(split_block(line + b"\n")))
+
+    draw()
+    assert all(counts[kind] > 500 // 4 for kind in ("regular", "plain"))
+    assert all(counts[kind] > 500 // 20 for kind in ("noted", "rejected"))
 
 
 REGULAR = {

@@ -133,22 +133,13 @@ class _Reading:
     between: str
     """What separates referrer and user agent."""
     tail: _Tail
+    problem: str | None
+    """Why this reading cannot be right, if so."""
 
     @property
-    def unquoted(self) -> tuple[str, ...]:
-        return (self.counts[0], self.between, self.tail.text, self.tail.extra or "")
-
-    def problem(self) -> str | None:
-        """Why this reading cannot be right, if so."""
-        if any(_CONTROL.search(part) for part in self.unquoted):
-            return "control_character"
-        if any(_STAMP.search(part) for part in self.unquoted):
-            return "spliced"
-        for (name, limit), logged in zip(_COUNT_LIMITS.items(), self.counts.groups()[2:], strict=True):
-            # The length first: Python refuses to read thousands of digits.
-            if logged != "-" and (len(logged) > _COUNT_DIGITS or int(logged) > limit):
-                return f"out_of_range: {name}"
-        return None
+    def is_spaced(self) -> bool:
+        """Whether there are spaces too many outside the quoted fields."""
+        return any("  " in part for part in (self.counts[0], self.between, self.tail.text, self.tail.extra or ""))
 
 
 def parse_line(raw: bytes) -> Record:
@@ -168,7 +159,7 @@ def parse_line(raw: bytes) -> Record:
     if not is_only or _STAMP.search(rest):
         # A time inside a quoted text is somebody's forgery, or a second record that ran into this one.
         notes.add(Note.AMBIGUOUS)
-    if line != text or any("  " in part for part in (head[0], *reading.unquoted)):
+    if line != text or "  " in head[0] or reading.is_spaced:
         notes.add(Note.SPACING)
     return _record(head, reading, notes)
 
@@ -181,10 +172,9 @@ def _choose(rest: str) -> tuple[_Reading, bool]:
     problem = None
     readings = _readings(rest)
     for reading in readings:
-        found = reading.problem()
-        if found is None:
+        if reading.problem is None:
             return reading, problem is None and next(readings, None) is None
-        problem = problem or found
+        problem = problem or reading.problem
     raise RejectError(problem or _why_unreadable(rest))
 
 
@@ -208,7 +198,7 @@ def _readings(rest: str) -> Iterator[_Reading]:
             known, unknown = body[bare.end() :], extra
         tail = _tail(known, unknown)
         if tail is not None:
-            yield _Reading(None, bare, None, None, "", tail)
+            yield _Reading(None, bare, None, None, "", tail, _problem(bare, tail))
         return
     end = body.rfind('"') + 1
     if not _is_usual_tail(body[end:].split()):
@@ -243,35 +233,52 @@ def _split(quoted: str, after: str, extra: str | None) -> Iterator[_Reading]:
     is_bare = quoted.startswith("-")
     tail = _tail(after, extra)
     is_doubtful = tail is not None and len(tail.fields) >= _COMPLETE_TAIL and not is_host_id(tail.fields[1])
+    agent = _BARE_AGENT.match(after)
+    may_be_bare = agent is not None and (is_doubtful or _is_certain(after[agent.end() :]))
     for counts in filter(None, [_AFTER_BARE_URI.match(quoted)] if is_bare else _AFTER_URI.finditer(quoted, 1)):
         uri = None if is_bare else quoted[1 : counts.start()]
         middle = quoted[counts.end() :]
-        if tail:
-            for referrer, user_agent, between in _referrer_and_agent(middle):
-                yield (reading := _Reading(uri, counts, referrer, user_agent, between, tail))
-                if reading.problem():
-                    break  # the next ones have it too, and there may be thousands
-        if (agent := _BARE_AGENT.match(after)) and len(middle) > 1 and middle.startswith('"'):
+        problem = _problem(counts, tail) if tail else None
+        for referrer, user_agent, between in _referrer_and_agent(middle) if tail else ():
+            yield _Reading(uri, counts, referrer, user_agent, between, cast("_Tail", tail), problem)
+            if problem:
+                break  # the next ones have it too, and there may be thousands
+        if agent and len(middle) > 1 and middle.startswith('"') and (may_be_bare or not _BOUNDARY.search(middle, 1)):
             bare_tail = _tail(after[agent.end() :], extra)
-            if bare_tail and (is_doubtful or not _BOUNDARY.search(middle, 1) or _is_certain(bare_tail)):
-                yield _Reading(uri, counts, middle[1:-1], None, agent[0], bare_tail)
+            if bare_tail:
+                yield _Reading(uri, counts, middle[1:-1], None, agent[0], bare_tail, _problem(counts, bare_tail))
     if not is_bare and len(quoted) > 1 and (rest := _BARE_AFTER_URI.match('"' + after)):
-        bare_tail = _tail(after[rest.end() - 1 :], extra)
-        if bare_tail and (not tail or is_doubtful or '"' not in quoted[1:-1] or _is_certain(bare_tail)):
-            yield _Reading(quoted[1:-1], rest, None, None, "", bare_tail)
+        tail_text = after[rest.end() - 1 :]
+        bare_tail = _tail(tail_text, extra)
+        if bare_tail and (not tail or is_doubtful or '"' not in quoted[1:-1] or _is_certain(tail_text)):
+            yield _Reading(quoted[1:-1], rest, None, None, "", bare_tail, _problem(rest, bare_tail))
 
 
-def _is_certain(tail: _Tail) -> bool:
+def _problem(counts: re.Match[str], tail: _Tail) -> str | None:
+    """Why these cannot be what S3 wrote around the quoted fields, if so."""
+    unquoted = f"{counts[0]}{tail.text}{tail.extra or ''}"
+    if _CONTROL.search(unquoted):
+        return "control_character"
+    if _STAMP.search(counts[0]) or _STAMP.search(tail.text) or (tail.extra and _STAMP.search(tail.extra)):
+        return "spliced"
+    for (name, limit), logged in zip(_COUNT_LIMITS.items(), counts.groups()[2:], strict=True):
+        # The length first: Python refuses to read thousands of digits.
+        if logged != "-" and (len(logged) > _COUNT_DIGITS or int(logged) > limit):
+            return f"out_of_range: {name}"
+    return None
+
+
+def _is_certain(tail: str) -> bool:
     """Whether these fields cannot be others: a host id where it should be, and neither it nor a principal before it."""
-    if len(tail.fields) < _COMPLETE_TAIL:
+    fields = _TOKEN.findall(tail)
+    if len(fields) < _COMPLETE_TAIL:
         return False
-    version, host = tail.fields[:2]
-    is_other = is_host_id(version) or (version != "-" and _PRINCIPAL_ID.fullmatch(version))
-    return is_host_id(host) and not is_other
+    is_other = is_host_id(fields[0]) or (fields[0] != "-" and _PRINCIPAL_ID.fullmatch(fields[0]))
+    return is_host_id(fields[1]) and not is_other
 
 
 def is_host_id(text: str) -> bool:
-    """Whether a field is a host id, and cannot be another: 64 characters and more, of base64."""
+    """Whether a field is a host id, and cannot be another: 40 characters and more, of base64."""
     return bool(_HOST_ID.fullmatch(text))
 
 

@@ -228,13 +228,12 @@ def _split(quoted: str, after: str, extra: str | None) -> Iterator[_Reading]:
     """Readings in which `quoted` ends with the last quoted field and `after` follows it.
 
     That field is the user agent; or the user agent is a bare dash, or the referrer too, which is considered where
-    no quote speaks against it, where a host id speaks for it, or where none stands where it should otherwise.
+    no quote speaks against it, or where a host id speaks for it.
     """
     is_bare = quoted.startswith("-")
     tail = _tail(after, extra)
-    is_doubtful = tail is not None and len(tail.fields) >= _COMPLETE_TAIL and not is_host_id(tail.fields[1])
     agent = _BARE_AGENT.match(after)
-    may_be_bare = agent is not None and (is_doubtful or _is_certain(after[agent.end() :]))
+    may_be_bare = agent is not None and _is_certain(after[agent.end() :])
     for counts in filter(None, [_AFTER_BARE_URI.match(quoted)] if is_bare else _AFTER_URI.finditer(quoted, 1)):
         uri = None if is_bare else quoted[1 : counts.start()]
         middle = quoted[counts.end() :]
@@ -250,7 +249,7 @@ def _split(quoted: str, after: str, extra: str | None) -> Iterator[_Reading]:
     if not is_bare and len(quoted) > 1 and (rest := _BARE_AFTER_URI.match('"' + after)):
         tail_text = after[rest.end() - 1 :]
         bare_tail = _tail(tail_text, extra)
-        if bare_tail and (not tail or is_doubtful or '"' not in quoted[1:-1] or _is_certain(tail_text)):
+        if bare_tail and (not tail or '"' not in quoted[1:-1] or _is_certain(tail_text)):
             yield _Reading(quoted[1:-1], rest, None, None, "", bare_tail, _problem(rest, bare_tail))
 
 

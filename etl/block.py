@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from etl.arrays import Ints
+from etl.arrays import Bools, Ints
 
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]
 
-QUOTE, FEED, _EXCLAMATION = b'"\n!'
+QUOTE, FEED, _EXCLAMATION, _DASH = b'"\n!-'
 WORD = 8
 """Bytes in a word."""
 
@@ -50,6 +50,12 @@ def split_block(data: bytes) -> Block:
 def after_each(ends: Ints) -> Ints:
     """Where lines begin that end there."""
     return np.concatenate(([0], ends[:-1] + 1))
+
+
+def are_dashes(block: Block, begin: Ints, end: Ints) -> Bools:
+    """Which of the texts that begin and end there are a dash."""
+    are: Bools = (end - begin == 1) & (block.text[begin] == _DASH)
+    return are
 
 
 def words_at(block: Block, at: Ints) -> Words:

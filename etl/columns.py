@@ -22,7 +22,7 @@ from etl.arrays import (
     where_text,
     with_nulls,
 )
-from etl.block import QUOTE, Block
+from etl.block import QUOTE, Block, are_dashes
 from etl.fields import Lines
 from etl.keys import decode_layers, is_encoded_once
 from etl.line import (
@@ -39,8 +39,6 @@ from etl.line import (
     place_problem,
 )
 from etl.schema import LOG_FIELDS, TEXT
-
-(_DASH,) = b"-"
 
 _DICTIONARY = pa.dictionary(pa.int32(), TEXT)
 _PLAIN = frozenset({"request_id", "request_uri", "version_id", "host_id"})
@@ -94,8 +92,10 @@ _is_cloudfront_identity = re.compile(CLOUDFRONT_IDENTITY).fullmatch
 _NOTES = (Note.UNUSUAL_FORM, Note.UNDECODED_KEY)
 """The notes that a regular line may have, the more severe one last."""
 
-_CUT = {name: kind for name, kind in TYPES.items() if not any(name in columns for _, columns in _GROUPS.values())}
-CUT = pa.schema({**dict.fromkeys(_GROUPS, _DICTIONARY), **{k: v for k, v in _CUT.items() if k != "key_encoded"}})
+_MADE_LATER = {"key_encoded", *(name for _, names in _GROUPS.values() for name in names)}
+CUT = pa.schema(
+    {**dict.fromkeys(_GROUPS, _DICTIONARY), **{name: TYPES[name] for name in TYPES if name not in _MADE_LATER}}
+)
 """The columns of regular lines as they were cut out: groups of fields still one text, dashes not yet NULL."""
 
 
@@ -120,8 +120,9 @@ def cut_columns(block: Block, lines: Lines, values: dict[str, pa.Array]) -> tupl
         else:
             columns[name] = column.dictionary_encode()
     field_count = BEFORE_TAIL + np.minimum(lines.tail_length, TAIL_LENGTH)
-    columns["field_count"] = from_numpy(field_count.astype(np.int16), TYPES["field_count"])
-    columns["parse_note"] = _note_unusual(_are_unusual(block, lines, columns["operation"]))
+    columns["field_count"] = from_numpy(field_count, TYPES["field_count"])
+    is_unusual = _are_unusual(block, lines, columns["operation"])
+    columns["parse_note"] = _spread(_NOTES, np.where(is_unusual, _NOTES.index(Note.UNUSUAL_FORM), -1), _DICTIONARY)
 
     right = where_text(columns["requester"], lambda text: " " not in text or _is_cloudfront_identity(text))
     for name, (read, _) in _GROUPS.items():
@@ -141,7 +142,7 @@ def _texts_between(block: Block, begin: Ints, end: Ints) -> pa.StringArray:
 
 def _says_nothing(block: Block, begin: Ints, end: Ints) -> Bools:
     """Which texts are a dash, or empty."""
-    nothing: Bools = (begin == end) | ((end - begin == 1) & (block.text[begin] == _DASH))
+    nothing: Bools = are_dashes(block, begin, end) | (begin == end)
     return nothing
 
 
@@ -154,11 +155,6 @@ def _are_unusual(block: Block, lines: Lines, operations: pa.DictionaryArray) -> 
     return are
 
 
-def _note_unusual(is_unusual: Bools) -> pa.DictionaryArray:
-    codes = np.where(is_unusual, _NOTES.index(Note.UNUSUAL_FORM), -1)
-    return pa.DictionaryArray.from_arrays(indices_of(codes), array_of(_NOTES, TEXT))
-
-
 def expand(cut: pa.Table) -> dict[str, pa.Array | pa.ChunkedArray]:
     """The columns (`TYPES`, and others that `cut` may have) of records that were cut out (`CUT`)."""
     columns = {name: cut[name] for name in cut.column_names if name in TYPES or name not in CUT.names}
@@ -169,7 +165,7 @@ def expand(cut: pa.Table) -> dict[str, pa.Array | pa.ChunkedArray]:
         for name, distinct in zip(names, zip(*values, strict=True) if values else [()] * len(names), strict=True):
             columns[name] = _spread(distinct, codes_of(texts), TYPES[name])
     columns.update(_decode_keys(*(as_dictionary(cut[name]) for name in ("key", "operation", "parse_note"))))
-    for name in ("remote_ip", "requester", "referrer", "user_agent"):
+    for name in ("remote_ip", "requester", "operation", "referrer", "user_agent"):
         texts = as_dictionary(cut[name])
         columns[name] = _spread([or_null(text) for text in texts.dictionary.to_pylist()], codes_of(texts), _DICTIONARY)
     return columns
@@ -188,7 +184,7 @@ def _spread(distinct: Sequence[Value], codes: Ints, kind: pa.DataType) -> pa.Arr
 def _decode_keys(
     keys: pa.DictionaryArray, operations: pa.DictionaryArray, notes: pa.DictionaryArray
 ) -> dict[str, pa.Array]:
-    """The columns of key, operation and note; a key is decoded once for each number of layers that it has.
+    """The columns of key and note; a key is decoded once for each number of layers that it has.
 
     `key_encoded` keeps the logged form where it differs; a key that does not decode is noted.
     """
@@ -206,10 +202,8 @@ def _decode_keys(
     encoded_codes[encoded[differs]] = codes[encoded[differs]]
     note_codes = codes_of(notes)
     note_codes[encoded[failed]] = _NOTES.index(Note.UNDECODED_KEY)
-    names = [or_null(name) for name in operations.dictionary.to_pylist()]
     return {
         "key": _spread([*map(or_null, logged), *(key for _, key, _ in decoded)], key_codes, _DICTIONARY),
         "key_encoded": _spread(logged, encoded_codes, _DICTIONARY),
-        "operation": _spread(names, codes_of(operations), _DICTIONARY),
         "parse_note": _spread(_NOTES, note_codes, _DICTIONARY),
     }

@@ -6,17 +6,15 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from etl.arrays import Bools, Ints
-from etl.block import FEED, QUOTE, Block, after_each
-from etl.line import BEFORE_TAIL, TAIL_LENGTH, TAIL_LENGTHS
+from etl.block import FEED, QUOTE, Block, after_each, are_dashes
+from etl.line import BEFORE_TAIL, HOST_ID_LENGTH, TAIL_LENGTH, TAIL_LENGTHS
 
-_SPACE, _DASH = b" -"
+(_SPACE,) = b" "
 _QUOTES = 6
 _HEAD_SPACES = 9
 """Spaces before the URI; one of them is inside the time."""
 _IDENTITY_SPACES = 4
 """Spaces inside the only requester that has any."""
-_HOST_ID_LENGTH = 40
-"""Bytes from which a field can be a host id only. Without one, the quoted fields could all be the URI's."""
 _COUNT_SPACES = 7
 """Spaces around the six fields from status to turn-around time."""
 
@@ -89,7 +87,8 @@ def _quoted(block: Block, first: Ints, at: Ints, lines: Ints) -> Lines:
     right &= (block.text[quotes[::2] + 1] != _SPACE).all(axis=0)
     texts = (quotes[::2] + 1, quotes[1::2])
     found = _lines(block, lines, first, texts, at[0], at[1] + 1, at[5] + 1)
-    right &= (found.tail_length <= 1) | (found.tail[2] - found.tail[1] > _HOST_ID_LENGTH)
+    # Without a host id, the quoted fields could all be the URI's.
+    right &= (found.tail_length <= 1) | (found.tail[2] - found.tail[1] > HOST_ID_LENGTH)
     return found.where(right)
 
 
@@ -100,8 +99,8 @@ def _unquoted(block: Block, first: Ints, lines: Ints) -> Lines:
     uri, tail = first + _HEAD_SPACES, first + BEFORE_TAIL
     after = np.stack((uri, tail - 1, tail))
     begins, ends = block.positions[after - 1] + 1, block.positions[after]
-    right = (ends - begins == 1).all(axis=0) & (block.text[begins] == _DASH).all(axis=0)
-    return _lines(block, lines, first, (begins, ends), uri, uri, tail).where(right)
+    found = _lines(block, lines, first, (begins, ends), uri, uri, tail)
+    return found.where(np.logical_and.reduce(are_dashes(block, begins, ends), axis=0))
 
 
 def _lines(

@@ -80,7 +80,9 @@ TAIL_LENGTH = 10
 """Fields after the user agent known today: version id to source region."""
 TAIL_LENGTHS = frozenset({0, 1, 6, 7, 8, 9, 10})
 """How many of them lines have had: 17, 18, 23, 24, 25, 26 and 27 fields in all."""
-_HOST_ID = re.compile(r"[A-Za-z0-9+/=_-]{40,}")
+HOST_ID_LENGTH = 40
+"""Bytes from which a field can be a host id only."""
+_HOST_ID = re.compile(rf"[A-Za-z0-9+/=_-]{{{HOST_ID_LENGTH},}}")
 SIGNATURE = re.compile(r"-|Sig[0-9A-Za-z_-]+")
 _PRINCIPAL_ID = re.compile(r"-|A[A-Z0-9]{15,}")
 _TAIL_THEN_EXTRA = re.compile(
@@ -237,11 +239,12 @@ def _split(quoted: str, after: str, extra: str | None) -> Iterator[_Reading]:
     for counts in filter(None, [_AFTER_BARE_URI.match(quoted)] if is_bare else _AFTER_URI.finditer(quoted, 1)):
         uri = None if is_bare else quoted[1 : counts.start()]
         middle = quoted[counts.end() :]
-        problem = _problem(counts, tail) if tail else None
-        for referrer, user_agent, between in _referrer_and_agent(middle) if tail else ():
-            yield _Reading(uri, counts, referrer, user_agent, between, cast("_Tail", tail), problem)
-            if problem:
-                break  # the next ones have it too, and there may be thousands
+        if tail:
+            problem = _problem(counts, tail)
+            for referrer, user_agent, between in _referrer_and_agent(middle):
+                yield _Reading(uri, counts, referrer, user_agent, between, tail, problem)
+                if problem:
+                    break  # the next ones have it too, and there may be thousands
         if agent and len(middle) > 1 and middle.startswith('"') and (may_be_bare or not _BOUNDARY.search(middle, 1)):
             bare_tail = _tail(after[agent.end() :], extra)
             if bare_tail:
@@ -255,10 +258,10 @@ def _split(quoted: str, after: str, extra: str | None) -> Iterator[_Reading]:
 
 def _problem(counts: re.Match[str], tail: _Tail) -> str | None:
     """Why these cannot be what S3 wrote around the quoted fields, if so."""
-    unquoted = f"{counts[0]}{tail.text}{tail.extra or ''}"
+    unquoted = f"{counts[0]} {tail.text} {tail.extra or ''}"
     if _CONTROL.search(unquoted):
         return "control_character"
-    if _STAMP.search(counts[0]) or _STAMP.search(tail.text) or (tail.extra and _STAMP.search(tail.extra)):
+    if _STAMP.search(unquoted):
         return "spliced"
     for (name, limit), logged in zip(_COUNT_LIMITS.items(), counts.groups()[2:], strict=True):
         # The length first: Python refuses to read thousands of digits.
@@ -272,13 +275,9 @@ def _is_certain(tail: str) -> bool:
     fields = _TOKEN.findall(tail)
     if len(fields) < _COMPLETE_TAIL:
         return False
-    is_other = is_host_id(fields[0]) or (fields[0] != "-" and _PRINCIPAL_ID.fullmatch(fields[0]))
-    return is_host_id(fields[1]) and not is_other
-
-
-def is_host_id(text: str) -> bool:
-    """Whether a field is a host id, and cannot be another: 40 characters and more, of base64."""
-    return bool(_HOST_ID.fullmatch(text))
+    version, host = fields[:2]
+    is_other = _HOST_ID.fullmatch(version) or (version != "-" and _PRINCIPAL_ID.fullmatch(version))
+    return bool(_HOST_ID.fullmatch(host)) and not is_other
 
 
 def _referrer_and_agent(middle: str) -> Iterator[tuple[str | None, str, str]]:

@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow as pa
 
 from etl.arrays import Bools, Ints, from_numpy, with_nulls
-from etl.block import WORD, Block, Words, words_at
+from etl.block import WORD, Block, Words, are_dashes, words_at
 from etl.fields import Lines
 from etl.line import RejectError, parse_time
 from etl.schema import LOG_FIELDS
 
-_ZERO, _DASH, _BRACKET, _SLASH, _COLON = b"0-[/:"
+_ZERO, _BRACKET, _SLASH, _COLON = b"0[/:"
 _NUMBERS = ("bytes_sent", "object_size", "total_time", "turn_around_time")
 _LIMITS = np.array([[2**63 - 1], [2**63 - 1], [2**31], [2**31]])
 _TIME_SPAN = 29
@@ -28,7 +28,7 @@ def read_values(block: Block, lines: Lines) -> tuple[Lines, dict[str, pa.Array]]
     """Lines with a valid time in UTC and valid numbers, and the columns of these."""
     lines, times = _read_times(block, lines)
     begin, end = lines.counts[2:-1] + 1, lines.counts[3:]
-    is_null = (end - begin == 1) & (block.text[begin] == _DASH)
+    is_null = are_dashes(block, begin, end)
     numbers, is_number = _read_numbers(block, begin, end)
     right: Bools = np.logical_and.reduce(is_null | is_number & (numbers < _LIMITS), axis=0)
     columns = {"time": from_numpy(times[right], LOG_FIELDS["time"])}

@@ -1,13 +1,14 @@
 """Appending rows to a partition: numbered parts, one open tail, every append a compare-and-swap.
 
 What a partition holds can be read from the footers of its parts, so an append of what it already holds does
-nothing; and any two appends want to write the same object, of which one loses and looks again.
+nothing; and any two appends want to write the same object, of which one loses and looks again. `remove` takes rows
+out again, for a log object that is read anew.
 """
 
 import contextlib
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from etl.arrays import as_dictionary, count_texts, decoded, from_numpy, mask_of, to_numpy, where_text
-from etl.errors import PreconditionFailedError, StoreError
-from etl.parts import Footer, damaged, encode_part, list_parts, open_part, part_number, read_footer
+from etl.errors import PreconditionFailedError, StaleRowsError, StoreError
+from etl.parts import (
+    Footer,
+    Held,
+    damaged,
+    encode_part,
+    list_parts,
+    open_part,
+    part_number,
+    partition_path,
+    read_footer,
+    short_etag,
+)
 from etl.schema import Table
 from etl.store import Entry, Store
 
@@ -37,29 +49,80 @@ class Appended:
     """Bytes by which the partition grew."""
 
 
-def append(store: Store, table: Table, partition: str, rows: pa.Table, min_part_size: int) -> Appended:
+def append(
+    store: Store, table: Table, partition: str, rows: pa.Table, etags: Mapping[str, str], min_part_size: int
+) -> Appended:
     """Add `rows` to a partition, except those that it holds already.
 
-    `rows` has the columns of `table.schema`, texts perhaps as dictionaries.
-    Held already are the rows of log objects that a footer names (an earlier run wrote them and died before its
-    ledger), and rows equal in every column of `table.identity` to one that is there. Safe against any other
+    `rows` has the columns of `table.schema`, texts perhaps as dictionaries; `etags` has the ETags of their log
+    objects. Held already are the rows of log objects that a footer names (an earlier run wrote them and died before
+    its ledger), and rows equal in every column of `table.identity` to one that is there. Safe against any other
     append at the same time, and when repeated after a crash at any point.
+
+    Raises StaleRowsError where a footer names a log object with another ETag: it was overwritten since.
     """
     for attempt in range(_ATTEMPTS):
-        try:
-            return _append_once(store, table, partition, rows, min_part_size)
-        except PreconditionFailedError:
-            time.sleep(random.random() * min(2.0, 0.02 * 2**attempt))  # noqa: S311 - jitter
-    raise StoreError(f"{store.url}/{partition}: {_ATTEMPTS} appends in a row lost to other writers; run it again")
+        with _lost_races(attempt):
+            return _append_once(store, table, partition, rows, etags, min_part_size)
+    raise _lost_all(store, partition)
 
 
-def _append_once(store: Store, table: Table, partition: str, rows: pa.Table, min_part_size: int) -> Appended:
+def remove(store: Store, table: Table, log_objects: Collection[str]) -> None:
+    """Take the rows of some log objects out of all parts of a table that hold any, and their names out of the footers.
+
+    A part that is not its partition's last stays sealed, however small it is then.
+    """
+    partitions = {one.name.rpartition("/")[0] + "/" for one in store.entries(partition_path(table))}
+    for partition in sorted(partitions):
+        for number in range(len(list_parts(store, partition))):
+            for attempt in range(_ATTEMPTS):
+                with _lost_races(attempt):
+                    _remove_once(store, table, partition, number, log_objects)
+                    break
+            else:
+                raise _lost_all(store, partition)
+
+
+@contextlib.contextmanager
+def _lost_races(attempt: int) -> Iterator[None]:
+    """Suppress that another writer was first, or a part is gone since it was listed; wait a little."""
+    try:
+        yield
+    except (PreconditionFailedError, FileNotFoundError):
+        time.sleep(random.random() * min(2.0, 0.02 * 2**attempt))  # noqa: S311 - jitter
+
+
+def _lost_all(store: Store, partition: str) -> StoreError:
+    return StoreError(f"{store.url}/{partition}: {_ATTEMPTS} writes in a row lost to other writers; run it again")
+
+
+def _remove_once(store: Store, table: Table, partition: str, number: int, log_objects: Collection[str]) -> None:
     parts = list_parts(store, partition)
-    tail = _read_tail(store, parts[-1], rows.schema) if parts and parts[-1].size < min_part_size else None
+    if number >= len(parts):
+        return
+    part = parts[number]
+    with open_part(store, part) as file:
+        if read_footer(file).log_objects.keys().isdisjoint(log_objects):
+            return
+    whole = _read_whole(store, part, table.schema)
+    kept = {name: held for name, held in whole.footer.log_objects.items() if name not in log_objects}
+    names = as_dictionary(whole.rows["log_object"])
+    rows = whole.rows.filter(mask_of(where_text(names, lambda name: name not in log_objects)))
+    is_last = part == parts[-1]
+    data = encode_part(table, rows, kept, whole.footer.min_part_size if is_last else 0)
+    store.write(part.name, data, if_match=whole.etag)
+
+
+def _append_once(
+    store: Store, table: Table, partition: str, rows: pa.Table, etags: Mapping[str, str], min_part_size: int
+) -> Appended:
+    parts = list_parts(store, partition)
+    tail = _read_whole(store, parts[-1], rows.schema) if parts and parts[-1].size < min_part_size else None
     counts = count_texts(rows["log_object"])
     with contextlib.ExitStack() as stack:
         sealed = [stack.enter_context(open_part(store, part)) for part in (parts[:-1] if tail else parts)]
         held = _held_log_objects(store, parts, sealed, tail)
+        _refuse_stale(held, etags)
         fresh = rows
         if not held.keys().isdisjoint(counts):
             names = as_dictionary(rows["log_object"])
@@ -68,25 +131,32 @@ def _append_once(store: Store, table: Table, partition: str, rows: pa.Table, min
         if table.identity:
             unique = drop_duplicates(fresh, _possible_duplicates(table, fresh, sealed, tail), table.identity)
     given, kept = count_texts(fresh["log_object"]), count_texts(unique["log_object"])
+    news = {name: Held(short_etag(etags[name]), kept[name], given[name] - kept[name]) for name in given}
     bytes_written = 0
     if unique.num_rows:
         whole = pa.concat_tables([tail.rows, unique]) if tail else unique
-        log_objects = {**(tail.footer.log_objects if tail else {}), **{name: kept[name] for name in given}}
+        log_objects = {**(tail.footer.log_objects if tail else {}), **news}
         data = encode_part(table, whole, log_objects, min_part_size)
         number = part_number(parts[-1]) + (not tail) if parts else 0
         store.write(f"{partition}part-{number:05d}.parquet", data, if_match=tail.etag if tail else None)
         bytes_written = len(data)
     return Appended(
-        held={name: held.get(name, kept[name]) for name in counts},
-        duplicates={name: counts[name] - held.get(name, kept[name]) for name in counts},
+        held={name: (held.get(name) or news[name]).rows for name in counts},
+        duplicates={name: (held.get(name) or news[name]).duplicates for name in counts},
         bytes_written=bytes_written,
         growth=bytes_written - tail.size if tail and bytes_written else bytes_written,
     )
 
 
+def _refuse_stale(held: Mapping[str, Held], etags: Mapping[str, str]) -> None:
+    stale = [name for name, etag in etags.items() if name in held and held[name].etag != short_etag(etag)]
+    if stale:
+        raise StaleRowsError(stale)
+
+
 @dataclass(frozen=True, slots=True)
-class _Tail:
-    """An open part, read whole."""
+class _Whole:
+    """A part, read whole."""
 
     rows: pa.Table
     footer: Footer
@@ -95,29 +165,26 @@ class _Tail:
     size: int
 
 
-def _read_tail(store: Store, part: Entry, schema: pa.Schema) -> _Tail:
+def _read_whole(store: Store, part: Entry, schema: pa.Schema) -> _Whole:
     """The part, with columns of these types, and its ETag.
 
-    Raises PreconditionFailedError where it was replaced since it was listed.
+    Raises PreconditionFailedError or FileNotFoundError where it was replaced since it was listed.
     """
-    try:
-        data, etag = store.read(part.name)
-    except FileNotFoundError as error:
-        raise PreconditionFailedError(part.name) from error
+    data, etag = store.read(part.name)
     if len(data) != part.size:
         raise PreconditionFailedError(part.name)
     try:
         texts = [one.name for one in schema if pa.types.is_dictionary(one.type)]
         file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=texts)
-        return _Tail(file.read().cast(schema), read_footer(file), etag, len(data))
+        return _Whole(file.read().cast(schema), read_footer(file), etag, len(data))
     except (pa.ArrowException, ValueError, KeyError) as error:
         raise damaged(store, part, error) from error
 
 
 def _held_log_objects(
-    store: Store, parts: list[Entry], sealed: list[pq.ParquetFile], tail: _Tail | None
-) -> dict[str, int]:
-    """Rows of each log object that the partition holds; a log object's rows are all in one part."""
+    store: Store, parts: list[Entry], sealed: list[pq.ParquetFile], tail: _Whole | None
+) -> dict[str, Held]:
+    """What the partition holds of each log object; a log object's rows are all in one part."""
     held = dict(tail.footer.log_objects) if tail else {}
     for part, file in zip(parts, sealed, strict=False):
         try:
@@ -128,7 +195,7 @@ def _held_log_objects(
 
 
 def _possible_duplicates(
-    table: Table, rows: pa.Table, sealed: Iterable[pq.ParquetFile], tail: _Tail | None
+    table: Table, rows: pa.Table, sealed: Iterable[pq.ParquetFile], tail: _Whole | None
 ) -> Iterator[pa.Table]:
     """Stored rows that share time and request id with some of `rows`: any equal row is among them.
 

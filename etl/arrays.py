@@ -29,7 +29,12 @@ _DTYPES = {
 
 
 def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """Texts, integers, days or times (naive datetimes, or microseconds since 1970) as an Arrow array; None is NULL."""
+    """Texts, integers, days or times (naive datetimes, or microseconds since 1970) as an Arrow array; None is NULL.
+
+    Lists of dictionaries become lists of structs; none of them is NULL.
+    """
+    if pa.types.is_list(kind):
+        return _lists_of(values, kind)
     validity = [value is not None for value in values]
     bitmap = None if all(validity) else _bitmap(validity)
     if kind == pa.string():
@@ -41,6 +46,16 @@ def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         numbers = [_number(value) for value in values]
         buffers = [bitmap, pa.py_buffer(np.array(numbers, _DTYPES[kind]))]
     return pa.Array.from_buffers(kind, len(values), buffers)
+
+
+def _lists_of(values: Sequence[Sequence[Mapping[str, Any]]], kind: pa.ListType) -> pa.ListArray:
+    items = [item for value in values for item in value]
+    fields = list(kind.value_type)
+    structs = pa.StructArray.from_arrays(
+        [array_of([item[one.name] for item in items], one.type) for one in fields], fields=fields
+    )
+    offsets = np.cumsum([0, *(len(value) for value in values)])
+    return pa.ListArray.from_arrays(from_numpy(offsets, pa.int32()), structs, type=kind)
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
@@ -103,9 +118,23 @@ def count_texts(column: pa.ChunkedArray) -> Counter[str]:
     return Counter({text: n for text, n in zip(texts.dictionary.to_pylist(), counts, strict=True) if n})
 
 
+def dictionary_of(distinct: Sequence[str | None], codes: Ints) -> pa.DictionaryArray:
+    """The texts whose rows have the `distinct` values with these codes; NULL where that is None, or the code -1."""
+    texts = dict.fromkeys(text for text in distinct if text is not None)
+    place = dict(zip(texts, range(len(texts)), strict=True))
+    new_codes = np.array([*(-1 if text is None else place[text] for text in distinct), -1])
+    return pa.DictionaryArray.from_arrays(indices_of(new_codes[codes]), array_of(list(texts), pa.string()))
+
+
+def mapped_texts(texts: pa.DictionaryArray, change: Callable[[str], str | None]) -> pa.DictionaryArray:
+    """What `change`, which is asked once for each distinct text, makes of a column's texts; NULL stays NULL."""
+    return dictionary_of([change(text) for text in texts.dictionary.to_pylist()], codes_of(texts))
+
+
 def where_text(texts: pa.DictionaryArray, is_good: Callable[[str], object]) -> Bools:
-    """Rows of a column without NULL for whose text `is_good`, which is asked once for each distinct one."""
-    return np.array([bool(is_good(text)) for text in texts.dictionary.to_pylist()], np.bool_)[codes_of(texts)]
+    """Rows for whose text `is_good`, which is asked once for each distinct one; NULL is not."""
+    good = [bool(is_good(text)) for text in texts.dictionary.to_pylist()]
+    return np.array([*good, False], np.bool_)[codes_of(texts)]
 
 
 def decoded(rows: pa.Table) -> pa.Table:

@@ -20,10 +20,12 @@ from rich.text import Text
 from etl.config import Settings, load_settings
 from etl.demo import build_demo, print_demo
 from etl.errors import AccessLakeError, UsageError
-from etl.ingest import RunSummary, ingest
+from etl.expire import Expired, expire, parse_age
+from etl.ingest import RunSummary, ingest, new_run_id
 from etl.output import Format, choose_format, write_result
 from etl.progress import Reporter
 from etl.query import Scope, buckets, connect, parse_day, run_query
+from etl.repair import Repaired, repair
 from etl.report import find_report, load_reports, run_report
 from etl.safe_text import safe_text
 from etl.status import LakeStatus, read_status
@@ -63,6 +65,9 @@ FormatOption = Annotated[
     Format | None, typer.Option("--format", help="Default: by the suffix of --output, else table.")
 ]
 OutputOption = Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Write here, not to stdout.")]
+CsvSafeOption = Annotated[
+    bool, typer.Option("--csv-safe", help="CSV for a spreadsheet: put ' before what it would run as a formula.")
+]
 HeaderOption = Annotated[bool, typer.Option("--header/--no-header", help="CSV: column names in the first line.")]
 
 
@@ -133,19 +138,52 @@ def _verify(
     source: SourceOption = None,
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
+    mend: Annotated[bool, typer.Option("--repair", help="Read what is missing or wrong again from --source.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Prove that the lake holds what its ledger says, once; with --source, that nothing there is missing.
 
-    Exit codes: 0 all is right, 1 failed, 2 wrong usage, 4 there are differences.
+    Without --repair it changes nothing. Exit codes: 0 all is right (with --repair: now), 1 failed, 2 wrong usage,
+    4 there are differences.
     """
-    result = verify(_settings(config, lake=lake, source=source or [], endpoint_url=endpoint_url))
-    if as_json:
-        typer.echo(json.dumps(result.as_dict()))
+    if mend:
+        repaired = repair(_settings(config, lake=lake, source=source, endpoint_url=endpoint_url))
+        result, whole = repaired.after, repaired.as_dict()
     else:
+        repaired = None
+        result = verify(_settings(config, lake=lake, source=source or [], endpoint_url=endpoint_url))
+        whole = result.as_dict()
+    if as_json:
+        typer.echo(json.dumps(whole))
+    else:
+        if repaired:
+            _print_repaired(repaired)
         _print_verification(result)
     if result.differences:
         raise typer.Exit(EXIT_DIFFERENCES)
+
+
+@app.command("expire")
+def _expire(
+    older_than: Annotated[str, typer.Option("--older-than", metavar="DAYSd", help="Keep so many days, like 400d.")],
+    lake: LakeOption = None,
+    config: ConfigOption = None,
+    endpoint_url: EndpointOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed; remove nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove the records and rejects of old days, for good: they are not ingested again.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 75 another run is at work.
+    """
+    settings = _settings(config, lake=lake, endpoint_url=endpoint_url)
+    store = open_store(settings.lake_url, settings.endpoint_url)
+    run_id = new_run_id(dt.datetime.now(dt.UTC))
+    expired = expire(store, run_id, parse_age(older_than), settings.lease_seconds, dry_run=dry_run)
+    if as_json:
+        typer.echo(json.dumps(expired.as_dict()))
+    else:
+        _print_expired(expired)
 
 
 @app.command("reports")
@@ -177,6 +215,7 @@ def _report(
     form: FormatOption = None,
     output: OutputOption = None,
     header: HeaderOption = True,
+    csv_safe: CsvSafeOption = False,
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
 ) -> None:
@@ -185,7 +224,7 @@ def _report(
     settings, store = _open(config, lake, endpoint_url)
     scope = Scope(bucket, _day("--from", date_from), _day("--to", date_to))
     result = run_report(store, report, scope, _pairs(param or []), settings.endpoint_url)
-    write_result(result, choose_format(form, output), output, header=header)
+    write_result(result, choose_format(form, output), output, header=header, csv_safe=csv_safe)
 
 
 @app.command("sql")
@@ -195,13 +234,14 @@ def _sql(
     form: FormatOption = None,
     output: OutputOption = None,
     header: HeaderOption = True,
+    csv_safe: CsvSafeOption = False,
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
 ) -> None:
     """Ask the lake in SQL. Only reading, and only the lake."""
     settings, store = _open(config, lake, endpoint_url)
     result = run_query(connect(store, endpoint_url=settings.endpoint_url), query)
-    write_result(result, choose_format(form, output), output, header=header)
+    write_result(result, choose_format(form, output), output, header=header, csv_safe=csv_safe)
 
 
 @app.command("demo")
@@ -327,6 +367,21 @@ def _print_verification(result: Verification) -> None:
         f"{result.parts:,} parts, {result.rows:,} rows, {result.log_objects:,} log objects checked, "
         f"{result.source_objects:,} compared with the sources: "
         f"{'all is right' if not result.differences else f'{len(result.differences)} differences'}"
+    )
+
+
+def _print_repaired(repaired: Repaired) -> None:
+    for part in repaired.set_aside:
+        _print(Text(safe_text(f"set aside under _damaged/: {part}")))
+    _print(f"{repaired.objects_reread:,} log objects read again")
+
+
+def _print_expired(expired: Expired) -> None:
+    for one in expired.partitions:
+        _print(Text(safe_text(f"{one.path} {one.parts} part{'s' if one.parts > 1 else ''}, {_size(one.bytes)}")))
+    _print(
+        f"{len(expired.partitions):,} partitions of days before {expired.expired_before}, "
+        f"{_size(sum(one.bytes for one in expired.partitions))} {'would be removed' if expired.dry_run else 'removed'}"
     )
 
 

@@ -6,6 +6,7 @@ Fields that hardly vary together are cut out as one text, which is read once for
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +17,8 @@ from etl.arrays import (
     array_of,
     as_dictionary,
     codes_of,
+    dictionary_of,
     from_numpy,
-    indices_of,
     mask_of,
     where_text,
     with_nulls,
@@ -175,10 +176,7 @@ def _spread(distinct: Sequence[Value], codes: Ints, kind: pa.DataType) -> pa.Arr
     """The column whose rows have the `distinct` values with these codes; NULL where that is None, or the code -1."""
     if kind != _DICTIONARY:
         return array_of(distinct, kind).take(from_numpy(codes, pa.int64()))
-    texts = dict.fromkeys(text for text in distinct if text is not None)
-    place = dict(zip(texts, range(len(texts)), strict=True))
-    new_codes = np.array([*(-1 if text is None else place[text] for text in distinct), -1])
-    return pa.DictionaryArray.from_arrays(indices_of(new_codes[codes]), array_of(list(texts), TEXT))
+    return dictionary_of(cast("Sequence[str | None]", distinct), codes)
 
 
 def _decode_keys(

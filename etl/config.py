@@ -5,11 +5,11 @@ Loaded once, at the edge (the command line or `open_lake`); no other module read
 
 import datetime as dt
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, SecretStr, ValidationError
 
 from etl.errors import UsageError, nearest
 
@@ -33,6 +33,17 @@ def _day(value: object) -> object:
     raise ValueError("write YYYY-MM-DD")
 
 
+class Privacy(BaseModel):
+    """What of a log is kept."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    remote_ip: Literal["keep", "truncate", "hash", "drop"] = "keep"
+    query_strings: Literal["keep", "drop"] = "keep"
+    hash_key: SecretStr | None = None
+    hash_key_file: Path | None = None
+
+
 class Settings(BaseModel):
     """Everything that can be set. `config/accesslake.toml` says what each one means."""
 
@@ -49,6 +60,7 @@ class Settings(BaseModel):
     fetch_concurrency: int = Field(default=64, ge=1, le=1024)
     max_reject_fraction: float = Field(default=0.01, ge=0, le=1)
     lease_seconds: int = Field(default=120, ge=5)
+    privacy: Privacy = Privacy()
 
     @property
     def lake_url(self) -> str:
@@ -56,6 +68,13 @@ class Settings(BaseModel):
         if not self.lake:
             raise UsageError("no lake given; use --lake URL, ACCESSLAKE_LAKE or the configuration file")
         return self.lake
+
+
+SETTINGS = frozenset(
+    [name for name in Settings.model_fields if name != "privacy"] + [f"privacy.{name}" for name in Privacy.model_fields]
+)
+"""The names of all settings; those of a table with its name."""
+_SECRETS = frozenset({"privacy.hash_key"})
 
 
 def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], config_file: str | None = None) -> Settings:
@@ -75,11 +94,13 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], config_f
         for key, (value, where) in layer.items():
             values[key], origin[key] = value, where
     try:
-        return Settings(**values)
+        return Settings(**_nested(values))
     except ValidationError as error:
         first = error.errors()[0]
-        key = str(first["loc"][0])
-        raise UsageError(f"{origin[key]}: bad value {values[key]!r} for {key}: {first['msg']}") from error
+        key = ".".join(str(part) for part in first["loc"] if isinstance(part, str))
+        key = next(known for known in origin if key.startswith(known))
+        value = "" if key in _SECRETS else f" {values[key]!r}"
+        raise UsageError(f"{origin[key]}: bad value{value} for {key}: {first['msg']}") from error
 
 
 def _from_file(path: str) -> dict[str, tuple[Any, str]]:
@@ -89,12 +110,22 @@ def _from_file(path: str) -> dict[str, tuple[Any, str]]:
         raise UsageError(f"{path}: cannot read the configuration file: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not valid TOML: {error}") from error
-    _refuse_unknown(table, path)
-    return {key: (value, path) for key, value in table.items()}
+    values = {}
+    for key, value in table.items():
+        if key == "privacy" and isinstance(value, dict):
+            values.update({f"privacy.{name}": one for name, one in value.items()})
+        else:
+            values[key] = value
+    for key in values:
+        if key in _SECRETS:
+            raise UsageError(f"{path}: a key is not set here: put it into a file of its own, {key}_file, or a variable")
+        if key not in SETTINGS:
+            raise UsageError(f"{path}: unknown key {key!r}{nearest(key, SETTINGS)}")
+    return {key: (value, path) for key, value in values.items()}
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
-    names = {ENV_PREFIX + key.upper(): key for key in Settings.model_fields}
+    names = {ENV_PREFIX + key.upper().replace(".", "_"): key for key in SETTINGS}
     values: dict[str, tuple[Any, str]] = {}
     for name in sorted(environ):
         if name.startswith(ENV_PREFIX) and name not in _NO_SETTINGS:
@@ -105,7 +136,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
     return values
 
 
-def _refuse_unknown(keys: Iterable[str], path: str) -> None:
-    for key in keys:
-        if key not in Settings.model_fields:
-            raise UsageError(f"{path}: unknown key {key!r}{nearest(key, Settings.model_fields)}")
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`privacy.remote_ip` and its like are the fields of one table."""
+    inner = {key.removeprefix("privacy."): value for key, value in values.items() if key.startswith("privacy.")}
+    return {key: value for key, value in values.items() if "." not in key} | ({"privacy": inner} if inner else {})

@@ -38,6 +38,14 @@ class PreconditionFailedError(Exception):
     """A conditional write lost to another writer; the caller looks again. Never reaches the user."""
 
 
+class StaleRowsError(Exception):
+    """The lake holds rows of an older text of these log objects (names); they are taken out, then it goes on."""
+
+    def __init__(self, log_objects: list[str]) -> None:
+        super().__init__(log_objects)
+        self.log_objects = log_objects
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the known name nearest to `name`, or an empty string."""
     close = get_close_matches(name, list(known), n=1, cutoff=0.5)

@@ -1,4 +1,4 @@
-"""One run of the job: discover, plan, then fetch, parse and append batch by batch, each batch's ledger last."""
+"""One run of the job: discover and plan, then batch by batch, in this process or in several."""
 
 import datetime as dt
 import multiprocessing
@@ -6,69 +6,27 @@ import os
 import threading
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-    ThreadPoolExecutor,
-    wait,
-)
-from dataclasses import asdict, dataclass, field, fields, replace
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain, islice
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from etl import runs
-from etl.append import Appended, append
-from etl.arrays import array_of, group_bounds, sort_order, table_of
+from etl.batch import BatchResult, ingest_batch
 from etl.config import Settings
 from etl.discover import Found, Source, discover, parse_source, refuse_inside, subtract
-from etl.errors import AccessLakeError, BooksError, LeaseHeldError, UsageError
-from etl.fetch import fetch
+from etl.errors import AccessLakeError, LeaseHeldError, UsageError
 from etl.lease import hold_lease
 from etl.ledger import Ledger
 from etl.log_object import LogObject
-from etl.parse import ObjectCounts, Parsed, Parser
-from etl.parts import partition_path
 from etl.plan import Batch, plan
-from etl.schema import ACCESS_LOG, LEDGER, REJECTS, Table
+from etl.privacy import with_hash_key
+from etl.retention import read_retention
 from etl.storage import open_store
 from etl.store import Store
 
-_APPENDERS = 2
 _REPORT_SECONDS = 0.1
-
-
-@dataclass(slots=True)
-class BatchResult:
-    """What became of a batch. Of every log object (I3): lines = rows + rejects + duplicates + blank lines."""
-
-    objects_ingested: int = 0
-    objects_vanished: int = 0
-    """Gone between listing and reading."""
-    failures: dict[str, str] = field(default_factory=dict)
-    """Log objects that could not be read, and why; the next run tries them again."""
-    lines: int = 0
-    rows: int = 0
-    rejects: int = 0
-    duplicates: int = 0
-    blank_lines: int = 0
-    bytes_read: int = 0
-    bytes_written: int = 0
-    bytes_grown: int = 0
-    """By how much the lake grew; less than `bytes_written` where an open tail was written again."""
-    parts_written: int = 0
-
-    def __add__(self, other: "BatchResult") -> "BatchResult":
-        names = [one.name for one in fields(self) if one.name != "failures"]
-        sums = {name: getattr(self, name) + getattr(other, name) for name in names}
-        return BatchResult(failures={**self.failures, **other.failures}, **sums)
 
 
 @dataclass(slots=True)
@@ -125,17 +83,28 @@ def ingest(
     fails and BooksError where the lines of a log object do not add up; what was committed before stays.
     """
     store = open_store(settings.lake_url, settings.endpoint_url)
-    if not settings.source:
-        raise UsageError("no source given; use --source URL, ACCESSLAKE_SOURCE or the configuration file")
-    sources = [parse_source(url) for url in settings.source]
-    for source in sources:
-        refuse_inside(source, settings.lake_url)
+    settings = settings.model_copy(update={"privacy": with_hash_key(settings.privacy)})
+    sources = parse_sources(settings)
     run = _Run(settings, store, sources, full=full, progress=progress)
     if dry_run:
         return run.count_new()
     store.check_conditional_writes()
     with hold_lease(store, run.summary.run_id, settings.lease_seconds) as still_held:
         return run.execute(still_held)
+
+
+def parse_sources(settings: Settings) -> list[Source]:
+    """The sources of the settings. Raises UsageError where there is none, or one is inside the lake."""
+    if not settings.source:
+        raise UsageError("no source given; use --source URL, ACCESSLAKE_SOURCE or the configuration file")
+    sources = [parse_source(url) for url in settings.source]
+    for source in sources:
+        refuse_inside(source, settings.lake_url)
+    return sources
+
+
+def new_run_id(started_at: dt.datetime) -> str:
+    return f"{started_at:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
 
 
 class _Run:
@@ -152,7 +121,8 @@ class _Run:
         self._clock = time.monotonic()
         self._reported = 0.0
         self._started_at = dt.datetime.now(dt.UTC)
-        self.summary = RunSummary(run_id=f"{self._started_at:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}")
+        self._expired_before = read_retention(store).expired_before
+        self.summary = RunSummary(run_id=new_run_id(self._started_at))
 
     def count_new(self) -> RunSummary:
         self.summary.dry_run = True
@@ -163,11 +133,11 @@ class _Run:
 
     def execute(self, still_held: Callable[[], bool]) -> RunSummary:
         before = runs.read_covered(self._store)
-        batches = plan(self._new_objects(before), self._settings, self.summary.run_id)
+        batches = plan(self._new_objects(before), self._settings, self.summary.run_id, self._expired_before)
         for result in self._results(batches, still_held):
             self.summary.result += result
             self._report()
-        if not self.summary.result.failures:
+        if not self.summary.result.failures and not self.summary.result.objects_vanished:
             runs.write_covered(self._store, self._covered(before))
         self._report()
         return self.summary
@@ -181,6 +151,7 @@ class _Run:
             since = settings.since
             if source.has_window and not self._full:
                 since = runs.first_day(covered.get(source.url), settings.since, settings.lookback_days)
+            since = max(filter(None, (since, self._expired_before)), default=None)
             objects = discover(source, since, self._started_at.date(), settings.endpoint_url, found, full=self._full)
             for one in subtract(objects, ledger.lookup(source.below), found):
                 if len(self._sources) > 1:
@@ -266,149 +237,3 @@ def _refuse_lost(store: Store, still_held: Callable[[], bool]) -> None:
             f"{store.url}: another run took the lease over, because this one did not renew it in time; "
             "what this run committed is safe, and the other run does the rest"
         )
-
-
-def ingest_batch(batch: Batch, progress: Callable[[BatchResult], None] = lambda _result: None) -> BatchResult:
-    """Fetch, parse, append and commit one batch. Needs nothing but its argument; may be repeated at any time."""
-    settings = batch.settings
-    store = open_store(settings.lake_url, settings.endpoint_url)
-    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    read = _read(batch, now, progress)
-    parsed, days = read.parsed, {one.name: one.day for one in read.objects}
-
-    def append_all(table: Table, partitions: Iterator[tuple[str, pa.Table]]) -> _AppendedAll:
-        return _append_all(store, table, partitions, settings.min_part_size)
-
-    appended = append_all(ACCESS_LOG, _by_bucket_and_day(parsed.records))
-    rejected = append_all(REJECTS, _by_object_day(REJECTS, parsed.rejects, days))
-    entries = [
-        _close_books(one, parsed.counts[one.name], appended, rejected) | {"run_id": batch.run_id, "committed_at": now}
-        for one in read.objects
-    ]
-    ledger = table_of(entries, LEDGER.schema)
-    committed = append_all(LEDGER, _by_object_day(LEDGER, ledger, days))
-
-    sums = {name: sum(entry[name] for entry in entries) for name in _COUNTED}
-    return read.result + BatchResult(**sums) + appended.cost + rejected.cost + committed.cost
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """The log objects of a batch that could be read, and what is in them."""
-
-    objects: list[LogObject]
-    parsed: Parsed
-    result: BatchResult
-
-
-def _read(batch: Batch, now: dt.datetime, progress: Callable[[BatchResult], None]) -> _Read:
-    """Fetch and parse a batch; its records come in the order of partitions and parts."""
-    parser = Parser(ingested_at=now)
-    objects: list[LogObject] = []
-    result = BatchResult()
-    for one in fetch(batch.objects, batch.settings.fetch_concurrency, batch.settings.endpoint_url):
-        if one.data is not None:
-            parser.add(one.log_object.name, one.data)
-            objects.append(one.log_object)
-            result.objects_ingested += 1
-            result.bytes_read += len(one.data)
-        elif one.problem:
-            result.failures[one.log_object.name] = one.problem
-        else:
-            result.objects_vanished += 1
-        progress(result)
-    parsed = parser.finish()
-    order = _order(parsed.records)
-    pa.default_memory_pool().release_unused()
-    parsed.reorder(order)
-    pa.default_memory_pool().release_unused()
-    return _Read(objects, parsed, result)
-
-
-_COUNTED = ("lines", "rows", "rejects", "duplicates", "blank_lines")
-
-
-@dataclass(frozen=True, slots=True)
-class _AppendedAll:
-    """What became of a table's rows over all partitions, by log object."""
-
-    held: Counter[str]
-    duplicates: Counter[str]
-    cost: BatchResult
-
-
-def _append_all(
-    store: Store, table: Table, partitions: Iterable[tuple[str, pa.Table]], min_part_size: int
-) -> _AppendedAll:
-    """Append to several partitions at a time; they do not concern each other."""
-
-    def append_one(partition: tuple[str, pa.Table]) -> Appended:
-        path, rows = partition
-        result = append(store, table, path, rows.select(table.schema.names), min_part_size)
-        pa.default_memory_pool().release_unused()
-        return result
-
-    held: Counter[str] = Counter()
-    duplicates: Counter[str] = Counter()
-    cost = BatchResult()
-    with ThreadPoolExecutor(_APPENDERS) as pool:
-        for result in pool.map(append_one, partitions):
-            held.update(result.held)
-            duplicates.update(result.duplicates)
-            cost += BatchResult(
-                bytes_written=result.bytes_written,
-                bytes_grown=result.growth,
-                parts_written=1 if result.bytes_written else 0,
-            )
-    return _AppendedAll(held, duplicates, cost)
-
-
-def _order(records: pa.Table) -> pa.Array:
-    """The order in which the rows of a partition are together, sorted as in its parts."""
-    return sort_order([records["bucket"], _dates(records), *(records[name] for name in ACCESS_LOG.sort_by)])
-
-
-def _by_bucket_and_day(records: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    """The partitions of the records, and the rows of each; these are in order."""
-    for (bucket, date), start, end in group_bounds([records["bucket"], _dates(records)]):
-        yield partition_path(ACCESS_LOG, bucket=bucket, date=date), records.slice(start, end - start)
-
-
-def _dates(records: pa.Table) -> pa.ChunkedArray:
-    return pc.cast(records["time"], pa.date32())
-
-
-def _by_object_day(table: Table, rows: pa.Table, days: Mapping[str, dt.date]) -> Iterator[tuple[str, pa.Table]]:
-    dates = pa.chunked_array([array_of([days[name] for name in rows["log_object"].to_pylist()], pa.date32())])
-    order = sort_order([dates])
-    rows = rows.take(order)
-    for (date,), start, end in group_bounds([dates.take(order)]):
-        yield partition_path(table, date=date), rows.slice(start, end - start)
-
-
-def _close_books(
-    one: LogObject, counts: ObjectCounts, appended: _AppendedAll, rejected: _AppendedAll
-) -> dict[str, Any]:
-    """The ledger's entry of a log object. Raises BooksError where its lines do not add up."""
-    rows, duplicates, rejects = (
-        appended.held[one.name],
-        appended.duplicates[one.name],
-        rejected.held[one.name],
-    )
-    total = rows + duplicates + rejects + counts.blank_lines
-    if total != counts.lines or duplicates < 0 or rejects != counts.rejects:
-        raise BooksError(
-            f"{one.name}: {counts.lines} lines, but {rows} rows, {rejects} rejects, {duplicates} duplicates and "
-            f"{counts.blank_lines} blank lines; the object is not committed. Run `accesslake verify` and report this"
-        )
-    return {
-        "log_object": one.name,
-        "etag": one.etag,
-        "size": one.size,
-        "last_modified": one.last_modified.replace(tzinfo=None),
-        "lines": counts.lines,
-        "rows": rows,
-        "rejects": rejects,
-        "duplicates": duplicates,
-        "blank_lines": counts.blank_lines,
-    }

@@ -46,7 +46,7 @@ def hold_lease(store: Store, run_id: str, seconds: int) -> Iterator[Callable[[],
 
 
 @contextlib.contextmanager
-def _hold_locally(store: Store, holder: Holder) -> Iterator[Callable[[], bool]]:
+def _hold_locally(store: LocalStore, holder: Holder) -> Iterator[Callable[[], bool]]:
     path = Path(store.url) / LOCAL_TMP / "run.lock"
     lock = FileLock(path, blocking=False)
     try:
@@ -56,6 +56,7 @@ def _hold_locally(store: Store, holder: Holder) -> Iterator[Callable[[], bool]]:
     except Timeout:
         raise _held(store, _read(store)[0]) from None
     try:
+        store.clear_leftovers()
         store.write(_NAME, _dump(holder), if_match=_read(store)[1])
         yield lambda: True
     finally:
@@ -72,7 +73,7 @@ def _hold_on_s3(store: Store, holder: Holder, seconds: int) -> Iterator[Callable
         nonlocal etag
         while not stop.wait(seconds / 3):
             try:
-                etag = store.write(_NAME, _dump(_renewed(holder, seconds)), if_match=etag)
+                etag = _renew(store, holder, seconds, etag)
             except PreconditionFailedError:
                 lost.set()
                 return
@@ -90,6 +91,19 @@ def _hold_on_s3(store: Store, holder: Holder, seconds: int) -> Iterator[Callable
             # Released by expiry, not by a delete: a delete has no precondition, and the job needs no right to it.
             with contextlib.suppress(PreconditionFailedError, AccessLakeError):
                 store.write(_NAME, _dump(holder.model_copy(update={"expires": _now()})), if_match=etag)
+
+
+def _renew(store: Store, holder: Holder, seconds: int, etag: str) -> str:
+    """Write the lease with a later end; its new ETag. Raises PreconditionFailedError where it is another's now."""
+    for _ in range(3):
+        renewed = holder.model_copy(update={"expires": _now() + dt.timedelta(seconds=seconds)})
+        with contextlib.suppress(PreconditionFailedError):
+            return store.write(_NAME, _dump(renewed), if_match=etag)
+        other, seen = _read(store)
+        if other is None or other.run_id != holder.run_id or seen is None:
+            break
+        etag = seen  # the answer to our own write was lost on the way
+    raise PreconditionFailedError(_NAME)
 
 
 def _acquire(store: Store, holder: Holder) -> str:
@@ -119,10 +133,6 @@ def _read(store: Store) -> tuple[Holder | None, str | None]:
 def _held(store: Store, holder: Holder | None) -> LeaseHeldError:
     by = f"{holder.who} (run {holder.run_id}, since {holder.since:%Y-%m-%d %H:%M:%S} UTC)" if holder else "another run"
     return LeaseHeldError(f"{store.url}: {by} is writing to this lake; try again when it is done")
-
-
-def _renewed(holder: Holder, seconds: int) -> Holder:
-    return holder.model_copy(update={"expires": _now() + dt.timedelta(seconds=seconds)})
 
 
 def _dump(holder: Holder) -> bytes:

@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,9 @@ from etl.store import Entry
 
 LOCAL_TMP = "_tmp"
 """Where a local lake keeps its lock files and files half written; outside every glob."""
+
+
+_LEFTOVER_SECONDS = 3600
 
 
 class LocalStore:
@@ -51,7 +56,7 @@ class LocalStore:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
-                with filelock.FileLock(self._root / LOCAL_TMP / "write.lock"):
+                with self._write_lock():
                     if self._etag_or_none(name) != if_match:
                         raise PreconditionFailedError(name)
                     self._make_directory(target.parent)
@@ -61,8 +66,31 @@ class LocalStore:
             finally:
                 temporary.unlink(missing_ok=True)
 
+    def remove(self, prefix: str) -> None:
+        target = self._root / prefix
+        trash = self._root / LOCAL_TMP / uuid.uuid4().hex
+        with os_errors(target):
+            trash.parent.mkdir(parents=True, exist_ok=True)
+            with self._write_lock(), contextlib.suppress(FileNotFoundError):
+                target.rename(trash)  # at one instant, and out of every glob
+                _fsync_directory(target.parent)
+                with contextlib.suppress(OSError):
+                    target.parent.rmdir()  # the bucket's directory, if this was its last day
+            shutil.rmtree(trash, ignore_errors=True)
+
+    def clear_leftovers(self) -> None:
+        """Remove what killed runs left half written or half removed, once it is so old that nobody is at it."""
+        horizon = time.time() - _LEFTOVER_SECONDS
+        for path in (self._root / LOCAL_TMP).glob("[0-9a-f]" * 32):
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < horizon:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
     def check_conditional_writes(self) -> None:
         """A local directory always keeps it."""
+
+    def _write_lock(self) -> filelock.BaseFileLock:
+        return filelock.FileLock(self._root / LOCAL_TMP / "write.lock")
 
     def _etag(self, name: str) -> str:
         return local_etag((self._root / name).stat())
@@ -102,4 +130,7 @@ def os_errors(path: Path) -> Iterator[None]:
     except filelock.Timeout:
         raise
     except OSError as error:
-        raise StoreError(f"{path}: cannot write: {error.strerror or error}; check space and permissions") from error
+        raise StoreError(
+            f"{path}: cannot write: {error.strerror or error}; check space and permissions, then run it again: "
+            "what was committed before is safe"
+        ) from error

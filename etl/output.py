@@ -27,7 +27,7 @@ from rich.text import Text
 
 from etl.errors import StoreError, UsageError
 from etl.query import Result
-from etl.safe_text import safe_text
+from etl.safe_text import safe_cell, safe_json, safe_text
 
 
 class Format(StrEnum):
@@ -51,8 +51,13 @@ def choose_format(given: Format | None, output: Path | None) -> Format:
     return _BY_SUFFIX.get(output.suffix.lower(), Format.TABLE) if output else Format.TABLE
 
 
-def write_result(result: Result, form: Format, output: Path | None, *, header: bool = True) -> None:
-    """Write a result to a file, which appears when it is complete, or to standard output."""
+def write_result(
+    result: Result, form: Format, output: Path | None, *, header: bool = True, csv_safe: bool = False
+) -> None:
+    """Write a result to a file, which appears when it is complete, or to standard output.
+
+    With `csv_safe` no cell of a CSV file is a formula to a spreadsheet; without it, each is exactly what it was.
+    """
     if form is Format.PARQUET:
         if output is None:
             raise UsageError("Parquet is binary: name a file with --output")
@@ -61,7 +66,7 @@ def write_result(result: Result, form: Format, output: Path | None, *, header: b
         return
     with _text_file(output) as stream:
         if form is Format.CSV:
-            _write_csv(result, stream, header=header)
+            _write_csv(result, stream, header=header, safe=csv_safe)
         else:
             _TEXT_WRITERS[form](result, stream)
 
@@ -95,19 +100,30 @@ def write_table(result: Result, stream: TextIO, most: int | None = None) -> None
     console.print(f"{len(everything)} row{'' if len(everything) == 1 else 's'}{shown}")
 
 
-def _write_csv(result: Result, stream: TextIO, *, header: bool) -> None:
+def _write_csv(result: Result, stream: TextIO, *, header: bool, safe: bool) -> None:
     writer = csv.writer(stream, lineterminator="\n")
+    cell = safe_cell if safe else _exact
+    if stream.isatty():
+        cell = _safe_for_terminal
     if header:
-        writer.writerow(result.columns)
+        writer.writerow([cell(name) for name in result.columns])
     for row in _rows(result):
-        writer.writerow(row)
+        writer.writerow([cell(value) for value in row])
+
+
+def _exact(value: object) -> object:
+    return value
+
+
+def _safe_for_terminal(value: object) -> object:
+    return safe_text(value) if isinstance(value, str) else value
 
 
 def _write_json(result: Result, stream: TextIO) -> None:
     separator = "[\n"
     for row in _rows(result):
         record = {name: _json_number(value) for name, value in zip(result.columns, row, strict=True)}
-        stream.write(separator + json.dumps(record, default=_json_value, ensure_ascii=False))
+        stream.write(separator + safe_json(json.dumps(record, default=_json_value, ensure_ascii=False)))
         separator = ",\n"
     stream.write("[]\n" if separator == "[\n" else "\n]\n")
 

@@ -1,19 +1,21 @@
 """Parts: the Parquet files of a partition, their names, footers and encodings.
 
 A partition's parts are `part-00000.parquet`, `part-00001.parquet`, ...; one of at least the minimum size is
-sealed, and only the last may be smaller: the tail. Every part's footer names the log objects whose rows it holds.
+sealed, and only the last may be smaller: the tail. Every part's footer names the log objects whose rows it holds,
+and has a digest of its data.
 """
 
 import base64
 import contextlib
 import datetime as dt
+import hashlib
 import io
 import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -27,10 +29,23 @@ from etl.store import Entry, Store
 ROW_GROUP_ROWS = 128 * 1024
 _FOOTER_LOG_OBJECTS = b"accesslake.log_objects"
 _FOOTER_MIN_PART_SIZE = b"accesslake.min_part_size"
+_FOOTER_DIGEST = b"accesslake.digest"
+_ETAG_LENGTH = 12
+"""Characters of a log object's ETag in a footer: enough to tell that it was overwritten."""
 _READ_WHOLE = 4 * 1024 * 1024
 """Bytes up to which one request for all of a part is cheaper than several for its footer and columns."""
 _PART_PATH = re.compile(r"[^/]+/(?:[^/]+=[^/]+/)+part-\d{5,}\.parquet")
 _PART_NAME = re.compile(r"part-(\d{5,})\.parquet")
+
+
+class Held(NamedTuple):
+    """What became in a part of the rows of one log object."""
+
+    etag: str
+    """Of the log object when it was read, as `short_etag` gives it."""
+    rows: int
+    duplicates: int
+    """Rows left out because an equal one was there; `rows` is 0 where that were all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +53,16 @@ class Footer:
     """What a part says about itself."""
 
     rows: int
-    log_objects: dict[str, int]
-    """Rows of each log object; 0 where all of them were duplicates."""
+    log_objects: dict[str, Held]
     min_part_size: int
-    """Bytes from which a part was sealed when this one was written."""
+    """Bytes from which a part was sealed when this one was written; 0 where it is sealed whatever its size."""
+    digest: str
+    """Length and BLAKE2b digest of all that comes before the footer's own data: row groups and their pages."""
+
+
+def short_etag(etag: str) -> str:
+    """As much of a log object's ETag as footers keep."""
+    return etag[:_ETAG_LENGTH]
 
 
 def partition_path(table: Table, **keys: str | dt.date) -> str:
@@ -78,9 +99,20 @@ def read_footer(file: pq.ParquetFile) -> Footer:
         raise ValueError("the footer names no log objects")
     return Footer(
         rows=file.metadata.num_rows,
-        log_objects=json.loads(zlib.decompress(base64.b64decode(packed))),
+        log_objects={name: Held(*held) for name, held in json.loads(zlib.decompress(base64.b64decode(packed))).items()},
         min_part_size=int(metadata.get(_FOOTER_MIN_PART_SIZE, b"0")),
+        digest=metadata.get(_FOOTER_DIGEST, b"").decode(),
     )
+
+
+def is_edited(data: bytes, footer: Footer) -> bool:
+    """Whether a part's data is not what was written: changed in place, or written again by another program."""
+    length = footer.digest.partition(":")[0]
+    return not length.isdigit() or _digest(memoryview(data)[: int(length)]) != footer.digest
+
+
+def _digest(data: memoryview) -> str:
+    return f"{len(data)}:{hashlib.blake2b(data, digest_size=16).hexdigest()}"
 
 
 @contextlib.contextmanager
@@ -98,18 +130,18 @@ def open_part(store: Store, part: Entry) -> Iterator[pq.ParquetFile]:
 def damaged(store: Store, part: Entry, error: Exception) -> StoreError:
     return StoreError(
         f"{store.url}/{part.name}: not a readable part of the lake ({error}); "
-        "move it out of the lake and run `accesslake verify`"
+        "`accesslake verify` says what is wrong; run `accesslake verify --repair` to read what it had again"
     )
 
 
-def encode_part(table: Table, rows: pa.Table, log_objects: Mapping[str, int], min_part_size: int) -> bytes:
+def encode_part(table: Table, rows: pa.Table, log_objects: Mapping[str, Held], min_part_size: int) -> bytes:
     """`rows`, sorted, as a Parquet file whose footer names their log objects."""
     order = sort_order([rows[name] for name in table.sort_by])
     packed = base64.b64encode(zlib.compress(json.dumps(log_objects, sort_keys=True).encode(), 9))
     footer = {_FOOTER_LOG_OBJECTS: packed, _FOOTER_MIN_PART_SIZE: str(min_part_size).encode()}
     plain = {name for name in rows.schema.names if name in table.plain}
     ordering = [(name, "ascending") for name in table.sort_by]
-    sink = pa.BufferOutputStream()
+    sink = io.BytesIO()
     with pq.ParquetWriter(
         sink,
         rows.schema,
@@ -122,8 +154,10 @@ def encode_part(table: Table, rows: pa.Table, log_objects: Mapping[str, int], mi
     ) as writer:
         for start in range(0, rows.num_rows, ROW_GROUP_ROWS):
             writer.write_table(compacted(rows.take(order.slice(start, ROW_GROUP_ROWS))))
+        with sink.getbuffer() as written:
+            footer[_FOOTER_DIGEST] = _digest(written).encode()
         writer.add_key_value_metadata(footer)
-    return cast("bytes", sink.getvalue().to_pybytes())
+    return sink.getvalue()
 
 
 def _bloom_filters(table: Table, rows: pa.Table) -> dict[str, dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Log objects -> batches: whole objects, in the order found (source bucket and day), about the same size."""
 
+import datetime as dt
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -17,10 +18,21 @@ class Batch:
     objects: tuple[LogObject, ...]
     settings: Settings
     run_id: str
+    expired_before: dt.date | None = None
+    """Records of earlier days are counted and not written: `expire` has removed their partitions."""
+    replace: bool = False
+    """Take out what the lake holds of these log objects before they are appended."""
     is_last: bool = False
 
 
-def plan(objects: Iterable[LogObject], settings: Settings, run_id: str) -> Iterator[Batch]:
+def plan(
+    objects: Iterable[LogObject],
+    settings: Settings,
+    run_id: str,
+    expired_before: dt.date | None = None,
+    *,
+    replace: bool = False,
+) -> Iterator[Batch]:
     """Cut `objects`, in their order, into batches of about `batch_size` of raw text.
 
     A cut falls between two days where there is one, so that a day's partition is rewritten less often.
@@ -31,12 +43,12 @@ def plan(objects: Iterable[LogObject], settings: Settings, run_id: str) -> Itera
         full = weight >= settings.batch_size
         next_day = bool(batch) and _group(batch[-1]) != _group(one) and weight * 4 >= settings.batch_size * 3
         if full or next_day:
-            yield Batch(tuple(batch), settings, run_id)
+            yield Batch(tuple(batch), settings, run_id, expired_before, replace)
             batch, weight = [], 0
         batch.append(one)
         weight += _text_size(one)
     if batch:
-        yield Batch(tuple(batch), settings, run_id, is_last=True)
+        yield Batch(tuple(batch), settings, run_id, expired_before, replace, is_last=True)
 
 
 def _group(one: LogObject) -> tuple[str, object]:

@@ -14,7 +14,8 @@ import pyarrow as pa
 from etl.errors import AccessLakeError, StoreError, UsageError, nearest
 from etl.parts import partition_path
 from etl.resources import bundled
-from etl.schema import ACCESS_LOG, TABLES, Table
+from etl.retention import read_retention
+from etl.schema import ACCESS_LOG, HELD_IN, LEDGER, TABLES, Table
 from etl.store import Store, split_url
 
 _BATCH_ROWS = 64 * 1024
@@ -90,10 +91,12 @@ def _duckdb_errors() -> Iterator[None]:
 def connect(store: Store, scope: Scope = EVERYTHING, endpoint_url: str | None = None) -> Any:
     """A DuckDB connection with the views of `sql/views.sql` over the lake's part in `scope`.
 
-    It reads the lake and nothing else: no other file, no network, no extension, no change of settings.
+    It reads the lake and nothing else: no other file, no network, no extension, no Python variable, no change of
+    settings. Days that `expire` removes are not in the views from the moment it begins.
     Raises UsageError for a bucket that is not in the lake.
     """
     check_scope(store, scope)
+    first_day = read_retention(store).expired_before
     connection = duckdb.connect()
     if split_url(store.url)[0] == "s3":
         from etl.s3 import s3_filesystem  # noqa: PLC0415 - as in etl.storage
@@ -101,12 +104,13 @@ def connect(store: Store, scope: Scope = EVERYTHING, endpoint_url: str | None = 
         connection.register_filesystem(s3_filesystem(endpoint_url))
     with _duckdb_errors():
         for table in TABLES:
-            _create_view(connection, store, table, scope)
+            _create_view(connection, store, table, scope, first_day)
         for statement in duckdb.extract_statements((bundled("sql") / "views.sql").read_text("utf-8")):
             connection.execute(statement)
         roots = ", ".join(sql_literal(root) for root in {_root(store), _escaped_root(store)})
         connection.execute(f"SET allowed_directories = [{roots}]")
         connection.execute("SET enable_external_access = false")
+        connection.execute("SET python_enable_replacements = false")
         connection.execute("SET lock_configuration = true")
     return connection
 
@@ -134,6 +138,18 @@ def buckets(store: Store) -> list[str]:
     """The source buckets in the lake, in order."""
     names = store.directories(partition_path(ACCESS_LOG))
     return sorted(unquote(name.removeprefix("bucket=")) for name in names)
+
+
+def held_rows(connection: Any, store: Store, table: Table, first_day: dt.date | None) -> str:
+    """SQL for how many rows each partition has of each log object, and the name of the (first) part with them.
+
+    Columns: `log_object`, those of the partition, `rows` and `part`.
+    """
+    keys = ", ".join(("log_object", *_partitions(table)))
+    source = _source(connection, store, table, EVERYTHING)
+    where = _where(table, EVERYTHING, first_day)
+    part = "min(parse_filename(filename)) AS part"
+    return f"SELECT {keys}, count(*) AS rows, {part} FROM {source}{where} GROUP BY {keys}"
 
 
 def duplicate_rows(connection: Any, store: Store, partition: str) -> int:
@@ -164,28 +180,31 @@ def sql_literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _create_view(connection: Any, store: Store, table: Table, scope: Scope) -> None:
+def _create_view(connection: Any, store: Store, table: Table, scope: Scope, first_day: dt.date | None) -> None:
     """A table of the lake, or no rows with its columns where nothing is stored."""
-    partitions = _PARTITION_TYPES.get(table.name, _BY_DAY)
+    selected = ", ".join(f'"{name}"' for name in (*_partitions(table), *table.schema.names))
+    source = _source(connection, store, table, scope)
+    view = table.name.removeprefix("_")
+    connection.execute(f'CREATE VIEW "{view}" AS SELECT {selected} FROM {source}{_where(table, scope, first_day)}')
+
+
+def _partitions(table: Table) -> Mapping[str, str]:
+    """The columns of a table's partitions, and their types in DuckDB."""
+    return _PARTITION_TYPES.get(table.name, _BY_DAY)
+
+
+def _source(connection: Any, store: Store, table: Table, scope: Scope) -> str:
+    """What stands after FROM for a table: the parts of the bucket in `scope`, or an empty table with its columns."""
+    partitions = _partitions(table)
     narrow = partition_path(table, bucket=scope.bucket) if scope.bucket and "bucket" in partitions else None
     folders = narrow + "*/" if narrow else partition_path(table) + "*/" * len(partitions)
     pattern = _glob(store, folders)
-    columns = [*partitions, *table.schema.names]
-    if connection.execute("SELECT 1 FROM glob($1) LIMIT 1", [pattern]).fetchone() is None:
-        source, where = _no_rows(table, partitions), ""
-    else:
-        hive_types = ", ".join(f"{name}: {kind}" for name, kind in partitions.items())
-        source = f"read_parquet({sql_literal(pattern)}, hive_partitioning = true, hive_types = {{{hive_types}}})"
-        where = _where(table, scope)
-    selected = ", ".join(f'"{name}"' for name in columns)
-    view = table.name.removeprefix("_")
-    connection.execute(f'CREATE VIEW "{view}" AS SELECT {selected} FROM {source}{where}')
-
-
-def _no_rows(table: Table, partitions: Mapping[str, str]) -> str:
-    kinds = dict(partitions) | {field.name: _duckdb_type(field.type) for field in table.schema}
-    nulls = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in kinds.items())
-    return f"(SELECT {nulls}) WHERE false"
+    if not connection.execute("SELECT 1 FROM glob($1) LIMIT 1", [pattern]).fetchall():
+        kinds = {**partitions, **{one.name: _duckdb_type(one.type) for one in table.schema}, "filename": "VARCHAR"}
+        nulls = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in kinds.items())
+        return f"(SELECT {nulls} WHERE false)"
+    hive_types = ", ".join(f"{name}: '{kind}'" for name, kind in partitions.items())
+    return f"read_parquet({sql_literal(pattern)}, hive_partitioning = true, hive_types = {{{hive_types}}})"
 
 
 def _duckdb_type(kind: pa.DataType) -> str:
@@ -195,19 +214,24 @@ def _duckdb_type(kind: pa.DataType) -> str:
         pa.int16(): "SMALLINT",
         pa.int32(): "INTEGER",
         pa.int64(): "BIGINT",
+        HELD_IN: "STRUCT(bucket VARCHAR, date DATE, rows BIGINT)[]",
     }
     return names[kind]
 
 
-def _where(table: Table, scope: Scope) -> str:
-    """The scope as a filter on partition columns, which prunes whole directories. Only records have a scope."""
-    if table is not ACCESS_LOG:
-        return ""
+def _where(table: Table, scope: Scope, first_day: dt.date | None) -> str:
+    """Scope and retention as a filter on partition columns, which prunes whole directories.
+
+    Only records have a scope; what was ingested, the ledger, is kept for good.
+    """
     filters = []
-    if scope.bucket is not None:
-        filters.append(f"bucket = {sql_literal(scope.bucket)}")
-    if scope.date_from is not None:
-        filters.append(f"date >= DATE '{scope.date_from.isoformat()}'")
-    if scope.date_to is not None:
-        filters.append(f"date <= DATE '{scope.date_to.isoformat()}'")
+    if first_day is not None and table is not LEDGER:
+        filters.append(f"date >= DATE '{first_day.isoformat()}'")
+    if table is ACCESS_LOG:
+        if scope.bucket is not None:
+            filters.append(f"bucket = {sql_literal(scope.bucket)}")
+        if scope.date_from is not None:
+            filters.append(f"date >= DATE '{scope.date_from.isoformat()}'")
+        if scope.date_to is not None:
+            filters.append(f"date <= DATE '{scope.date_to.isoformat()}'")
     return f" WHERE {' AND '.join(filters)}" if filters else ""

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from etl.errors import PreconditionFailedError
+from etl.errors import PreconditionFailedError, UsageError
+from etl.parts import partition_path
+from etl.schema import TABLES
 from etl.store import Store
 
 _NAME = "_runs.json"
@@ -35,6 +37,12 @@ def write_covered(store: Store, news: Mapping[str, Covered]) -> None:
         except PreconditionFailedError:
             continue
         return
+
+
+def require_lake(store: Store) -> None:
+    """Raise UsageError where no run has written anything."""
+    if not any(store.directories(partition_path(table)) for table in TABLES) and not read_covered(store):
+        raise UsageError(f"{store.url}: there is no lake here; `accesslake ingest` makes one")
 
 
 def first_day(covered: Covered | None, since: dt.date | None, lookback_days: int) -> dt.date | None:

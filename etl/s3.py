@@ -4,23 +4,49 @@ import contextlib
 import json
 import uuid
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, BinaryIO, cast
 
+import aiohttp
 import boto3
 import botocore.config
 import botocore.exceptions
+import botocore.parsers
 import s3fs
+import urllib3.exceptions
 
 from etl.errors import PreconditionFailedError, StoreError, UsageError
 from etl.store import Entry
 
 _PROBE = "_probe.json"
 _RETRIES = {"mode": "standard", "max_attempts": 5}
-_TIMEOUTS = {"connect_timeout": 10, "read_timeout": 60}
+_TIMEOUTS = {"connect_timeout": 10, "read_timeout": 30}
+_FAILURES = (
+    botocore.exceptions.BotoCoreError,
+    botocore.exceptions.ClientError,
+    botocore.parsers.ResponseParserError,
+    aiohttp.ClientError,
+    urllib3.exceptions.HTTPError,
+    OSError,
+)
+"""What boto3, aiobotocore and s3fs raise."""
+_BODY_ATTEMPTS = 3
+_BODY_BROKE_OFF = (
+    botocore.exceptions.ResponseStreamingError,
+    botocore.exceptions.IncompleteReadError,
+    botocore.exceptions.ReadTimeoutError,
+    botocore.exceptions.FlexibleChecksumError,
+    urllib3.exceptions.HTTPError,
+)
+"""What botocore does not try again: an answer that began well."""
 
 
+@lru_cache(maxsize=8)
 def s3_client(endpoint_url: str | None = None) -> Any:
-    """A boto3 S3 client with time-outs and retries set; credentials from the AWS chain."""
+    """A boto3 S3 client with time-outs and retries set; credentials from the AWS chain.
+
+    There is one for a process, any number of threads may use it, and it takes 0.2 s to make.
+    """
     config = botocore.config.Config(retries=_RETRIES, max_pool_connections=64, **_TIMEOUTS)
     try:
         return boto3.session.Session().client("s3", endpoint_url=endpoint_url, config=config)
@@ -28,9 +54,10 @@ def s3_client(endpoint_url: str | None = None) -> Any:
         raise UsageError(f"cannot set up an S3 client: {error}; check --endpoint-url and AWS_PROFILE") from error
 
 
+@lru_cache(maxsize=8)
 def s3_filesystem(endpoint_url: str | None = None) -> s3fs.S3FileSystem:
-    """An s3fs file system that caches nothing: other processes write what it reads."""
-    return s3fs.S3FileSystem(
+    """An s3fs file system that caches nothing: other processes write what it reads. There is one for a process."""
+    files = s3fs.S3FileSystem(
         endpoint_url=endpoint_url,
         use_listings_cache=False,
         skip_instance_cache=True,
@@ -38,6 +65,8 @@ def s3_filesystem(endpoint_url: str | None = None) -> s3fs.S3FileSystem:
         max_concurrency=1,  # one GET for an object, not HEAD and GET
         config_kwargs={"retries": _RETRIES, **_TIMEOUTS},
     )
+    files.retries = _BODY_ATTEMPTS  # of its own, around those of botocore
+    return files
 
 
 @contextlib.contextmanager
@@ -49,29 +78,57 @@ def s3_errors(what: str) -> Iterator[None]:
         raise
     except botocore.exceptions.NoCredentialsError as error:
         raise StoreError(f"{what}: no AWS credentials found; set AWS_PROFILE or the usual variables") from error
-    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, OSError) as error:
-        code = error_code(error)
-        problem = f"S3 answered {code}: {_next_step(code)}" if code else str(error)
+    except _FAILURES as error:
+        answer = _answer(error)
+        if answer is None:
+            problem = f"{error or type(error).__name__}; check the network and --endpoint-url, then run it again"
+        else:
+            problem = f"S3 answered {_code(answer)} to {answer.operation_name}: {_next_step(answer)}"
         raise StoreError(f"{what}: {problem}") from error
 
 
 def error_code(error: BaseException | None) -> str | None:
-    """S3's code (`AccessDenied`, ...) in an error or in what caused it; s3fs wraps the answers of S3."""
-    while error is not None:
-        if isinstance(error, botocore.exceptions.ClientError):
-            return cast("str", error.response.get("Error", {}).get("Code", "unknown"))
+    """S3's code (`AccessDenied`, ...) in an error or in what caused it."""
+    answer = _answer(error)
+    return _code(answer) if answer is not None else None
+
+
+def _answer(error: BaseException | None) -> botocore.exceptions.ClientError | None:
+    """S3's answer; s3fs wraps it."""
+    while error is not None and not isinstance(error, botocore.exceptions.ClientError):
         error = error.__cause__
-    return None
+    return error
 
 
-def _next_step(code: str) -> str:
-    if code in ("AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"):
-        return "check the credentials and that their policy allows this"
-    if code in ("NoSuchBucket", "404"):
-        return "check the bucket's name"
-    if code == "NotImplemented":
-        return "this store does not support conditional writes; use one that does"
-    return "try again later; if it stays, see the store's own log"
+def _code(answer: botocore.exceptions.ClientError) -> str:
+    return cast("str", answer.response.get("Error", {}).get("Code", "unknown"))
+
+
+_PERMISSIONS = {
+    "ListObjectsV2": "s3:ListBucket",
+    "HeadObject": "s3:GetObject",
+    "GetObject": "s3:GetObject",
+    "PutObject": "s3:PutObject",
+    "DeleteObject": "s3:DeleteObject",
+}
+"""What a policy must allow for a request."""
+_EXPIRED = "the session's credentials have expired; get new ones and run it again: it goes on where this ended"
+_NEXT_STEPS = {
+    "InvalidAccessKeyId": "the store does not know this access key; check AWS_PROFILE or AWS_ACCESS_KEY_ID",
+    "SignatureDoesNotMatch": "the secret key does not belong to the access key; check AWS_SECRET_ACCESS_KEY",
+    "ExpiredToken": _EXPIRED,
+    "InvalidToken": _EXPIRED,
+    "NoSuchBucket": "check the bucket's name",
+    "NotImplemented": "this store does not support conditional writes; use one that does",
+}
+
+
+def _next_step(answer: botocore.exceptions.ClientError) -> str:
+    code = _code(answer)
+    if code in ("AccessDenied", "403", "Forbidden"):
+        permission = _PERMISSIONS.get(answer.operation_name, answer.operation_name)
+        return f"these credentials may not do that; their policy and the bucket's must allow {permission}"
+    return _NEXT_STEPS.get(code, "try again later; if it stays, see the store's own log")
 
 
 class S3Store:
@@ -102,11 +159,19 @@ class S3Store:
 
     def read(self, name: str) -> tuple[bytes, str]:
         with s3_errors(f"{self.url}/{name}"):
-            try:
-                answer = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + name)
-                return answer["Body"].read(), answer["ETag"].strip('"')
-            except self._s3.exceptions.NoSuchKey as error:
+            for _ in range(_BODY_ATTEMPTS - 1):
+                with contextlib.suppress(*_BODY_BROKE_OFF):
+                    return self._read(name)
+            return self._read(name)
+
+    def _read(self, name: str) -> tuple[bytes, str]:
+        try:
+            answer = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + name)
+        except botocore.exceptions.ClientError as error:
+            if _code(error) in ("NoSuchKey", "404"):
                 raise FileNotFoundError(f"{self.url}/{name}") from error
+            raise
+        return answer["Body"].read(), answer["ETag"].strip('"')
 
     def open(self, name: str) -> BinaryIO:
         with s3_errors(f"{self.url}/{name}"):
@@ -118,13 +183,18 @@ class S3Store:
             try:
                 answer = self._s3.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=data, **condition)
             except botocore.exceptions.ClientError as error:
-                code = error.response["Error"]["Code"]
+                code = _code(error)
                 if code in ("PreconditionFailed", "412", "ConditionalRequestConflict", "409") or (
                     if_match is not None and code in ("NoSuchKey", "404")
                 ):
                     raise PreconditionFailedError(name) from error
                 raise
             return cast("str", answer["ETag"].strip('"'))
+
+    def remove(self, prefix: str) -> None:
+        with s3_errors(f"{self.url}/{prefix}"):
+            for one in self.entries(prefix):
+                self._s3.delete_object(Bucket=self._bucket, Key=self._prefix + one.name)
 
     def check_conditional_writes(self) -> None:
         """Put a small object with conditions that must hold and conditions that must fail."""

@@ -2,13 +2,25 @@
 
 import re
 
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Control characters of terminals, and those that turn the direction of text around."""
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+"""Control characters of terminals, and those that hide text, break lines or turn the direction of text around."""
+_FORMULA = re.compile("(^|[,;|\t\r\n\"'])(\\s*)(?=[=+\\-@\uff1d\uff0b\uff0d\uff20])")
+"""Where a spreadsheet would begin a formula: at the start of a cell, or of what it may take for one."""
 
 
 def safe_text(value: object) -> str:
     """A value for a terminal or a page: no control character gets through, NULL is a dash."""
     return "-" if value is None else _UNSAFE.sub(_escape, str(value))
+
+
+def safe_json(text: str) -> str:
+    """JSON text that says the same without a control character in it."""
+    return _UNSAFE.sub(lambda match: match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}", text)
+
+
+def safe_cell(value: object) -> object:
+    """A value for a spreadsheet: an apostrophe goes before what would begin a formula. Numbers are left alone."""
+    return _FORMULA.sub(r"\1\2'", value) if isinstance(value, str) else value
 
 
 def _escape(match: re.Match[str]) -> str:

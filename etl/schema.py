@@ -6,6 +6,8 @@ import pyarrow as pa
 
 TEXT = pa.string()
 TIME = pa.timestamp("us")
+HELD_IN = pa.list_(pa.struct({"bucket": TEXT, "date": pa.date32(), "rows": pa.int64()}))
+"""The partitions of `access_log` that a log object's rows are in, and how many are in each."""
 
 LOG_FIELDS: dict[str, pa.DataType] = {
     "bucket_owner": TEXT,
@@ -92,6 +94,7 @@ LEDGER = Table(
             "blank_lines": pa.int64(),
             "run_id": TEXT,
             "committed_at": TIME,
+            "partitions": HELD_IN,
         }
     ),
     sort_by=("log_object",),

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from etl import runs
 from etl.parts import is_part, open_part, partition_path
 from etl.query import connect, run_query
+from etl.retention import read_retention
 from etl.schema import ACCESS_LOG
 from etl.store import Entry, Store
 
@@ -63,9 +64,14 @@ class _PartStatus:
 
 def read_status(store: Store, endpoint_url: str | None = None) -> LakeStatus:
     """The lake's state, from footers, ledger and rejects; no record is read."""
-    entries = [one for one in store.entries(partition_path(ACCESS_LOG)) if is_part(one.name)]
+    first_day = read_retention(store).expired_before or dt.date.min
+    entries = [
+        one
+        for one in store.entries(partition_path(ACCESS_LOG))
+        if is_part(one.name) and one.name.split("/")[2] >= f"date={first_day.isoformat()}"
+    ]
     with ThreadPoolExecutor(_READERS) as pool:
-        parts = list(pool.map(lambda entry: _part_status(store, entry), entries))
+        parts = [part for part in pool.map(lambda entry: _part_status(store, entry), entries) if part]
     by_bucket = {name: [part for part in parts if part.bucket == name] for name in sorted({p.bucket for p in parts})}
     buckets = [_bucket_status(name, of_bucket) for name, of_bucket in by_bucket.items()]
     connection = connect(store, endpoint_url=endpoint_url)
@@ -89,9 +95,12 @@ def read_status(store: Store, endpoint_url: str | None = None) -> LakeStatus:
     )
 
 
-def _part_status(store: Store, entry: Entry) -> _PartStatus:
+def _part_status(store: Store, entry: Entry) -> _PartStatus | None:
+    """None for a part without rows, which `verify --repair` leaves in the place of a damaged one."""
     folder = entry.name.split("/")[1]
     with open_part(store, entry) as file:
+        if not file.metadata.num_rows:
+            return None
         column = ACCESS_LOG.schema.get_field_index("time")
         groups = [file.metadata.row_group(n).column(column).statistics for n in range(file.num_row_groups)]
         return _PartStatus(

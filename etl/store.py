@@ -44,6 +44,12 @@ class Store(Protocol):
         Raises PreconditionFailedError where there is another object, or none.
         """
 
+    def remove(self, prefix: str) -> None:
+        """Remove every object whose name starts with `prefix` (whole path parts, ending in `/`).
+
+        Locally they are gone all at once; on S3 one after the other.
+        """
+
     def check_conditional_writes(self) -> None:
         """Raise StoreError if the store does not keep the promise of `write`."""
 

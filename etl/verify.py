@@ -11,30 +11,37 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from etl import runs
+from etl.arrays import count_texts
 from etl.config import Settings
 from etl.discover import Found, discover, parse_source
-from etl.errors import StoreError, UsageError
 from etl.ledger import Ledger
-from etl.parts import Footer, is_part, list_parts, open_part, part_number, partition_path, read_footer
-from etl.query import connect, duplicate_rows, run_query
-from etl.schema import ACCESS_LOG, TABLES, Table
+from etl.parts import Footer, is_edited, is_part, list_parts, part_number, partition_path, read_footer
+from etl.query import connect, duplicate_rows, held_rows, run_query
+from etl.retention import read_retention
+from etl.runs import require_lake
+from etl.schema import ACCESS_LOG, LEDGER, REJECTS, TABLES, Table
 from etl.storage import open_store
 from etl.store import Entry, Store
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something that is not as it should be."""
+    """Something that is not as it should be, and where: as much of that as is known."""
 
     kind: str
-    where: str
-    """A part, a partition or a log object."""
     message: str
+    partition: str | None = None
+    part: str | None = None
+    log_object: str | None = None
+
+    @property
+    def where(self) -> str:
+        return ", ".join(filter(None, (self.part or self.partition, self.log_object)))
 
 
-_UNREADABLE = frozenset({"damaged_part", "foreign_part"})
+UNREADABLE = frozenset({"damaged_part", "foreign_part"})
 """With these in the way the rows cannot be asked for, or not only ours."""
 
 
@@ -59,41 +66,57 @@ def verify(settings: Settings) -> Verification:
     Raises UsageError without a lake and StoreError where it cannot be listed.
     """
     store = open_store(settings.lake_url, settings.endpoint_url)
-    if not any(store.directories(partition_path(table)) for table in TABLES) and not runs.read_covered(store):
-        raise UsageError(f"{store.url}: there is no lake here; `accesslake ingest` makes one")
+    require_lake(store)
+    first_day = read_retention(store).expired_before
     result = Verification(lake=store.url)
     for table in TABLES:
-        result.differences += _check_table(store, table, result)
-    if not any(one.kind in _UNREADABLE for one in result.differences):
-        result.differences += _check_books(store, settings, result)
-    result.differences += _check_sources(store, settings, result)
+        result.differences += _check_table(store, table, first_day, result)
+    if not any(one.kind in UNREADABLE for one in result.differences):
+        result.differences += _check_books(store, settings, first_day, result)
+    if not any(one.kind == "damaged_part" and _is_in(LEDGER, one) for one in result.differences):
+        result.differences += _check_sources(store, settings, first_day, result)
     return result
 
 
-def _check_table(store: Store, table: Table, result: Verification) -> Iterator[Difference]:
+def _is_in(table: Table, one: Difference) -> bool:
+    return (one.partition or "").startswith(partition_path(table))
+
+
+def _check_table(store: Store, table: Table, first_day: dt.date | None, result: Verification) -> Iterator[Difference]:
     entries = store.entries(partition_path(table))
     for partition, group in groupby(entries, key=lambda entry: entry.name.rpartition("/")[0] + "/"):
+        names = {entry.name for entry in group}
         parts = list_parts(store, partition)
-        strays = {entry.name for entry in group} - {part.name for part in parts}
-        for name in sorted(strays):
+        for name in sorted(names - {part.name for part in parts}):
             kind = "foreign_part" if name.endswith(".parquet") else "stray_file"
-            yield Difference(kind, name, "not a part of the lake; move it away")
-        yield from _check_numbers(parts)
+            yield Difference(kind, "not a part of the lake; move it away", partition, name)
+        if table in (ACCESS_LOG, REJECTS) and first_day is not None and _day(partition) < first_day:
+            yield Difference("expired", f"older than {first_day}; run `accesslake expire` again", partition)
+            continue
+        yield from _check_numbers(partition, parts)
         footers = []
         for part in parts:
             result.parts += 1
-            footers.append((yield from _check_part(store, table, part)))
-        yield from _check_sizes(parts, footers)
+            footers.append((yield from _check_part(store, table, partition, part)))
+        yield from _check_sizes(partition, parts, footers)
 
 
-def _check_numbers(parts: list[Entry]) -> Iterator[Difference]:
+def _day(partition: str) -> dt.date:
+    """The day of a partition; the last there is where its name has none."""
+    try:
+        return dt.date.fromisoformat(partition.rstrip("/").rpartition("/date=")[2])
+    except ValueError:
+        return dt.date.max
+
+
+def _check_numbers(partition: str, parts: list[Entry]) -> Iterator[Difference]:
     for expected, part in enumerate(parts):
         if part_number(part) != expected:
-            yield Difference("missing_part", part.name, f"part {expected:05d} should come before it")
+            yield Difference("missing_part", f"part-{expected:05d}.parquet is missing before it", partition, part.name)
             return
 
 
-def _check_sizes(parts: list[Entry], footers: list[Footer | None]) -> Iterator[Difference]:
+def _check_sizes(partition: str, parts: list[Entry], footers: list[Footer | None]) -> Iterator[Difference]:
     """Of a partition's parts only the last is below the minimum size (I4), as it was set when each was sealed."""
     minimum = None
     for part, footer in zip(reversed(parts), reversed(footers), strict=True):
@@ -101,115 +124,136 @@ def _check_sizes(parts: list[Entry], footers: list[Footer | None]) -> Iterator[D
             continue
         own = footer.min_part_size
         if minimum is not None and part.size < min(own, minimum):
-            yield Difference("small_part", part.name, f"{part.size} bytes, sealed from {min(own, minimum)} on")
+            message = f"{part.size} bytes, sealed from {min(own, minimum)} on"
+            yield Difference("small_part", message, partition, part.name)
         minimum = own if minimum is None else min(own, minimum)
 
 
-def _check_part(store: Store, table: Table, part: Entry) -> Generator[Difference, None, Footer | None]:
-    """A part's footer against its rows (I2), and its rows' day against its partition. Returns a readable footer."""
-    footer = None
+def _check_part(store: Store, table: Table, partition: str, part: Entry) -> Generator[Difference, None, Footer | None]:
+    """A part against its digest and its footer (I2), its rows' day against its partition. Returns a readable footer."""
     try:
-        with open_part(store, part) as file:
-            footer = read_footer(file)
-            columns = ["log_object", "time"] if table is ACCESS_LOG else ["log_object"]
-            rows = file.read(columns=columns)
-    except (StoreError, ValueError, OSError, pa.ArrowException) as error:
-        yield Difference("damaged_part", part.name, f"cannot be read: {error}")
-        return footer
-    counted = {row["values"]: row["counts"] for row in pc.value_counts(rows["log_object"]).to_pylist()}
-    named = {name: count for name, count in footer.log_objects.items() if count}
+        data, _ = store.read(part.name)
+        file = pq.ParquetFile(pa.BufferReader(data))
+        footer = read_footer(file)
+        rows = file.read(columns=["log_object", "time"] if table is ACCESS_LOG else ["log_object"])
+    except FileNotFoundError:
+        return None  # `expire` removed it since it was listed
+    except (ValueError, KeyError, OSError, pa.ArrowException) as error:
+        yield Difference("damaged_part", f"cannot be read: {error}", partition, part.name)
+        return None
+    if is_edited(data, footer):
+        yield Difference("edited_part", "its data is not what was written", partition, part.name)
+    counted = count_texts(rows["log_object"])
+    named = {name: held.rows for name, held in footer.log_objects.items() if held.rows}
     for name in sorted(counted.keys() | named.keys()):
-        if counted.get(name, 0) != named.get(name, 0):
-            yield Difference(
-                "footer",
-                part.name,
-                f"{counted.get(name, 0)} rows of {name}, {named.get(name, 0)} by its footer",
-            )
+        if counted[name] != named.get(name, 0):
+            message = f"{counted[name]} rows, {named.get(name, 0)} by the part's footer"
+            yield Difference("footer", message, partition, part.name, name)
     if table is ACCESS_LOG:
-        day = dt.date.fromisoformat(part.name.split("/")[2].removeprefix("date="))
-        wrong = pc.sum(pc.not_equal(pc.cast(rows["time"], pa.date32()), pa.scalar(day))).as_py()
+        wrong = pc.sum(pc.not_equal(pc.cast(rows["time"], pa.date32()), pa.scalar(_day(partition)))).as_py()
         if wrong:
-            yield Difference("wrong_day", part.name, f"{wrong} rows of another day")
+            yield Difference("wrong_day", f"{wrong} rows of another day", partition, part.name)
     return footer
 
 
-_BOOKS = """
-WITH held AS (SELECT log_object, count(*) AS rows FROM access_log GROUP BY ALL),
-rejected AS (SELECT log_object, count(*) AS rejects FROM rejects GROUP BY ALL),
-booked AS (
-    SELECT log_object, count(*) AS entries, sum(lines) AS lines, sum(rows) AS rows, sum(rejects) AS rejects,
-        sum(duplicates) AS duplicates, sum(blank_lines) AS blank_lines
-    FROM ledger GROUP BY ALL
+_LEDGER = """
+SELECT log_object, count(*) AS entries, sum(lines)::BIGINT AS lines, sum(rows)::BIGINT AS rows,
+    sum(rejects)::BIGINT AS rejects, sum(duplicates)::BIGINT AS duplicates, sum(blank_lines)::BIGINT AS blank_lines,
+    sum(list_sum([one.rows FOR one IN partitions]))::BIGINT AS in_partitions
+FROM ledger
+GROUP BY ALL
+HAVING entries <> 1 OR lines <> rows + rejects + duplicates + blank_lines OR rows <> coalesce(in_partitions, 0)
+ORDER BY log_object
+"""
+
+_ROWS = """
+WITH booked AS (
+    SELECT log_object, one.bucket AS bucket, one.date AS date, any_value(one.rows) AS rows
+    FROM (SELECT log_object, unnest(partitions) AS one FROM ledger)
+    WHERE one.date >= $first_day
+    GROUP BY ALL
 )
-SELECT
-    coalesce(booked.log_object, held.log_object, rejected.log_object) AS log_object,
-    coalesce(entries, 0) AS entries,
-    booked.lines, booked.rows, booked.rejects, booked.duplicates, booked.blank_lines,
-    coalesce(held.rows, 0) AS rows_held,
-    coalesce(rejected.rejects, 0) AS rejects_held
-FROM booked
-FULL JOIN held ON booked.log_object = held.log_object
-FULL JOIN rejected ON coalesce(booked.log_object, held.log_object) = rejected.log_object
-WHERE entries IS DISTINCT FROM 1
-    OR booked.lines <> booked.rows + booked.rejects + booked.duplicates + booked.blank_lines
-    OR booked.rows <> coalesce(held.rows, 0)
-    OR booked.rejects <> coalesce(rejected.rejects, 0)
+SELECT log_object, bucket, date, coalesce(booked.rows, 0) AS booked, coalesce(held.rows, 0) AS held, part,
+    log_object IN (SELECT log_object FROM ledger) AS is_committed
+FROM booked FULL JOIN ({held}) AS held USING (log_object, bucket, date)
+WHERE booked.rows IS DISTINCT FROM held.rows
+ORDER BY log_object, bucket, date
+"""
+
+_REJECTS = """
+WITH booked AS (SELECT log_object, any_value(rejects) AS rows FROM ledger WHERE date >= $first_day GROUP BY ALL)
+SELECT log_object, coalesce(booked.rows, 0) AS booked, coalesce(held.rows, 0) AS held, held.date, part,
+    log_object IN (SELECT log_object FROM ledger) AS is_committed
+FROM booked FULL JOIN ({held}) AS held USING (log_object)
+WHERE coalesce(booked.rows, 0) <> coalesce(held.rows, 0)
 ORDER BY log_object
 """
 
 
-def _check_books(store: Store, settings: Settings, result: Verification) -> Iterator[Difference]:
-    """The ledger against the rows (I2, I3), and no row twice (I1)."""
+def _check_books(
+    store: Store, settings: Settings, first_day: dt.date | None, result: Verification
+) -> Iterator[Difference]:
+    """The ledger against the rows, partition by partition (I2, I3), and no row twice (I1)."""
     connection = connect(store, endpoint_url=settings.endpoint_url)
-    totals = run_query(
-        connection, "SELECT (SELECT count(*) FROM access_log) AS r, (SELECT count(*) FROM ledger) AS o"
-    ).to_arrow()
-    result.rows, result.log_objects = totals["r"][0].as_py(), totals["o"][0].as_py()
-    for row in run_query(connection, _BOOKS).to_arrow().to_pylist():
-        yield _book_difference(row)
+
+    def ask(sql: str, **parameters: object) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = run_query(connection, sql, parameters).to_arrow().to_pylist()
+        return rows
+
+    (totals,) = ask("SELECT (SELECT count(*) FROM access_log) AS r, (SELECT count(*) FROM ledger) AS o")
+    result.rows, result.log_objects = totals["r"], totals["o"]
+    day = first_day or dt.date.min
+    for row in ask(_LEDGER):
+        yield _ledger_difference(row)
+    for row in ask(_ROWS.format(held=held_rows(connection, store, ACCESS_LOG, first_day)), first_day=day):
+        partition = partition_path(ACCESS_LOG, bucket=row["bucket"], date=row["date"])
+        yield _rows_difference("rows", partition, row)
+    for row in ask(_REJECTS.format(held=held_rows(connection, store, REJECTS, first_day)), first_day=day):
+        partition = partition_path(REJECTS, date=row["date"]) if row["date"] else partition_path(REJECTS)
+        yield _rows_difference("rejects", partition, row)
     names = [one.name for one in store.entries(partition_path(ACCESS_LOG)) if is_part(one.name)]
     for partition in sorted({name.rpartition("/")[0] + "/" for name in names}):
         twice = duplicate_rows(connection, store, partition)
         if twice:
-            yield Difference("duplicate_rows", partition, f"{twice} rows are there more than once")
+            yield Difference("duplicate_rows", f"{twice} rows are there more than once", partition)
 
 
-def _book_difference(row: dict[str, Any]) -> Difference:
+def _ledger_difference(row: dict[str, Any]) -> Difference:
     name = row["log_object"]
-    if row["entries"] == 0:
-        return Difference(
-            "uncommitted",
-            name,
-            f"{row['rows_held']} rows, not in the ledger; `accesslake ingest` completes it if the source still has it",
-        )
     if row["entries"] > 1:
-        return Difference("ledger", name, f"{row['entries']} times in the ledger")
-    if row["rows"] != row["rows_held"] or row["rejects"] != row["rejects_held"]:
-        return Difference(
-            "rows",
-            name,
-            f"{row['rows_held']} rows and {row['rejects_held']} rejects, "
-            f"{row['rows']} and {row['rejects']} by the ledger",
-        )
+        return Difference("ledger", f"{row['entries']} times in the ledger", log_object=name)
     return Difference(
         "books",
-        name,
-        f"{row['lines']} lines are not {row['rows']} rows + {row['rejects']} rejects + "
-        f"{row['duplicates']} duplicates + {row['blank_lines']} blank lines",
+        f"{row['lines']} lines are not {row['rows']} rows ({row['in_partitions'] or 0} by partition) + "
+        f"{row['rejects']} rejects + {row['duplicates']} duplicates + {row['blank_lines']} blank lines",
+        log_object=name,
     )
 
 
-def _check_sources(store: Store, settings: Settings, result: Verification) -> Iterator[Difference]:
+def _rows_difference(what: str, partition: str, row: dict[str, Any]) -> Difference:
+    part = f"{partition}{row['part']}" if row["part"] else None
+    if not row["is_committed"]:
+        message = f"{row['held']} {what}, not in the ledger; `accesslake ingest` completes it if the source has it"
+        return Difference("uncommitted", message, partition, part, row["log_object"])
+    return Difference(what, f"{row['held']} {what}, {row['booked']} by the ledger", partition, part, row["log_object"])
+
+
+def _check_sources(
+    store: Store, settings: Settings, first_day: dt.date | None, result: Verification
+) -> Iterator[Difference]:
     """Every log object of the sources is in the ledger, as it was when it was read."""
     today = dt.datetime.now(dt.UTC).date()
     ledger = Ledger(store)
+    since = max(filter(None, (settings.since, first_day)), default=None)
     for url in settings.source:
         source = parse_source(url)
         known = ledger.lookup(source.below)
-        for one in discover(source, settings.since, today, settings.endpoint_url, Found(), full=True):
+        for one in discover(source, since, today, settings.endpoint_url, Found(), full=True):
             result.source_objects += 1
             etag = known(one.day).get(one.name)
             if etag is None:
-                yield Difference("not_ingested", one.name, "in the source, not in the lake; `accesslake ingest --full`")
+                message = "in the source, not in the lake; `accesslake ingest --full`"
+                yield Difference("not_ingested", message, log_object=one.name)
             elif etag != one.etag:
-                yield Difference("changed", one.name, "overwritten after it was ingested; the lake has the older text")
+                message = "overwritten after it was ingested; the lake has the older text"
+                yield Difference("changed", message, log_object=one.name)

@@ -5,8 +5,8 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,18 +21,63 @@ from etl.storage import open_store
 from etl.store import Store
 
 
-@pytest.fixture(autouse=True)
-def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@dataclass
+class Tally:
+    """What the fault tests did, and what they saw, over the whole session."""
+
+    kills: int = 0
+    """Runs killed with SIGKILL."""
+    injected: int = 0
+    """Requests that were refused, delayed, cut off or answered wrongly."""
+    duplicates: int = 0
+    """Records that a plain glob gave more than once, at any time."""
+    lost: int = 0
+    """Records that were missing after the run that followed."""
+
+
+TALLY = Tally()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=36, help="Runs that are killed at a random time.")
+    parser.addoption("--all-servers", action="store_true", help="Fail, do not skip, where a server is not installed.")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add what a process of pytest-xdist counted."""
+    for name, count in getattr(node, "workeroutput", {}).get("tally", {}).items():
+        setattr(TALLY, name, getattr(TALLY, name) + count)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tally"] = asdict(TALLY)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if TALLY.kills or TALLY.injected:
+        terminalreporter.write_line(
+            f"faults: {TALLY.kills} kill points, {TALLY.injected} faults injected; "
+            f"{TALLY.duplicates} duplicates seen, {TALLY.lost} records lost"
+        )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def credentials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No setting, profile or credential of the machine reaches a test."""
-    for name in list(os.environ):
-        if name.startswith(("ACCESSLAKE_", "AWS_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-aws-config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-aws-credentials"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("ACCESSLAKE_", "AWS_")):
+                patch.delenv(name)
+        nowhere = tmp_path_factory.mktemp("no-aws")
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        patch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
+        yield
 
 
 @dataclass(frozen=True)
@@ -49,7 +94,7 @@ class S3:
 
 
 @pytest.fixture(scope="session")
-def _moto() -> Iterator[str]:
+def moto_server(credentials: None) -> Iterator[str]:  # noqa: ARG001 - comes first
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -59,9 +104,9 @@ def _moto() -> Iterator[str]:
 
 
 @pytest.fixture
-def s3(_moto: str) -> S3:
-    client = boto3.client("s3", endpoint_url=_moto)
-    store = S3(_moto, client)
+def s3(moto_server: str) -> S3:
+    client = boto3.client("s3", endpoint_url=moto_server)
+    store = S3(moto_server, client)
     for bucket in (store.logs, store.lake):
         for item in _existing(client, bucket):
             client.delete_object(Bucket=bucket, Key=item)
@@ -84,14 +129,16 @@ def _existing(client: Any, bucket: str) -> list[str]:
     return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
 
-def run_cli(*arguments: str, cwd: Path | None = None, **environment: str) -> "subprocess.CompletedProcess[str]":
+def run_cli(
+    *arguments: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
     """The command line in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "etl", *arguments],
         capture_output=True,
         text=True,
         cwd=cwd,
-        env={**os.environ, **environment},
+        env={**os.environ, **(environment or {})},
         check=False,
     )
 

@@ -9,11 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 from test_line import LINE
 
-from etl.append import append
-from etl.errors import PreconditionFailedError, StoreError
+from etl.append import Appended, remove
+from etl.append import append as append_with_etags
+from etl.errors import PreconditionFailedError, StaleRowsError, StoreError
 from etl.parse import Parser
 from etl.parts import list_parts, open_part, partition_path, read_footer
-from etl.schema import ACCESS_LOG
+from etl.schema import ACCESS_LOG, Table
 from etl.store import Store
 
 PARTITION = partition_path(ACCESS_LOG, bucket="site", date=dt.date(2026, 2, 6))
@@ -27,6 +28,12 @@ def rows(log_object: str, *ids: str, **replacements: str) -> pa.Table:
     parser = Parser(dt.datetime(2026, 1, 1))  # noqa: DTZ001
     parser.add(log_object, "\n".join(lines).encode())
     return parser.finish().records.select(ACCESS_LOG.schema.names)
+
+
+def append(store: Store, table: Table, partition: str, rows: pa.Table, min_part_size: int) -> Appended:
+    """An append of log objects that never change."""
+    etags = dict.fromkeys(rows["log_object"].to_pylist(), "etag")
+    return append_with_etags(store, table, partition, rows, etags, min_part_size)
 
 
 def held(store: Store) -> list[tuple[str, str]]:
@@ -99,6 +106,20 @@ def test_appends_at_the_same_time_lose_nothing(store: Store, min_part_size: int)
     assert sorted(one for _, one in held(store)) == sorted(f"o{n:02d}" for n in range(8) for _ in "AB")
 
 
+def test_an_overwritten_log_object_is_noticed_and_can_be_removed(store: Store) -> None:
+    """Rows of an older text stop the append, whether their part is open or sealed; without them it goes on."""
+    for min_part_size in (1, NEVER_SEALED):
+        name = f"o{min_part_size}"
+        append(store, ACCESS_LOG, PARTITION, pa.concat_tables([rows(name, name), rows("other", "B")]), min_part_size)
+        with pytest.raises(StaleRowsError) as caught:
+            append_with_etags(store, ACCESS_LOG, PARTITION, rows(name, "C"), {name: "newer"}, min_part_size)
+        assert caught.value.log_objects == [name]
+        remove(store, ACCESS_LOG, {name})
+        append_with_etags(store, ACCESS_LOG, PARTITION, rows(name, f"{name}C"), {name: "newer"}, min_part_size)
+        assert [one for one in held(store) if one[1] == name] == [(f"{name}C", name)]
+    assert [one for one in held(store) if one[1] == "other"] == [("B", "other")]
+
+
 def test_footer_says_what_a_part_holds(store: Store) -> None:
     """Log objects with their rows, those of which all rows were duplicates included."""
     append(store, ACCESS_LOG, PARTITION, rows("o1", "A"), NEVER_SEALED)
@@ -106,7 +127,7 @@ def test_footer_says_what_a_part_holds(store: Store) -> None:
     append(store, ACCESS_LOG, PARTITION, more, NEVER_SEALED)
     with open_part(store, list_parts(store, PARTITION)[0]) as file:
         footer = read_footer(file)
-    assert footer.log_objects == {"o1": 1, "o2": 0, "o3": 2}
+    assert footer.log_objects == {"o1": ("etag", 1, 0), "o2": ("etag", 0, 1), "o3": ("etag", 2, 0)}
     assert (footer.rows, footer.min_part_size) == (3, NEVER_SEALED)
 
 

@@ -40,13 +40,13 @@ COMMANDS = ("ingest", "status", "verify", "reports", "report", "sql", "demo")
 
 def test_help_names_every_command_and_flag() -> None:
     """Without arguments there is help; every command explains itself in a line."""
-    text = run_cli("--help", COLUMNS="200").stdout
+    text = run_cli("--help", environment={"COLUMNS": "200"}).stdout
     for command in COMMANDS:
         assert re.search(rf"^\W*{command} +\w", text, flags=re.MULTILINE), command
     flags = "--source --lake --config --endpoint-url --since --full --workers --dry-run --json"
-    ingest = run_cli("ingest", "--help", COLUMNS="200").stdout
+    ingest = run_cli("ingest", "--help", environment={"COLUMNS": "200"}).stdout
     assert all(flag in ingest for flag in flags.split())
-    report = run_cli("report", "--help", COLUMNS="200").stdout
+    report = run_cli("report", "--help", environment={"COLUMNS": "200"}).stdout
     assert all(flag in report for flag in ["--bucket", "--from", "--to", "-p", "--format", "--output", "--lake"])
     assert "accesslake 0." in run_cli("--version").stdout
 
@@ -83,11 +83,11 @@ def test_settings_reach_the_job(logs: Path, tmp_path: Path) -> None:
     config = tmp_path / "c.toml"
     config.write_text(f'source = ["{logs}"]\nmax_reject_fraction = 0.9\n')
     (logs / "2026-02-06-02-00-00-BB").write_text("nonsense\n")
-    done = run_cli("ingest", "--config", str(config), "--json", ACCESSLAKE_LAKE=str(tmp_path / "lake"))
+    done = run_cli("ingest", "--config", str(config), "--json", environment={"ACCESSLAKE_LAKE": str(tmp_path / "lake")})
     assert done.returncode == 0
     assert json.loads(done.stdout)["rejects"] == 1
     for command in ("ingest", "status"):
-        wrong = run_cli(command, ACCESSLAKE_WORKRES="3")
+        wrong = run_cli(command, environment={"ACCESSLAKE_WORKRES": "3"})
         assert (wrong.returncode, "did you mean 'ACCESSLAKE_WORKERS'" in wrong.stderr) == (2, True)
 
 
@@ -158,7 +158,9 @@ def test_times_that_python_lacks_and_any_locale(lake: str) -> None:
     """DuckDB's farthest dates are printed, and a locale without the characters escapes them."""
     far = run_cli("sql", "SELECT DATE '20000-01-01' AS d", "--lake", lake, "--format", "csv")
     assert far.stdout.splitlines()[0] == "d"
-    plain = run_cli("sql", "SELECT 'grün' AS c", "--lake", lake, "--format", "csv", PYTHONIOENCODING="ascii")
+    plain = run_cli(
+        "sql", "SELECT 'grün' AS c", "--lake", lake, "--format", "csv", environment={"PYTHONIOENCODING": "ascii"}
+    )
     assert (plain.stdout, plain.stderr) == ("c\ngr\\xfcn\n", "")
 
 

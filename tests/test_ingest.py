@@ -5,6 +5,7 @@ import gzip
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,12 +23,14 @@ from conftest import S3, ingest_local, rows_of, run_cli
 from pydantic import ByteSize
 from test_line import LINE
 
+import etl.s3
 from etl import open_lake
+from etl.batch import BatchResult, ingest_batch
 from etl.config import Settings
 from etl.errors import AccessLakeError, BooksError, StoreError, UsageError
 from etl.fetch import fetch
 from etl.generate import GeneratedObject, LogLine, partitioned_objects, simple_objects, traffic, write_objects
-from etl.ingest import BatchResult, RunSummary, ingest, ingest_batch
+from etl.ingest import RunSummary, ingest
 from etl.log_object import LogObject
 from etl.plan import Batch, plan
 from etl.runs import Covered, write_covered
@@ -332,6 +335,25 @@ def strip_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
         return made
 
     monkeypatch.setattr(boto3.session.Session, "client", client)
+    monkeypatch.setattr(etl.s3, "s3_client", etl.s3.s3_client.__wrapped__)
+
+
+@pytest.mark.parametrize("news", [3, 1])
+def test_overwritten_between_a_crash_and_the_next_run(news: int, tmp_path: Path) -> None:
+    """A log file that was half copied when a run read it, and was killed: the next run replaces what it had written."""
+    logs, lake = tmp_path / "logs", tmp_path / "lake"
+    logs.mkdir()
+    path = logs / "2026-02-06-01-00-00-AA"
+    other_day = LINE.replace("06/Feb", "05/Feb").replace("EXAMPLE", "Z")
+    texts = [LINE, LINE.replace("EXAMPLE", "X"), LINE.replace("EXAMPLE", "LONGER")]
+    path.write_text("\n".join([*texts[:2], other_day]) + "\n")
+    ingest_local(logs, lake)
+    shutil.rmtree(lake / "_ledger")  # as if the run had been killed right before
+    path.write_text("\n".join(texts[:news]) + "\n")
+    summary = ingest_local(logs, lake)
+    assert (summary.result.rows, summary.result.duplicates) == (news, 0)
+    assert len(rows_of(lake)) == news
+    assert verify(Settings(lake=str(lake), source=(str(logs),))).differences == []
 
 
 def test_books_that_do_not_close_fail_the_run(tmp_path: Path) -> None:
@@ -342,7 +364,7 @@ def test_books_that_do_not_close_fail_the_run(tmp_path: Path) -> None:
     path.write_text(f"{LINE}\n{LINE.replace('EXAMPLE', 'X')}\n")
     ingest_local(logs, lake)
     (lake / "_ledger/date=2026-02-06/part-00000.parquet").unlink()
-    path.write_text(LINE)
+    path.write_text(LINE.ljust(path.stat().st_size))  # other text with the same ETag
     with pytest.raises(BooksError, match="1 lines, but 2 rows"):
         ingest_local(logs, lake)
     assert not list((lake / "_ledger").rglob("*.parquet"))
@@ -398,7 +420,7 @@ def test_summary_names_what_the_contract_names(tmp_path: Path) -> None:
 def test_an_unreachable_or_missing_store_is_told(s3: S3, tmp_path: Path) -> None:
     """A lake or source that does not answer, or is not there, is one clear line."""
     (tmp_path / "2026-02-06-01-00-00-AA").write_text(LINE)
-    with pytest.raises(StoreError, match=r"no-such-bucket.*NoSuchBucket: check the bucket's name"):
+    with pytest.raises(StoreError, match=r"no-such-bucket.*NoSuchBucket to GetObject: check the bucket's name"):
         ingest(Settings(source=(str(tmp_path),), lake="s3://no-such-bucket/l", endpoint_url=s3.endpoint_url))
     with pytest.raises(StoreError, match=r"missing-logs.*NoSuchBucket"):
         ingest(Settings(source=("s3://missing-logs/",), **lake_of(s3)))

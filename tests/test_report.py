@@ -1,10 +1,12 @@
 """Reports: their files, their parameters, and their answers on a small lake worked out by hand."""
 
 import datetime as dt
+import os
 import random
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from conftest import S3, ingest_local
 
@@ -186,15 +188,50 @@ def test_values_are_bound_and_escaped(lake: Lake, tmp_path: Path) -> None:
         "INSTALL httpfs",
         "ATTACH 'x.duckdb'",
         "SELECT 1; SELECT 2",
+        "SELECT * FROM glob('/etc/*')",
+        "SELECT * FROM read_blob('/proc/self/environ')",
+        "SELECT * FROM read_parquet('s3://other/x.parquet')",
+        "SELECT * FROM a_python_variable",
+        "SELECT getenv('AWS_SECRET_ACCESS_KEY')",
+        "LOAD httpfs",
+        "PRAGMA enable_external_access = true",
+        "RESET lock_configuration",
+        "EXPORT DATABASE 'x'",
+        "CREATE TABLE t AS SELECT 1",
+        "CREATE SECRET (TYPE s3)",
+        "WITH x AS (INSERT INTO access_log SELECT * FROM access_log RETURNING 1) SELECT * FROM x",
         "SELECT nothing FROM access_log",
         "not SQL",
         "",
     ],
 )
 def test_sql_reads_the_lake_and_nothing_else(lake: Lake, query: str) -> None:
-    """No other file, no network, no write, no setting; DuckDB's own message otherwise."""
+    """No other file, no network, no variable, no write, no setting; DuckDB's own message otherwise."""
+    a_python_variable = pa.table({"a": [1]})
+    assert a_python_variable.num_rows == 1
     with pytest.raises(QueryError):
         lake.sql(query).to_arrow()
+
+
+def test_sql_does_not_climb_out_of_the_lake(lake: Lake, s3: S3, tmp_path: Path) -> None:
+    """Neither with dots in a path, nor into what begins with the lake's name, on a disk and on S3."""
+    beside = Path(f"{lake.url}2")
+    beside.mkdir(exist_ok=True)
+    (beside / "x.csv").write_text("secret")
+    (tmp_path / "x.csv").write_text("secret")
+    relative = os.path.relpath(tmp_path / "x.csv", lake.url)
+    for path in (beside / "x.csv", f"{lake.url}/{relative}", f"{lake.url}/../{beside.name}/x.csv"):
+        with pytest.raises(QueryError):
+            lake.sql(f"SELECT * FROM read_text('{path}')").to_arrow()
+    for key in ("lake/_runs.json", "lake2/x.csv", "x.csv"):
+        s3.client.put_object(Bucket=s3.lake, Key=key, Body=b"secret")
+    on_s3 = open_lake(f"s3://{s3.lake}/lake", s3.endpoint_url)
+    assert on_s3.sql(f"SELECT * FROM read_text('s3://{s3.lake}/lake/_runs.json')").to_arrow().num_rows == 1
+    dots = f"s3://{s3.lake}/lake/../x.csv"  # to S3 the name of an object below lake/, which does not exist
+    assert on_s3.sql(f"SELECT * FROM read_text('{dots}')").to_arrow().num_rows == 0
+    for path in (f"{s3.lake}/lake2/x.csv", f"{s3.lake}/x.csv", f"{s3.logs}/x.csv"):
+        with pytest.raises(QueryError):
+            on_s3.sql(f"SELECT * FROM read_text('s3://{path}')").to_arrow()
 
 
 def test_views(lake: Lake) -> None:

@@ -1,19 +1,23 @@
 """What verify finds in a lake that somebody tampered with, and what status says of one."""
 
 import datetime as dt
+import io
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import ingest_local
+from conftest import ingest_local, rows_of
 
 from etl import open_lake
 from etl.config import Settings
+from etl.errors import UsageError
 from etl.generate import partitioned_objects, traffic, write_objects
 from etl.parts import encode_part, list_parts, open_part, partition_path, read_footer
+from etl.repair import repair
 from etl.schema import ACCESS_LOG, LEDGER
 from etl.storage import open_store
 from etl.verify import verify
@@ -64,6 +68,39 @@ def test_a_right_lake(lake: Path, logs: Path) -> None:
     assert kinds(lake, logs) == set()
 
 
+def change_a_status(file: pq.ParquetFile) -> bytes:
+    """As pandas or another tool would write the part again: footer and counts stay."""
+    rows = file.read()
+    index = rows.schema.get_field_index("http_status")
+    column = pa.array([200] * rows.num_rows, pa.int16())
+    sink = io.BytesIO()
+    rows = rows.set_column(index, rows.schema.field(index), column)
+    pq.write_table(rows.replace_schema_metadata(file.metadata.metadata), sink)
+    return sink.getvalue()
+
+
+def flip_a_byte(lake: Path) -> None:
+    data = bytearray((lake / PART).read_bytes())
+    data[len(data) // 2] ^= 1
+    (lake / PART).write_bytes(data)
+
+
+def change_the_ledger(lake: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Write a ledger part with other rows, as if accesslake had written them."""
+    store = open_store(str(lake))
+    (part,) = list_parts(store, partition_path(LEDGER, date=dt.date(2026, 1, 2)))
+    with open_part(store, part) as file:
+        footer, rows = read_footer(file), change(file.read())
+    names = rows["log_object"].to_pylist()
+    held = {name: footer.log_objects[name]._replace(rows=names.count(name)) for name in names}
+    store.write(part.name, encode_part(LEDGER, rows, held, 1 << 25), if_match=part.etag)
+
+
+def one_line_more(ledger: pa.Table) -> pa.Table:
+    index = ledger.schema.get_field_index("lines")
+    return ledger.set_column(index, ledger.schema.field(index), [[n + 1 for n in ledger["lines"].to_pylist()]])
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], set[str]]] = {
     "part deleted": (lambda lake: (lake / PART).unlink(), {"rows"}),
     "part truncated": (lambda lake: (lake / PART).write_bytes((lake / PART).read_bytes()[:-100]), {"damaged_part"}),
@@ -71,29 +108,88 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], set[str]]] = {
         lambda lake: shutil.copy(lake / PART, (lake / PART).with_name("part-00001.parquet")),
         {"small_part", "rows", "duplicate_rows"},
     ),
-    "part doubled under a foreign name": (
-        lambda lake: shutil.copy(lake / PART, (lake / PART).with_name("copy.parquet")),
-        {"foreign_part"},
-    ),
     "part renumbered": (
         lambda lake: (lake / PART).rename((lake / PART).with_name("part-00003.parquet")),
         {"missing_part"},
     ),
-    "row removed": (lambda lake: rewrite(lake, PART, drop_first_row), {"footer"}),
+    "part edited by another program": (lambda lake: rewrite(lake, PART, change_a_status), {"edited_part"}),
+    "part edited in place": (flip_a_byte, {"edited_part"}),
+    "row removed": (lambda lake: rewrite(lake, PART, drop_first_row), {"footer", "rows"}),
     "row moved": (lambda lake: rewrite(lake, PART, move_first_row_to_another_day), {"wrong_day"}),
     "ledger lost": (lambda lake: shutil.rmtree(lake / "_ledger"), {"uncommitted", "not_ingested"}),
-    "rejects lost": (lambda lake: shutil.rmtree(lake / "rejects"), {"rows"}),
+    "ledger row lost": (lambda lake: change_the_ledger(lake, lambda rows: rows.slice(1)), {"uncommitted"}),
+    "ledger row doubled": (
+        lambda lake: change_the_ledger(lake, lambda rows: pa.concat_tables([rows, rows.slice(0, 1)])),
+        {"ledger"},
+    ),
+    "ledger row wrong": (lambda lake: change_the_ledger(lake, one_line_more), {"books"}),
+    "rejects lost": (lambda lake: shutil.rmtree(lake / "rejects"), {"rejects"}),
+}
+FOREIGN = {
+    "part doubled under a foreign name": (
+        lambda lake: shutil.copy(lake / PART, (lake / PART).with_name("copy.parquet")),
+        {"foreign_part"},
+    ),
 }
 
 
-@pytest.mark.parametrize("name", DAMAGES)
+@pytest.mark.parametrize("name", [*DAMAGES, *FOREIGN])
 def test_damage_is_found_and_nothing_is_changed(name: str, lake: Path, logs: Path) -> None:
-    """Each kind of damage has its name, and verify only reads."""
-    damage, expected = DAMAGES[name]
+    """Each kind of damage has its name and its place, and verify only reads."""
+    damage, expected = {**DAMAGES, **FOREIGN}[name]
     damage(lake)
     before = {entry.name: entry.etag for entry in open_store(str(lake)).entries("")}
-    assert kinds(lake, logs) >= expected
+    found = verify(Settings(lake=str(lake), source=(str(logs),))).differences
+    assert {one.kind for one in found} >= expected
+    for one in found:
+        assert one.log_object or one.part or one.partition
+        if one.kind in ("rows", "rejects", "duplicate_rows", "uncommitted"):
+            assert (one.partition or "").endswith("/")
+        if one.kind in ("damaged_part", "edited_part", "foreign_part", "small_part", "footer"):
+            assert one.part is not None
     assert {entry.name: entry.etag for entry in open_store(str(lake)).entries("")} == before
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_repair_makes_the_lake_whole(name: str, lake: Path, logs: Path) -> None:
+    """Whatever was damaged, the sources have it, and the lake is then what it was before."""
+    before = rows_of(lake, "* EXCLUDE (log_object)")
+    DAMAGES[name][0](lake)
+    repaired = repair(Settings(lake=str(lake), source=(str(logs),)))
+    assert repaired.after.differences == []
+    assert rows_of(lake, "* EXCLUDE (log_object)") == before
+    assert open_lake(str(lake)).status().rows == 200
+    again = repair(Settings(lake=str(lake), source=(str(logs),)))
+    assert (again.set_aside, again.objects_reread) == ([], 0)
+
+
+def test_repair_says_what_it_cannot_mend(lake: Path, logs: Path) -> None:
+    """What no source has any more stays named; rows that are there are not taken away."""
+    gone = min(logs.rglob("*2026-01-02-00-00-00-*"))
+    gone.unlink()
+    rewrite(lake, PART, change_a_status)
+    repaired = repair(Settings(lake=str(lake), source=(str(logs),)))
+    assert repaired.set_aside == []
+    assert {one.kind for one in repaired.after.differences} == {"edited_part"}
+    assert len(rows_of(lake)) == 200
+    (lake / PART).unlink()
+    repaired = repair(Settings(lake=str(lake), source=(str(logs),)))
+    (left,) = repaired.after.differences
+    assert (left.kind, left.log_object) == ("rows", str(gone))
+    assert left.message == "0 rows, 7 by the ledger; no source has this log object"
+    with pytest.raises(UsageError, match="no source given"):
+        repair(Settings(lake=str(lake)))
+
+
+def test_repair_reads_overwritten_log_objects_again(lake: Path, logs: Path) -> None:
+    """A log file that was still being copied when it was read is completed."""
+    path = min(logs.rglob("*2026-01-02-00-00-00-*"))
+    text = path.read_text()
+    path.write_text(text + text.splitlines()[0].replace("HTTP/1.1", "HTTP/1.0") + "\n")
+    assert kinds(lake, logs) == {"changed"}
+    repaired = repair(Settings(lake=str(lake), source=(str(logs),)))
+    assert (repaired.objects_reread, repaired.after.differences) == (1, [])
+    assert len(rows_of(lake)) == 201
 
 
 def test_strays_and_settings_make_no_false_alarm(lake: Path, logs: Path) -> None:
@@ -116,16 +212,11 @@ def test_a_log_object_that_was_never_ingested(lake: Path, logs: Path) -> None:
 
 def test_books_that_do_not_close(lake: Path, logs: Path) -> None:
     """A ledger row whose figures do not add up is named with them."""
-    store = open_store(str(lake))
-    (part,) = list_parts(store, partition_path(LEDGER, date=dt.date(2026, 1, 2)))
-    with open_part(store, part) as file:
-        footer, rows = read_footer(file), file.read()
-    index = rows.schema.get_field_index("lines")
-    rows = rows.set_column(index, rows.schema.field(index), [[n + 1 for n in rows["lines"].to_pylist()]])
-    store.write(part.name, encode_part(LEDGER, rows, footer.log_objects, 1 << 25), if_match=part.etag)
+    change_the_ledger(lake, one_line_more)
     (first, *_) = verify(Settings(lake=str(lake))).differences
     assert first.kind == "books"
-    assert re.fullmatch(r"(\d+) lines are not (\d+) rows \+ 0 rejects \+ 0 duplicates \+ 0 blank lines", first.message)
+    books = r"\d+ lines are not \d+ rows \(\d+ by partition\) \+ 0 rejects \+ 0 duplicates \+ 0 blank lines"
+    assert re.fullmatch(books, first.message)
     assert kinds(lake, logs) == {"books"}
 
 

@@ -1,0 +1,124 @@
+"""A run that is killed before or after any of its writes, or at any time, leaves no duplicate, and the next is whole.
+
+`pytest tests/faults/test_kills.py --kills 5000` kills that many runs at random.
+"""
+
+import functools
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import boto3
+import pytest
+from conftest import TALLY
+from harness import RENAMES, Judge, finish, judge, kill, local_place, s3_place
+from proxy import Request, do_and_drop, fault_proxy
+
+AT_ONCE = 3
+KILLED = -9
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Judge:
+    return judge(local_place(tmp_path_factory.mktemp("kills")))
+
+
+@pytest.fixture(scope="module")
+def s3(moto_server: str) -> Judge:
+    return judge(s3_place(boto3.client("s3", endpoint_url=moto_server), moto_server, "kills"))
+
+
+def run_local(whole: Judge, directory: Path, workers: int, kill_at: str | None) -> tuple[str, int, int]:
+    """A run over a local lake: its name, its exit code, and how many renames it made."""
+    lake = uuid.uuid4().hex
+    count = directory / lake
+    environment = {"PYTHONPATH": str(RENAMES), "RENAMES_FILE": str(count), "KILL_AT": kill_at or "never:0"}
+    process = whole.place.start(lake, workers=workers, environment=environment)
+    code, _ = finish(process)
+    return lake, code, int(count.read_text())
+
+
+def run_s3(whole: Judge, workers: int, moment: str | None, at: int = 0) -> tuple[str, int, int]:
+    """A run over a lake on S3: its name, its exit code, and how many objects it put."""
+    lake = uuid.uuid4().hex
+    with fault_proxy(whole.place.endpoint_url or "") as proxy:
+        process = whole.place.start(lake, workers=workers, endpoint_url=proxy.endpoint_url)
+        stop = functools.partial(kill, process)
+        fault = do_and_drop(stop, None) if moment == "before" else do_and_drop(None, stop)
+
+        def choose(request: Request) -> object:
+            return fault if moment and (request.method, request.number) == ("PUT", at) else None
+
+        proxy.rule = choose  # type: ignore[assignment]
+        code, _ = finish(process)
+        return lake, code, proxy.counts.get("PUT", 0)
+
+
+def check_killed(whole: Judge, lake: str, code: int) -> bool:
+    """Whether the run was killed; with several workers the number of writes varies, and one may come through."""
+    assert code in (KILLED, 0)
+    whole.recovers(lake)
+    TALLY.kills += code == KILLED
+    return code == KILLED
+
+
+def at_all(points: list[tuple[str, int]], attempt: Callable[[str, int], bool]) -> int:
+    """Tries the points, several at once; how many of the runs were killed."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return sum(pool.map(lambda point: attempt(*point), points))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_local_lake(workers: int, local: Judge, tmp_path: Path) -> None:
+    """SIGKILL before and after each rename: a local lake changes by renames only."""
+    lake, code, renames = run_local(local, tmp_path, workers, None)
+    assert code == 0
+    local.is_whole(lake)
+
+    def attempt(moment: str, at: int) -> bool:
+        lake, code, _ = run_local(local, tmp_path, workers, f"{moment}:{at}")
+        return check_killed(local, lake, code)
+
+    points = [(moment, at) for moment in ("before", "after") for at in range(1, renames + 1, workers)]
+    assert at_all(points, attempt) >= len(points) * (1 if workers == 1 else 0.8)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_lake_on_s3(workers: int, s3: Judge) -> None:
+    """SIGKILL before each PUT reaches S3, and after it is stored but not yet answered."""
+    lake, code, puts = run_s3(s3, workers, None)
+    assert code == 0
+    s3.is_whole(lake)
+
+    def attempt(moment: str, at: int) -> bool:
+        lake, code, _ = run_s3(s3, workers, moment, at)
+        return check_killed(s3, lake, code)
+
+    points = [(moment, at) for moment in ("before", "after") for at in range(1, puts + 1, workers)]
+    assert at_all(points, attempt) >= len(points) * (1 if workers == 1 else 0.8)
+
+
+def test_at_any_time(local: Judge, s3: Judge, request: pytest.FixtureRequest) -> None:
+    """SIGKILL at random times, on both kinds of lake, with one worker and with two; sometimes only the parent dies."""
+    rng = random.Random(4)
+    draws = request.config.getoption("--kills")
+
+    def points() -> Iterator[tuple[Judge, int, float, bool]]:
+        for _ in range(draws):
+            yield rng.choice([local, s3]), rng.choice([1, 2]), rng.uniform(0.3, 4), rng.random() < 0.3
+
+    def attempt(point: tuple[Judge, int, float, bool]) -> bool:
+        whole, workers, seconds, is_parent_only = point
+        lake = uuid.uuid4().hex
+        process = whole.place.start(lake, workers=workers)
+        time.sleep(seconds)
+        process.kill() if is_parent_only else kill(process)
+        process.communicate()
+        time.sleep(0.5 if is_parent_only else 0)  # its workers notice
+        return check_killed(whole, lake, process.returncode)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        assert sum(pool.map(attempt, points())) > draws * 0.3

@@ -1,0 +1,233 @@
+"""Real servers: a Ceph object store, which checks credentials and policies, and one that ignores preconditions."""
+
+import functools
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import ceph_store
+import pytest
+from conftest import TALLY, run_cli
+from harness import Judge, Place, finish, judge, kill, s3_place
+from proxy import Fault, Request, do_and_drop, fault_proxy
+
+KILLED = -9
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+@dataclass(frozen=True)
+class Store:
+    """A running Ceph, its owner's keys, a place in it and the judge of its lakes."""
+
+    ceph: ceph_store.Ceph
+    owner: dict[str, str]
+    whole: Judge
+
+    @property
+    def place(self) -> Place:
+        return self.whole.place
+
+    def client(self) -> Any:
+        return self.place.client
+
+    def user(self, name: str) -> dict[str, str]:
+        """A new user, as variables of the environment."""
+        return keys(*self.ceph.create_user(name))
+
+    def allow(self, user: str, bucket: str, statements: list[dict[str, Any]]) -> None:
+        """Give a user, and the owner, rights on a bucket: an object belongs to whoever wrote it."""
+        principal = {"AWS": [f"arn:aws:iam:::user/{user}", "arn:aws:iam:::user/owner"]}
+        policy = {
+            "Version": "2012-10-17",
+            "Statement": [{**statement, "Principal": principal} for statement in statements],
+        }
+        self.client().put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+
+
+def keys(access_key: str, secret_key: str) -> dict[str, str]:
+    return {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
+
+
+@pytest.fixture(scope="module")
+def ceph(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[ceph_store.Ceph]:
+    if not ceph_store.is_installed() and not request.config.getoption("--all-servers"):
+        pytest.skip("Ceph is not installed (Debian: radosgw ceph-mon ceph-osd ceph-common)")
+    with ceph_store.ceph(tmp_path_factory.mktemp("ceph")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def store(ceph: ceph_store.Ceph) -> Iterator[Store]:
+    owner = keys(*ceph.create_user("owner"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in owner.items():
+            patch.setenv(name, value)
+        client = boto3.client("s3", endpoint_url=ceph.endpoint_url)
+        yield Store(ceph, owner, judge(s3_place(client, ceph.endpoint_url, "ceph")))
+
+
+def policy_in_readme(title: str, names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The statements of the README's policy under a title, with the buckets of a test in them."""
+    (text,) = re.findall(rf"{re.escape(title)}.*?```json\n(.*?)```", README, flags=re.DOTALL)
+    for example, name in names.items():
+        text = text.replace(example, name)
+    statements: list[dict[str, Any]] = json.loads(text)["Statement"]
+    return statements
+
+
+def for_bucket(statements: list[dict[str, Any]], bucket: str) -> list[dict[str, Any]]:
+    def concerns(resource: str) -> bool:
+        return resource.removeprefix("arn:aws:s3:::").partition("/")[0] == bucket
+
+    return [statement for statement in statements if concerns(statement["Resource"])]
+
+
+def test_a_run_on_ceph(store: Store) -> None:
+    """What moto is asked all the time, a real store is asked too: a run with two workers, verify and a report."""
+    code, errors = finish(store.place.start("run", workers=2, environment=store.owner))
+    assert code == 0, errors
+    store.whole.is_whole("run")
+    lake = ("--lake", f"{store.place.lakes}/run", "--endpoint-url", store.ceph.endpoint_url)
+    verified = run_cli("verify", *lake, "--source", store.place.source)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert "all is right" in verified.stdout
+    assert "200" in run_cli("report", "website/response_codes", *lake).stdout
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("put", [5, 11, 17, 23])
+def test_a_killed_run_on_ceph(moment: str, put: int, store: Store) -> None:
+    """As on moto, at some of the points."""
+    lake = f"killed-{moment}-{put}"
+    with fault_proxy(store.ceph.endpoint_url) as proxy:
+        process = store.place.start(lake, endpoint_url=proxy.endpoint_url, environment=store.owner)
+        stop = functools.partial(kill, process)
+        fault = do_and_drop(stop, None) if moment == "before" else do_and_drop(None, stop)
+
+        def choose(request: Request) -> Fault | None:
+            return fault if (request.method, request.number) == ("PUT", put) else None
+
+        proxy.rule = choose
+        code, _ = finish(process)
+    assert code == KILLED
+    TALLY.kills += 1
+    store.whole.recovers(lake)
+
+
+def refused(store: Store, lake: str, environment: dict[str, str]) -> str:
+    """What a run says that fails without having written anything."""
+    code, errors = finish(store.place.start(lake, environment=environment))
+    assert code == 1, errors
+    assert "Traceback" not in errors
+    lakes = store.place.lakes.removeprefix("s3://")
+    written = [
+        one["Key"] for one in store.client().list_objects_v2(Bucket=lakes, Prefix=f"{lake}/").get("Contents", [])
+    ]
+    assert written == []
+    return errors
+
+
+def test_wrong_credentials(store: Store) -> None:
+    """An unknown key and a wrong secret are told apart; nothing is written."""
+    assert "InvalidAccessKeyId to GetObject: the store does not know this access key" in refused(
+        store, "wrong-key", keys("NOSUCHKEY", "secret")
+    )
+    wrong = {**store.owner, "AWS_SECRET_ACCESS_KEY": "wrong"}
+    assert "SignatureDoesNotMatch to GetObject: the secret key does not belong to the access key" in refused(
+        store, "wrong-secret", wrong
+    )
+
+
+def test_too_few_rights(store: Store) -> None:
+    """Who may not write the lake, or list or read the source, learns which right is missing; nothing is written."""
+    logs, lakes = (url.removeprefix("s3://").rstrip("/") for url in (store.place.source, store.place.lakes))
+    allow = functools.partial(_statement, "Allow")
+    reader = store.user("reader")
+    store.allow("reader", logs, [allow("s3:ListBucket", logs), allow("s3:GetObject", f"{logs}/*")])
+    store.allow("reader", lakes, [allow("s3:ListBucket", lakes), allow("s3:GetObject", f"{lakes}/*")])
+    assert "must allow s3:PutObject" in refused(store, "no-write", reader)
+    writer = store.user("writer")
+    lake_rights = [allow("s3:ListBucket", lakes), allow(["s3:GetObject", "s3:PutObject"], f"{lakes}/*")]
+    store.allow("writer", lakes, lake_rights)
+    store.allow("writer", logs, [allow("s3:GetObject", f"{logs}/*")])
+    code, errors = finish(store.place.start("no-list", environment=writer))
+    assert code == 1
+    assert f"s3://{logs}/: S3 answered AccessDenied to ListObjectsV2" in errors
+    assert "must allow s3:ListBucket" in errors
+    store.allow("writer", logs, [allow("s3:ListBucket", logs)])
+    code, errors = finish(store.place.start("no-read", environment=writer))
+    assert code == 1
+    assert "S3 answered AccessDenied to GetObject" in errors
+    assert "must allow s3:GetObject" in errors
+    written = store.client().list_objects_v2(Bucket=lakes, Prefix="no-").get("Contents", [])
+    assert not [one["Key"] for one in written if one["Key"].endswith(".parquet")]
+
+
+def _statement(effect: str, action: str | list[str], resource: str) -> dict[str, Any]:
+    return {"Effect": effect, "Action": action, "Resource": f"arn:aws:s3:::{resource}"}
+
+
+def test_the_policies_of_the_readme(store: Store) -> None:
+    """The rights that the README gives to the job and to readers are enough, and the readers' are for reading only."""
+    logs, lakes = (url.removeprefix("s3://").rstrip("/") for url in (store.place.source, store.place.lakes))
+    names = {"/logs/*": "/*", "my-log-bucket": logs, "my-analytics-bucket": lakes, "access-lake/": "least/"}
+    job, analyst = store.user("job"), store.user("analyst")
+    policy = policy_in_readme("for the job", names)
+    for bucket in (logs, lakes):
+        store.allow("job", bucket, for_bucket(policy, bucket))
+    code, errors = finish(store.place.start("least", environment=job))
+    assert code == 0, errors
+    lake = ("--lake", f"{store.place.lakes}/least", "--endpoint-url", store.ceph.endpoint_url)
+    counted = run_cli("sql", *lake, "SELECT count(*) AS n FROM access_log", "--format", "json", environment=job)
+    assert json.loads(counted.stdout) == [{"n": store.whole.rows.total()}]
+    policy = for_bucket(policy_in_readme("for readers", names), lakes)
+    principals = {"AWS": [f"arn:aws:iam:::user/{name}" for name in ("job", "analyst", "owner")]}
+    statements = [{**one, "Principal": principals} for one in policy]
+    store.client().put_bucket_policy(
+        Bucket=lakes, Policy=json.dumps({"Version": "2012-10-17", "Statement": statements})
+    )
+    assert run_cli("sql", *lake, "SELECT count(*) AS n FROM access_log", environment=analyst).returncode == 0
+    assert run_cli("verify", *lake, environment=analyst).returncode == 0
+    assert "must allow s3:PutObject" in finish(store.place.start("least", environment=analyst))[1]
+
+
+@pytest.fixture
+def rclone(tmp_path: Path) -> Iterator[str]:
+    """A store that takes conditional writes and ignores the conditions."""
+    (tmp_path / "lakes").mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = str(Path(sys.executable).with_name("rclone"))
+    command = [program, "serve", "s3", "--config", "/dev/null", "--auth-key", "test,test"]
+    with subprocess.Popen(
+        [*command, "--addr", f"127.0.0.1:{port}", str(tmp_path)], stderr=subprocess.DEVNULL
+    ) as server:
+        deadline = time.monotonic() + 30
+        while not _listens(port) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+        server.kill()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_store_that_ignores_preconditions_is_refused(rclone: str, tmp_path: Path) -> None:
+    """Two runs could overwrite each other's records there, so not one is written."""
+    (tmp_path / "logs").mkdir()
+    place = Place(str(tmp_path / "logs"), "s3://lakes", rclone)
+    code, errors = finish(place.start("lake", environment=keys("test", "test")))
+    assert code == 1
+    assert "this store ignores conditional writes (it accepted If-None-Match: * and a stale If-Match)" in errors
+    assert [path.name for path in (tmp_path / "lakes").rglob("*") if path.is_file()] == ["_probe.json"]

@@ -143,8 +143,10 @@ def _verify(
 ) -> None:
     """Prove that the lake holds what its ledger says, once; with --source, that nothing there is missing.
 
-    Without --repair it changes nothing. Exit codes: 0 all is right (with --repair: now), 1 failed, 2 wrong usage,
-    4 there are differences.
+    Without --repair it changes nothing.
+
+    Exit codes: 0 all is right, with --repair: now; 1 failed, 2 wrong usage, 4 there are differences, 75 another run
+    is at work.
     """
     if mend:
         repaired = repair(_settings(config, lake=lake, source=source, endpoint_url=endpoint_url))
@@ -377,8 +379,10 @@ def _print_repaired(repaired: Repaired) -> None:
 
 
 def _print_expired(expired: Expired) -> None:
-    for one in expired.partitions:
+    for one in expired.partitions[:_SHOWN]:
         _print(Text(safe_text(f"{one.path} {one.parts} part{'s' if one.parts > 1 else ''}, {_size(one.bytes)}")))
+    if len(expired.partitions) > _SHOWN:
+        _print(f"... and {len(expired.partitions) - _SHOWN} more; --json has them all")
     _print(
         f"{len(expired.partitions):,} partitions of days before {expired.expired_before}, "
         f"{_size(sum(one.bytes for one in expired.partitions))} {'would be removed' if expired.dry_run else 'removed'}"

@@ -3,7 +3,7 @@
 import contextlib
 import datetime as dt
 import glob
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from etl.errors import AccessLakeError, StoreError, UsageError, nearest
-from etl.parts import partition_path
+from etl.parts import is_part, partition_path
 from etl.resources import bundled
 from etl.retention import read_retention
 from etl.schema import ACCESS_LOG, HELD_IN, LEDGER, TABLES, Table
@@ -21,6 +21,8 @@ from etl.store import Store, split_url
 _BATCH_ROWS = 64 * 1024
 _PARTITION_TYPES = {ACCESS_LOG.name: {"bucket": "VARCHAR", "date": "DATE"}}
 _BY_DAY = {"date": "DATE"}
+_FILES = "files_of_"
+"""Before the name of a table: the view that has the file of each row."""
 
 
 class QueryError(AccessLakeError):
@@ -88,12 +90,22 @@ def _duckdb_errors() -> Iterator[None]:
         raise StoreError(f"DuckDB: {error}; `accesslake verify` tells whether the lake is well") from error
 
 
-def connect(store: Store, scope: Scope = EVERYTHING, endpoint_url: str | None = None) -> Any:
+def connect(
+    store: Store,
+    scope: Scope = EVERYTHING,
+    endpoint_url: str | None = None,
+    *,
+    without: Collection[str] = (),
+    with_files: bool = False,
+) -> Any:
     """A DuckDB connection with the views of `sql/views.sql` over the lake's part in `scope`.
 
     It reads the lake and nothing else: no other file, no network, no extension, no Python variable, no change of
-    settings. Days that `expire` removes are not in the views from the moment it begins.
-    Raises UsageError for a bucket that is not in the lake.
+    settings. Days that `expire` removes are not in the views from the moment it begins. Raises UsageError for a
+    bucket that is not in the lake.
+
+    The parts `without` which the lake is looked at are named as the store names them. `with_files` makes a view
+    `files_of_<table>` beside each table, in which every row has its file, for `held_rows`.
     """
     check_scope(store, scope)
     first_day = read_retention(store).expired_before
@@ -104,7 +116,11 @@ def connect(store: Store, scope: Scope = EVERYTHING, endpoint_url: str | None = 
         connection.register_filesystem(s3_filesystem(endpoint_url))
     with _duckdb_errors():
         for table in TABLES:
-            _create_view(connection, store, table, scope, first_day)
+            source = _source(connection, store, table, scope, without) + _where(table, scope, first_day)
+            columns = ", ".join(f'"{name}"' for name in (*_partitions(table), *table.schema.names))
+            connection.execute(f'CREATE VIEW "{table.name.removeprefix("_")}" AS SELECT {columns} FROM {source}')
+            if with_files:
+                connection.execute(f"CREATE VIEW {_FILES}{table.name} AS SELECT {columns}, filename FROM {source}")
         for statement in duckdb.extract_statements((bundled("sql") / "views.sql").read_text("utf-8")):
             connection.execute(statement)
         roots = ", ".join(sql_literal(root) for root in {_root(store), _escaped_root(store)})
@@ -140,26 +156,24 @@ def buckets(store: Store) -> list[str]:
     return sorted(unquote(name.removeprefix("bucket=")) for name in names)
 
 
-def held_rows(connection: Any, store: Store, table: Table, first_day: dt.date | None) -> str:
+def held_rows(table: Table) -> str:
     """SQL for how many rows each partition has of each log object, and the name of the (first) part with them.
 
     Columns: `log_object`, those of the partition, `rows` and `part`.
     """
     keys = ", ".join(("log_object", *_partitions(table)))
-    source = _source(connection, store, table, EVERYTHING)
-    where = _where(table, EVERYTHING, first_day)
     part = "min(parse_filename(filename)) AS part"
-    return f"SELECT {keys}, count(*) AS rows, {part} FROM {source}{where} GROUP BY {keys}"
+    return f"SELECT {keys}, count(*) AS rows, {part} FROM {_FILES}{table.name} GROUP BY {keys}"
 
 
-def duplicate_rows(connection: Any, store: Store, partition: str) -> int:
+def duplicate_rows(connection: Any, bucket: str, date: dt.date) -> int:
     """How many rows of a partition of `access_log` are equal, in every log field, to another one."""
     identity = ", ".join(f'"{name}"' for name in ACCESS_LOG.identity)
     sql = (
-        f"SELECT coalesce(sum(n - 1), 0)::BIGINT AS twice FROM (SELECT count(*) AS n"
-        f" FROM read_parquet({sql_literal(_glob(store, partition))}) GROUP BY {identity} HAVING count(*) > 1)"
+        "SELECT coalesce(sum(n - 1), 0)::BIGINT AS twice FROM (SELECT count(*) AS n"
+        f" FROM access_log WHERE bucket = $bucket AND date = $date GROUP BY {identity} HAVING count(*) > 1)"
     )
-    return int(run_query(connection, sql).to_arrow()["twice"][0].as_py())
+    return int(run_query(connection, sql, {"bucket": bucket, "date": date}).to_arrow()["twice"][0].as_py())
 
 
 def _glob(store: Store, folders: str) -> str:
@@ -180,31 +194,27 @@ def sql_literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _create_view(connection: Any, store: Store, table: Table, scope: Scope, first_day: dt.date | None) -> None:
-    """A table of the lake, or no rows with its columns where nothing is stored."""
-    selected = ", ".join(f'"{name}"' for name in (*_partitions(table), *table.schema.names))
-    source = _source(connection, store, table, scope)
-    view = table.name.removeprefix("_")
-    connection.execute(f'CREATE VIEW "{view}" AS SELECT {selected} FROM {source}{_where(table, scope, first_day)}')
-
-
 def _partitions(table: Table) -> Mapping[str, str]:
     """The columns of a table's partitions, and their types in DuckDB."""
     return _PARTITION_TYPES.get(table.name, _BY_DAY)
 
 
-def _source(connection: Any, store: Store, table: Table, scope: Scope) -> str:
+def _source(connection: Any, store: Store, table: Table, scope: Scope, without: Collection[str]) -> str:
     """What stands after FROM for a table: the parts of the bucket in `scope`, or an empty table with its columns."""
     partitions = _partitions(table)
     narrow = partition_path(table, bucket=scope.bucket) if scope.bucket and "bucket" in partitions else None
     folders = narrow + "*/" if narrow else partition_path(table) + "*/" * len(partitions)
-    pattern = _glob(store, folders)
-    if not connection.execute("SELECT 1 FROM glob($1) LIMIT 1", [pattern]).fetchall():
+    files = [_glob(store, folders)]
+    if without:
+        names = [one.name for one in store.entries(partition_path(table)) if is_part(one.name)]
+        files = [_escaped_root(store) + name for name in names if name not in without]
+    if not files or not connection.execute("SELECT 1 FROM glob($1) LIMIT 1", [files[0]]).fetchall():
         kinds = {**partitions, **{one.name: _duckdb_type(one.type) for one in table.schema}, "filename": "VARCHAR"}
         nulls = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in kinds.items())
         return f"(SELECT {nulls} WHERE false)"
     hive_types = ", ".join(f"{name}: '{kind}'" for name, kind in partitions.items())
-    return f"read_parquet({sql_literal(pattern)}, hive_partitioning = true, hive_types = {{{hive_types}}})"
+    listed = ", ".join(map(sql_literal, files))
+    return f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{{hive_types}}})"
 
 
 def _duckdb_type(kind: pa.DataType) -> str:

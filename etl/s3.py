@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, BinaryIO, cast
 
+import aiobotocore.session
 import aiohttp
 import boto3
 import botocore.config
 import botocore.exceptions
+import botocore.loaders
 import botocore.parsers
+import botocore.session
 import s3fs
 import urllib3.exceptions
 
@@ -41,23 +44,29 @@ _BODY_BROKE_OFF = (
 """What botocore does not try again: an answer that began well."""
 
 
-@lru_cache(maxsize=8)
-def s3_client(endpoint_url: str | None = None) -> Any:
-    """A boto3 S3 client with time-outs and retries set; credentials from the AWS chain.
+@lru_cache(maxsize=1)
+def _api_descriptions() -> Any:
+    """Where botocore looks its API up; it takes 0.2 s to read, so the clients of a process share it."""
+    return botocore.loaders.create_loader()
 
-    There is one for a process, any number of threads may use it, and it takes 0.2 s to make.
-    """
+
+def s3_client(endpoint_url: str | None = None) -> Any:
+    """A boto3 S3 client with time-outs and retries set; credentials from the AWS chain."""
     config = botocore.config.Config(retries=_RETRIES, max_pool_connections=64, **_TIMEOUTS)
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _api_descriptions())
     try:
-        return boto3.session.Session().client("s3", endpoint_url=endpoint_url, config=config)
+        return boto3.session.Session(botocore_session=session).client("s3", endpoint_url=endpoint_url, config=config)
     except (botocore.exceptions.BotoCoreError, ValueError) as error:
         raise UsageError(f"cannot set up an S3 client: {error}; check --endpoint-url and AWS_PROFILE") from error
 
 
-@lru_cache(maxsize=8)
 def s3_filesystem(endpoint_url: str | None = None) -> s3fs.S3FileSystem:
-    """An s3fs file system that caches nothing: other processes write what it reads. There is one for a process."""
+    """An s3fs file system that caches nothing: other processes write what it reads."""
+    session = aiobotocore.session.get_session()
+    session.register_component("data_loader", _api_descriptions())
     files = s3fs.S3FileSystem(
+        session=session,
         endpoint_url=endpoint_url,
         use_listings_cache=False,
         skip_instance_cache=True,

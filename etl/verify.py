@@ -4,7 +4,7 @@ Reads only. Every difference names where it is and what to do.
 """
 
 import datetime as dt
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any
@@ -17,7 +17,7 @@ from etl.arrays import count_texts
 from etl.config import Settings
 from etl.discover import Found, discover, parse_source
 from etl.ledger import Ledger
-from etl.parts import Footer, is_edited, is_part, list_parts, part_number, partition_path, read_footer
+from etl.parts import Footer, is_edited, list_parts, part_number, partition_path, read_footer
 from etl.query import connect, duplicate_rows, held_rows, run_query
 from etl.retention import read_retention
 from etl.runs import require_lake
@@ -41,8 +41,8 @@ class Difference:
         return ", ".join(filter(None, (self.part or self.partition, self.log_object)))
 
 
-UNREADABLE = frozenset({"damaged_part", "foreign_part"})
-"""With these in the way the rows cannot be asked for, or not only ours."""
+_UNUSABLE = frozenset({"damaged_part", "foreign_part"})
+"""The books are looked at without these: nobody can read them, or they are not ours."""
 
 
 @dataclass(slots=True)
@@ -71,8 +71,8 @@ def verify(settings: Settings) -> Verification:
     result = Verification(lake=store.url)
     for table in TABLES:
         result.differences += _check_table(store, table, first_day, result)
-    if not any(one.kind in UNREADABLE for one in result.differences):
-        result.differences += _check_books(store, settings, first_day, result)
+    unusable = {one.part for one in result.differences if one.part and one.kind in _UNUSABLE}
+    result.differences += _check_books(store, settings, first_day, unusable, result)
     if not any(one.kind == "damaged_part" and _is_in(LEDGER, one) for one in result.differences):
         result.differences += _check_sources(store, settings, first_day, result)
     return result
@@ -191,10 +191,10 @@ ORDER BY log_object
 
 
 def _check_books(
-    store: Store, settings: Settings, first_day: dt.date | None, result: Verification
+    store: Store, settings: Settings, first_day: dt.date | None, unusable: Collection[str], result: Verification
 ) -> Iterator[Difference]:
     """The ledger against the rows, partition by partition (I2, I3), and no row twice (I1)."""
-    connection = connect(store, endpoint_url=settings.endpoint_url)
+    connection = connect(store, endpoint_url=settings.endpoint_url, without=unusable, with_files=True)
 
     def ask(sql: str, **parameters: object) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = run_query(connection, sql, parameters).to_arrow().to_pylist()
@@ -205,16 +205,16 @@ def _check_books(
     day = first_day or dt.date.min
     for row in ask(_LEDGER):
         yield _ledger_difference(row)
-    for row in ask(_ROWS.format(held=held_rows(connection, store, ACCESS_LOG, first_day)), first_day=day):
+    for row in ask(_ROWS.format(held=held_rows(ACCESS_LOG)), first_day=day):
         partition = partition_path(ACCESS_LOG, bucket=row["bucket"], date=row["date"])
         yield _rows_difference("rows", partition, row)
-    for row in ask(_REJECTS.format(held=held_rows(connection, store, REJECTS, first_day)), first_day=day):
+    for row in ask(_REJECTS.format(held=held_rows(REJECTS)), first_day=day):
         partition = partition_path(REJECTS, date=row["date"]) if row["date"] else partition_path(REJECTS)
         yield _rows_difference("rejects", partition, row)
-    names = [one.name for one in store.entries(partition_path(ACCESS_LOG)) if is_part(one.name)]
-    for partition in sorted({name.rpartition("/")[0] + "/" for name in names}):
-        twice = duplicate_rows(connection, store, partition)
+    for keys in ask("SELECT DISTINCT bucket, date FROM access_log ORDER BY ALL"):
+        twice = duplicate_rows(connection, **keys)
         if twice:
+            partition = partition_path(ACCESS_LOG, **keys)
             yield Difference("duplicate_rows", f"{twice} rows are there more than once", partition)
 
 

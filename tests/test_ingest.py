@@ -23,7 +23,6 @@ from conftest import S3, ingest_local, rows_of, run_cli
 from pydantic import ByteSize
 from test_line import LINE
 
-import etl.s3
 from etl import open_lake
 from etl.batch import BatchResult, ingest_batch
 from etl.config import Settings
@@ -335,7 +334,6 @@ def strip_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
         return made
 
     monkeypatch.setattr(boto3.session.Session, "client", client)
-    monkeypatch.setattr(etl.s3, "s3_client", etl.s3.s3_client.__wrapped__)
 
 
 @pytest.mark.parametrize("news", [3, 1])

@@ -1,7 +1,9 @@
 """The lease: one run at a time, taken over from the dead, given back by the living."""
 
 import datetime as dt
+import os
 import time
+from pathlib import Path
 
 import pytest
 from conftest import S3
@@ -57,3 +59,29 @@ def test_a_living_run_renews(s3: S3) -> None:
         time.sleep(2)
         with pytest.raises(LeaseHeldError), hold_lease(store, "other", 60):
             pytest.fail("a living run lost its lease")
+
+
+def test_a_renewal_whose_answer_was_lost_is_ours(s3: S3) -> None:
+    """The write was stored, the answer never came: the lease is not given up for it."""
+    store = open_store(f"s3://{s3.lake}/lake", s3.endpoint_url)
+    with hold_lease(store, "run", 5) as still_held:
+        data, etag = store.read("_lock.json")
+        store.write("_lock.json", data + b" ", if_match=etag)
+        time.sleep(3)
+        assert still_held()
+        assert store.read("_lock.json")[0] != data + b" "
+
+
+def test_leftovers_of_killed_runs_are_cleared(tmp_path: Path) -> None:
+    """What a killed run left half written goes once it is old; what may be another's work stays."""
+    store = open_store(str(tmp_path))
+    trash = tmp_path / "_tmp"
+    (trash / ("a" * 32)).mkdir(parents=True)
+    for name in ("a" * 32 + "/part-00000.parquet", "b" * 32, "c" * 32, "notes.txt"):
+        (trash / name).write_bytes(b"x")
+    long_ago = time.time() - 7200
+    for name in ("a" * 32, "b" * 32, "notes.txt"):
+        os.utime(trash / name, (long_ago, long_ago))
+    with hold_lease(store, "run", 60):
+        left = {path.name for path in trash.iterdir()}
+    assert left - {"run.lock", "write.lock"} == {"c" * 32, "notes.txt"}

@@ -70,7 +70,7 @@ def store(ceph: ceph_store.Ceph) -> Iterator[Store]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in owner.items():
             patch.setenv(name, value)
-        client = boto3.client("s3", endpoint_url=ceph.endpoint_url)
+        client = boto3.session.Session().client("s3", endpoint_url=ceph.endpoint_url)  # with the owner's keys
         yield Store(ceph, owner, judge(s3_place(client, ceph.endpoint_url, "ceph")))
 
 

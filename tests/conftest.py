@@ -43,6 +43,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all-servers", action="store_true", help="Fail, do not skip, where a server is not installed.")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first, so that two processes end at about the same time."""
+    slow = ("test_kills", "test_regular", "test_faults", "test_packaging")
+    items.sort(
+        key=lambda item: (item.path.stem not in slow, slow.index(item.path.stem) if item.path.stem in slow else 0)
+    )
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Add what a process of pytest-xdist counted."""

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from etl.arrays import as_dictionary, count_texts, decoded, from_numpy, mask_of, to_numpy, where_text
-from etl.errors import PreconditionFailedError, StaleRowsError, StoreError
+from etl.errors import GoneError, PreconditionFailedError, StaleRowsError, StoreError
 from etl.parts import (
     Footer,
     Held,
@@ -88,7 +88,7 @@ def _lost_races(attempt: int) -> Iterator[None]:
     """Suppress that another writer was first, or a part is gone since it was listed; wait a little."""
     try:
         yield
-    except (PreconditionFailedError, FileNotFoundError):
+    except (PreconditionFailedError, FileNotFoundError, GoneError):
         time.sleep(random.random() * min(2.0, 0.02 * 2**attempt))  # noqa: S311 - jitter
 
 

@@ -24,6 +24,10 @@ class StoreError(AccessLakeError):
     """A store (S3 or a local disk) refused or failed; the message names the URL and the cause."""
 
 
+class GoneError(StoreError):
+    """A part is gone since it was listed: `expire` removed it, or the store is at odds with itself."""
+
+
 class BooksError(AccessLakeError):
     """The lines of a log object do not add up (invariant I3)."""
 

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO
 
 import filelock
@@ -29,22 +30,31 @@ class LocalStore:
         self._root = root
 
     def entries(self, prefix: str) -> list[Entry]:
-        stats = [(path, path.stat()) for path in (self._root / prefix).rglob("*") if path.is_file()]
-        entries = [
-            Entry(path.relative_to(self._root).as_posix(), stat.st_size, local_etag(stat)) for path, stat in stats
-        ]
-        return sorted(entries, key=lambda entry: entry.name)
+        with os_errors(self._root / prefix, "read"):
+            entries = [self._entry(path) for path in (self._root / prefix).rglob("*")]
+        return sorted(filter(None, entries), key=lambda entry: entry.name)
+
+    def _entry(self, path: Path) -> Entry | None:
+        """None for what is no file, or not there any more."""
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            return None
+        is_file = S_ISREG(stat.st_mode)
+        return Entry(path.relative_to(self._root).as_posix(), stat.st_size, local_etag(stat)) if is_file else None
 
     def directories(self, prefix: str) -> list[str]:
         directory = self._root / prefix
-        return sorted(path.name for path in directory.iterdir() if path.is_dir()) if directory.is_dir() else []
+        with os_errors(directory, "read"):
+            return sorted(path.name for path in directory.iterdir() if path.is_dir()) if directory.is_dir() else []
 
     def read(self, name: str) -> tuple[bytes, str]:
-        with self.open(name) as file:
+        with os_errors(self._root / name, "read"), self.open(name) as file:
             return file.read(), local_etag(os.fstat(file.fileno()))
 
     def open(self, name: str) -> BinaryIO:
-        return (self._root / name).open("rb")
+        with os_errors(self._root / name, "read"):
+            return (self._root / name).open("rb")
 
     def write(self, name: str, data: bytes, if_match: str | None) -> str:
         target = self._root / name
@@ -123,14 +133,14 @@ def _fsync_directory(directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def os_errors(path: Path) -> Iterator[None]:
-    """Translate what the operating system raises on a write to StoreError with the next step."""
+def os_errors(path: Path, what: str = "write") -> Iterator[None]:
+    """Translate what the operating system raises to StoreError with the next step; FileNotFoundError is an answer."""
     try:
         yield
-    except filelock.Timeout:
+    except (filelock.Timeout, FileNotFoundError):
         raise
     except OSError as error:
         raise StoreError(
-            f"{path}: cannot write: {error.strerror or error}; check space and permissions, then run it again: "
+            f"{path}: cannot {what}: {error.strerror or error}; check space and permissions, then run it again: "
             "what was committed before is safe"
         ) from error

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.arrays import compacted, count_distinct, sort_order
-from etl.errors import StoreError
+from etl.errors import GoneError, StoreError
 from etl.schema import Table
 from etl.store import Entry, Store
 
@@ -117,9 +117,13 @@ def _digest(data: memoryview) -> str:
 
 @contextlib.contextmanager
 def open_part(store: Store, part: Entry) -> Iterator[pq.ParquetFile]:
-    """A part as a Parquet file. Raises StoreError where it is none."""
+    """A part as a Parquet file. Raises StoreError where it is none, GoneError where it is not there any more."""
     whole = part.size <= _READ_WHOLE
-    with io.BytesIO(store.read(part.name)[0]) if whole else store.open(part.name) as raw:
+    try:
+        opened = io.BytesIO(store.read(part.name)[0]) if whole else store.open(part.name)
+    except FileNotFoundError as error:
+        raise GoneError(f"{store.url}/{part.name}: is gone since it was listed; run it again") from error
+    with opened as raw:
         try:
             file = pq.ParquetFile(raw, pre_buffer=True)
         except pa.ArrowException as error:

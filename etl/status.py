@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from etl import runs
+from etl.errors import GoneError
 from etl.parts import is_part, open_part, partition_path
 from etl.query import connect, run_query
 from etl.retention import read_retention
@@ -71,7 +72,7 @@ def read_status(store: Store, endpoint_url: str | None = None) -> LakeStatus:
         if is_part(one.name) and one.name.split("/")[2] >= f"date={first_day.isoformat()}"
     ]
     with ThreadPoolExecutor(_READERS) as pool:
-        parts = [part for part in pool.map(lambda entry: _part_status(store, entry), entries) if part]
+        parts = [part for part in pool.map(lambda entry: _status_or_none(store, entry), entries) if part]
     by_bucket = {name: [part for part in parts if part.bucket == name] for name in sorted({p.bucket for p in parts})}
     buckets = [_bucket_status(name, of_bucket) for name, of_bucket in by_bucket.items()]
     connection = connect(store, endpoint_url=endpoint_url)
@@ -93,6 +94,14 @@ def read_status(store: Store, endpoint_url: str | None = None) -> LakeStatus:
         newest_record=max((one.last_time for one in buckets), default=None),
         sources={url: one.listed_at for url, one in sorted(covered.items())},
     )
+
+
+def _status_or_none(store: Store, entry: Entry) -> _PartStatus | None:
+    """None for a part that `expire` removed since it was listed."""
+    try:
+        return _part_status(store, entry)
+    except GoneError:
+        return None
 
 
 def _part_status(store: Store, entry: Entry) -> _PartStatus | None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import duckdb
 from conftest import TALLY
+from proxy import Fault, Handler, Request, Upstream, fault_proxy
 
 from etl.config import Settings
 from etl.generate import partitioned_objects, traffic
@@ -103,6 +104,7 @@ def read(lake: str, table: str, columns: str = "*") -> Rows:
     return Counter(duckdb.connect().sql(query, params=[pattern]).fetchall())
 
 
+KILLED = -signal.SIGKILL
 LOG_FIELDS = "* EXCLUDE (log_object)"
 """Of two equal records of two log objects either may stay; with one worker it is always the same."""
 
@@ -169,6 +171,36 @@ def finish(process: "subprocess.Popen[str]", seconds: float = 240) -> tuple[int,
     finally:
         kill(process)
     return process.returncode, errors
+
+
+def run_and_kill(
+    place: Place,
+    lake: str,
+    moment: str,
+    at: int = 0,
+    *,
+    workers: int = 1,
+    environment: Mapping[str, str] | None = None,
+) -> tuple[int, int]:
+    """A run over a lake on S3 that is killed `before` its PUT number `at` reaches S3, `after` it is stored, or `never`.
+
+    Returns its exit code, and how many objects it put.
+    """
+    with fault_proxy(place.endpoint_url or "") as proxy:
+        process = place.start(lake, workers=workers, endpoint_url=proxy.endpoint_url, environment=environment)
+
+        def stop(handler: Handler, upstream: Upstream) -> None:
+            if moment == "after":
+                upstream()
+            kill(process)
+            handler.reset()
+
+        def choose(request: Request) -> Fault | None:
+            return stop if moment != "never" and (request.method, request.number) == ("PUT", at) else None
+
+        proxy.rule = choose
+        code, _ = finish(process)
+        return code, proxy.counts.get("PUT", 0)
 
 
 def local_place(directory: Path, files: Mapping[str, bytes] | None = None) -> Place:

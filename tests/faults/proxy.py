@@ -92,21 +92,6 @@ def delay(seconds: float) -> Fault:
     return fault
 
 
-def do_and_drop(before: Callable[[], None] | None, after: Callable[[], None] | None) -> Fault:
-    """`before` the request reaches S3, or `after` it did; the client gets no answer. For killing the client."""
-
-    def fault(handler: "Handler", upstream: Upstream) -> None:
-        if before:
-            before()
-        else:
-            upstream()
-        if after:
-            after()
-        handler.reset()
-
-    return fault
-
-
 class Handler(BaseHTTPRequestHandler):
     """One client connection."""
 

@@ -3,7 +3,6 @@
 `pytest tests/faults/test_kills.py --kills 5000` kills that many runs at random.
 """
 
-import functools
 import random
 import time
 import uuid
@@ -14,11 +13,9 @@ from pathlib import Path
 import boto3
 import pytest
 from conftest import TALLY
-from harness import RENAMES, Judge, finish, judge, kill, local_place, s3_place
-from proxy import Request, do_and_drop, fault_proxy
+from harness import KILLED, RENAMES, Judge, finish, judge, kill, local_place, run_and_kill, s3_place
 
 AT_ONCE = 3
-KILLED = -9
 
 
 @pytest.fixture(scope="module")
@@ -39,22 +36,6 @@ def run_local(whole: Judge, directory: Path, workers: int, kill_at: str | None) 
     process = whole.place.start(lake, workers=workers, environment=environment)
     code, _ = finish(process)
     return lake, code, int(count.read_text())
-
-
-def run_s3(whole: Judge, workers: int, moment: str | None, at: int = 0) -> tuple[str, int, int]:
-    """A run over a lake on S3: its name, its exit code, and how many objects it put."""
-    lake = uuid.uuid4().hex
-    with fault_proxy(whole.place.endpoint_url or "") as proxy:
-        process = whole.place.start(lake, workers=workers, endpoint_url=proxy.endpoint_url)
-        stop = functools.partial(kill, process)
-        fault = do_and_drop(stop, None) if moment == "before" else do_and_drop(None, stop)
-
-        def choose(request: Request) -> object:
-            return fault if moment and (request.method, request.number) == ("PUT", at) else None
-
-        proxy.rule = choose  # type: ignore[assignment]
-        code, _ = finish(process)
-        return lake, code, proxy.counts.get("PUT", 0)
 
 
 def check_killed(whole: Judge, lake: str, code: int) -> bool:
@@ -89,12 +70,14 @@ def test_local_lake(workers: int, local: Judge, tmp_path: Path) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_lake_on_s3(workers: int, s3: Judge) -> None:
     """SIGKILL before each PUT reaches S3, and after it is stored but not yet answered."""
-    lake, code, puts = run_s3(s3, workers, None)
+    lake = uuid.uuid4().hex
+    code, puts = run_and_kill(s3.place, lake, "never", workers=workers)
     assert code == 0
     s3.is_whole(lake)
 
     def attempt(moment: str, at: int) -> bool:
-        lake, code, _ = run_s3(s3, workers, moment, at)
+        lake = uuid.uuid4().hex
+        code, _ = run_and_kill(s3.place, lake, moment, at, workers=workers)
         return check_killed(s3, lake, code)
 
     points = [(moment, at) for moment in ("before", "after") for at in range(1, puts + 1, workers)]

@@ -16,10 +16,8 @@ import boto3
 import ceph_store
 import pytest
 from conftest import TALLY, run_cli
-from harness import Judge, Place, finish, judge, kill, s3_place
-from proxy import Fault, Request, do_and_drop, fault_proxy
+from harness import KILLED, Judge, Place, finish, judge, run_and_kill, s3_place
 
-KILLED = -9
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
@@ -107,16 +105,7 @@ def test_a_run_on_ceph(store: Store) -> None:
 def test_a_killed_run_on_ceph(moment: str, put: int, store: Store) -> None:
     """As on moto, at some of the points."""
     lake = f"killed-{moment}-{put}"
-    with fault_proxy(store.ceph.endpoint_url) as proxy:
-        process = store.place.start(lake, endpoint_url=proxy.endpoint_url, environment=store.owner)
-        stop = functools.partial(kill, process)
-        fault = do_and_drop(stop, None) if moment == "before" else do_and_drop(None, stop)
-
-        def choose(request: Request) -> Fault | None:
-            return fault if (request.method, request.number) == ("PUT", put) else None
-
-        proxy.rule = choose
-        code, _ = finish(process)
+    code, _ = run_and_kill(store.place, lake, moment, put, environment=store.owner)
     assert code == KILLED
     TALLY.kills += 1
     store.whole.recovers(lake)

@@ -23,6 +23,7 @@ from etl.parts import (
     Held,
     damaged,
     encode_part,
+    is_part,
     list_parts,
     open_part,
     part_number,
@@ -70,17 +71,15 @@ def append(
 def remove(store: Store, table: Table, log_objects: Collection[str]) -> None:
     """Take the rows of some log objects out of all parts of a table that hold any, and their names out of the footers.
 
-    A part that is not its partition's last stays sealed, however small it is then.
+    Such a part is sealed from then on, however small: an append that saw it sealed may be on its way.
     """
-    partitions = {one.name.rpartition("/")[0] + "/" for one in store.entries(partition_path(table))}
-    for partition in sorted(partitions):
-        for number in range(len(list_parts(store, partition))):
-            for attempt in range(_ATTEMPTS):
-                with _lost_races(attempt):
-                    _remove_once(store, table, partition, number, log_objects)
-                    break
-            else:
-                raise _lost_all(store, partition)
+    for name in [one.name for one in store.entries(partition_path(table)) if is_part(one.name)]:
+        for attempt in range(_ATTEMPTS):
+            with _lost_races(attempt):
+                _remove_once(store, table, name, log_objects)
+                break
+        else:
+            raise _lost_all(store, name)
 
 
 @contextlib.contextmanager
@@ -92,15 +91,14 @@ def _lost_races(attempt: int) -> Iterator[None]:
         time.sleep(random.random() * min(2.0, 0.02 * 2**attempt))  # noqa: S311 - jitter
 
 
-def _lost_all(store: Store, partition: str) -> StoreError:
-    return StoreError(f"{store.url}/{partition}: {_ATTEMPTS} writes in a row lost to other writers; run it again")
+def _lost_all(store: Store, name: str) -> StoreError:
+    return StoreError(f"{store.url}/{name}: {_ATTEMPTS} writes in a row lost to other writers; run it again")
 
 
-def _remove_once(store: Store, table: Table, partition: str, number: int, log_objects: Collection[str]) -> None:
-    parts = list_parts(store, partition)
-    if number >= len(parts):
+def _remove_once(store: Store, table: Table, name: str, log_objects: Collection[str]) -> None:
+    part = next((one for one in store.entries(name.rpartition("/")[0] + "/") if one.name == name), None)
+    if part is None:
         return
-    part = parts[number]
     with open_part(store, part) as file:
         if read_footer(file).log_objects.keys().isdisjoint(log_objects):
             return
@@ -108,16 +106,14 @@ def _remove_once(store: Store, table: Table, partition: str, number: int, log_ob
     kept = {name: held for name, held in whole.footer.log_objects.items() if name not in log_objects}
     names = as_dictionary(whole.rows["log_object"])
     rows = whole.rows.filter(mask_of(where_text(names, lambda name: name not in log_objects)))
-    is_last = part == parts[-1]
-    data = encode_part(table, rows, kept, whole.footer.min_part_size if is_last else 0)
-    store.write(part.name, data, if_match=whole.etag)
+    store.write(part.name, encode_part(table, rows, kept, min_part_size=0), if_match=whole.etag)
 
 
 def _append_once(
     store: Store, table: Table, partition: str, rows: pa.Table, etags: Mapping[str, str], min_part_size: int
 ) -> Appended:
     parts = list_parts(store, partition)
-    tail = _read_whole(store, parts[-1], rows.schema) if parts and parts[-1].size < min_part_size else None
+    tail = _read_tail(store, parts[-1], rows.schema) if parts else None
     counts = count_texts(rows["log_object"])
     with contextlib.ExitStack() as stack:
         sealed = [stack.enter_context(open_part(store, part)) for part in (parts[:-1] if tail else parts)]
@@ -163,6 +159,20 @@ class _Whole:
     etag: str
     """Of just these bytes."""
     size: int
+
+
+def _read_tail(store: Store, part: Entry, schema: pa.Schema) -> _Whole | None:
+    """The last part of a partition, or None where it is sealed.
+
+    That is for the part itself to say, not for a setting: all writers must see the same, or two of them would write
+    different objects, and both succeed.
+    """
+    with open_part(store, part) as file:
+        try:
+            is_sealed = part.size >= read_footer(file).min_part_size
+        except ValueError as error:
+            raise damaged(store, part, error) from error
+    return None if is_sealed else _read_whole(store, part, schema)
 
 
 def _read_whole(store: Store, part: Entry, schema: pa.Schema) -> _Whole:

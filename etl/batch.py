@@ -7,14 +7,23 @@ import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.append import Appended, append, remove
-from etl.arrays import array_of, count_texts, group_bounds, sort_order, table_of
+from etl.arrays import (
+    array_of,
+    as_dictionary,
+    count_texts,
+    group_bounds,
+    mask_of,
+    sort_order,
+    table_of,
+    where_text,
+)
 from etl.errors import BooksError, StaleRowsError
 from etl.fetch import fetch
 from etl.log_object import LogObject
@@ -22,6 +31,7 @@ from etl.parse import ObjectCounts, Parsed, Parser
 from etl.parts import partition_path
 from etl.plan import Batch
 from etl.privacy import protect
+from etl.retention import read_retention
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS, Table
 from etl.storage import open_store
 from etl.store import Store
@@ -64,18 +74,39 @@ def ingest_batch(batch: Batch, progress: Callable[[BatchResult], None] = lambda 
     read = _read(batch, progress)
     if batch.replace:
         _remove_everywhere(store, {one.name for one in read.objects})
-    try:
-        return _write(store, batch, read)
-    except StaleRowsError as error:
-        # A run that was killed had written rows of an older text of these log objects.
-        _remove_everywhere(store, error.log_objects)
-        return _write(store, batch, read)
+    while True:
+        try:
+            return _write(store, batch, read)
+        except StaleRowsError as error:
+            read = _without(read, frozenset(error.log_objects))
 
 
 def _remove_everywhere(store: Store, log_objects: Iterable[str]) -> None:
     """The ledger comes first: a log object that is not in it is read again, whatever happens in between."""
     for table in (LEDGER, ACCESS_LOG, REJECTS):
         remove(store, table, frozenset(log_objects))
+
+
+_OVERWRITTEN = (
+    "was overwritten after a run that was killed had written rows of an older text of it; "
+    "`accesslake verify --repair` replaces them"
+)
+
+
+def _without(read: "_Read", log_objects: frozenset[str]) -> "_Read":
+    """What was read, without some log objects, which are failures then."""
+
+    def others(table: pa.Table) -> pa.Table:
+        return table.filter(mask_of(where_text(as_dictionary(table["log_object"]), lambda one: one not in log_objects)))
+
+    result = read.result + BatchResult(failures=dict.fromkeys(sorted(log_objects), _OVERWRITTEN))
+    result.objects_ingested -= len(log_objects)
+    return replace(
+        read,
+        objects=[one for one in read.objects if one.name not in log_objects],
+        parsed=replace(read.parsed, records=others(read.parsed.records), rejects=others(read.parsed.rejects)),
+        result=result,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +149,7 @@ def _write(store: Store, batch: Batch, read: _Read) -> BatchResult:
     """Append what was read, and when all of it is in the lake, commit it to the ledger."""
     days = {one.name: one.day for one in read.objects}
     append_all = _Appender(store, batch.settings.min_part_size, {one.name: one.etag for one in read.objects})
-    first_day = batch.expired_before or dt.date.min
+    first_day = read_retention(store).expired_before or dt.date.min
     slices = list(_by_bucket_and_day(read.parsed.records))
     expired = [one for one in slices if one.keys["date"] < first_day]
     appended = append_all(ACCESS_LOG, (one for one in slices if one.keys["date"] >= first_day))

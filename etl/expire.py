@@ -8,10 +8,10 @@ from typing import Any
 
 from etl.errors import UsageError
 from etl.lease import hold_lease
-from etl.parts import partition_path
+from etl.parts import SET_ASIDE, partition_path
 from etl.retention import read_retention, write_retention
 from etl.runs import require_lake
-from etl.schema import ACCESS_LOG, REJECTS
+from etl.schema import ACCESS_LOG, LEDGER, REJECTS
 from etl.store import Store
 
 _AGE = re.compile(r"([1-9][0-9]*)d")
@@ -51,6 +51,7 @@ def parse_age(text: str) -> dt.timedelta:
 def expire(store: Store, run_id: str, age: dt.timedelta, lease_seconds: int, *, dry_run: bool = False) -> Expired:
     """Remove the partitions of records and rejects of days that are more than `age` ago (UTC).
 
+    And what a repair set aside of them.
     First the new first day is written down: from then on no report reads older days and no run ingests them, so a
     run that is killed here only leaves files for the next one to remove. The ledger stays. A day that an earlier
     run removed stays removed, however large `age` is now. Raises UsageError where there is no lake, and
@@ -70,10 +71,11 @@ def expire(store: Store, run_id: str, age: dt.timedelta, lease_seconds: int, *, 
 
 
 def _expired(store: Store, expired_before: dt.date, *, dry_run: bool) -> Expired:
-    entries = [one for table in (ACCESS_LOG, REJECTS) for one in store.entries(partition_path(table))]
+    prefixes = [*(partition_path(table) for table in (ACCESS_LOG, REJECTS)), SET_ASIDE]
+    entries = [one for prefix in prefixes for one in store.entries(prefix)]
     partitions = []
     for path, group in groupby(entries, key=lambda entry: entry.name.rpartition("/")[0] + "/"):
-        match = _DATE.search(path)
+        match = None if f"/{LEDGER.name}/" in path else _DATE.search(path)
         if match and match[1] < expired_before.isoformat():
             sizes = [entry.size for entry in group]
             partitions.append(Partition(path, len(sizes), sum(sizes)))

@@ -21,7 +21,7 @@ from etl.lease import hold_lease
 from etl.ledger import Ledger
 from etl.log_object import LogObject
 from etl.plan import Batch, plan
-from etl.privacy import with_hash_key
+from etl.privacy import check_policy, with_hash_key
 from etl.retention import read_retention
 from etl.storage import open_store
 from etl.store import Store
@@ -89,6 +89,7 @@ def ingest(
     if dry_run:
         return run.count_new()
     store.check_conditional_writes()
+    check_policy(store, settings.privacy)
     with hold_lease(store, run.summary.run_id, settings.lease_seconds) as still_held:
         return run.execute(still_held)
 
@@ -133,7 +134,7 @@ class _Run:
 
     def execute(self, still_held: Callable[[], bool]) -> RunSummary:
         before = runs.read_covered(self._store)
-        batches = plan(self._new_objects(before), self._settings, self.summary.run_id, self._expired_before)
+        batches = plan(self._new_objects(before), self._settings, self.summary.run_id)
         for result in self._results(batches, still_held):
             self.summary.result += result
             self._report()

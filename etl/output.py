@@ -102,21 +102,16 @@ def write_table(result: Result, stream: TextIO, most: int | None = None) -> None
 
 def _write_csv(result: Result, stream: TextIO, *, header: bool, safe: bool) -> None:
     writer = csv.writer(stream, lineterminator="\n")
-    cell = safe_cell if safe else _exact
-    if stream.isatty():
-        cell = _safe_for_terminal
+    is_terminal = stream.isatty()
+
+    def cell(value: object) -> object:
+        value = safe_cell(value) if safe else value
+        return safe_text(value) if is_terminal and isinstance(value, str) else value
+
     if header:
         writer.writerow([cell(name) for name in result.columns])
     for row in _rows(result):
         writer.writerow([cell(value) for value in row])
-
-
-def _exact(value: object) -> object:
-    return value
-
-
-def _safe_for_terminal(value: object) -> object:
-    return safe_text(value) if isinstance(value, str) else value
 
 
 def _write_json(result: Result, stream: TextIO) -> None:

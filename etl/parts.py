@@ -23,9 +23,12 @@ import pyarrow.parquet as pq
 
 from etl.arrays import compacted, count_distinct, sort_order
 from etl.errors import GoneError, StoreError
+from etl.log_object import parse_date
 from etl.schema import Table
 from etl.store import Entry, Store
 
+SET_ASIDE = "_damaged/"
+"""Where a repair keeps parts that cannot be used, outside every glob."""
 ROW_GROUP_ROWS = 128 * 1024
 _FOOTER_LOG_OBJECTS = b"accesslake.log_objects"
 _FOOTER_MIN_PART_SIZE = b"accesslake.min_part_size"
@@ -34,7 +37,7 @@ _ETAG_LENGTH = 12
 """Characters of a log object's ETag in a footer: enough to tell that it was overwritten."""
 _READ_WHOLE = 4 * 1024 * 1024
 """Bytes up to which one request for all of a part is cheaper than several for its footer and columns."""
-_PART_PATH = re.compile(r"[^/]+/(?:[^/]+=[^/]+/)+part-\d{5,}\.parquet")
+_PART_PATH = re.compile(r"(?:access_log/bucket=[^/]+|rejects|_ledger)/date=([0-9-]{10})/part-[0-9]{5,}\.parquet")
 _PART_NAME = re.compile(r"part-(\d{5,})\.parquet")
 
 
@@ -82,7 +85,8 @@ def list_parts(store: Store, partition: str) -> list[Entry]:
 
 def is_part(name: str) -> bool:
     """Whether the object `name` of a lake is a part in a partition."""
-    return bool(_PART_PATH.fullmatch(name))
+    match = _PART_PATH.fullmatch(name)
+    return match is not None and parse_date(match[1]) is not None
 
 
 def part_number(part: Entry) -> int:

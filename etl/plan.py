@@ -1,6 +1,5 @@
 """Log objects -> batches: whole objects, in the order found (source bucket and day), about the same size."""
 
-import datetime as dt
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -18,8 +17,6 @@ class Batch:
     objects: tuple[LogObject, ...]
     settings: Settings
     run_id: str
-    expired_before: dt.date | None = None
-    """Records of earlier days are counted and not written: `expire` has removed their partitions."""
     replace: bool = False
     """Take out what the lake holds of these log objects before they are appended."""
     is_last: bool = False
@@ -29,7 +26,6 @@ def plan(
     objects: Iterable[LogObject],
     settings: Settings,
     run_id: str,
-    expired_before: dt.date | None = None,
     *,
     replace: bool = False,
 ) -> Iterator[Batch]:
@@ -43,12 +39,12 @@ def plan(
         full = weight >= settings.batch_size
         next_day = bool(batch) and _group(batch[-1]) != _group(one) and weight * 4 >= settings.batch_size * 3
         if full or next_day:
-            yield Batch(tuple(batch), settings, run_id, expired_before, replace)
+            yield Batch(tuple(batch), settings, run_id, replace)
             batch, weight = [], 0
         batch.append(one)
         weight += _text_size(one)
     if batch:
-        yield Batch(tuple(batch), settings, run_id, expired_before, replace, is_last=True)
+        yield Batch(tuple(batch), settings, run_id, replace, is_last=True)
 
 
 def _group(one: LogObject) -> tuple[str, object]:

@@ -3,9 +3,11 @@
 Presigned signatures and tokens travel in the query strings of request URIs and referrers.
 """
 
+import contextlib
 import hashlib
 import hmac
 import ipaddress
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,25 +16,27 @@ import numpy as np
 import pyarrow as pa
 from pydantic import SecretStr
 
-from etl.arrays import Bools, array_of, as_dictionary, codes_of, dictionary_of, mapped_texts, where_text
+from etl.arrays import array_of, as_dictionary, codes_of, dictionary_of, mapped_texts, where_text
 from etl.config import Privacy
-from etl.errors import UsageError
+from etl.errors import PreconditionFailedError, StoreError, UsageError
 from etl.line import Note
 from etl.parse import Parsed
 from etl.schema import TEXT
+from etl.store import Store
 
 _KEY_LENGTH = 16
 """Bytes that a key has at least: there are few addresses, so only the key keeps a hash from being turned around."""
 _HASH_LENGTH = 32
 """Hexadecimal digits of a hash; of 128 bits no two addresses share one."""
-_AFTER_TIME = re.compile(r"(?<=\] )[^ ]+")
-"""Where a line has its remote address."""
-_IPV4 = re.compile(r"(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9])")
-_MAY_BE_IPV6 = re.compile(r"[0-9A-Fa-f:.]+")
-_COLONS_OF_A_TIME = 3
+_UP_TO_TIME = re.compile(r"[!-~]+ [!-~]+ \[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\]")
+"""What of a reject is surely nobody's address or query string: owner, bucket and time, at the start of the line."""
 _HTTP_VERSION = re.compile(r" HTTP/[0-9.]+$")
 _QUERY = re.compile(r"[?#]")
 """Where a URL's query string or fragment begins."""
+_USER_INFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@")
+_QUERY_IN_TEXT = re.compile(r"[?#][^\s,;()<>]*")
+"""The query string of a URL within a user agent."""
+_NAME = "_privacy.json"
 
 Address = Callable[[str], str | None]
 """What becomes of an address; it gets whatever text stands for one."""
@@ -59,19 +63,43 @@ def with_hash_key(privacy: Privacy) -> Privacy:
     return privacy.model_copy(update={"hash_key": SecretStr(key)})
 
 
+def check_policy(store: Store, privacy: Privacy) -> None:
+    """Note in the lake what is kept of people, or see that it is what was kept so far.
+
+    Raises UsageError where it is not: a record that is delivered again would not be recognised, and counted twice.
+    """
+    key = privacy.hash_key.get_secret_value().encode() if privacy.remote_ip == "hash" and privacy.hash_key else b""
+    mark = hmac.new(key, b"accesslake", hashlib.sha256).hexdigest()[:_HASH_LENGTH] if key else None
+    policy = {"remote_ip": privacy.remote_ip, "query_strings": privacy.query_strings, "key_mark": mark}
+    try:
+        known = json.loads(store.read(_NAME)[0])
+    except FileNotFoundError:
+        with contextlib.suppress(PreconditionFailedError):
+            store.write(_NAME, json.dumps(policy, indent=2).encode(), if_match=None)
+            return
+        known = json.loads(store.read(_NAME)[0])
+    except ValueError as error:
+        raise StoreError(f"{store.url}/{_NAME}: not readable; remove it if the privacy settings are right") from error
+    if known != policy:
+        raise UsageError(
+            f"{store.url} is written with other privacy settings ({known}) or another key; records that are delivered "
+            "again would count twice. Use the same, or a new lake; or remove "
+            f"{_NAME} from the lake, and accept that"
+        )
+
+
 def protect(parsed: Parsed, privacy: Privacy) -> Parsed:
     """`parsed` as `privacy` wants it, rejects included."""
-    records, rejects = parsed.records, parsed.rejects
+    if privacy.remote_ip == "keep" and privacy.query_strings == "keep":
+        return parsed
+    records = _without_ambiguous_texts(parsed.records)
     if privacy.remote_ip != "keep":
-        address = _address(privacy)
-        records = _set(records, "remote_ip", mapped_texts(as_dictionary(records["remote_ip"]), address))
-        records = _without_addresses_in_texts(records, address)
-        rejects = _with_lines(rejects, lambda line: _hide_addresses(line, address))
+        records = _changed(records, "remote_ip", _address(privacy))
     if privacy.query_strings == "drop":
-        records = _without_query_strings(records)
-        # Where fields begin and end in such a line nobody knows, so all that follows goes.
-        rejects = _with_lines(rejects, _before_query)
-    return replace(parsed, records=records, rejects=rejects)
+        records = _changed(records, "request_uri", _uri_before_query)
+        records = _changed(records, "referrer", lambda url: _USER_INFO.sub(r"\1", _before_query(url)))
+        records = _changed(records, "user_agent", lambda text: _QUERY_IN_TEXT.sub("", text))
+    return replace(parsed, records=records, rejects=_with_starts_of_lines(parsed.rejects))
 
 
 def _address(privacy: Privacy) -> Address:
@@ -99,68 +127,34 @@ def _canonical(text: str) -> str:
 
 
 def _parsed_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address; of IPv4 where IPv6's form only wraps one (mapped, or 6to4)."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
         return None
-    return (address.ipv4_mapped or address) if address.version == 6 else address  # noqa: PLR2004
+    if isinstance(address, ipaddress.IPv6Address):
+        return address.ipv4_mapped or address.sixtofour or address
+    return address
 
 
-def _hide_addresses(line: str, address: Address) -> str:
-    """A line that nothing is known about, without its remote address and whatever else in it is an address."""
+def _without_ambiguous_texts(records: pa.Table) -> pa.Table:
+    """Records without the texts of strangers where a line can be read in more than one way.
 
-    def hide(match: re.Match[str]) -> str:
-        return address(match[0]) or "-"
-
-    def hide_ipv6(match: re.Match[str]) -> str:
-        text = match[0] if match[0].endswith("::") else match[0].strip(".:")
-        is_address = ":" in text and _parsed_address(text) is not None
-        return hide(match) if is_address or text.count(":") > _COLONS_OF_A_TIME else match[0]
-
-    return _MAY_BE_IPV6.sub(hide_ipv6, _IPV4.sub(hide, _AFTER_TIME.sub(hide, line)))
-
-
-def _without_addresses_in_texts(records: pa.Table, address: Address) -> pa.Table:
-    """Records whose texts hold no addresses where a line can be read in more than one way: one may be another's."""
-    is_ambiguous = _are_ambiguous(records)
-    if not is_ambiguous.any():
-        return records
-    for name in _TEXTS:
-        texts = as_dictionary(records[name])
-        distinct, codes = texts.dictionary.to_pylist(), codes_of(texts)
-        hidden = [_hide_addresses(text, address) for text in distinct]
-        here = np.where(is_ambiguous & (codes >= 0), codes + len(distinct), codes)
-        records = _set(records, name, dictionary_of([*distinct, *hidden], here))
-    return records
-
-
-def _are_ambiguous(records: pa.Table) -> Bools:
-    return where_text(as_dictionary(records["parse_note"]), Note.AMBIGUOUS.__eq__)
-
-
-def _without_query_strings(records: pa.Table) -> pa.Table:
-    """Records without what follows `?` in request URIs and `?` or `#` in referrers.
-
-    Where a line can be read in more than one way, a text after a query string may be more of it, and goes too.
+    Nobody knows where one ends, so there may be more of a query string in the next, or another record's address.
     """
-    is_ambiguous = _are_ambiguous(records)
-    may_be_query = np.zeros(records.num_rows, np.bool_)
-    for name, cut in _TEXTS.items():
-        texts = as_dictionary(records[name])
-        has_query = is_ambiguous & where_text(texts, _QUERY.search)
-        if cut is None:
-            may_be_query |= has_query
-        left = np.where(may_be_query, -1, codes_of(texts))
-        distinct = texts.dictionary.to_pylist()
-        records = _set(records, name, dictionary_of([cut(text) for text in distinct] if cut else distinct, left))
-        may_be_query |= has_query
+    is_ambiguous = where_text(as_dictionary(records["parse_note"]), Note.AMBIGUOUS.__eq__)
+    if is_ambiguous.any():
+        for name in ("request_uri", "referrer", "user_agent", "extra_fields"):
+            texts = as_dictionary(records[name])
+            left = np.where(is_ambiguous, -1, codes_of(texts))
+            records = _set(records, name, dictionary_of(texts.dictionary.to_pylist(), left))
     return records
 
 
 def _uri_before_query(uri: str) -> str:
     """`GET /key?query HTTP/1.1` without the query."""
-    before, mark, query = uri.partition("?")
-    version = _HTTP_VERSION.search(query) if mark else None
+    before = _before_query(uri)
+    version = _HTTP_VERSION.search(uri) if before != uri else None
     return before + (version[0] if version else "")
 
 
@@ -168,13 +162,8 @@ def _before_query(text: str) -> str:
     return _QUERY.split(text, maxsplit=1)[0]
 
 
-_TEXTS: dict[str, Callable[[str], str] | None] = {
-    "request_uri": _uri_before_query,
-    "referrer": _before_query,
-    "user_agent": None,
-    "extra_fields": None,
-}
-"""The texts that strangers write, in the order of the line, and how those that are URLs are cut."""
+def _changed(table: pa.Table, name: str, change: Callable[[str], str | None]) -> pa.Table:
+    return _set(table, name, mapped_texts(as_dictionary(table[name]), change))
 
 
 def _set(table: pa.Table, name: str, texts: pa.DictionaryArray) -> pa.Table:
@@ -182,6 +171,13 @@ def _set(table: pa.Table, name: str, texts: pa.DictionaryArray) -> pa.Table:
     return table.set_column(at, table.schema.field(at), texts.cast(table.schema.field(at).type))
 
 
-def _with_lines(rejects: pa.Table, change: Callable[[str], str]) -> pa.Table:
-    lines = array_of([change(line) for line in rejects["line"].to_pylist()], TEXT)
-    return rejects.set_column(rejects.schema.get_field_index("line"), "line", lines)
+def _with_starts_of_lines(rejects: pa.Table) -> pa.Table:
+    """Rejects of which only owner, bucket and time are kept, and the length: nobody knows what the rest is."""
+    lines = [_start_of(line) for line in rejects["line"].to_pylist()]
+    return rejects.set_column(rejects.schema.get_field_index("line"), "line", array_of(lines, TEXT))
+
+
+def _start_of(line: str) -> str:
+    start = _UP_TO_TIME.match(line)
+    kept = start[0] if start else ""
+    return f"{kept} ({len(line) - len(kept)} characters not kept)".strip()

@@ -39,6 +39,13 @@ def write_covered(store: Store, news: Mapping[str, Covered]) -> None:
         return
 
 
+def forget_covered(store: Store) -> None:
+    """Let the next run list everything: log objects are about to be taken out, and must be found again."""
+    if any(read_covered(store).values()):
+        _, etag = _read(store)
+        store.write(_NAME, b"{}", if_match=etag)
+
+
 def require_lake(store: Store) -> None:
     """Raise UsageError where no run has written anything."""
     if not any(store.directories(partition_path(table)) for table in TABLES) and not read_covered(store):

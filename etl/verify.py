@@ -17,7 +17,8 @@ from etl.arrays import count_texts
 from etl.config import Settings
 from etl.discover import Found, discover, parse_source
 from etl.ledger import Ledger
-from etl.parts import Footer, is_edited, list_parts, part_number, partition_path, read_footer
+from etl.log_object import log_day
+from etl.parts import Footer, is_edited, is_part, part_number, partition_path, read_footer
 from etl.query import connect, duplicate_rows, held_rows, run_query
 from etl.retention import read_retention
 from etl.runs import require_lake
@@ -85,11 +86,14 @@ def _is_in(table: Table, one: Difference) -> bool:
 def _check_table(store: Store, table: Table, first_day: dt.date | None, result: Verification) -> Iterator[Difference]:
     entries = store.entries(partition_path(table))
     for partition, group in groupby(entries, key=lambda entry: entry.name.rpartition("/")[0] + "/"):
-        names = {entry.name for entry in group}
-        parts = list_parts(store, partition)
-        for name in sorted(names - {part.name for part in parts}):
-            kind = "foreign_part" if name.endswith(".parquet") else "stray_file"
-            yield Difference(kind, "not a part of the lake; move it away", partition, name)
+        files = list(group)
+        for one in files:
+            if not is_part(one.name):
+                kind = "foreign_part" if one.name.endswith(".parquet") else "stray_file"
+                yield Difference(kind, "not a part of the lake; move it away", partition, one.name)
+        parts = sorted((one for one in files if is_part(one.name)), key=part_number)
+        if not parts:
+            continue
         if table in (ACCESS_LOG, REJECTS) and first_day is not None and _day(partition) < first_day:
             yield Difference("expired", f"older than {first_day}; run `accesslake expire` again", partition)
             continue
@@ -102,11 +106,7 @@ def _check_table(store: Store, table: Table, first_day: dt.date | None, result: 
 
 
 def _day(partition: str) -> dt.date:
-    """The day of a partition; the last there is where its name has none."""
-    try:
-        return dt.date.fromisoformat(partition.rstrip("/").rpartition("/date=")[2])
-    except ValueError:
-        return dt.date.max
+    return dt.date.fromisoformat(partition.rstrip("/").rpartition("/date=")[2])
 
 
 def _check_numbers(partition: str, parts: list[Entry]) -> Iterator[Difference]:
@@ -117,16 +117,11 @@ def _check_numbers(partition: str, parts: list[Entry]) -> Iterator[Difference]:
 
 
 def _check_sizes(partition: str, parts: list[Entry], footers: list[Footer | None]) -> Iterator[Difference]:
-    """Of a partition's parts only the last is below the minimum size (I4), as it was set when each was sealed."""
-    minimum = None
-    for part, footer in zip(reversed(parts), reversed(footers), strict=True):
-        if footer is None:
-            continue
-        own = footer.min_part_size
-        if minimum is not None and part.size < min(own, minimum):
-            message = f"{part.size} bytes, sealed from {min(own, minimum)} on"
+    """Of a partition's parts only the last is below the minimum size (I4), as it was when each was written."""
+    for part, footer in zip(parts[:-1], footers[:-1], strict=True):
+        if footer and part.size < footer.min_part_size:
+            message = f"{part.size} bytes, sealed from {footer.min_part_size} on"
             yield Difference("small_part", message, partition, part.name)
-        minimum = own if minimum is None else min(own, minimum)
 
 
 def _check_part(store: Store, table: Table, partition: str, part: Entry) -> Generator[Difference, None, Footer | None]:
@@ -135,7 +130,7 @@ def _check_part(store: Store, table: Table, partition: str, part: Entry) -> Gene
         data, _ = store.read(part.name)
         file = pq.ParquetFile(pa.BufferReader(data))
         footer = read_footer(file)
-        rows = file.read(columns=["log_object", "time"] if table is ACCESS_LOG else ["log_object"])
+        rows = file.read(columns=["log_object", *_DAYS.get(table.name, ())])
     except FileNotFoundError:
         return None  # `expire` removed it since it was listed
     except (ValueError, KeyError, OSError, pa.ArrowException) as error:
@@ -149,11 +144,22 @@ def _check_part(store: Store, table: Table, partition: str, part: Entry) -> Gene
         if counted[name] != named.get(name, 0):
             message = f"{counted[name]} rows, {named.get(name, 0)} by the part's footer"
             yield Difference("footer", message, partition, part.name, name)
-    if table is ACCESS_LOG:
-        wrong = pc.sum(pc.not_equal(pc.cast(rows["time"], pa.date32()), pa.scalar(_day(partition)))).as_py()
-        if wrong:
-            yield Difference("wrong_day", f"{wrong} rows of another day", partition, part.name)
+    if wrong := sum(day != _day(partition) for day in _days(table, rows)):
+        yield Difference("wrong_day", f"{wrong} rows of another day", partition, part.name)
     return footer
+
+
+_DAYS = {ACCESS_LOG.name: ("time",), LEDGER.name: ("last_modified",)}
+"""The columns besides `log_object` that the day of a row follows from."""
+
+
+def _days(table: Table, rows: pa.Table) -> Iterator[dt.date]:
+    """The days of the partitions that rows belong into, as far as they say so."""
+    if table is ACCESS_LOG:
+        yield from pc.cast(rows["time"], pa.date32()).to_pylist()
+    if table is LEDGER:
+        for name, modified in zip(rows["log_object"].to_pylist(), rows["last_modified"].to_pylist(), strict=True):
+            yield log_day(name) or modified.date()
 
 
 _LEDGER = """

@@ -51,8 +51,10 @@ def test_open_tail_grows_and_a_sealed_one_does_not(store: Store) -> None:
     append(store, ACCESS_LOG, PARTITION, rows("o2", "B"), NEVER_SEALED)
     assert [part.name for part in list_parts(store, PARTITION)] == [f"{PARTITION}part-00000.parquet"]
     append(store, ACCESS_LOG, PARTITION, rows("o3", "C"), 1)
+    assert len(list_parts(store, PARTITION)) == 1  # what is open is for the part to say; it says so no more
+    append(store, ACCESS_LOG, PARTITION, rows("o4", "D"), NEVER_SEALED)
     assert [part.name[-18:] for part in list_parts(store, PARTITION)] == ["part-00000.parquet", "part-00001.parquet"]
-    assert held(store) == [("A", "o1"), ("B", "o2"), ("C", "o3")]
+    assert held(store) == [("A", "o1"), ("B", "o2"), ("C", "o3"), ("D", "o4")]
 
 
 @pytest.mark.parametrize("min_part_size", [1, NEVER_SEALED])

@@ -20,6 +20,7 @@ from etl.expire import expire, parse_age
 from etl.generate import LogLine, partitioned_objects, simple_objects, traffic, write_objects
 from etl.ingest import ingest
 from etl.lease import hold_lease
+from etl.repair import repair
 from etl.retention import read_retention
 from etl.storage import open_store
 from etl.verify import verify
@@ -126,6 +127,17 @@ def test_dry_run_and_the_command_line(lake: Path) -> None:
     (lake / "_retention.json").write_text("{garbled")
     with pytest.raises(StoreError, match=r"_retention.json: not readable; write the first day"):
         expired(lake)
+
+
+def test_what_a_repair_set_aside_goes_too(lake: Path, logs: Path) -> None:
+    """An expired day is nowhere in the lake."""
+    for part in (lake / "access_log").rglob("part-00000.parquet"):
+        part.write_bytes(part.read_bytes()[:-9])
+    repair(Settings(lake=str(lake), source=(str(logs),)))
+    assert min(days(lake, "_damaged")) < FIRST_KEPT.isoformat()
+    expired(lake)
+    assert min(days(lake, "_damaged")) == FIRST_KEPT.isoformat()
+    assert verify(Settings(lake=str(lake), source=(str(logs),))).differences == []
 
 
 def test_the_first_day_never_moves_back(lake: Path) -> None:

@@ -32,6 +32,7 @@ from etl.generate import GeneratedObject, LogLine, partitioned_objects, simple_o
 from etl.ingest import RunSummary, ingest
 from etl.log_object import LogObject
 from etl.plan import Batch, plan
+from etl.repair import repair
 from etl.runs import Covered, write_covered
 from etl.storage import open_store
 from etl.verify import verify
@@ -338,7 +339,7 @@ def strip_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("news", [3, 1])
 def test_overwritten_between_a_crash_and_the_next_run(news: int, tmp_path: Path) -> None:
-    """A log file that was half copied when a run read it, and was killed: the next run replaces what it had written."""
+    """A log file that was half copied when a run read it, and was killed: it is named, not mixed; a repair mends it."""
     logs, lake = tmp_path / "logs", tmp_path / "lake"
     logs.mkdir()
     path = logs / "2026-02-06-01-00-00-AA"
@@ -348,9 +349,13 @@ def test_overwritten_between_a_crash_and_the_next_run(news: int, tmp_path: Path)
     ingest_local(logs, lake)
     shutil.rmtree(lake / "_ledger")  # as if the run had been killed right before
     path.write_text("\n".join(texts[:news]) + "\n")
+    (logs / "2026-02-06-01-00-00-BB").write_text(LINE.replace("EXAMPLE", "OTHER"))
     summary = ingest_local(logs, lake)
-    assert (summary.result.rows, summary.result.duplicates) == (news, 0)
-    assert len(rows_of(lake)) == news
+    assert (summary.result.rows, summary.result.objects_ingested) == (1, 1)
+    assert "was overwritten after a run that was killed" in summary.result.failures[str(path)]
+    assert len(rows_of(lake)) == 4
+    repair(Settings(lake=str(lake), source=(str(logs),)))
+    assert len(rows_of(lake)) == news + 1
     assert verify(Settings(lake=str(lake), source=(str(logs),))).differences == []
 
 

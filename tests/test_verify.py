@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import ingest_local, rows_of
 
-from etl import open_lake
+from etl import batch, open_lake, runs
 from etl.config import Settings
 from etl.errors import UsageError
 from etl.generate import partitioned_objects, traffic, write_objects
@@ -181,6 +181,74 @@ def test_repair_says_what_it_cannot_mend(lake: Path, logs: Path) -> None:
         repair(Settings(lake=str(lake)))
 
 
+def test_repair_keeps_what_was_left_out_as_a_duplicate(lake: Path, logs: Path) -> None:
+    """A record that is in two log objects stays when the one that the lake has it from is overwritten, or lost."""
+    kept, other = logs / "2026-01-05-00-00-00-AA", logs / "2026-01-05-00-00-00-BB"
+    first, second, third = (line.text for line in traffic(3, ["a"], dt.date(2026, 1, 5), 1, seed=3))
+    kept.write_text(f"{first}\n{second}\n")
+    other.write_text(f"{first}\n{third}\n")
+    ingest_local(logs, lake)
+    before = rows_of(lake, "* EXCLUDE (log_object)")
+    kept.write_text(f"{second}\n")
+    repaired = repair(Settings(lake=str(lake), source=(str(logs),)))
+    assert repaired.after.differences == []
+    assert rows_of(lake, "* EXCLUDE (log_object)") == before
+    kept.unlink()
+    (lake / "access_log/bucket=a/date=2026-01-05/part-00000.parquet").unlink()
+    repaired = repair(Settings(lake=str(lake), source=(str(logs),)))
+    assert {one.log_object for one in repaired.after.differences} <= {str(kept)}
+    left = rows_of(lake, "request_id")
+    assert {first.split()[6], third.split()[6]} <= {row["request_id"] for row in left}
+
+
+def test_a_killed_repair_loses_nothing(lake: Path, logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed right after it took rows out, whatever the window: a plain run reads them again."""
+    before = rows_of(lake, "* EXCLUDE (log_object)")
+    (lake / PART).unlink()
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batch, "_write", die)
+    with pytest.raises(KeyboardInterrupt):
+        repair(Settings(lake=str(lake), source=(str(logs),)))
+    monkeypatch.undo()
+    assert len(rows_of(lake)) < 200 - 60
+    assert runs.read_covered(open_store(str(lake))) == {}
+    ingest_local(logs, lake)
+    assert rows_of(lake, "* EXCLUDE (log_object)") == before
+
+
+def test_repair_says_why_it_could_not_read(lake: Path, logs: Path) -> None:
+    """The source has the log object, and it is broken: the rows that are there stay, and the reason is told."""
+    broken = logs / "2026-01-06-00-00-00-AA"
+    broken.write_bytes(b"\x1f\x8bno gzip")
+    repaired = repair(Settings(lake=str(lake), source=(str(logs),)))
+    (left,) = repaired.after.differences
+    assert (left.kind, left.log_object) == ("not_ingested", str(broken))
+    assert "cannot be decompressed" in left.message
+    assert "cannot be decompressed" in repaired.as_dict()["failures"][str(broken)]
+
+
+@pytest.mark.parametrize("folder", ["bucket=a/date=2026-01-02.bak", "bucket=a/date=2026-02-30", "x/y", "bucket=a"])
+def test_parts_in_folders_that_are_no_partition(folder: str, lake: Path, logs: Path) -> None:
+    """They are named; the books are looked at without them."""
+    stray = lake / "access_log" / folder / "part-00000.parquet"
+    stray.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(lake / PART, stray)
+    (found,) = verify(Settings(lake=str(lake), source=(str(logs),))).differences
+    assert (found.kind, found.part) == ("foreign_part", f"access_log/{folder}/part-00000.parquet")
+
+
+def test_a_ledger_part_in_the_wrong_day(lake: Path, logs: Path) -> None:
+    """It would be looked up in vain."""
+    (lake / "_ledger/date=2026-01-02").rename(lake / "_ledger/date=2026-02-02")
+    assert "wrong_day" in {one.kind for one in verify(Settings(lake=str(lake))).differences}
+    repaired = repair(Settings(lake=str(lake), source=(str(logs),)))
+    assert repaired.after.differences == []
+    assert len(rows_of(lake)) == 200
+
+
 def test_repair_reads_overwritten_log_objects_again(lake: Path, logs: Path) -> None:
     """A log file that was still being copied when it was read is completed."""
     path = min(logs.rglob("*2026-01-02-00-00-00-*"))
@@ -200,6 +268,8 @@ def test_strays_and_settings_make_no_false_alarm(lake: Path, logs: Path) -> None
     (lake / "access_log" / ".DS_Store").unlink()
     write_objects(partitioned_objects(traffic(90, ["a"], dt.date(2026, 1, 1), 3, seed=9), "more/", 20), logs)
     ingest_local(logs, lake, min_part_size=1)
+    write_objects(partitioned_objects(traffic(90, ["a"], dt.date(2026, 1, 1), 3, seed=8), "most/", 20), logs)
+    ingest_local(logs, lake)
     assert (lake / PART).with_name("part-00001.parquet").exists()
     assert kinds(lake, logs) == set()
 

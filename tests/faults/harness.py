@@ -27,8 +27,8 @@ from etl.ingest import ingest
 from etl.verify import verify
 
 RENAMES = Path(__file__).with_name("renames")
-SETTINGS = {"batch_size": 16_000, "fetch_concurrency": 4, "max_reject_fraction": 1}
-"""Small batches, so that there are several, and rejects are no failure."""
+SETTINGS = {"batch_size": 16_000, "fetch_concurrency": 4, "max_reject_fraction": 1, "min_part_size": 18_000}
+"""Small batches, so that there are several; small parts, so that some are sealed; and rejects are no failure."""
 
 Rows = Counter[tuple[Any, ...]]
 

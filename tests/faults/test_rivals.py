@@ -44,7 +44,7 @@ def test_runs_at_once(where: str, count: int, request: pytest.FixtureRequest) ->
 
 
 def test_runs_at_once_without_a_lease(s3: Judge) -> None:
-    """Correctness never rests on the lease: with all of them at work, each record is there once."""
+    """Correctness never rests on the lease, nor on settings: with all of them at work, each record is there once."""
     lake = uuid.uuid4().hex
     is_over = threading.Event()
 
@@ -54,7 +54,10 @@ def test_runs_at_once_without_a_lease(s3: Judge) -> None:
 
     thief = threading.Thread(target=take_the_lease_away)
     thief.start()
-    runs = [s3.place.start(lake, workers=1 + n % 2) for n in range(3)]
+    runs = [
+        s3.place.start(lake, workers=1 + n % 2, environment={"ACCESSLAKE_MIN_PART_SIZE": size})
+        for n, size in enumerate(("1", "18000", "32MiB"))
+    ]
     codes = [finish(run)[0] for run in runs]
     is_over.set()
     thief.join()

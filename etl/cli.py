@@ -24,7 +24,7 @@ from etl.expire import Expired, expire, parse_age
 from etl.ingest import RunSummary, ingest, new_run_id
 from etl.output import Format, choose_format, write_result
 from etl.progress import Reporter
-from etl.query import Scope, buckets, connect, parse_day, run_query
+from etl.query import Scope, buckets, parse_day, query_lake
 from etl.repair import Repaired, repair
 from etl.report import find_report, load_reports, run_report
 from etl.safe_text import safe_text
@@ -242,7 +242,7 @@ def _sql(
 ) -> None:
     """Ask the lake in SQL. Only reading, and only the lake."""
     settings, store = _open(config, lake, endpoint_url)
-    result = run_query(connect(store, endpoint_url=settings.endpoint_url), query)
+    result = query_lake(store, query, endpoint_url=settings.endpoint_url)
     write_result(result, choose_format(form, output), output, header=header, csv_safe=csv_safe)
 
 

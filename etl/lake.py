@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from etl.query import Result, Scope, connect, parse_day, run_query
+from etl.query import Result, Scope, parse_day, query_lake
 from etl.report import Report, find_report, load_reports, run_report
 from etl.status import LakeStatus, read_status
 from etl.storage import open_store
@@ -43,7 +43,7 @@ class Lake:
 
         The views: `access_log`, `website_requests`, `lifecycle_events`, `rejects` and `ledger`.
         """
-        return run_query(connect(self._store, endpoint_url=self._endpoint_url), query)
+        return query_lake(self._store, query, endpoint_url=self._endpoint_url)
 
     def status(self) -> LakeStatus:
         """What is in the lake, and how far behind it is."""

@@ -19,6 +19,7 @@ from etl.schema import ACCESS_LOG, HELD_IN, LEDGER, TABLES, Table
 from etl.store import Store, split_url
 
 _BATCH_ROWS = 64 * 1024
+_ATTEMPTS = 4
 _PARTITION_TYPES = {ACCESS_LOG.name: {"bucket": "VARCHAR", "date": "DATE"}}
 _BY_DAY = {"date": "DATE"}
 _FILES = "files_of_"
@@ -58,22 +59,28 @@ class Result:
     """A query's rows, read once: as batches, an Arrow table or a pandas DataFrame."""
 
     def __init__(self, relation: Any) -> None:
-        self.columns: list[str] = list(relation.columns)
-        self._relation = relation
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """The rows as Arrow record batches, so that a large result needs little memory."""
         with _duckdb_errors():
-            yield from self._relation.to_arrow_reader(_BATCH_ROWS)
+            self._reader = relation.to_arrow_reader(_BATCH_ROWS)
+            # Most of what can go wrong does so before the first rows.
+            self._first: pa.RecordBatch | None = next(self._reader, None)
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self.schema.names)
 
     @property
     def schema(self) -> pa.Schema:
-        with _duckdb_errors():
-            return self._relation.limit(0).to_arrow_table().schema
+        return self._reader.schema
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows as Arrow record batches, so that a large result needs little memory."""
+        if self._first is not None:
+            yield self._first
+            with _duckdb_errors():
+                yield from self._reader
 
     def to_arrow(self) -> pa.Table:
-        with _duckdb_errors():
-            return self._relation.to_arrow_table()
+        return pa.Table.from_batches(list(self.batches()), self.schema)
 
     def to_pandas(self) -> Any:
         """A pandas DataFrame; times are naive and UTC."""
@@ -129,6 +136,24 @@ def connect(
         connection.execute("SET python_enable_replacements = false")
         connection.execute("SET lock_configuration = true")
     return connection
+
+
+def query_lake(
+    store: Store,
+    sql: str,
+    parameters: Mapping[str, object] | None = None,
+    scope: Scope = EVERYTHING,
+    endpoint_url: str | None = None,
+) -> Result:
+    """The result of one SELECT over the lake's part in `scope`.
+
+    It is tried again where DuckDB could not read the lake: it opens a file more than once, so it may meet the footer
+    of a part and then the data of the one that a run has put in its place.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        with contextlib.suppress(StoreError):
+            return run_query(connect(store, scope, endpoint_url), sql, parameters)
+    return run_query(connect(store, scope, endpoint_url), sql, parameters)
 
 
 def run_query(connection: Any, sql: str, parameters: Mapping[str, object] | None = None) -> Result:

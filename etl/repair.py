@@ -27,7 +27,7 @@ from etl.runs import forget_covered, require_lake
 from etl.schema import TABLES
 from etl.storage import open_store
 from etl.store import Store
-from etl.verify import Difference, Verification, verify
+from etl.verify import Difference, Verification, unusable_parts, verify
 
 _NOT_AS_WRITTEN = frozenset({"damaged_part", "edited_part", "footer", "wrong_day"})
 _READ_AGAIN = frozenset({"rows", "rejects", "ledger", "books", "changed", "uncommitted"})
@@ -130,8 +130,7 @@ def _read_again(store: Store, settings: Settings, run_id: str) -> BatchResult:
     wrong = {one.log_object for one in differences if one.log_object and one.kind in _READ_AGAIN}
     if not wrong:
         return BatchResult()
-    unreadable = {one.part for one in differences if one.part and one.kind in ("damaged_part", "foreign_part")}
-    connection = connect(store, endpoint_url=settings.endpoint_url, without=unreadable)
+    connection = connect(store, endpoint_url=settings.endpoint_url, without=unusable_parts(differences))
     left_out = run_query(connection, "SELECT log_object FROM ledger WHERE duplicates > 0").to_arrow()
     objects = _available(settings, wrong | set(left_out["log_object"].to_pylist()))
     batches = plan((objects[name] for name in sorted(objects)), settings, run_id, replace=True)

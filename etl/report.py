@@ -15,7 +15,7 @@ import duckdb
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from etl.errors import AccessLakeError, UsageError, nearest
-from etl.query import EVERYTHING, Result, Scope, connect, run_query
+from etl.query import EVERYTHING, Result, Scope, query_lake
 from etl.resources import bundled
 from etl.store import Store
 
@@ -93,7 +93,7 @@ def run_report(
     or of the wrong type, or for an unknown bucket.
     """
     values = bind(report, given or {})
-    return run_query(connect(store, scope, endpoint_url), report.sql, values)
+    return query_lake(store, report.sql, values, scope, endpoint_url)
 
 
 def bind(report: Report, given: Mapping[str, object]) -> dict[str, object]:

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from etl import runs
 from etl.errors import GoneError
 from etl.parts import is_part, open_part, partition_path
-from etl.query import connect, run_query
+from etl.query import query_lake
 from etl.retention import read_retention
 from etl.schema import ACCESS_LOG
 from etl.store import Entry, Store
@@ -75,15 +75,16 @@ def read_status(store: Store, endpoint_url: str | None = None) -> LakeStatus:
         parts = [part for part in pool.map(lambda entry: _status_or_none(store, entry), entries) if part]
     by_bucket = {name: [part for part in parts if part.bucket == name] for name in sorted({p.bucket for p in parts})}
     buckets = [_bucket_status(name, of_bucket) for name, of_bucket in by_bucket.items()]
-    connection = connect(store, endpoint_url=endpoint_url)
-    ledger = run_query(
-        connection,
+    ledger = query_lake(
+        store,
         "SELECT count(*) AS log_objects, coalesce(sum(lines), 0)::BIGINT AS lines,"
         " coalesce(sum(rows), 0)::BIGINT AS rows, coalesce(sum(rejects), 0)::BIGINT AS rejects,"
         " coalesce(sum(duplicates), 0)::BIGINT AS duplicates, coalesce(sum(blank_lines), 0)::BIGINT AS blank_lines,"
         " max(last_modified) AS newest_log_object FROM ledger",
+        endpoint_url=endpoint_url,
     )
-    reasons = run_query(connection, "SELECT reason, count(*) AS lines FROM rejects GROUP BY ALL ORDER BY 2 DESC, 1")
+    rejected = "SELECT reason, count(*) AS lines FROM rejects GROUP BY ALL ORDER BY 2 DESC, 1"
+    reasons = query_lake(store, rejected, endpoint_url=endpoint_url)
     covered = runs.read_covered(store)
     return LakeStatus(
         lake=store.url,

@@ -4,7 +4,7 @@ Reads only. Every difference names where it is and what to do.
 """
 
 import datetime as dt
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any
@@ -42,8 +42,9 @@ class Difference:
         return ", ".join(filter(None, (self.part or self.partition, self.log_object)))
 
 
-_UNUSABLE = frozenset({"damaged_part", "foreign_part"})
-"""The books are looked at without these: nobody can read them, or they are not ours."""
+def unusable_parts(differences: Iterable[Difference]) -> frozenset[str]:
+    """Files that the books are looked at without: nobody can read them, or they are not ours."""
+    return frozenset(one.part for one in differences if one.part and one.kind in ("damaged_part", "foreign_part"))
 
 
 @dataclass(slots=True)
@@ -72,8 +73,7 @@ def verify(settings: Settings) -> Verification:
     result = Verification(lake=store.url)
     for table in TABLES:
         result.differences += _check_table(store, table, first_day, result)
-    unusable = {one.part for one in result.differences if one.part and one.kind in _UNUSABLE}
-    result.differences += _check_books(store, settings, first_day, unusable, result)
+    result.differences += _check_books(store, settings, first_day, unusable_parts(result.differences), result)
     if not any(one.kind == "damaged_part" and _is_in(LEDGER, one) for one in result.differences):
         result.differences += _check_sources(store, settings, first_day, result)
     return result

@@ -1,5 +1,6 @@
 """Runs that work on one lake at the same time: none is in the other's way, with the lease and without it."""
 
+import contextlib
 import functools
 import os
 import signal
@@ -7,12 +8,16 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 import boto3
+import duckdb
 import pytest
 from conftest import TALLY
 from harness import Judge, finish, judge, local_place, s3_place
 from proxy import Handler, Request, Upstream, fault_proxy
+
+from etl import open_lake
 
 BUSY = 75
 LEASE_SECONDS = 5
@@ -99,3 +104,24 @@ def _at_put(
     number: int, fault: Callable[[Handler, Upstream], None], request: Request
 ) -> Callable[[Handler, Upstream], None] | None:
     return fault if (request.method, request.number) == ("PUT", number) else None
+
+
+def test_readers_while_a_run_writes(local: Judge) -> None:
+    """Whoever reads meanwhile sees each record at most once; accesslake's own queries do not fail, others may."""
+    lake = uuid.uuid4().hex
+    path = f"{local.place.lakes}/{lake}"
+    run = local.place.start(lake, environment={"ACCESSLAKE_BATCH_SIZE": "1500"})
+    answers = 0
+    while run.poll() is None:
+        if not list(Path(path).glob("access_log/*/*/*.parquet")):
+            continue
+        query = "SELECT request_id, key, host_id, time FROM access_log"
+        ours = open_lake(path).sql(query).to_arrow().num_rows
+        assert ours <= local.rows.total()
+        with contextlib.suppress(duckdb.Error):  # it opens a file twice, and may find another the second time
+            local.no_duplicate(lake)
+            answers += 1
+    code, errors = finish(run)
+    assert code == 0, errors
+    assert answers > 0
+    local.is_whole(lake)

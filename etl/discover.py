@@ -88,6 +88,11 @@ def refuse_inside(source: Source, lake_url: str) -> None:
         raise UsageError(f"{source.url}: this source is inside the lake {lake_url}; give the prefix of the raw logs")
 
 
+def require_listing(source: Source, endpoint_url: str | None) -> None:
+    """Raise StoreError where a source cannot be listed: a run had better not begin."""
+    next(discover(source, None, dt.date.max, endpoint_url, Found(), full=True), None)
+
+
 def discover(
     source: Source, since: dt.date | None, today: dt.date, endpoint_url: str | None, found: Found, *, full: bool = False
 ) -> Iterator[LogObject]:

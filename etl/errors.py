@@ -43,7 +43,7 @@ class PreconditionFailedError(Exception):
 
 
 class StaleRowsError(Exception):
-    """The lake holds rows of an older text of these log objects (names); they are taken out, then it goes on."""
+    """The lake holds rows of an older text of these log objects (names). Never reaches the user."""
 
     def __init__(self, log_objects: list[str]) -> None:
         super().__init__(log_objects)

@@ -15,7 +15,7 @@ from typing import Any
 from etl import runs
 from etl.batch import BatchResult, ingest_batch
 from etl.config import Settings
-from etl.discover import Found, Source, discover, parse_source, refuse_inside, subtract
+from etl.discover import Found, Source, discover, parse_source, refuse_inside, require_listing, subtract
 from etl.errors import AccessLakeError, LeaseHeldError, UsageError
 from etl.lease import hold_lease
 from etl.ledger import Ledger
@@ -88,6 +88,8 @@ def ingest(
     run = _Run(settings, store, sources, full=full, progress=progress)
     if dry_run:
         return run.count_new()
+    for source in sources:
+        require_listing(source, settings.endpoint_url)
     store.check_conditional_writes()
     check_policy(store, settings.privacy)
     with hold_lease(store, run.summary.run_id, settings.lease_seconds) as still_held:

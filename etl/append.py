@@ -113,6 +113,23 @@ def _append_once(
     store: Store, table: Table, partition: str, rows: pa.Table, etags: Mapping[str, str], min_part_size: int
 ) -> Appended:
     parts = list_parts(store, partition)
+    try:
+        return _append_to(store, table, partition, parts, rows, etags, min_part_size)
+    except (StoreError, OSError, pa.ArrowException) as error:
+        if list_parts(store, partition) != parts:  # what could not be read was replaced meanwhile
+            raise PreconditionFailedError(partition) from error
+        raise
+
+
+def _append_to(
+    store: Store,
+    table: Table,
+    partition: str,
+    parts: list[Entry],
+    rows: pa.Table,
+    etags: Mapping[str, str],
+    min_part_size: int,
+) -> Appended:
     tail = _read_tail(store, parts[-1], rows.schema) if parts else None
     counts = count_texts(rows["log_object"])
     with contextlib.ExitStack() as stack:

@@ -1,10 +1,11 @@
 """What the tests share: an isolated environment, a moto server, S3 buckets, the command line."""
 
 import json
-import logging
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +14,6 @@ from typing import Any, cast
 import boto3
 import duckdb
 import pytest
-from moto.server import ThreadedMotoServer
 
 from etl.config import Settings
 from etl.ingest import RunSummary, ingest
@@ -39,7 +39,7 @@ TALLY = Tally()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=36, help="Runs that are killed at a random time.")
+    parser.addoption("--kills", type=int, default=24, help="Runs that are killed at a random time.")
     parser.addoption("--all-servers", action="store_true", help="Fail, do not skip, where a server is not installed.")
 
 
@@ -103,12 +103,32 @@ class S3:
 
 @pytest.fixture(scope="session")
 def moto_server(credentials: None) -> Iterator[str]:  # noqa: ARG001 - comes first
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    """The URL of a moto server in a process of its own, so that it does not share a processor with the test."""
+    port = free_port()
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        wait_for_port(port)
+        yield f"http://127.0.0.1:{port}"
+        server.kill()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def wait_for_port(port: int, seconds: float = 60) -> None:
+    """Return when somebody listens on the port."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"nobody listens on port {port}")
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@
 import functools
 import json
 import re
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import Any
 import boto3
 import ceph_store
 import pytest
-from conftest import TALLY, run_cli
+from conftest import TALLY, free_port, run_cli, wait_for_port
 from harness import KILLED, Judge, Place, finish, judge, run_and_kill, s3_place
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -191,24 +189,15 @@ def test_the_policies_of_the_readme(store: Store) -> None:
 def rclone(tmp_path: Path) -> Iterator[str]:
     """A store that takes conditional writes and ignores the conditions."""
     (tmp_path / "lakes").mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     program = str(Path(sys.executable).with_name("rclone"))
     command = [program, "serve", "s3", "--config", "/dev/null", "--auth-key", "test,test"]
     with subprocess.Popen(
         [*command, "--addr", f"127.0.0.1:{port}", str(tmp_path)], stderr=subprocess.DEVNULL
     ) as server:
-        deadline = time.monotonic() + 30
-        while not _listens(port) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_for_port(port)
         yield f"http://127.0.0.1:{port}"
         server.kill()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_a_store_that_ignores_preconditions_is_refused(rclone: str, tmp_path: Path) -> None:

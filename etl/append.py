@@ -130,7 +130,7 @@ def _append_to(
     etags: Mapping[str, str],
     min_part_size: int,
 ) -> Appended:
-    tail = _read_tail(store, parts[-1], rows.schema) if parts else None
+    tail = _read_tail(store, parts[-1], rows.schema, may_be_open=parts[-1].size < min_part_size) if parts else None
     counts = count_texts(rows["log_object"])
     with contextlib.ExitStack() as stack:
         sealed = [stack.enter_context(open_part(store, part)) for part in (parts[:-1] if tail else parts)]
@@ -178,18 +178,22 @@ class _Whole:
     size: int
 
 
-def _read_tail(store: Store, part: Entry, schema: pa.Schema) -> _Whole | None:
+def _read_tail(store: Store, part: Entry, schema: pa.Schema, *, may_be_open: bool) -> _Whole | None:
     """The last part of a partition, or None where it is sealed.
 
     That is for the part itself to say, not for a setting: all writers must see the same, or two of them would write
-    different objects, and both succeed.
+    different objects, and both succeed. `may_be_open` only says what is likely: then one request reads all of it.
     """
-    with open_part(store, part) as file:
-        try:
-            is_sealed = part.size >= read_footer(file).min_part_size
-        except ValueError as error:
-            raise damaged(store, part, error) from error
-    return None if is_sealed else _read_whole(store, part, schema)
+    if not may_be_open:
+        with open_part(store, part) as file:
+            try:
+                footer = read_footer(file)
+            except ValueError as error:
+                raise damaged(store, part, error) from error
+        if part.size >= footer.min_part_size:
+            return None
+    whole = _read_whole(store, part, schema)
+    return whole if part.size < whole.footer.min_part_size else None
 
 
 def _read_whole(store: Store, part: Entry, schema: pa.Schema) -> _Whole:

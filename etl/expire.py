@@ -51,11 +51,10 @@ def parse_age(text: str) -> dt.timedelta:
 def expire(store: Store, run_id: str, age: dt.timedelta, lease_seconds: int, *, dry_run: bool = False) -> Expired:
     """Remove the partitions of records and rejects of days that are more than `age` ago (UTC).
 
-    And what a repair set aside of them.
-    First the new first day is written down: from then on no report reads older days and no run ingests them, so a
-    run that is killed here only leaves files for the next one to remove. The ledger stays. A day that an earlier
-    run removed stays removed, however large `age` is now. Raises UsageError where there is no lake, and
-    LeaseHeldError where another run is at work.
+    What a repair set aside of them goes too. First the new first day is written down: from then on no report reads
+    older days and no run ingests them, so a run that is killed here only leaves files for the next one to remove. The
+    ledger stays. A day that an earlier run removed stays removed, however large `age` is now. Raises UsageError where
+    there is no lake, and LeaseHeldError where another run is at work.
     """
     require_lake(store)
     expired_before = dt.datetime.now(dt.UTC).date() - age

@@ -32,6 +32,10 @@ class QueryError(AccessLakeError):
     exit_code = 2
 
 
+class UnreadableError(StoreError):
+    """DuckDB could not read what a query needs."""
+
+
 _WRONG_QUERY = (duckdb.ProgrammingError, duckdb.DataError, duckdb.PermissionException)
 
 
@@ -94,7 +98,7 @@ def _duckdb_errors() -> Iterator[None]:
     except _WRONG_QUERY as error:
         raise QueryError(f"DuckDB: {error}") from error
     except duckdb.Error as error:
-        raise StoreError(f"DuckDB: {error}; `accesslake verify` tells whether the lake is well") from error
+        raise UnreadableError(f"DuckDB: {error}; `accesslake verify` tells whether the lake is well") from error
 
 
 def connect(
@@ -151,7 +155,7 @@ def query_lake(
     of a part and then the data of the one that a run has put in its place.
     """
     for _ in range(_ATTEMPTS - 1):
-        with contextlib.suppress(StoreError):
+        with contextlib.suppress(UnreadableError):
             return run_query(connect(store, scope, endpoint_url), sql, parameters)
     return run_query(connect(store, scope, endpoint_url), sql, parameters)
 

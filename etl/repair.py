@@ -71,7 +71,7 @@ def repair(settings: Settings) -> Repaired:
             forget_covered(store)
         set_aside = list(_set_aside(store, settings, run_id, before))
         _fill_gaps(store, before)
-        reread = _read_again(store, settings, run_id)
+        reread = _read_again(store, settings, run_id, verify(settings).differences if set_aside else before)
     completed = ingest(settings, full=True).result
     failures = {**reread.failures, **completed.failures}
     after = verify(settings)
@@ -121,12 +121,11 @@ def _empty_part(name: str) -> bytes:
     return encode_part(table, table.schema.empty_table(), {}, min_part_size=0)
 
 
-def _read_again(store: Store, settings: Settings, run_id: str) -> BatchResult:
+def _read_again(store: Store, settings: Settings, run_id: str, differences: Collection[Difference]) -> BatchResult:
     """Replace the rows, rejects and ledger entries of log objects that are not as booked.
 
     And of those that had records left out as duplicates: the equal ones may be among what is missing, or goes now.
     """
-    differences = verify(settings).differences
     wrong = {one.log_object for one in differences if one.log_object and one.kind in _READ_AGAIN}
     if not wrong:
         return BatchResult()

@@ -27,7 +27,12 @@ from etl.ingest import ingest
 from etl.verify import verify
 
 RENAMES = Path(__file__).with_name("renames")
-SETTINGS = {"batch_size": 16_000, "fetch_concurrency": 4, "max_reject_fraction": 1, "min_part_size": 18_000}
+SETTINGS: dict[str, Any] = {
+    "batch_size": 16_000,
+    "fetch_concurrency": 4,
+    "max_reject_fraction": 1,
+    "min_part_size": 18_000,
+}
 """Small batches, so that there are several; small parts, so that some are sealed; and rejects are no failure."""
 
 Rows = Counter[tuple[Any, ...]]
@@ -50,10 +55,10 @@ class Place:
     endpoint_url: str | None = None
     client: Any = None
 
-    def settings(self, lake: str, **more: Any) -> Settings:
+    def settings(self, lake: str) -> Settings:
         return Settings(
             source=(self.source,), lake=f"{self.lakes}/{lake}", endpoint_url=self.endpoint_url, workers=1,
-            **{**SETTINGS, **more},
+            **SETTINGS,
         )  # fmt: skip
 
     def start(
@@ -138,11 +143,11 @@ class Judge:
         assert read(copy, "_ledger", _ENTRY) == self.ledger
         assert verify(Settings(lake=copy)).differences == []
 
-    def recovers(self, lake: str, **settings: Any) -> None:
+    def recovers(self, lake: str) -> None:
         """No duplicate now, and one more run makes the lake whole."""
         self.no_duplicate(lake)
         self.place.let_lease_run_out(lake)
-        ingest(self.place.settings(lake, **settings))
+        ingest(self.place.settings(lake))
         self.is_whole(lake)
         self.place.remove(lake)
 

@@ -7,35 +7,46 @@ import signal
 import sys
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from etl.bundle import find_report, load_reports
+from etl.chart import render
 from etl.config import Settings, load_settings
+from etl.dashboard import render_dashboard
 from etl.demo import build_demo, print_demo
-from etl.errors import AccessLakeError, UsageError
-from etl.expire import Expired, expire, parse_age
+from etl.errors import AccessLakeError, UsageError, nearest
+from etl.expire import expire, parse_age
+from etl.glossary import NOTES, as_result, functions
 from etl.ingest import RunSummary, ingest, new_run_id
-from etl.output import Format, choose_format, write_result
+from etl.lifecycle_rules import check_rules, load_rules, read_rules
+from etl.output import Format, choose_format, write_file, write_result
 from etl.progress import Reporter
-from etl.query import Scope, buckets, parse_day, query_lake
-from etl.repair import Repaired, repair
-from etl.report import find_report, load_reports, run_report
+from etl.query import Result, Scope, buckets, parse_day, query_lake
+from etl.repair import repair
+from etl.report import check_drawable, run_report, statement
 from etl.safe_text import safe_text
-from etl.status import LakeStatus, read_status
+from etl.status import read_status
 from etl.storage import open_store
 from etl.store import Store
-from etl.verify import Verification, verify
+from etl.terminal import (
+    describe_reports,
+    json_time,
+    print_expired,
+    print_functions,
+    print_repaired,
+    print_reports,
+    print_status,
+    print_summary,
+    print_verification,
+    report_problems,
+)
+from etl.verify import verify
 
 EXIT_REJECTS = 3
 EXIT_DIFFERENCES = 4
-_SHOWN = 50
 
 app = typer.Typer(
     name="accesslake",
@@ -67,6 +78,12 @@ FormatOption = Annotated[
 OutputOption = Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Write here, not to stdout.")]
 CsvSafeOption = Annotated[
     bool, typer.Option("--csv-safe", help="CSV for a spreadsheet: put ' before what it would run as a formula.")
+]
+BucketOption = Annotated[str | None, typer.Option("--bucket", metavar="B", help="Only this source bucket.")]
+FromOption = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First UTC day.")]
+ToOption = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last UTC day (it counts).")]
+SqlDirOption = Annotated[
+    list[Path] | None, typer.Option("--sql-dir", metavar="DIR", help="Reports of your own, besides. May be repeated.")
 ]
 HeaderOption = Annotated[bool, typer.Option("--header/--no-header", help="CSV: column names in the first line.")]
 
@@ -105,11 +122,11 @@ def _ingest(
         except AccessLakeError as error:
             reporter.event("error", str(error))
             raise typer.Exit(error.exit_code) from error
-        _report_problems(reporter, summary)
+        report_problems(reporter, summary)
     if as_json:
         typer.echo(json.dumps(summary.as_dict()))
     else:
-        _print_summary(summary)
+        print_summary(summary)
     if summary.result.failures:
         raise typer.Exit(1)
     if summary.reject_fraction > settings.max_reject_fraction:
@@ -125,11 +142,11 @@ def _status(
 ) -> None:
     """What is in the lake, how far behind it is, what was rejected."""
     settings, store = _open(config, lake, endpoint_url)
-    status = read_status(store, settings.endpoint_url)
+    status = read_status(store, settings)
     if as_json:
-        typer.echo(json.dumps(status.as_dict(), default=_json_time))
+        typer.echo(json.dumps(status.as_dict(), default=json_time))
     else:
-        _print_status(status)
+        print_status(status)
 
 
 @app.command("verify")
@@ -159,8 +176,8 @@ def _verify(
         typer.echo(json.dumps(whole))
     else:
         if repaired:
-            _print_repaired(repaired)
-        _print_verification(result)
+            print_repaired(repaired)
+        print_verification(result)
     if result.differences:
         raise typer.Exit(EXIT_DIFFERENCES)
 
@@ -185,35 +202,94 @@ def _expire(
     if as_json:
         typer.echo(json.dumps(expired.as_dict()))
     else:
-        _print_expired(expired)
+        print_expired(expired)
 
 
 @app.command("reports")
-def _reports(as_json: JsonOption = False) -> None:
+def _reports(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Say more: of a report, or a section.")] = "",
+    sql_dir: SqlDirOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """The list of reports, with their parameters."""
-    reports = load_reports().values()
+    reports = load_reports(_settings(config, sql_dir=sql_dir).sql_dir)
+    found = [one for one in reports.values() if name in ("", one.name, one.name.partition("/")[0])]
+    if not found:
+        raise UsageError(f"no report or section {name!r}{nearest(name, reports)}")
     if as_json:
-        typer.echo(json.dumps([report.model_dump(exclude={"sql"}, mode="json") for report in reports]))
-        return
-    table = _table("report", "question", "parameters")
-    for report in reports:
-        params = [
-            f"{name}: {parameter.help} ({'required' if parameter.required else f'default {parameter.default}'})"
-            for name, parameter in report.params.items()
-        ]
-        table.add_row(report.name, report.question, "\n".join(params))
-    _print(table)
-    _print("Every report takes --bucket, --from and --to; -p NAME=VALUE sets a parameter.")
+        typer.echo(json.dumps([report.model_dump(exclude={"sql", "path"}, mode="json") for report in found]))
+    elif name:
+        describe_reports(found)
+    else:
+        print_reports(found)
 
 
 @app.command("report")
 def _report(
     name: Annotated[str, typer.Argument(metavar="NAME", help="As `accesslake reports` lists it.")],
     lake: LakeOption = None,
-    bucket: Annotated[str | None, typer.Option(metavar="B", help="Only this source bucket.")] = None,
-    date_from: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First UTC day.")] = None,
-    date_to: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last UTC day (it counts).")] = None,
+    bucket: BucketOption = None,
+    date_from: FromOption = None,
+    date_to: ToOption = None,
     param: Annotated[list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="A parameter.")] = None,
+    form: FormatOption = None,
+    output: OutputOption = None,
+    chart: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw it, too: .svg, .png or .html, where the report says how.")
+    ] = None,
+    header: HeaderOption = True,
+    csv_safe: CsvSafeOption = False,
+    sql_dir: SqlDirOption = None,
+    print_sql: Annotated[bool, typer.Option("--print-sql", help="Print the SQL with its parameters only.")] = False,
+    config: ConfigOption = None,
+    endpoint_url: EndpointOption = None,
+) -> None:
+    """Answer one question: run a report over the lake."""
+    report = find_report(name, _settings(config, sql_dir=sql_dir).sql_dir)
+    params = _pairs(param or [])
+    if print_sql:
+        typer.echo(statement(report, params), nl=False)
+        return
+    if chart:
+        check_drawable(report, chart)
+    settings, store = _open(config, lake, endpoint_url)
+    result = run_report(store, report, _scope(bucket, date_from, date_to), params, settings)
+    if chart and report.chart:
+        table = result.to_arrow()
+        write_file(chart, render(report.chart, table, report.title, chart.suffix.lower()))
+        result = Result(table.to_reader())
+    write_result(result, choose_format(form, output), output, header=header, csv_safe=csv_safe)
+
+
+@app.command("dashboard")
+def _dashboard(
+    output: Annotated[Path, typer.Option("--output", metavar="FILE.html", help="The page.")],
+    lake: LakeOption = None,
+    bucket: BucketOption = None,
+    date_from: FromOption = None,
+    date_to: ToOption = None,
+    config: ConfigOption = None,
+    endpoint_url: EndpointOption = None,
+) -> None:
+    """One page of figures, charts and tables, and first of all what is unusual. By default of the last 7 days.
+
+    The page needs nothing but itself: send it, open it from a disk, print it.
+    """
+    settings, store = _open(config, lake, endpoint_url)
+    page = render_dashboard(store, _scope(bucket, date_from, date_to), settings, dt.datetime.now(dt.UTC))
+    write_file(output, page.encode("utf-8", "backslashreplace"))
+
+
+@app.command("lifecycle-rules")
+def _lifecycle_rules(
+    bucket: Annotated[str, typer.Option("--bucket", metavar="B", help="The bucket with the rules.")],
+    lake: LakeOption = None,
+    rules: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its rules as JSON; else they are asked for from S3.")
+    ] = None,
+    date_from: FromOption = None,
+    date_to: ToOption = None,
     form: FormatOption = None,
     output: OutputOption = None,
     header: HeaderOption = True,
@@ -221,17 +297,20 @@ def _report(
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
 ) -> None:
-    """Answer one question: run a report over the lake."""
-    report = find_report(name)
+    """Are the lifecycle rules of a bucket working? Each rule's actions beside the events that fit them.
+
+    The period is the last 30 days with records of the bucket, unless --from and --to say otherwise.
+    """
     settings, store = _open(config, lake, endpoint_url)
-    scope = Scope(bucket, _day("--from", date_from), _day("--to", date_to))
-    result = run_report(store, report, scope, _pairs(param or []), settings.endpoint_url)
+    actions = load_rules(rules) if rules else read_rules(bucket, settings)
+    result, period = check_rules(store, bucket, actions, _scope(bucket, date_from, date_to), settings)
+    typer.echo(f"accesslake: events of {period.date_from} to {period.date_to}", err=True)
     write_result(result, choose_format(form, output), output, header=header, csv_safe=csv_safe)
 
 
 @app.command("sql")
 def _sql(
-    query: Annotated[str, typer.Argument(metavar="SELECT", help="One SELECT over access_log, rejects, ledger, ...")],
+    query: Annotated[str, typer.Argument(metavar="SELECT", help="One SELECT; `accesslake schema` says over what.")],
     lake: LakeOption = None,
     form: FormatOption = None,
     output: OutputOption = None,
@@ -242,8 +321,23 @@ def _sql(
 ) -> None:
     """Ask the lake in SQL. Only reading, and only the lake."""
     settings, store = _open(config, lake, endpoint_url)
-    result = query_lake(store, query, endpoint_url=settings.endpoint_url)
+    result = query_lake(store, query, settings=settings)
     write_result(result, choose_format(form, output), output, header=header, csv_safe=csv_safe)
+
+
+@app.command("schema")
+def _schema(
+    view: Annotated[str | None, typer.Argument(metavar="VIEW", help="Only this one, such as access_log.")] = None,
+    form: FormatOption = None,
+    output: OutputOption = None,
+) -> None:
+    """The views and functions that SQL may use: columns, types, units, meanings."""
+    if view is not None and view not in NOTES:
+        raise UsageError(f"no view {view!r}{nearest(view, NOTES)} (there are: {', '.join(NOTES)})")
+    form = choose_format(form, output)
+    write_result(as_result(view), form, output)
+    if form is Format.TABLE and output is None and view is None:
+        print_functions(functions())
 
 
 @app.command("demo")
@@ -285,6 +379,10 @@ def _open(config: str | None, lake: str | None, endpoint_url: str | None) -> tup
     return settings, store
 
 
+def _scope(bucket: str | None, date_from: str | None, date_to: str | None) -> Scope:
+    return Scope(bucket, _day("--from", date_from), _day("--to", date_to))
+
+
 def _day(flag: str, text: str | None) -> dt.date | None:
     return None if text is None else parse_day(flag, text)
 
@@ -306,118 +404,3 @@ def _progress(reporter: Reporter) -> Any:
         reporter.progress(done, summary.new, result.bytes_read)
 
     return show
-
-
-def _report_problems(reporter: Reporter, summary: RunSummary) -> None:
-    failures = summary.result.failures
-    for name, problem in islice(failures.items(), _SHOWN):
-        reporter.event("error", f"{name}: {problem}; the next run tries it again", log_object=name)
-    if len(failures) > _SHOWN:
-        reporter.event("error", f"... and {len(failures) - _SHOWN} more log objects; --json has them all")
-    for name in summary.found.changed:
-        reporter.event(
-            "warning",
-            f"{name}: was overwritten after it was ingested; the lake keeps the older text",
-            log_object=name,
-        )
-    if not summary.found.discovered:
-        reporter.event("warning", "the sources list no log objects; check their names")
-    if not reporter.is_terminal:
-        figures = {key: value for key, value in summary.as_dict().items() if key not in ("failures", "changed")}
-        reporter.event("info", "done", **figures)
-
-
-def _print_summary(summary: RunSummary) -> None:
-    figures = summary.as_dict()
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(justify="left")
-    table.add_column(justify="right")
-    for key, value in figures.items():
-        if key not in ("failures", "changed", "dry_run"):
-            table.add_row(key.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value or "-"))
-    _print(table)
-
-
-def _print_status(status: LakeStatus) -> None:
-    table = _table("bucket", "rows", "parts", "size", "first record (UTC)", "last record (UTC)")
-    for one in status.buckets:
-        table.add_row(
-            Text(safe_text(one.bucket)), f"{one.rows:,}", str(one.parts), _size(one.bytes), str(one.first_time),
-            str(one.last_time),
-        )  # fmt: skip
-    _print(table)
-    _print(
-        f"{status.log_objects:,} log objects: {status.lines:,} lines = {status.rows:,} rows + "
-        f"{status.rejects:,} rejects + {status.duplicates:,} duplicates + {status.blank_lines:,} blank lines"
-    )
-    for reason, lines in status.rejects_by_reason.items():
-        _print(f"rejected, {reason}: {lines:,}")
-    for label, moment in (
-        ("last complete run", status.last_complete_run),
-        ("newest log object", status.newest_log_object),
-        ("newest record", status.newest_record),
-    ):
-        _print(f"{label}: {_ago(moment)}")
-
-
-def _print_verification(result: Verification) -> None:
-    for one in result.differences[:_SHOWN]:
-        _print(Text(safe_text(f"{one.kind}: {one.where}: {one.message}")))
-    if len(result.differences) > _SHOWN:
-        _print(f"... and {len(result.differences) - _SHOWN} more; --json has them all")
-    _print(
-        f"{result.parts:,} parts, {result.rows:,} rows, {result.log_objects:,} log objects checked, "
-        f"{result.source_objects:,} compared with the sources: "
-        f"{'all is right' if not result.differences else f'{len(result.differences)} differences'}"
-    )
-
-
-def _print_repaired(repaired: Repaired) -> None:
-    for part in repaired.set_aside:
-        _print(Text(safe_text(f"set aside under _damaged/: {part}")))
-    _print(f"{repaired.objects_reread:,} log objects read again")
-
-
-def _print_expired(expired: Expired) -> None:
-    for one in expired.partitions[:_SHOWN]:
-        _print(Text(safe_text(f"{one.path} {one.parts} part{'s' if one.parts > 1 else ''}, {_size(one.bytes)}")))
-    if len(expired.partitions) > _SHOWN:
-        _print(f"... and {len(expired.partitions) - _SHOWN} more; --json has them all")
-    _print(
-        f"{len(expired.partitions):,} partitions of days before {expired.expired_before}, "
-        f"{_size(sum(one.bytes for one in expired.partitions))} {'would be removed' if expired.dry_run else 'removed'}"
-    )
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
-        table.add_column(name, justify="right" if name in ("rows", "parts", "size") else "left", overflow="fold")
-    return table
-
-
-def _print(what: Table | Text | str) -> None:
-    terminal = sys.stdout.isatty()
-    Console(width=None if terminal else 200, highlight=False, markup=False).print(what, soft_wrap=isinstance(what, str))
-
-
-def _size(count: int) -> str:
-    size = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024:  # noqa: PLR2004
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} TiB"
-
-
-def _ago(moment: dt.datetime | None) -> str:
-    if moment is None:
-        return "none"
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-    age = max(dt.timedelta(), dt.datetime.now(dt.UTC) - aware)
-    days, hours = age.days, age.seconds // 3600
-    return f"{aware:%Y-%m-%d %H:%M:%S} UTC ({f'{days} days {hours} hours' if days else f'{hours} hours'} ago)"
-
-
-def _json_time(moment: object) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if isinstance(moment, dt.datetime) else str(moment)

@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
 
 from etl.errors import UsageError, nearest
 
@@ -44,6 +53,22 @@ class Privacy(BaseModel):
     hash_key_file: Path | None = None
 
 
+class Prices(BaseModel):
+    """What S3 charges, in any currency: for 1,000 requests of each price class, and for a GB (10^9 bytes) of egress."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    put_copy_post_list: float = Field(default=0.005, ge=0)
+    get_and_others: float = Field(default=0.0004, ge=0)
+    transition_standard_ia: float = Field(default=0.01, ge=0)
+    transition_onezone_ia: float = Field(default=0.01, ge=0)
+    transition_intelligent_tiering: float = Field(default=0.01, ge=0)
+    transition_glacier_ir: float = Field(default=0.02, ge=0)
+    transition_glacier: float = Field(default=0.03, ge=0)
+    transition_deep_archive: float = Field(default=0.05, ge=0)
+    egress: float = Field(default=0.09, ge=0)
+
+
 class Settings(BaseModel):
     """Everything that can be set. `config/accesslake.toml` says what each one means."""
 
@@ -60,6 +85,12 @@ class Settings(BaseModel):
     fetch_concurrency: int = Field(default=64, ge=1, le=1024)
     max_reject_fraction: float = Field(default=0.01, ge=0, le=1)
     lease_seconds: int = Field(default=120, ge=5)
+    query_memory: ByteSize = Field(default=ByteSize(1536 * MIB), ge=64 * MIB)
+    sql_dir: Annotated[tuple[Path, ...], BeforeValidator(_one_or_many)] = ()
+    site_hosts: Annotated[
+        tuple[Annotated[str, StringConstraints(to_lower=True)], ...], BeforeValidator(_one_or_many)
+    ] = ()
+    prices: Prices = Prices()
     privacy: Privacy = Privacy()
 
     @property
@@ -70,8 +101,12 @@ class Settings(BaseModel):
         return self.lake
 
 
+_TABLES: dict[str, type[BaseModel]] = {"prices": Prices, "privacy": Privacy}
+_LISTS = frozenset({"source", "sql_dir", "site_hosts"})
+"""Settings of several values, which are separated by spaces in a variable."""
 SETTINGS = frozenset(
-    [name for name in Settings.model_fields if name != "privacy"] + [f"privacy.{name}" for name in Privacy.model_fields]
+    [name for name in Settings.model_fields if name not in _TABLES]
+    + [f"{table}.{name}" for table, model in _TABLES.items() for name in model.model_fields]
 )
 """The names of all settings; those of a table with its name."""
 _SECRETS = frozenset({"privacy.hash_key"})
@@ -112,8 +147,8 @@ def _from_file(path: str) -> dict[str, tuple[Any, str]]:
         raise UsageError(f"{path}: not valid TOML: {error}") from error
     values = {}
     for key, value in table.items():
-        if key == "privacy" and isinstance(value, dict):
-            values.update({f"privacy.{name}": one for name, one in value.items()})
+        if key in _TABLES and isinstance(value, dict):
+            values.update({f"{key}.{name}": one for name, one in value.items()})
         else:
             values[key] = value
     for key in values:
@@ -131,12 +166,15 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
         if name.startswith(ENV_PREFIX) and name not in _NO_SETTINGS:
             if name not in names:
                 raise UsageError(f"environment variable {name}: no such setting{nearest(name, names)}")
-            value = environ[name].split() if names[name] == "source" else environ[name]
+            value = environ[name].split() if names[name] in _LISTS else environ[name]
             values[names[name]] = (value, f"environment variable {name}")
     return values
 
 
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """`privacy.remote_ip` and its like are the fields of one table."""
-    inner = {key.removeprefix("privacy."): value for key, value in values.items() if key.startswith("privacy.")}
-    return {key: value for key, value in values.items() if "." not in key} | ({"privacy": inner} if inner else {})
+    """`privacy.remote_ip` and its like are the fields of a table."""
+    nested: dict[str, Any] = {key: value for key, value in values.items() if "." not in key}
+    for key in values.keys() - nested.keys():
+        table, _, name = key.partition(".")
+        nested.setdefault(table, {})[name] = values[key]
+    return nested

@@ -7,16 +7,19 @@ from pathlib import Path
 from shlex import quote
 from typing import TextIO
 
+from etl.bundle import find_report
 from etl.config import Settings
+from etl.dashboard import render_dashboard
 from etl.generate import DEMO_LIFECYCLE, DEMO_WEBSITE, demo_objects, write_objects
 from etl.ingest import Progress, RunSummary, ingest
-from etl.output import write_table
+from etl.output import write_file, write_table
 from etl.query import Scope
-from etl.report import find_report, run_report
+from etl.report import run_report
 from etl.status import read_status
 from etl.storage import open_store
 
 _ROWS = 8
+DASHBOARD = "dashboard.html"
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,15 @@ _QUESTIONS = (
 
 
 def build_demo(directory: Path, say: Callable[[str], None], progress: Progress) -> RunSummary:
-    """Generate log objects in `directory`, and ingest them into a lake there."""
+    """Generate log objects in `directory`, ingest them into a lake there, and draw its dashboard."""
     logs, lake = directory / "logs", directory / "lake"
     count = write_objects(demo_objects(), logs)
     say(f"{count} log objects of two buckets in {logs}")
     summary = ingest(Settings(source=(str(logs),), lake=str(lake)), progress=progress)
     say(f"{summary.result.lines} new lines read into the lake {lake}")
+    settings = Settings(lake=str(lake))
+    page = render_dashboard(open_store(str(lake)), Scope(DEMO_WEBSITE), settings, dt.datetime.now(dt.UTC))
+    write_file(directory / DASHBOARD, page.encode())
     return summary
 
 
@@ -59,7 +65,7 @@ def print_demo(directory: Path, out: TextIO) -> None:
         report = find_report(question.report)
         out.write(f"\n{report.title}: {report.question}\n$ {_command(question, lake)}\n")
         write_table(run_report(store, report, question.scope, question.params), out, most=_ROWS)
-    out.write(f"\nThe lake stays in {lake}. Ask it yourself:\n")
+    out.write(f"\nThe lake stays in {lake}, a dashboard of it in {directory / DASHBOARD}. Ask it yourself:\n")
     out.write(f"$ accesslake sql --lake {quote(str(lake))} 'SELECT operation, count(*) FROM access_log GROUP BY ALL'\n")
 
 

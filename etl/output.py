@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -36,12 +37,18 @@ class Format(StrEnum):
     TABLE = "table"
     CSV = "csv"
     JSON = "json"
+    JSONL = "jsonl"
     PARQUET = "parquet"
     MARKDOWN = "markdown"
 
 
-_BY_SUFFIX = {".csv": Format.CSV, ".json": Format.JSON, ".parquet": Format.PARQUET, ".md": Format.MARKDOWN}
+_BY_SUFFIX = {
+    ".csv": Format.CSV, ".json": Format.JSON, ".jsonl": Format.JSONL, ".ndjson": Format.JSONL,
+    ".parquet": Format.PARQUET, ".md": Format.MARKDOWN,
+}  # fmt: skip
 _NUMBERS = (int, float, Decimal)
+_TABLE_ROWS = 10_000
+"""What a table shows at most: its columns are as wide as their widest cell, so it cannot be written as rows come."""
 
 
 def choose_format(given: Format | None, output: Path | None) -> Format:
@@ -71,6 +78,12 @@ def write_result(
             _TEXT_WRITERS[form](result, stream)
 
 
+def write_file(output: Path, data: bytes) -> None:
+    """Write a file, which appears when it is complete. Raises StoreError."""
+    with _binary_file(output) as file:
+        file.write(data)
+
+
 def _rows(result: Result) -> Iterator[tuple[Any, ...]]:
     for batch in result.batches():
         yield from zip(*(_values(column) for column in batch.columns), strict=True)
@@ -83,10 +96,10 @@ def _values(column: pa.Array) -> list[Any]:
         return column.cast(pa.string()).to_pylist()  # type: ignore[no-any-return]
 
 
-def write_table(result: Result, stream: TextIO, most: int | None = None) -> None:
+def write_table(result: Result, stream: TextIO, most: int = _TABLE_ROWS) -> None:
     """A result as a table, of at most so many rows, and how many rows it has in all."""
-    everything = list(_rows(result))
-    rows = everything[:most]
+    rows = list(islice(everything := _rows(result), most))
+    count = len(rows) + sum(1 for _ in everything)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for position, name in enumerate(result.columns):
         numeric = all(isinstance(row[position], (*_NUMBERS, type(None))) for row in rows)
@@ -96,8 +109,8 @@ def write_table(result: Result, stream: TextIO, most: int | None = None) -> None
     # A pipe or a file has no width: nothing is folded there.
     console = Console(file=stream, width=None if stream.isatty() else 100_000, highlight=False)
     console.print(table)
-    shown = f", of which the first {len(rows)} are shown" if len(rows) < len(everything) else ""
-    console.print(f"{len(everything)} row{'' if len(everything) == 1 else 's'}{shown}")
+    shown = f", of which the first {len(rows)} are shown" if len(rows) < count else ""
+    console.print(f"{count} row{'' if count == 1 else 's'}{shown}")
 
 
 def _write_csv(result: Result, stream: TextIO, *, header: bool, safe: bool) -> None:
@@ -116,11 +129,20 @@ def _write_csv(result: Result, stream: TextIO, *, header: bool, safe: bool) -> N
 
 def _write_json(result: Result, stream: TextIO) -> None:
     separator = "[\n"
-    for row in _rows(result):
-        record = {name: _json_number(value) for name, value in zip(result.columns, row, strict=True)}
-        stream.write(separator + safe_json(json.dumps(record, default=_json_value, ensure_ascii=False)))
+    for record in _json_records(result):
+        stream.write(separator + record)
         separator = ",\n"
     stream.write("[]\n" if separator == "[\n" else "\n]\n")
+
+
+def _write_json_lines(result: Result, stream: TextIO) -> None:
+    stream.writelines(record + "\n" for record in _json_records(result))
+
+
+def _json_records(result: Result) -> Iterator[str]:
+    for row in _rows(result):
+        record = {name: _json_number(value) for name, value in zip(result.columns, row, strict=True)}
+        yield safe_json(json.dumps(record, default=_json_value, ensure_ascii=False))
 
 
 def _json_number(value: object) -> object:
@@ -166,6 +188,7 @@ def _write_parquet(result: Result, file: BinaryIO) -> None:
 _TEXT_WRITERS: dict[Format, Callable[[Result, TextIO], None]] = {
     Format.TABLE: write_table,
     Format.JSON: _write_json,
+    Format.JSONL: _write_json_lines,
     Format.MARKDOWN: _write_markdown,
 }
 

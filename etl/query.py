@@ -3,25 +3,34 @@
 import contextlib
 import datetime as dt
 import glob
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
+from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
+from duckdb.func import PythonUDFType
 
+from etl.config import Settings
 from etl.errors import AccessLakeError, StoreError, UsageError, nearest
 from etl.parts import is_part, partition_path
 from etl.resources import bundled
 from etl.retention import read_retention
 from etl.schema import ACCESS_LOG, HELD_IN, LEDGER, TABLES, Table
 from etl.store import Store, split_url
+from etl.user_agents import parse_user_agent
 
 _BATCH_ROWS = 64 * 1024
 _ATTEMPTS = 4
 _PARTITION_TYPES = {ACCESS_LOG.name: {"bucket": "VARCHAR", "date": "DATE"}}
 _BY_DAY = {"date": "DATE"}
+_USER_AGENT = "STRUCT(kind VARCHAR, family VARCHAR, system VARCHAR)"
+_USER_AGENT_FIELDS = pa.struct({"kind": pa.string(), "family": pa.string(), "system": pa.string()})
 _FILES = "files_of_"
 """Before the name of a table: the view that has the file of each row."""
 
@@ -49,6 +58,7 @@ class Scope:
 
 
 EVERYTHING = Scope()
+DEFAULTS = Settings()
 
 
 def parse_day(name: str, text: str) -> dt.date:
@@ -60,11 +70,11 @@ def parse_day(name: str, text: str) -> dt.date:
 
 
 class Result:
-    """A query's rows, read once: as batches, an Arrow table or a pandas DataFrame."""
+    """Rows: as batches or an Arrow table, read once and as they come, or as a pandas DataFrame."""
 
-    def __init__(self, relation: Any) -> None:
+    def __init__(self, reader: pa.RecordBatchReader) -> None:
+        self._reader = reader
         with _duckdb_errors():
-            self._reader = relation.to_arrow_reader(_BATCH_ROWS)
             # Most of what can go wrong does so before the first rows.
             self._first: pa.RecordBatch | None = next(self._reader, None)
 
@@ -104,12 +114,12 @@ def _duckdb_errors() -> Iterator[None]:
 def connect(
     store: Store,
     scope: Scope = EVERYTHING,
-    endpoint_url: str | None = None,
+    settings: Settings = DEFAULTS,
     *,
     without: Collection[str] = (),
     with_files: bool = False,
 ) -> Any:
-    """A DuckDB connection with the views of `sql/views.sql` over the lake's part in `scope`.
+    """A DuckDB connection with the views and functions of `sql/views.sql` over the lake's part in `scope`.
 
     It reads the lake and nothing else: no other file, no network, no extension, no Python variable, no change of
     settings. Days that `expire` removes are not in the views from the moment it begins. Raises UsageError for a
@@ -120,18 +130,24 @@ def connect(
     """
     check_scope(store, scope)
     first_day = read_retention(store).expired_before
-    connection = duckdb.connect()
+    connection = duckdb.connect(config=_limits(settings))
     if split_url(store.url)[0] == "s3":
         from etl.s3 import s3_filesystem  # noqa: PLC0415 - as in etl.storage
 
-        connection.register_filesystem(s3_filesystem(endpoint_url))
+        connection.register_filesystem(s3_filesystem(settings.endpoint_url))
     with _duckdb_errors():
+        connection.execute("SET enable_progress_bar = false")  # it is drawn on standard output
         for table in TABLES:
             source = _source(connection, store, table, scope, without) + _where(table, scope, first_day)
             columns = ", ".join(f'"{name}"' for name in (*_partitions(table), *table.schema.names))
             connection.execute(f'CREATE VIEW "{table.name.removeprefix("_")}" AS SELECT {columns} FROM {source}')
             if with_files:
                 connection.execute(f"CREATE VIEW {_FILES}{table.name} AS SELECT {columns}, filename FROM {source}")
+        connection.execute(_rows_view("prices", ("price_class", "price"), settings.prices.model_dump().items()))
+        connection.execute(_rows_view("site_hosts", ("host",), ((host,) for host in settings.site_hosts)))
+        connection.create_function(
+            "parse_user_agent", _parse_user_agents, ["VARCHAR"], _USER_AGENT, type=PythonUDFType.ARROW
+        )
         for statement in duckdb.extract_statements((bundled("sql") / "views.sql").read_text("utf-8")):
             connection.execute(statement)
         roots = ", ".join(sql_literal(root) for root in {_root(store), _escaped_root(store)})
@@ -142,22 +158,36 @@ def connect(
     return connection
 
 
+class Database:
+    """The part of a lake in `scope`, to be asked in SQL, more than once over one connection."""
+
+    def __init__(self, store: Store, scope: Scope = EVERYTHING, settings: Settings = DEFAULTS) -> None:
+        self._connect = partial(connect, store, scope, settings)
+        self._connection = self._connect()
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
+        """The result of one SELECT.
+
+        It is tried again where DuckDB could not read the lake: it opens a file more than once, so it may meet the
+        footer of a part and then the data of the one that a run has put in its place.
+        """
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return run_query(self._connection, sql, parameters)
+            except UnreadableError:
+                self._connection = self._connect()
+        return run_query(self._connection, sql, parameters)
+
+
 def query_lake(
     store: Store,
     sql: str,
     parameters: Mapping[str, object] | None = None,
     scope: Scope = EVERYTHING,
-    endpoint_url: str | None = None,
+    settings: Settings = DEFAULTS,
 ) -> Result:
-    """The result of one SELECT over the lake's part in `scope`.
-
-    It is tried again where DuckDB could not read the lake: it opens a file more than once, so it may meet the footer
-    of a part and then the data of the one that a run has put in its place.
-    """
-    for _ in range(_ATTEMPTS - 1):
-        with contextlib.suppress(UnreadableError):
-            return run_query(connect(store, scope, endpoint_url), sql, parameters)
-    return run_query(connect(store, scope, endpoint_url), sql, parameters)
+    """The result of one SELECT over the lake's part in `scope`; see `Database.query`."""
+    return Database(store, scope, settings).query(sql, parameters)
 
 
 def run_query(connection: Any, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
@@ -166,7 +196,7 @@ def run_query(connection: Any, sql: str, parameters: Mapping[str, object] | None
         statements = duckdb.extract_statements(sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise QueryError("one SELECT statement is expected: the lake is only read")
-        return Result(connection.sql(sql, params=dict(parameters or {})))
+        return Result(connection.sql(sql, params=dict(parameters or {})).to_arrow_reader(_BATCH_ROWS))
 
 
 def check_scope(store: Store, scope: Scope) -> None:
@@ -203,6 +233,25 @@ def duplicate_rows(connection: Any, bucket: str, date: dt.date) -> int:
         f" FROM access_log WHERE bucket = $bucket AND date = $date GROUP BY {identity} HAVING count(*) > 1)"
     )
     return int(run_query(connection, sql, {"bucket": bucket, "date": date}).to_arrow()["twice"][0].as_py())
+
+
+def _limits(settings: Settings) -> dict[str, Any]:
+    """How much memory DuckDB may use, and where it puts what does not fit: a directory that it makes when it must."""
+    spilled = Path(tempfile.gettempdir()) / f"accesslake-{uuid4().hex}"
+    return {"memory_limit": f"{settings.query_memory}B", "temp_directory": str(spilled)}
+
+
+def _parse_user_agents(texts: pa.Array) -> pa.Array:
+    return pa.array([asdict(parse_user_agent(text)) for text in texts.to_pylist()], _USER_AGENT_FIELDS)
+
+
+def _rows_view(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """SQL for a view of a few constant rows; of texts and numbers."""
+    selects = [
+        f"SELECT {', '.join(sql_literal(one) if isinstance(one, str) else repr(one) for one in row)}" for row in rows
+    ]
+    nothing = f"SELECT {', '.join('NULL' for _ in columns)} WHERE false"
+    return f"CREATE VIEW {name}({', '.join(columns)}) AS {' UNION ALL '.join(selects) or nothing}"
 
 
 def _glob(store: Store, folders: str) -> str:
@@ -261,16 +310,13 @@ def _duckdb_type(kind: pa.DataType) -> str:
 def _where(table: Table, scope: Scope, first_day: dt.date | None) -> str:
     """Scope and retention as a filter on partition columns, which prunes whole directories.
 
-    Only records have a scope; what was ingested, the ledger, is kept for good.
+    Rejects have a day (that of their log object) but no bucket; what was ingested, the ledger, is kept for good.
     """
     filters = []
-    if first_day is not None and table is not LEDGER:
-        filters.append(f"date >= DATE '{first_day.isoformat()}'")
-    if table is ACCESS_LOG:
-        if scope.bucket is not None:
-            filters.append(f"bucket = {sql_literal(scope.bucket)}")
-        if scope.date_from is not None:
-            filters.append(f"date >= DATE '{scope.date_from.isoformat()}'")
-        if scope.date_to is not None:
-            filters.append(f"date <= DATE '{scope.date_to.isoformat()}'")
+    if table is ACCESS_LOG and scope.bucket is not None:
+        filters.append(f"bucket = {sql_literal(scope.bucket)}")
+    if table is not LEDGER:
+        first = max(filter(None, (first_day, scope.date_from)), default=None)
+        filters += [f"date >= DATE '{first}'"] if first else []
+        filters += [f"date <= DATE '{scope.date_to}'"] if scope.date_to else []
     return f" WHERE {' AND '.join(filters)}" if filters else ""

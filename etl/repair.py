@@ -129,7 +129,7 @@ def _read_again(store: Store, settings: Settings, run_id: str, differences: Coll
     wrong = {one.log_object for one in differences if one.log_object and one.kind in _READ_AGAIN}
     if not wrong:
         return BatchResult()
-    connection = connect(store, endpoint_url=settings.endpoint_url, without=unusable_parts(differences))
+    connection = connect(store, settings=settings, without=unusable_parts(differences))
     left_out = run_query(connection, "SELECT log_object FROM ledger WHERE duplicates > 0").to_arrow()
     objects = _available(settings, wrong | set(left_out["log_object"].to_pylist()))
     batches = plan((objects[name] for name in sorted(objects)), settings, run_id, replace=True)

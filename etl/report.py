@@ -1,30 +1,23 @@
-"""Reports: one `.sql` file each, described by a head in its own comments.
-
-The head is TOML between `-- /// report` and `-- ///` (the grammar of PEP 723 with SQL's comment mark): title,
-question, an optional chart, and a table for each parameter. Everything after it is one SELECT.
-"""
+"""A report: a question, the SQL that answers it, and what may be asked for besides."""
 
 import datetime as dt
-import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import duckdb
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from etl.chart import SUFFIXES, Chart
+from etl.config import Settings
 from etl.errors import AccessLakeError, UsageError, nearest
-from etl.query import EVERYTHING, Result, Scope, query_lake
-from etl.resources import bundled
+from etl.query import DEFAULTS, EVERYTHING, Database, Result, Scope, sql_literal
 from etl.store import Store
 
-_HEAD = re.compile(r"\A-- /// report\n(?P<toml>(?:--(?: [^\n]*)?\n)+?)-- ///\n", re.MULTILINE)
 _TYPES: dict[str, type] = {"integer": int, "number": float, "string": str, "date": dt.date, "boolean": bool}
 
 
 class ReportFileError(AccessLakeError):
-    """A report file that breaks the rules; the message names the file and, where it can, the line."""
+    """A report file that breaks the rules; the message names the file and the line."""
 
 
 class Parameter(BaseModel):
@@ -41,21 +34,12 @@ class Parameter(BaseModel):
         return "default" not in self.model_fields_set
 
 
-class Chart(BaseModel):
-    """How a report's result is drawn."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["pie", "bar", "line"]
-    label: str
-    value: str
-
-
 class Report(BaseModel):
     """A report as its file describes it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    path: Path
     name: str
     """The file's path below its directory, without suffix: `website/top_objects`."""
     sql: str
@@ -65,35 +49,37 @@ class Report(BaseModel):
     params: dict[str, Parameter] = {}
 
 
-def load_reports(directory: Path | None = None) -> dict[str, Report]:
-    """The bundled reports (or those below `directory`) by name, in order. Raises ReportFileError."""
-    root = directory or bundled("sql")
-    files = sorted(root.glob("*/*.sql"))
-    return {report.name: report for report in (_load(path, root) for path in files)}
-
-
-def find_report(name: str) -> Report:
-    """The bundled report `name`. Raises UsageError with the nearest name."""
-    reports = load_reports()
-    if name not in reports:
-        raise UsageError(f"no report {name!r} (`accesslake reports` lists them){nearest(name, reports)}")
-    return reports[name]
-
-
 def run_report(
     store: Store,
     report: Report,
     scope: Scope = EVERYTHING,
     given: Mapping[str, object] | None = None,
-    endpoint_url: str | None = None,
+    settings: Settings = DEFAULTS,
 ) -> Result:
     """A report's result over the part of the lake in `scope`.
 
     `given` holds parameters by name, as text or as values. Raises UsageError for one that is missing, unknown
     or of the wrong type, or for an unknown bucket.
     """
-    values = bind(report, given or {})
-    return query_lake(store, report.sql, values, scope, endpoint_url)
+    return answer(report, Database(store, scope, settings), given)
+
+
+def answer(report: Report, database: Database, given: Mapping[str, object] | None = None) -> Result:
+    """A report's result over what `database` has of the lake; see `run_report`."""
+    result = database.query(report.sql, bind(report, given or {}))
+    for name in report.chart.columns if report.chart else ():
+        if name not in result.columns:
+            known = ", ".join(result.columns)
+            raise ReportFileError(f"{report.path}: the chart's column {name!r} is not in the result (it has: {known})")
+    return result
+
+
+def check_drawable(report: Report, output: Path) -> None:
+    """Raise UsageError where the report says no chart, or the file's name no kind of picture."""
+    if report.chart is None:
+        raise UsageError(f"report {report.name} has no chart; `accesslake reports --json` tells which have one")
+    if output.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"--chart {output}: the name must end in {', '.join(SUFFIXES)}")
 
 
 def bind(report: Report, given: Mapping[str, object]) -> dict[str, object]:
@@ -107,6 +93,21 @@ def bind(report: Report, given: Mapping[str, object]) -> dict[str, object]:
     return {name: _value(report, name, parameter, given) for name, parameter in report.params.items()}
 
 
+def statement(report: Report, given: Mapping[str, object]) -> str:
+    """The report as a prepared statement and its execution with these parameters, for a DuckDB that has the views."""
+    values = bind(report, given)
+    if not values:
+        return f"-- {report.title}\n{report.sql};\n"
+    arguments = ", ".join(f'"{name}" := {_literal(value)}' for name, value in values.items())
+    return f"-- {report.title}\nPREPARE report AS\n{report.sql};\n\nEXECUTE report({arguments});\n"
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, str):
+        return sql_literal(value)
+    return f"DATE '{value}'" if isinstance(value, dt.date) else str(value)
+
+
 def _value(report: Report, name: str, parameter: Parameter, given: Mapping[str, object]) -> object:
     if name not in given:
         if parameter.required:
@@ -118,38 +119,3 @@ def _value(report: Report, name: str, parameter: Parameter, given: Mapping[str, 
         raise UsageError(
             f"report {report.name}, -p {name}={given[name]}: not a valid {parameter.type} ({parameter.help})"
         ) from error
-
-
-def _load(path: Path, root: Path) -> Report:
-    text = path.read_text("utf-8")
-    head = _HEAD.match(text)
-    if head is None:
-        raise ReportFileError(f"{path}:1: a report starts with a head from `-- /// report` to `-- ///`")
-    toml = re.sub(r"^--(?: |$)", "", head["toml"], flags=re.MULTILINE)
-    name = path.relative_to(root).with_suffix("").as_posix()
-    try:
-        report = Report.model_validate({**tomllib.loads(toml), "name": name, "sql": text[head.end() :].strip()})
-    except tomllib.TOMLDecodeError as error:
-        raise ReportFileError(
-            f"{path}: the head is not valid TOML ({error}; its line 1 is the file's line 2)"
-        ) from error
-    except ValidationError as error:
-        first: Any = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ReportFileError(f"{path}: in the head, {where}: {first['msg']}") from error
-    _check_sql(path, report)
-    return report
-
-
-def _check_sql(path: Path, report: Report) -> None:
-    """One SELECT, whose parameters are the declared ones: as DuckDB's own parser sees it."""
-    try:
-        statements = duckdb.extract_statements(report.sql)
-    except duckdb.Error as error:
-        raise ReportFileError(f"{path}: {error}") from error
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise ReportFileError(f"{path}: a report is one SELECT statement")
-    used, declared = set(statements[0].named_parameters), set(report.params)
-    if used != declared:
-        wrong = ", ".join(sorted(used ^ declared))
-        raise ReportFileError(f"{path}: parameters declared in the head and used in the SQL differ: {wrong}")

@@ -1,6 +1,7 @@
-"""Where the bundled `sql/` and `config/` directories are."""
+"""Where the bundled `sql/` and `config/` directories are, and the templates of pages."""
 
 from pathlib import Path
+from typing import Any
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -9,3 +10,16 @@ def bundled(name: str) -> Path:
     """The directory `name` ("sql" or "config"): inside an installed wheel, else beside `etl` in a checkout."""
     installed = _PACKAGE / "_bundled" / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def template_text(name: str) -> str:
+    """The text of a file of `etl/templates`."""
+    return (_PACKAGE / "templates" / name).read_text("utf-8")
+
+
+def template(name: str) -> Any:
+    """The Jinja template `name` of `etl/templates`; what is put into it is escaped unless it is marked as safe."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - only pages need it
+
+    loader = FileSystemLoader(_PACKAGE / "templates")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template(name)

@@ -2,8 +2,8 @@
 
 import re
 
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-"""Control characters of terminals, and those that hide text, break lines or turn the direction of text around."""
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff]")
+"""Control characters of terminals, those that hide text, break lines or turn its direction, and what XML forbids."""
 _FORMULA = re.compile(rf"(^|[,;|\t\r\n\"'])((?:\s|\u00ad|{_UNSAFE.pattern})*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 """Where a spreadsheet would begin a formula: at the start of a cell, or of what it may take for one."""
 

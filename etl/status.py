@@ -7,9 +7,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from etl import runs
+from etl.config import Settings
 from etl.errors import GoneError
 from etl.parts import is_part, open_part, partition_path
-from etl.query import query_lake
+from etl.query import DEFAULTS, query_lake
 from etl.retention import read_retention
 from etl.schema import ACCESS_LOG
 from etl.store import Entry, Store
@@ -63,7 +64,7 @@ class _PartStatus:
     last_time: dt.datetime
 
 
-def read_status(store: Store, endpoint_url: str | None = None) -> LakeStatus:
+def read_status(store: Store, settings: Settings = DEFAULTS) -> LakeStatus:
     """The lake's state, from footers, ledger and rejects; no record is read."""
     first_day = read_retention(store).expired_before or dt.date.min
     entries = [
@@ -81,10 +82,10 @@ def read_status(store: Store, endpoint_url: str | None = None) -> LakeStatus:
         " coalesce(sum(rows), 0)::BIGINT AS rows, coalesce(sum(rejects), 0)::BIGINT AS rejects,"
         " coalesce(sum(duplicates), 0)::BIGINT AS duplicates, coalesce(sum(blank_lines), 0)::BIGINT AS blank_lines,"
         " max(last_modified) AS newest_log_object FROM ledger",
-        endpoint_url=endpoint_url,
+        settings=settings,
     )
     rejected = "SELECT reason, count(*) AS lines FROM rejects GROUP BY ALL ORDER BY 2 DESC, 1"
-    reasons = query_lake(store, rejected, endpoint_url=endpoint_url)
+    reasons = query_lake(store, rejected, settings=settings)
     covered = runs.read_covered(store)
     return LakeStatus(
         lake=store.url,

@@ -200,7 +200,7 @@ def _check_books(
     store: Store, settings: Settings, first_day: dt.date | None, unusable: Collection[str], result: Verification
 ) -> Iterator[Difference]:
     """The ledger against the rows, partition by partition (I2, I3), and no row twice (I1)."""
-    connection = connect(store, endpoint_url=settings.endpoint_url, without=unusable, with_files=True)
+    connection = connect(store, settings=settings, without=unusable, with_files=True)
 
     def ask(sql: str, **parameters: object) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = run_query(connection, sql, parameters).to_arrow().to_pylist()

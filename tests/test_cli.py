@@ -14,8 +14,8 @@ import pytest
 from conftest import events, run_cli
 from test_line import LINE
 
+from etl.bundle import load_reports
 from etl.lease import hold_lease
-from etl.report import load_reports
 from etl.storage import open_store
 
 
@@ -35,7 +35,10 @@ def lake(logs: Path) -> str:
     return lake
 
 
-COMMANDS = ("ingest", "status", "verify", "reports", "report", "sql", "demo")
+COMMANDS = (
+    "ingest", "status", "verify", "expire", "reports", "report", "dashboard", "lifecycle-rules", "sql", "schema",
+    "demo",
+)  # fmt: skip
 
 
 def test_help_names_every_command_and_flag() -> None:
@@ -182,7 +185,12 @@ def test_reports_lists_every_report() -> None:
     """The list has each report with its parameters."""
     text = run_cli("reports").stdout
     assert all(name in text for name in load_reports())
-    assert "the object's key, decoded (required)" in text
+    described = run_cli("reports", "lifecycle/object_events").stdout
+    assert "-p key=...  string, required: the object's key, decoded" in described
+    assert run_cli("reports", "lifecycle").stdout.count("lifecycle/") == sum(
+        name.startswith("lifecycle/") for name in load_reports()
+    )
+    assert "no report or section 'lifecycel'" in run_cli("reports", "lifecycel").stderr
     assert {one["name"] for one in json.loads(run_cli("reports", "--json").stdout)} == set(load_reports())
 
 

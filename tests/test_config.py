@@ -72,13 +72,25 @@ def test_a_source_with_a_space(tmp_path: Path) -> None:
     assert load_settings({}, {"ACCESSLAKE_SOURCE": "/a  /b"}).source == ("/a", "/b")
 
 
+def test_prices_and_lists() -> None:
+    """A table's settings have variables of their own; lists are separated by spaces there."""
+    found = load_settings(
+        {}, {"ACCESSLAKE_PRICES_EGRESS": "0.05", "ACCESSLAKE_SITE_HOSTS": "WWW.example.com a.example"}
+    )
+    assert (found.prices.egress, found.prices.get_and_others) == (0.05, 0.0004)
+    assert found.site_hosts == ("www.example.com", "a.example")
+    with pytest.raises(UsageError, match=r"bad value '-1' for prices.egress: .*greater than or equal to 0"):
+        load_settings({}, {"ACCESSLAKE_PRICES_EGRESS": "-1"})
+
+
 def test_the_reference_file_has_every_setting_with_its_default() -> None:
     """config/accesslake.toml cannot go stale: it loads to the defaults, and names what has none."""
     text = REFERENCE.read_text()
     assert load_settings({}, {}, str(REFERENCE)) == Settings()
     table = tomllib.loads(text)
     privacy = {f"privacy.{name}" for name in table.pop("privacy")}
+    prices = {f"prices.{name}" for name in table.pop("prices")}
     top, _, below = text.partition("[privacy]")
     optional = set(re.findall(r"^# (\w+) = ", top, flags=re.MULTILINE))
     privacy |= {f"privacy.{name}" for name in re.findall(r"^# (\w+) = ", below, flags=re.MULTILINE)}
-    assert set(table) | privacy | optional | {"privacy.hash_key"} == SETTINGS
+    assert set(table) | privacy | prices | optional | {"privacy.hash_key"} == SETTINGS

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 from pathlib import Path
+from typing import Any, cast
 
 import duckdb
 import pyarrow.parquet as pq
@@ -23,7 +24,7 @@ SELECT * FROM (VALUES
 
 
 def result(query: str = QUERY) -> Result:
-    return Result(duckdb.sql(query))
+    return Result(cast("Any", duckdb.sql(query)).to_arrow_reader())
 
 
 def written(form: Format, tmp_path: Path, query: str = QUERY, *, header: bool = True) -> str:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from etl.report import load_reports
+from etl import open_lake
+from etl.bundle import load_reports
+from etl.glossary import columns
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -48,6 +50,7 @@ def test_what_is_in_the_packages(built: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "etl/_bundled/sql/website/top_objects.sql" in names
     assert "etl/_bundled/config/accesslake.toml" in names
+    assert "etl/templates/dashboard.html" in names
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"etl"}
     (archive,) = built.glob("*.tar.gz")
     with tarfile.open(archive) as file:
@@ -69,6 +72,21 @@ def test_the_readme_names_every_report_and_setting() -> None:
     assert set(re.findall(r"^\| `(\w+/\w+)` \|", README, flags=re.MULTILINE)) == set(load_reports())
     settings = tomllib.loads((ROOT / "config" / "accesslake.toml").read_text())
     assert all(f"`{name}`" in README for name in settings)
+
+
+def test_the_readme_describes_every_column() -> None:
+    """The table of columns is that of `accesslake schema`."""
+    rows = [one for one in columns() if one.view == "access_log"]
+    table = "\n".join(f"| `{one.column}` | {one.type} | {one.unit} | {one.meaning} |" for one in rows)
+    assert f"{table}\n\n" in README
+
+
+def test_the_own_report_of_the_readme_runs(tmp_path: Path) -> None:
+    """The example of a report file is one."""
+    (text,) = re.findall(r"^```sql\n(-- /// report.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    (tmp_path / "own.sql").write_text(text)
+    result = open_lake(str(tmp_path / "nothing"), sql_dir=[tmp_path]).report("own")
+    assert result.columns == ["key", "downloads"]
 
 
 def test_the_session_in_the_readme_is_real(tmp_path: Path) -> None:

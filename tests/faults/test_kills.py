@@ -91,7 +91,7 @@ def test_at_any_time(local: Judge, s3: Judge, request: pytest.FixtureRequest) ->
 
     def points() -> Iterator[tuple[Judge, int, float, bool]]:
         for _ in range(draws):
-            yield rng.choice([local, s3]), rng.choice([1, 2]), rng.uniform(0.3, 4), rng.random() < 0.3
+            yield rng.choice([local, s3]), rng.choice([1, 2]), rng.uniform(0.3, 2), rng.random() < 0.3
 
     def attempt(point: tuple[Judge, int, float, bool]) -> bool:
         whole, workers, seconds, is_parent_only = point

@@ -1,0 +1,13 @@
+-- /// report
+-- title = "Aborted uploads"
+-- question = "Which multipart uploads were given up, by a lifecycle rule or by a request, and when (UTC)?"
+-- ///
+SELECT
+    time,
+    bucket,
+    key,
+    CASE operation WHEN 'S3.DELETE.UPLOAD' THEN 'rule' ELSE 'request' END AS aborted_by,
+    requester
+FROM access_log
+WHERE operation = 'S3.DELETE.UPLOAD' OR (operation = 'REST.DELETE.UPLOAD' AND succeeded(http_status))
+ORDER BY time, bucket, key, aborted_by, requester, request_id

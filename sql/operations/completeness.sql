@@ -1,0 +1,32 @@
+-- /// report
+-- title = "Completeness"
+-- question = "Does every bucket have records of every day, and of how many hours of it? A day without any may be a day without requests, or one that was not delivered."
+-- ///
+WITH days AS (
+    SELECT bucket, unnest(generate_series(min(date), (SELECT max(date) FROM access_log), INTERVAL 1 DAY))::DATE AS date
+    FROM access_log
+    GROUP BY bucket
+),
+held AS (
+    SELECT
+        bucket,
+        date,
+        count(*) AS records,
+        count(DISTINCT hour(time)) AS hours,
+        count(DISTINCT log_object) AS log_objects,
+        min(time) AS first_time,
+        max(time) AS last_time
+    FROM access_log
+    GROUP BY bucket, date
+)
+SELECT
+    days.bucket,
+    days.date,
+    coalesce(records, 0) AS records,
+    coalesce(hours, 0) AS hours,
+    coalesce(log_objects, 0) AS log_objects,
+    first_time,
+    last_time
+FROM days
+LEFT JOIN held USING (bucket, date)
+ORDER BY days.bucket, days.date

@@ -1,0 +1,23 @@
+-- /// report
+-- title = "Error codes"
+-- question = "Which errors does S3 answer with? Redirects to another endpoint (301, 307) are among them."
+-- chart = { kind = "bar", label = "error_code", value = "requests" }
+--
+-- [params.limit]
+-- type = "integer"
+-- default = 20
+-- help = "how many errors"
+-- ///
+SELECT
+    error_code,
+    http_status,
+    count(*) AS requests,
+    count(DISTINCT operation) AS operations,
+    count(DISTINCT remote_ip) AS addresses,
+    min(time) AS first_time,
+    max(time) AS last_time
+FROM access_log
+WHERE error_code IS NOT NULL OR http_status >= 400
+GROUP BY error_code, http_status
+ORDER BY requests DESC, error_code, http_status
+LIMIT $limit

@@ -1,0 +1,15 @@
+-- /// report
+-- title = "Operations"
+-- question = "What was S3 asked to do, how often, and how often did it fail?"
+-- chart = { kind = "bar", label = "operation", value = "requests" }
+-- ///
+SELECT
+    operation,
+    count(*) AS requests,
+    count(*) FILTER (WHERE http_status >= 400) AS errors,
+    percent(count(*) FILTER (WHERE http_status >= 400), count(*)) AS percent,
+    max(time) AS last_time
+FROM access_log
+WHERE is_request(requester)
+GROUP BY operation
+ORDER BY requests DESC, operation

@@ -1,0 +1,18 @@
+-- /// report
+-- title = "Server errors"
+-- question = "Which requests failed because of S3 (5xx, which SlowDown is one of)? With the two ids that AWS Support asks for."
+-- ///
+SELECT
+    time,
+    bucket,
+    operation,
+    key,
+    http_status,
+    error_code,
+    request_id,
+    host_id,
+    remote_ip,
+    user_agent
+FROM access_log
+WHERE http_status >= 500
+ORDER BY time, bucket, operation, key, request_id

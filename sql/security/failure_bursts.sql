@@ -1,0 +1,36 @@
+-- /// report
+-- title = "Bursts of failures"
+-- question = "Which addresses failed (4xx, 5xx) many times within one minute, as who probes or guesses does?"
+--
+-- [params.threshold]
+-- type = "integer"
+-- default = 50
+-- help = "how many failures within a minute are many"
+--
+-- [params.limit]
+-- type = "integer"
+-- default = 20
+-- help = "how many addresses and minutes"
+-- ///
+-- Who does not fail so many times on a day does not do so within a minute of it.
+WITH failing AS (
+    SELECT remote_ip, date
+    FROM access_log
+    WHERE remote_ip IS NOT NULL AND http_status >= 400
+    GROUP BY remote_ip, date
+    HAVING count(*) >= $threshold
+)
+SELECT
+    remote_ip,
+    date_trunc('minute', time) AS minute,
+    count(*) AS failures,
+    count(*) FILTER (WHERE http_status = 403) AS denied,
+    count(*) FILTER (WHERE http_status = 404) AS not_found,
+    count(DISTINCT key) AS keys
+FROM access_log
+SEMI JOIN failing USING (remote_ip, date)
+WHERE http_status >= 400
+GROUP BY remote_ip, minute
+HAVING count(*) >= $threshold
+ORDER BY failures DESC, remote_ip, minute
+LIMIT $limit

@@ -1,0 +1,22 @@
+-- /// report
+-- title = "First-seen requesters"
+-- question = "Whose first record is of the last days of the period? Ask without --from: what is before it counts as not seen."
+--
+-- [params.days]
+-- type = "integer"
+-- default = 7
+-- help = "how many days, up to the last one with records"
+-- ///
+SELECT
+    requester,
+    min(time) AS first_time,
+    max(time) AS last_time,
+    count(*) AS requests,
+    count(*) FILTER (WHERE http_status >= 400) AS failed,
+    count(DISTINCT operation) AS operations,
+    count(DISTINCT remote_ip) AS addresses
+FROM access_log
+WHERE is_request(requester) AND NOT is_anonymous(requester)
+GROUP BY requester
+HAVING min(date) > (SELECT max(date) FROM access_log) - $days::INTEGER
+ORDER BY first_time, requester

@@ -1,0 +1,29 @@
+-- /// report
+-- title = "Insecure TLS and no TLS"
+-- question = "Who asks without TLS 1.2 or newer? Website endpoints have no TLS at all."
+--
+-- [params.limit]
+-- type = "integer"
+-- default = 20
+-- help = "how many combinations"
+-- ///
+-- Records of other requests' parts (a copy's source, the keys of a multi-object delete) never tell a TLS version, and lines
+-- with fewer than 24 fields (before March 2019) have no place for it.
+SELECT
+    coalesce(tls_version, 'none') AS tls_version,
+    bucket,
+    operation,
+    requester,
+    user_agent,
+    count(*) AS requests,
+    count(DISTINCT remote_ip) AS addresses,
+    max(time) AS last_time
+FROM access_log
+WHERE upper(coalesce(tls_version, 'none')) NOT IN ('TLSV1.2', 'TLSV1.3')
+    AND is_request(requester)
+    AND field_count >= 24
+    AND operation <> 'BATCH.DELETE.OBJECT'
+    AND operation NOT LIKE 'REST.COPY.%_GET'
+GROUP BY ALL
+ORDER BY requests DESC, tls_version, bucket, operation, requester, user_agent
+LIMIT $limit

@@ -1,0 +1,27 @@
+-- /// report
+-- title = "Large downloads"
+-- question = "Which single answers were larger than others, and who got them?"
+--
+-- [params.bytes]
+-- type = "integer"
+-- default = 50000000
+-- help = "how many bytes are large"
+--
+-- [params.limit]
+-- type = "integer"
+-- default = 20
+-- help = "how many answers, the largest first"
+-- ///
+SELECT
+    time,
+    bucket,
+    key,
+    bytes_sent,
+    requester,
+    remote_ip,
+    user_agent,
+    request_id
+FROM access_log
+WHERE bytes_sent >= $bytes
+ORDER BY bytes_sent DESC, time, bucket, key, request_id
+LIMIT $limit

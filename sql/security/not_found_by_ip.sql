@@ -1,0 +1,21 @@
+-- /// report
+-- title = "Not found, by address"
+-- question = "Which addresses ask for what is not there (404) most often, and for how many different keys?"
+-- chart = { kind = "bar", label = "remote_ip", value = "requests" }
+--
+-- [params.limit]
+-- type = "integer"
+-- default = 20
+-- help = "how many addresses"
+-- ///
+SELECT
+    remote_ip,
+    count(*) AS requests,
+    count(DISTINCT key) AS keys,
+    min(time) AS first_time,
+    max(time) AS last_time
+FROM access_log
+WHERE http_status = 404 AND remote_ip IS NOT NULL
+GROUP BY remote_ip
+ORDER BY requests DESC, remote_ip
+LIMIT $limit

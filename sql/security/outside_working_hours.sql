@@ -1,0 +1,41 @@
+-- /// report
+-- title = "Outside working hours"
+-- question = "Who with credentials was at work at night or on a weekend?"
+-- chart = { kind = "bar", label = "requester", value = "requests" }
+--
+-- [params.timezone]
+-- type = "string"
+-- default = "UTC"
+-- help = "whose hours, such as Europe/Berlin"
+--
+-- [params.first_hour]
+-- type = "integer"
+-- default = 8
+-- help = "work begins at this hour, 0 to 23"
+--
+-- [params.last_hour]
+-- type = "integer"
+-- default = 18
+-- help = "and ends before this one"
+--
+-- [params.limit]
+-- type = "integer"
+-- default = 20
+-- help = "how many requesters"
+-- ///
+SELECT
+    requester,
+    count(*) AS requests,
+    count(*) FILTER (WHERE isodow(local) >= 6) AS on_weekends,
+    count(*) FILTER (WHERE http_status >= 400) AS failed,
+    count(DISTINCT local::DATE) AS days,
+    max(time) AS last_time
+FROM (
+    SELECT *, time AT TIME ZONE 'UTC' AT TIME ZONE $timezone AS local
+    FROM access_log
+    WHERE NOT is_anonymous(requester) AND is_request(requester)
+)
+WHERE isodow(local) >= 6 OR hour(local) NOT BETWEEN $first_hour AND $last_hour - 1
+GROUP BY requester
+ORDER BY requests DESC, requester
+LIMIT $limit

@@ -1,0 +1,22 @@
+-- /// report
+-- title = "Everything that one requester did"
+-- question = "What did one requester do, and when (UTC)?"
+--
+-- [params.requester]
+-- type = "string"
+-- help = "an ARN or a canonical user id, as it is logged"
+-- ///
+SELECT
+    time,
+    bucket,
+    operation,
+    key,
+    http_status,
+    error_code,
+    bytes_sent,
+    remote_ip,
+    user_agent,
+    request_id
+FROM access_log
+WHERE requester = $requester
+ORDER BY time, bucket, operation, key, request_id, http_status, version_id

@@ -1,0 +1,24 @@
+-- /// report
+-- title = "Broken internal links"
+-- question = "Which pages of the site itself link to objects that are not there (404)?"
+--
+-- [params.limit]
+-- type = "integer"
+-- default = 20
+-- help = "how many links"
+-- ///
+SELECT
+    referrer,
+    key,
+    total(n) AS requests,
+    max(last_time) AS last_time
+FROM (
+    SELECT referrer, key, bucket, host_header, count(*) AS n, max(time) AS last_time
+    FROM website_requests
+    WHERE http_status = 404 AND referrer IS NOT NULL
+    GROUP BY ALL
+)
+WHERE is_own_site(referrer, bucket, host_header)
+GROUP BY referrer, key
+ORDER BY requests DESC, referrer, key
+LIMIT $limit

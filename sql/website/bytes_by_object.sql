@@ -1,0 +1,21 @@
+-- /// report
+-- title = "Bytes by object"
+-- question = "Which objects account for most of the bytes that visitors were sent?"
+-- chart = { kind = "bar", label = "key", value = "bytes_sent" }
+--
+-- [params.limit]
+-- type = "integer"
+-- default = 20
+-- help = "how many objects"
+-- ///
+SELECT
+    key,
+    total(bytes_sent) AS bytes_sent,
+    percent(total(bytes_sent), sum(total(bytes_sent)) OVER ()) AS percent,
+    count(*) AS requests,
+    max(object_size) AS object_size
+FROM website_requests
+WHERE key IS NOT NULL
+GROUP BY key
+ORDER BY bytes_sent DESC, key
+LIMIT $limit

@@ -1,0 +1,19 @@
+-- /// report
+-- title = "Hosts"
+-- question = "Under which host names do visitors ask?"
+-- chart = { kind = "bar", label = "host_header", value = "requests" }
+--
+-- [params.limit]
+-- type = "integer"
+-- default = 20
+-- help = "how many hosts"
+-- ///
+SELECT
+    host_header,
+    count(*) AS requests,
+    count(*) FILTER (WHERE http_status >= 400) AS errors,
+    total(bytes_sent) AS bytes_sent
+FROM website_requests
+GROUP BY host_header
+ORDER BY requests DESC, host_header
+LIMIT $limit

@@ -1,0 +1,20 @@
+-- /// report
+-- title = "Objects not found"
+-- question = "Which objects do visitors ask for that are not there (404)?"
+-- chart = { kind = "bar", label = "key", value = "requests" }
+--
+-- [params.limit]
+-- type = "integer"
+-- default = 20
+-- help = "how many objects"
+-- ///
+SELECT
+    key,
+    count(*) AS requests,
+    count(DISTINCT remote_ip) AS addresses,
+    max(time) AS last_time
+FROM website_requests
+WHERE http_status = 404
+GROUP BY key
+ORDER BY requests DESC, key
+LIMIT $limit

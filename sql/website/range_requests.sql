@@ -1,0 +1,23 @@
+-- /// report
+-- title = "Range requests"
+-- question = "Which objects are read in pieces (206), and how many times over are they sent, whole answers (200) included?"
+-- chart = { kind = "bar", label = "key", value = "range_requests" }
+--
+-- [params.limit]
+-- type = "integer"
+-- default = 20
+-- help = "how many objects"
+-- ///
+SELECT
+    key,
+    count(*) AS requests,
+    count(*) FILTER (WHERE http_status = 206) AS range_requests,
+    total(bytes_sent) AS bytes_sent,
+    max(object_size) AS object_size,
+    round(total(bytes_sent) / nullif(max(object_size), 0), 2) AS copies_sent
+FROM website_requests
+WHERE http_status IN (200, 206)
+GROUP BY key
+HAVING count(*) FILTER (WHERE http_status = 206) > 0
+ORDER BY range_requests DESC, key
+LIMIT $limit

@@ -1,0 +1,37 @@
+-- /// report
+-- title = "Slowest objects"
+-- question = "Which objects take longest to send, in milliseconds (median, 95th and 99th percentile of the total time)?"
+-- chart = { kind = "bar", label = "key", value = "p95" }
+--
+-- [params.limit]
+-- type = "integer"
+-- default = 20
+-- help = "how many objects"
+--
+-- [params.requests]
+-- type = "integer"
+-- default = 10
+-- help = "leave out objects with fewer requests"
+-- ///
+SELECT
+    key,
+    requests,
+    times[1] AS p50,
+    times[2] AS p95,
+    times[3] AS p99,
+    longest,
+    object_size
+FROM (
+    SELECT
+        key,
+        count(*) AS requests,
+        quantile_disc(total_time, [0.5, 0.95, 0.99]) AS times,
+        max(total_time) AS longest,
+        max(object_size) AS object_size
+    FROM website_requests
+    WHERE http_status < 400 AND total_time IS NOT NULL
+    GROUP BY key
+)
+WHERE requests >= $requests
+ORDER BY p95 DESC, p50 DESC, key
+LIMIT $limit

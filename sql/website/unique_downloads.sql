@@ -1,0 +1,60 @@
+-- /// report
+-- title = "Unique downloads"
+-- question = "How many visitors (address and user agent) downloaded each object, and how many all of it, when range requests (206) of one visitor are taken together? By the bytes sent: a piece that is sent twice counts twice."
+-- chart = { kind = "bar", label = "key", value = "unique_downloads" }
+--
+-- [params.limit]
+-- type = "integer"
+-- default = 20
+-- help = "how many objects"
+-- ///
+-- An object has at most as many downloads as requests. So the most requested ones say how many downloads the last of the
+-- list has at least, and only objects with as many requests are looked at.
+WITH answered AS (
+    SELECT * FROM website_requests
+    WHERE http_status IN (200, 206) AND key IS NOT NULL
+),
+objects AS MATERIALIZED (
+    SELECT key, count(*) AS requests
+    FROM answered
+    GROUP BY key
+),
+most_requested AS (
+    SELECT key FROM objects
+    ORDER BY requests DESC
+    LIMIT $limit
+),
+fewest AS (
+    SELECT min(downloads) AS downloads
+    FROM (
+        SELECT key, count(DISTINCT (remote_ip, user_agent)) AS downloads
+        FROM answered
+        SEMI JOIN most_requested USING (key)
+        GROUP BY key
+    )
+),
+visits AS (
+    SELECT
+        key,
+        count(*) AS requests,
+        count(*) FILTER (WHERE http_status = 206) AS range_requests,
+        total(bytes_sent) AS bytes_sent,
+        coalesce(sum(bytes_sent) FILTER (WHERE http_status = 206), 0)
+        + coalesce(max(bytes_sent) FILTER (WHERE http_status = 200), 0) AS received,
+        max(object_size) AS object_size
+    FROM answered
+    SEMI JOIN (SELECT key FROM objects WHERE requests >= (SELECT downloads FROM fewest)) USING (key)
+    GROUP BY key, remote_ip, user_agent
+)
+SELECT
+    key,
+    count(*) AS unique_downloads,
+    count(*) FILTER (WHERE received >= object_size) AS complete_downloads,
+    total(requests) AS requests,
+    total(range_requests) AS range_requests,
+    total(bytes_sent) AS bytes_sent,
+    max(object_size) AS object_size
+FROM visits
+GROUP BY key
+ORDER BY unique_downloads DESC, requests DESC, key
+LIMIT $limit

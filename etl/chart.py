@@ -15,6 +15,8 @@ SUFFIXES = (".svg", ".png", ".html")
 _SLICES = 6
 _BARS = 20
 _SERIES = 7
+_SHORT_SERIES = 10
+"""Names of so many letters stand four in a line."""
 _REST = "others"
 _NOTHING = "(none)"
 _STEPS = {pa.date32(): dt.timedelta(days=1), pa.timestamp("us"): dt.timedelta(hours=1)}
@@ -126,6 +128,8 @@ def _filled(rows: list[Row], step: dt.timedelta | None, nothing: int | None) -> 
     known = {(row["label"], row.get("series")): row for row in rows}
     first, last = (dt.datetime.fromisoformat(of(row["label"] for row in rows)) for of in (min, max))
     moments = [_label(first + number * step) for number in range((last - first) // step + 1)]
+    if not {row["label"] for row in rows} <= set(moments):  # times between the hours
+        return rows
     return [
         known.get((moment, series)) or {"label": moment, "value": nothing, "series": series}
         for series in dict.fromkeys(row.get("series") for row in rows)
@@ -180,7 +184,7 @@ def _bars(alt: Any, base: Any, chart: Chart, rows: list[Row]) -> Any:
     else:
         base = base.properties(height=alt.Step(_BAR_PIXELS))
         position = {"y": alt.Y(**label, title=None), "x": alt.X(**value)}
-    return base.mark_bar().encode(**position, **_color(alt, chart), tooltip=_tooltip(alt, chart))
+    return base.mark_bar().encode(**position, **_color(alt, chart, rows), tooltip=_tooltip(alt, chart))
 
 
 def _line(alt: Any, base: Any, chart: Chart, rows: list[Row]) -> Any:
@@ -189,14 +193,15 @@ def _line(alt: Any, base: Any, chart: Chart, rows: list[Row]) -> Any:
         x=alt.X("label:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(tickCount=6)),
         y=alt.Y("value:Q", title=_words(chart.value), axis=alt.Axis(labelExpr=_SHORT, tickCount=5)),
         tooltip=_tooltip(alt, chart),
-        **_color(alt, chart),
+        **_color(alt, chart, rows),
     )
 
 
-def _color(alt: Any, chart: Chart) -> dict[str, Any]:
+def _color(alt: Any, chart: Chart, rows: list[Row]) -> dict[str, Any]:
     if not chart.series:
         return {"color": alt.value(_COLORS[0])}
-    legend = alt.Legend(orient="bottom", columns=4)
+    longest = max((len(row["series"]) for row in rows), default=0)
+    legend = alt.Legend(orient="bottom", columns=4 if longest <= _SHORT_SERIES else 2)
     return {"color": alt.Color("series:N", title=_words(chart.series), legend=legend)}
 
 

@@ -25,7 +25,7 @@ from etl.unusual import Answer, find_unusual
 DAYS = 7
 """The period where none is given: so many days up to the last one with records. A week, so that weekends cancel out."""
 _ROWS = 100
-"""What a table on the page shows at most."""
+"""What a table on the page shows at most, and what a report with a limit is asked for."""
 _KEPT = 10_000
 """Rows of a report that are looked at for charts and for what is unusual."""
 _FIGURES = "overview/figures"
@@ -33,7 +33,7 @@ _FIGURES = "overview/figures"
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """A report on the page; its parameter `days`, where it has one, is the length of the period."""
+    """A report on the page."""
 
     name: str
     from_the_start: bool = False
@@ -131,7 +131,7 @@ class Card:
     report: Report
     columns: list[str]
     rows: list[list[Cell]]
-    count: int
+    answer: Answer
     chart: Markup | None
 
 
@@ -201,14 +201,15 @@ class _Asked:
 
 
 def _ask(report: Report, database: Database, days: int) -> _Asked:
-    result = ask(report, database, {"days": days} if "days" in report.params else {})
+    given = {name: value for name, value in (("days", days), ("limit", _ROWS)) if name in report.params}
+    result = ask(report, database, given)
     kept, count = [], 0
     for batch in result.batches():
         if count < _KEPT:
             kept.append(batch)
         count += batch.num_rows
     table = pa.Table.from_batches(kept, result.schema)
-    return _Asked(table, Answer(table.to_pylist(), count))
+    return _Asked(table, Answer(table.to_pylist(), count, is_cut=given.get("limit") == count))
 
 
 def _figures(report: Report, database: Database) -> dict[str, Any]:
@@ -239,7 +240,7 @@ def _card(report: Report, asked: _Asked) -> Card:
         report=report,
         columns=columns,
         rows=[[_cell(name, row[name]) for name in columns] for row in rows],
-        count=asked.answer.count,
+        answer=asked.answer,
         chart=None if chart is None else Markup(chart),  # noqa: S704 - vl-convert escapes texts
     )
 

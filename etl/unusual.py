@@ -13,10 +13,11 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A report's first rows, and how many it has in all."""
+    """A report's first rows, and how many it has in all; or so many at least, where it was limited to them."""
 
     rows: Sequence[Row]
     count: int
+    is_cut: bool = False
 
 
 Answers = Mapping[str, Answer]
@@ -67,7 +68,9 @@ def _changes(now: Row, before: Row) -> Iterator[Notice]:
             yield Notice(text, report, is_alarm=name == "denied" and new > old)
     new, old = now.get("error_percent") or 0, before.get("error_percent") or 0
     if new - old >= _POINTS and new >= old * 1.5:
-        yield Notice(f"{new:.1f}% of requests failed, against {old:.1f}% before.", "operations/errors_by_day", True)
+        yield Notice(
+            f"{new:.1f}% of requests failed, against {old:.1f}% before.", "operations/errors_by_day", is_alarm=True
+        )
 
 
 def _late(now: Row) -> Iterator[Notice]:
@@ -119,9 +122,11 @@ def _server_errors(answers: Answers) -> Iterator[Notice]:
 
 
 def _insecure(answers: Answers) -> Iterator[Notice]:
-    rows = [row for row in answers["security/insecure_transport"].rows if not row["operation"].startswith(_WEBSITE)]
-    if count := sum(row["requests"] for row in rows):
-        yield Notice(f"{count:,} requests came without TLS 1.2 or newer.", "security/insecure_transport")
+    answer = answers["security/insecure_transport"]
+    count = sum(row["requests"] for row in answer.rows if not row["operation"].startswith(_WEBSITE))
+    if count:
+        text = f"{_number(count, answer)} {'request' if count == 1 else 'requests'} came without TLS 1.2 or newer."
+        yield Notice(text, "security/insecure_transport")
 
 
 def _drift(answers: Answers) -> Iterator[Notice]:
@@ -139,10 +144,15 @@ def _any(report: str, one: str, many: str, *, is_alarm: bool = False) -> Callabl
     """A look that tells how many rows a report has, if any; `{}` in the words is the number."""
 
     def look(answers: Answers) -> Iterator[Notice]:
-        if count := answers[report].count:
-            yield Notice((one if count == 1 else many).format(f"{count:,}"), report, is_alarm)
+        answer = answers[report]
+        if answer.count:
+            yield Notice((one if answer.count == 1 else many).format(_number(answer.count, answer)), report, is_alarm)
 
     return look
+
+
+def _number(count: int, answer: Answer) -> str:
+    return f"{count:,} or more" if answer.is_cut else f"{count:,}"
 
 
 def _times(count: int) -> str:

@@ -47,6 +47,8 @@ def test_a_line_invents_nothing_between_two_days() -> None:
     hours = [dt.datetime(2026, 1, 1, hour) for hour in (1, 3)]  # noqa: DTZ001
     by_hour = values(Chart(kind="line", label="t", value="n"), t=pa.array(hours, pa.timestamp("us")), n=[1, 1])
     assert [row["label"] for row in by_hour] == [f"2026-01-01T0{hour}:00:00+00:00" for hour in (1, 2, 3)]
+    odd = pa.array([hours[0], hours[1] + dt.timedelta(minutes=1)], pa.timestamp("us"))
+    assert len(values(Chart(kind="line", label="t", value="n"), t=odd, n=[1, 2])) == 2
 
 
 def test_many_series_and_bars_are_few() -> None:

@@ -3,7 +3,7 @@ const comparer = new Intl.Collator("en", { numeric: true });
 
 function compare(one, other) {
   const [first, second] = [one, other].map((cell) => cell.dataset.value);
-  if (first !== undefined && second !== undefined) return Number(first) - Number(second);
+  if (first !== undefined || second !== undefined) return Number(first ?? -Infinity) - Number(second ?? -Infinity);
   return comparer.compare(one.textContent, other.textContent);
 }
 

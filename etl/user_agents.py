@@ -4,8 +4,6 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-import ua_parser
-
 _PROGRAM = re.compile(r"\[?(?:aws-|boto|s3console|s3fs|s3-transfer|jets3t)", re.IGNORECASE)
 """Programs of AWS and for it, of which ua-parser takes some for bots."""
 _LONGEST = 4096
@@ -22,6 +20,8 @@ class UserAgent:
 
 def parse_user_agent(text: str | None) -> UserAgent:
     """The user agent that a header's text names. It says what it likes, so this is what it claims to be."""
+    import ua_parser  # noqa: PLC0415 - slow to import, and few reports need it
+
     if not text:
         return UserAgent("none", None, None)
     parsed = ua_parser.parse(text[:_LONGEST])

@@ -89,15 +89,22 @@ def test_the_own_report_of_the_readme_runs(tmp_path: Path) -> None:
     assert result.columns == ["key", "downloads"]
 
 
-def test_the_session_in_the_readme_is_real(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the demo was run."""
+    directory = tmp_path_factory.mktemp("demo")
+    run(sys.executable, "-m", "etl", "demo", cwd=directory)
+    return directory
+
+
+def test_the_session_in_the_readme_is_real(demo: Path) -> None:
     """The README's session, run again, prints what is printed there."""
-    run(sys.executable, "-m", "etl", "demo", cwd=tmp_path)
     sessions = re.findall(r"^\$ accesslake (.*)\n((?:.+\n)+?)(?=```|\n)", README, flags=re.MULTILINE)
     assert len(sessions) >= 2
     for command, shown in sessions:
         done = subprocess.run(
             ["/bin/bash", "-c", f"{sys.executable} -m etl {command}"],
-            cwd=tmp_path, capture_output=True, text=True, check=True,
+            cwd=demo, capture_output=True, text=True, check=True,
         )  # fmt: skip
         assert _words(done.stdout) == _words(shown), command
 
@@ -106,8 +113,7 @@ def _words(text: str) -> list[str]:
     return text.split()
 
 
-def test_the_python_in_the_readme_runs(tmp_path: Path) -> None:
+def test_the_python_in_the_readme_runs(demo: Path) -> None:
     """The notebook lines of the README work on the demo's lake."""
-    run(sys.executable, "-m", "etl", "demo", cwd=tmp_path)
     (code,) = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
-    assert "favicon.ico" in run(sys.executable, "-c", f"{code}\nprint(df)", cwd=tmp_path)
+    assert "favicon.ico" in run(sys.executable, "-c", f"{code}\nprint(df)", cwd=demo)

@@ -17,7 +17,7 @@ from etl.line import Record, RejectError, format_line, parse_line
 from etl.parse import Parser
 from etl.regular import read_regular
 
-LINES = int(os.environ.get("ACCESSLAKE_EXAMPLES", "20000"))
+LINES = int(os.environ.get("ACCESSLAKE_EXAMPLES", "8000"))
 """How many lines are compared. A long run: ACCESSLAKE_EXAMPLES=1000000 pytest tests/test_regular.py"""
 BLOCK = 32
 EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001

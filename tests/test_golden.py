@@ -321,6 +321,29 @@ def egress_by_requester(records: Records) -> Rows:
 
 
 @golden("cost")
+def egress_by_ip(records: Records) -> Rows:
+    return in_order(egress([record for record in records if record.ip is not None], "ip"), -3, 1)
+
+
+@golden("cost")
+def by_requester(records: Records) -> Rows:
+    return in_order([(who, *costs(group)) for (who,), group in by(records, "requester").items()], -6, -2, 1)
+
+
+@golden("cost", days=2)
+def not_used_lately(records: Records, days: int) -> Rows:
+    end = max(record.date for record in records)
+    rows: Rows = []
+    for (key, bucket), used in by(done(reads(records) + writes(records)), "key", "bucket").items():
+        of_object = same(records, used[0])
+        gone = done(deletions_of(of_object)) + taken_away(of_object)
+        if (end - last(used).date()).days >= days and not any(one.time >= last(used) for one in gone):
+            when = [last(some) if some else None for some in (done(reads(used)), done(writes(used)))]
+            rows.append((key, bucket, *when, latest_size(used)))
+    return in_order(rows, -5, 1, 2)
+
+
+@golden("cost")
 def failed_requests(records: Records) -> Rows:
     rows = [
         (*names, len(group), len(billed(group)), money(request_cost(group)))
@@ -606,6 +629,22 @@ def rejects(_records: Records) -> Rows:
         )
         objects, dates = {line[0] for line in lines}, [line[1] for line in lines]
         rows.append((reason, len(lines), len(objects), min(dates), max(dates), lines[0][2]))
+    return in_order(rows, -2, 1)
+
+
+@golden("operations")
+def requesters(records: Records) -> Rows:
+    rows = []
+    for (who,), group in by(asked(records), "requester").items():
+        errors, counts = len(failures(group)), [distinct(group, name) for name in ("bucket", "op", "ip")]
+        rows.append((who, len(group), errors, percent(errors, len(group)), *counts, bytes_of(group), last(group)))
+    return in_order(rows, -2, 1)
+
+
+@golden("operations", limit=8)
+def request_uris(records: Records) -> Rows:
+    groups = by([record for record in records if record.uri], "uri").items()
+    rows = ((*uri, len(group), len(with_status(group, 0, 399)), len(failures(group))) for uri, group in groups)
     return in_order(rows, -2, 1)
 
 
@@ -986,6 +1025,16 @@ def operating_systems(records: Records) -> Rows:
         if kind == "browser":
             groups[system].append(record)
     return in_order(((system, len(group), addresses(group)) for system, group in groups.items()), -2, 1)
+
+
+@golden("website")
+def file_types(records: Records) -> Rows:
+    groups = defaultdict(list)
+    for record in downloads(records):
+        _, dot, end = (record.key or "").rpartition(".")
+        groups[end.lower() if dot and end.isalnum() and end.isascii() else None].append(record)
+    rows = ((end, len(group), len(failures(group)), bytes_of(group)) for end, group in groups.items())
+    return in_order(rows, -2, 1)
 
 
 @golden("website")

@@ -1,0 +1,34 @@
+-- /// report
+-- title = "Not used lately"
+-- question = "Which objects were neither read nor written in the last days of the period, but before, and are not known to be deleted? They may do in a cheaper storage class."
+--
+-- [params.days]
+-- type = "integer"
+-- default = 30
+-- help = "how many days, up to the last one with records"
+--
+-- [params.limit]
+-- type = "integer"
+-- default = 20
+-- help = "how many objects, the largest first"
+-- ///
+SELECT
+    key,
+    bucket,
+    max(time) FILTER (WHERE is_read(operation)) AS last_read,
+    max(time) FILTER (WHERE is_write(operation)) AS last_write,
+    arg_max(object_size, (time, object_size)) AS object_size
+FROM access_log
+WHERE key IS NOT NULL
+    AND succeeded(http_status)
+    AND (is_read(operation) OR is_write(operation) OR is_delete(operation) OR is_expiry(operation))
+GROUP BY key, bucket
+HAVING max(date) FILTER (WHERE is_read(operation) OR is_write(operation))
+    <= (SELECT max(date) FROM access_log) - $days::INTEGER
+    AND coalesce(
+        max(time) FILTER (WHERE is_delete(operation) OR is_expiry(operation))
+        < max(time) FILTER (WHERE is_read(operation) OR is_write(operation)),
+        true
+    )
+ORDER BY object_size DESC NULLS LAST, key, bucket
+LIMIT $limit

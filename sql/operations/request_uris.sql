@@ -1,0 +1,20 @@
+-- /// report
+-- title = "Request lines"
+-- question = "Which request lines (method, target and protocol) are sent most often, and how are they answered?"
+-- chart = { kind = "bar", label = "request_uri", value = "requests" }
+--
+-- [params.limit]
+-- type = "integer"
+-- default = 20
+-- help = "how many request lines"
+-- ///
+SELECT
+    request_uri,
+    count(*) AS requests,
+    count(*) FILTER (WHERE http_status < 400) AS successful,
+    count(*) FILTER (WHERE http_status >= 400) AS failed
+FROM access_log
+WHERE request_uri IS NOT NULL
+GROUP BY request_uri
+ORDER BY requests DESC, request_uri
+LIMIT $limit

@@ -8,16 +8,20 @@ import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
 from pydantic import ValidationError
 
 from etl.errors import UsageError, nearest
-from etl.report import Report, ReportFileError
+from etl.query import Database, QueryError
+from etl.report import Report, ReportFileError, answer
 from etl.resources import bundled
+from etl.storage import open_store
 
-_HEAD = re.compile(r"\A-- /// report\n(?P<toml>(?:--(?: [^\n]*)?\n)+?)-- ///\n", re.MULTILINE)
+_BEGIN, _END = "-- /// report", "-- ///"
+_EXAMPLES = {"integer": 1, "number": 1.0, "string": "", "date": "2026-01-01", "boolean": True}
 _BEFORE_TOML = 1
 """Lines of a file before the first one of its TOML."""
 
@@ -37,6 +41,7 @@ def load_reports(directories: Iterable[Path] = ()) -> dict[str, Report]:
                 raise ReportFileError(
                     f"{report.path}: {reports[report.name].path} has this name already: {report.name}"
                 )
+            _check_result(report)
             reports[report.name] = report
     return reports
 
@@ -55,16 +60,15 @@ def _load_all(root: Path, pattern: str) -> list[Report]:
 
 def _load(path: Path, root: Path) -> Report:
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         line = 1 + error.object[: error.start].count(b"\n")
         raise ReportFileError(f"{path}:{line}: not UTF-8 text") from error
-    head = _HEAD.match(text)
-    if head is None:
-        raise ReportFileError(f"{path}:1: a report starts with a head from `-- /// report` to `-- ///`")
-    toml = re.sub(r"^--(?: |$)", "", head["toml"], flags=re.MULTILINE)
+    head = _head(path, text.splitlines())
+    toml = "".join(f"{line.removeprefix('--').removeprefix(' ')}\n" for line in head)
     name = path.relative_to(root).with_suffix("").as_posix()
-    sql = text[head.end() :].strip().removesuffix(";").rstrip()
+    below = "\n".join(text.splitlines()[len(head) + 2 :])
+    sql = below.strip().removesuffix(";").rstrip()
     try:
         report = Report.model_validate({**tomllib.loads(toml), "path": path, "name": name, "sql": sql})
     except tomllib.TOMLDecodeError as error:
@@ -75,8 +79,20 @@ def _load(path: Path, root: Path) -> Report:
         first: Any = error.errors()[0]
         line, where = _line_of(toml, first["loc"]), ".".join(str(part) for part in first["loc"])
         raise ReportFileError(f"{path}:{line + _BEFORE_TOML}: in the head, {where}: {first['msg']}") from error
-    _check_sql(report, 1 + text[: text.index(sql, head.end())].count("\n"))
+    _check_sql(report)
     return report
+
+
+def _head(path: Path, lines: Sequence[str]) -> list[str]:
+    """The lines between the first one and the end of the head."""
+    if not lines or lines[0].rstrip() != _BEGIN:
+        raise ReportFileError(f"{path}:1: a report starts with a head, from `{_BEGIN}` to `{_END}`")
+    for number, line in enumerate(lines[1:], 2):
+        if line.rstrip() == _END:
+            return list(lines[1 : number - 1])
+        if line.rstrip() != "--" and not line.startswith("-- "):
+            raise ReportFileError(f"{path}:{number}: in the head, before its end `{_END}`, each line begins with `-- `")
+    raise ReportFileError(f"{path}:{len(lines)}: the head is not ended by `{_END}`")
 
 
 def _line_of(toml: str, location: Sequence[Any]) -> int:
@@ -88,14 +104,13 @@ def _line_of(toml: str, location: Sequence[Any]) -> int:
     return found + 1
 
 
-def _check_sql(report: Report, first_line: int) -> None:
+def _check_sql(report: Report) -> None:
     """One SELECT, whose parameters are the declared ones: as DuckDB's own parser sees it."""
+    first_line = _first_line(report)
     try:
         statements = duckdb.extract_statements(report.sql)
     except duckdb.Error as error:
-        at = re.search(r"LINE (\d+):", str(error))
-        line = first_line + (int(at[1]) - 1 if at else 0)
-        raise ReportFileError(f"{report.path}:{line}: {error}") from error
+        raise ReportFileError(f"{report.path}:{_line_in(report, error)}: {error}") from error
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise ReportFileError(f"{report.path}:{first_line}: a report is one SELECT statement")
     used, declared = set(statements[0].named_parameters), set(report.params)
@@ -104,3 +119,25 @@ def _check_sql(report: Report, first_line: int) -> None:
         raise ReportFileError(
             f"{report.path}:{first_line}: parameters declared in the head and used in the SQL differ: {wrong}"
         )
+
+
+def _check_result(report: Report) -> None:
+    """What can be told without a lake: the SQL fits the views, and the chart the result."""
+    given = {name: _EXAMPLES[parameter.type] for name, parameter in report.params.items() if parameter.required}
+    with TemporaryDirectory() as nothing:
+        try:
+            answer(report, Database(open_store(nothing)), given)
+        except QueryError as error:
+            raise ReportFileError(f"{report.path}:{_line_in(report, error)}: {error}") from error
+
+
+def _first_line(report: Report) -> int:
+    """The line of the file on which the SQL begins."""
+    text = report.path.read_text("utf-8-sig")
+    return 1 + text[: text.index(report.sql.partition("\n")[0], text.index(f"\n{_END}") + len(_END))].count("\n")
+
+
+def _line_in(report: Report, error: Exception) -> int:
+    """The line of the file that DuckDB's message is about."""
+    at = re.search(r"LINE (\d+):", str(error))
+    return _first_line(report) + (int(at[1]) - 1 if at else 0)

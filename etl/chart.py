@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from collections import Counter
+from decimal import Decimal
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -24,8 +25,10 @@ _COLORS = ["#3d7dd8", "#e07b39", "#2f9e6e", "#c2528b", "#8a6fd1", "#b8922c", "#4
 _LABEL_PIXELS = 170
 _BAR_PIXELS = 22
 _POINTS = 40
-_SHORT = "format(datum.value, '~s')"
-"""12k and 3.5M; of each value by itself, so that 0 is 0."""
+_SHORT = "abs(datum.value) < 1 ? format(datum.value, '~r') : format(datum.value, '~s')"
+"""12k and 3.5M, but no milli; of each value by itself, so that 0 is 0."""
+_NAME = "length(datum.label) > 32 ? slice(datum.label, 0, 12) + '\u2026' + slice(datum.label, -19) : datum.label"
+"""Keys and ARNs begin alike, so they are cut in the middle."""
 _PNG_SCALE = 2
 
 Row = dict[str, Any]
@@ -105,7 +108,7 @@ def specification(
 def _rows(chart: Chart, table: pa.Table) -> list[Row]:
     """What is drawn: label, value and series of each row; where they are many, the largest."""
     rows = [
-        {"label": _label(row[chart.label]), "value": row[chart.value]}
+        {"label": _label(row[chart.label]), "value": _number(row[chart.value])}
         | ({"series": str(_label(row[chart.series]))} if chart.series else {})
         for row in table.select(list(dict.fromkeys(chart.columns))).to_pylist()
     ]
@@ -153,6 +156,11 @@ def _largest(rows: list[Row], name: str, most: int) -> list[Row]:
     ]
 
 
+def _number(value: Any) -> float | None:
+    """A sum of DuckDB's may be a Decimal, which JSON does not know."""
+    return float(value) if isinstance(value, Decimal) else value
+
+
 def _label(value: object) -> object:
     if isinstance(value, dt.datetime):
         return value.replace(tzinfo=dt.UTC).isoformat()
@@ -183,7 +191,7 @@ def _bars(alt: Any, base: Any, chart: Chart, rows: list[Row]) -> Any:
         position = {"x": alt.X(**label, title=_words(chart.label), axis=alt.Axis(labelAngle=0)), "y": alt.Y(**value)}
     else:
         base = base.properties(height=alt.Step(_BAR_PIXELS))
-        position = {"y": alt.Y(**label, title=None), "x": alt.X(**value)}
+        position = {"y": alt.Y(**label, title=None, axis=alt.Axis(labelExpr=_NAME)), "x": alt.X(**value)}
     return base.mark_bar().encode(**position, **_color(alt, chart, rows), tooltip=_tooltip(alt, chart))
 
 

@@ -29,6 +29,7 @@ _ROWS = 100
 _KEPT = 10_000
 """Rows of a report that are looked at for charts and for what is unusual."""
 _FIGURES = "overview/figures"
+_UNKNOWN = "no full period before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ SECTIONS: dict[str, tuple[_Shown, ...]] = {
         _Shown("operations/error_codes"),
         _Shown("operations/server_errors"),
         _Shown("operations/delivery_lag"),
-        _Shown("operations/completeness"),
+        _Shown("operations/completeness", from_the_start=True),
         _Shown("operations/rejects"),
         _Shown("operations/schema_drift"),
     ),
@@ -151,7 +152,10 @@ def render_dashboard(store: Store, scope: Scope, settings: Settings, now: dt.dat
     }
     figures = _figures(reports[_FIGURES], database)
     begun = _days(whole)["first"]
-    before = _figures(reports[_FIGURES], earlier) if begun and begun <= first - length else {}
+    before = {}
+    if begun and begun <= first - length:
+        before = _figures(reports[_FIGURES], earlier) or dict.fromkeys(figures, 0)
+    days_old = 0 if scope.date_to else (now.date() - last).days
     page = template("dashboard.html")
     style, script = (template_text(name) for name in ("dashboard.css", "dashboard.js"))
     return str(
@@ -163,7 +167,7 @@ def render_dashboard(store: Store, scope: Scope, settings: Settings, now: dt.dat
             days=length.days,
             now=now,
             tiles=_tiles(figures, before),
-            unusual=find_unusual(figures, before, {name: one.answer for name, one in answers.items()}),
+            unusual=find_unusual(figures, before, {name: one.answer for name, one in answers.items()}, days_old),
             sections={
                 name: [_card(reports[shown.name], answers[shown.name]) for shown in section]
                 for name, section in SECTIONS.items()
@@ -201,7 +205,8 @@ class _Asked:
 
 
 def _ask(report: Report, database: Database, days: int) -> _Asked:
-    given = {name: value for name, value in (("days", days), ("limit", _ROWS)) if name in report.params}
+    wanted = {"days": days, "limit": _ROWS, "website": False}
+    given = {name: value for name, value in wanted.items() if name in report.params}
     result = ask(report, database, given)
     kept, count = [], 0
     for batch in result.batches():
@@ -219,17 +224,17 @@ def _figures(report: Report, database: Database) -> dict[str, Any]:
 
 def _tiles(figures: Mapping[str, Any], before: Mapping[str, Any]) -> list[Tile]:
     return [
-        Tile(words, in_words(name, figures.get(name)), _change(figures.get(name), before.get(name), bool(before)))
+        Tile(words, in_words(name, figures.get(name)), _change(name, figures.get(name), before) if before else _UNKNOWN)
         for name, words in _TILES.items()
     ]
 
 
-def _change(new: float | None, old: float | None, has_before: bool) -> str:
-    if not has_before:
-        return "no full period before"
-    new, old = new or 0, old or 0
+def _change(name: str, new: float | None, before: Mapping[str, Any]) -> str:
+    new, old = new or 0, before[name] or 0
     if new == old:
         return "as before"
+    if name.endswith("percent"):
+        return f"{new - old:+.1f} points"
     return f"{(new - old) / old:+,.0%}" if old else "none before"
 
 

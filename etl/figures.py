@@ -31,8 +31,10 @@ def size(count: float) -> str:
 
 
 def minutes(count: float) -> str:
-    """A duration in minutes, or in hours where they are many."""
-    return f"{count:,.0f} min" if count < 120 else f"{count / 60:,.1f} h"  # noqa: PLR2004
+    """A duration in minutes, or in hours or days where they are many."""
+    if count < 2 * 60:
+        return f"{count:,.0f} min"
+    return f"{count / 60:,.1f} hours" if count < 2 * 24 * 60 else f"{count / 60 / 24:,.1f} days"
 
 
 def _number(name: str, value: float) -> str:

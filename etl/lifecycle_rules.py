@@ -9,7 +9,7 @@ from typing import Any
 
 from etl.config import Settings
 from etl.errors import StoreError, UsageError
-from etl.query import Database, Result, Scope
+from etl.query import Database, Result, Scope, check_scope
 from etl.resources import bundled
 from etl.store import Store
 
@@ -80,17 +80,25 @@ def check_rules(
     """Each action with the events that fit it in the period, and a verdict; and the period.
 
     The period is that of `scope`; without one, the last 30 days with records of the bucket. Verdicts: `active` (events
-    in the period), `silent since D` (earlier events only), `no match ever`, each `disabled` where the rule is. Logs
+    in the period; 'or another rule is' where all of them fit another action, too), `silent since D` (earlier events
+    only), `no match ever`, each `disabled` where the rule is. Logs
     do not tell tags: a filter on tags is not applied.
     """
-    database = Database(store, Scope(bucket), settings)
-    days = database.query("SELECT min(date) AS first, max(date) AS last FROM access_log").to_arrow().to_pylist()[0]
+    check_scope(store, scope)
+    days = (
+        Database(store, Scope(bucket, None, scope.date_to), settings)
+        .query("SELECT min(date) AS first, max(date) AS last FROM access_log")
+        .to_arrow()
+        .to_pylist()[0]
+    )
     last = scope.date_to or days["last"] or dt.datetime.now(dt.UTC).date()
     first = scope.date_from or last - dt.timedelta(days=PERIOD_DAYS - 1)
+    period = Scope(bucket, first, last)
+    check_scope(store, period)
     sql = (bundled("sql") / "lifecycle_rules.sql").read_text("utf-8")
     described = [asdict(one) | {"position": number} for number, one in enumerate(actions)]
     parameters = {"actions": json.dumps(described), "first": first, "last": last}
-    return database.query(sql, parameters), Scope(bucket, first, last)
+    return Database(store, Scope(bucket, None, last), settings).query(sql, parameters), period
 
 
 def _actions(rules: Sequence[Mapping[str, Any]], where: str) -> list[Action]:
@@ -100,7 +108,7 @@ def _actions(rules: Sequence[Mapping[str, Any]], where: str) -> list[Action]:
         try:
             chosen = _conditions(rule)
             described = _describe(chosen)
-            for action, operations in _what_it_does(rule):
+            for action, operations in _known_actions(rule):
                 actions.append(
                     Action(
                         rule=name,
@@ -140,6 +148,14 @@ def _describe(chosen: Mapping[str, Any]) -> str:
     return ", ".join(words) or "whole bucket"
 
 
+def _known_actions(rule: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """What the rule does. Raises ValueError where that is nothing that is known."""
+    known = list(_what_it_does(rule))
+    if not known:
+        raise ValueError("no action that is known")
+    return known
+
+
 def _what_it_does(rule: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
     """What the rule does, in words, and the operations that S3 logs for it."""
     expiration = rule.get("Expiration") or {}
@@ -148,9 +164,9 @@ def _what_it_does(rule: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
         yield f"expire {_when(expiration)}", [_EXPIRE, _MARK]
     if expiration.get("ExpiredObjectDeleteMarker"):
         yield "remove delete markers without versions", [_EXPIRE]
-    for one in rule.get("Transitions") or []:
+    for one in rule.get("Transitions") or _one(rule.get("Transition")):
         yield f"move to {one['StorageClass']} {_when(one)}", [_TRANSITIONS[one["StorageClass"]]]
-    for one in rule.get("NoncurrentVersionTransitions") or []:
+    for one in rule.get("NoncurrentVersionTransitions") or _one(rule.get("NoncurrentVersionTransition")):
         yield f"move old versions to {one['StorageClass']} {_when(one)}", [_TRANSITIONS[one["StorageClass"]]]
     if old := rule.get("NoncurrentVersionExpiration"):
         yield f"expire old versions {_when(old)}", [_EXPIRE]
@@ -158,9 +174,16 @@ def _what_it_does(rule: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
         yield f"abort incomplete uploads after {upload['DaysAfterInitiation']} days", [_ABORT]
 
 
+def _one(action: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """The old way to write a single one."""
+    return [action] if action else []
+
+
 def _when(action: Mapping[str, Any]) -> str:
     if date := action.get("Date"):
         return f"on {str(date)[:10]}"
-    days = next(action[name] for name in ("Days", "NoncurrentDays") if name in action)
+    days = action.get("Days", action.get("NoncurrentDays"))
+    if days is None:
+        raise ValueError("neither Days nor Date")
     kept = action.get("NewerNoncurrentVersions")
     return f"after {days} days" + (f", keeping {kept}" if kept else "")

@@ -44,7 +44,7 @@ class Format(StrEnum):
 
 _BY_SUFFIX = {
     ".csv": Format.CSV, ".json": Format.JSON, ".jsonl": Format.JSONL, ".ndjson": Format.JSONL,
-    ".parquet": Format.PARQUET, ".md": Format.MARKDOWN,
+    ".parquet": Format.PARQUET, ".md": Format.MARKDOWN, ".txt": Format.TABLE,
 }  # fmt: skip
 _NUMBERS = (int, float, Decimal)
 _TABLE_ROWS = 10_000
@@ -52,10 +52,14 @@ _TABLE_ROWS = 10_000
 
 
 def choose_format(given: Format | None, output: Path | None) -> Format:
-    """The format asked for, else the one that the file's suffix says, else a table."""
-    if given is not None:
-        return given
-    return _BY_SUFFIX.get(output.suffix.lower(), Format.TABLE) if output else Format.TABLE
+    """The format asked for, else the one that the file's suffix says, else a table. Raises UsageError."""
+    if given is not None or output is None:
+        return given or Format.TABLE
+    suffix = output.suffix.lower()
+    if suffix not in _BY_SUFFIX:
+        known = ", ".join(_BY_SUFFIX)
+        raise UsageError(f"--output {output}: which format? Give --format, or a name that ends in {known}")
+    return _BY_SUFFIX[suffix]
 
 
 def write_result(

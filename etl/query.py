@@ -45,7 +45,7 @@ class UnreadableError(StoreError):
     """DuckDB could not read what a query needs."""
 
 
-_WRONG_QUERY = (duckdb.ProgrammingError, duckdb.DataError, duckdb.PermissionException)
+_WRONG_QUERY = (duckdb.ProgrammingError, duckdb.DataError, duckdb.PermissionException, duckdb.NotSupportedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +250,7 @@ def _rows_view(name: str, columns: Sequence[str], rows: Iterable[Sequence[object
     selects = [
         f"SELECT {', '.join(sql_literal(one) if isinstance(one, str) else repr(one) for one in row)}" for row in rows
     ]
-    nothing = f"SELECT {', '.join('NULL' for _ in columns)} WHERE false"
+    nothing = f"SELECT {', '.join('NULL::VARCHAR' for _ in columns)} WHERE false"
     return f"CREATE VIEW {name}({', '.join(columns)}) AS {' UNION ALL '.join(selects) or nothing}"
 
 

@@ -3,9 +3,9 @@
 import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
 from etl.chart import SUFFIXES, Chart
 from etl.config import Settings
@@ -32,6 +32,12 @@ class Parameter(BaseModel):
     @property
     def required(self) -> bool:
         return "default" not in self.model_fields_set
+
+    @model_validator(mode="after")
+    def _default_has_its_type(self) -> Self:
+        if not self.required and type(self.default) is not _TYPES[self.type]:
+            raise ValueError(f"the default {self.default!r} is no {self.type}")
+        return self
 
 
 class Report(BaseModel):
@@ -67,6 +73,8 @@ def run_report(
 def answer(report: Report, database: Database, given: Mapping[str, object] | None = None) -> Result:
     """A report's result over what `database` has of the lake; see `run_report`."""
     result = database.query(report.sql, bind(report, given or {}))
+    if len(set(result.columns)) < len(result.columns):
+        raise ReportFileError(f"{report.path}: two columns of the result have one name: {', '.join(result.columns)}")
     for name in report.chart.columns if report.chart else ():
         if name not in result.columns:
             known = ", ".join(result.columns)
@@ -95,11 +103,11 @@ def bind(report: Report, given: Mapping[str, object]) -> dict[str, object]:
 
 def statement(report: Report, given: Mapping[str, object]) -> str:
     """The report as a prepared statement and its execution with these parameters, for a DuckDB that has the views."""
-    values = bind(report, given)
+    values, title = bind(report, given), " ".join(report.title.split())
     if not values:
-        return f"-- {report.title}\n{report.sql};\n"
+        return f"-- {title}\n{report.sql};\n"
     arguments = ", ".join(f'"{name}" := {_literal(value)}' for name, value in values.items())
-    return f"-- {report.title}\nPREPARE report AS\n{report.sql};\n\nEXECUTE report({arguments});\n"
+    return f"-- {title}\nPREPARE report AS\n{report.sql};\n\nEXECUTE report({arguments});\n"
 
 
 def _literal(value: object) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from etl.figures import in_words
+from etl.figures import in_words, minutes
 
 Row = Mapping[str, Any]
 
@@ -30,6 +30,7 @@ _POINTS = 1.0
 """Percentage points by which a share must change."""
 _ODD_DAYS = 3
 _LATE_MINUTES = 24 * 60
+_STALE_DAYS = 3
 _WEBSITE = "WEBSITE."
 
 
@@ -43,10 +44,14 @@ class Notice:
     """It may need somebody today."""
 
 
-def find_unusual(now: Row, before: Row, answers: Answers) -> list[Notice]:
-    """What is unusual: alarms first. `now` and `before` are rows of `overview/figures`; `before` may be empty."""
+def find_unusual(now: Row, before: Row, answers: Answers, days_old: int = 0) -> list[Notice]:
+    """What is unusual: alarms first.
+
+    `now` and `before` are rows of `overview/figures`; `before` is empty where the lake does not go back so far. The
+    newest record is `days_old`.
+    """
     changes = [*_changes(now, before), *_newcomers(answers)] if before else []
-    found = [*changes, *_late(now), *(notice for look in _LOOKS for notice in look(answers))]
+    found = [*_stale(days_old), *changes, *_late(now), *(notice for look in _LOOKS for notice in look(answers))]
     return sorted(found, key=lambda notice: not notice.is_alarm)
 
 
@@ -73,9 +78,16 @@ def _changes(now: Row, before: Row) -> Iterator[Notice]:
         )
 
 
+def _stale(days: int) -> Iterator[Notice]:
+    if days >= _STALE_DAYS:
+        text = f"The newest record is {days:,} days old: are logs still delivered, and read?"
+        yield Notice(text, "operations/completeness", is_alarm=True)
+
+
 def _late(now: Row) -> Iterator[Notice]:
     if (late := now.get("lag_minutes") or 0) >= _LATE_MINUTES:
-        yield Notice(f"Records arrive late: one in twenty after {late / 60:.0f} hours.", "operations/delivery_lag")
+        text = f"Log objects are late, or were copied later: one record in twenty by {minutes(late)}."
+        yield Notice(text, "operations/delivery_lag")
 
 
 def _odd_days(answers: Answers) -> Iterator[Notice]:
@@ -110,10 +122,21 @@ def _missing_days(answers: Answers) -> Iterator[Notice]:
 
 def _open_doors(answers: Answers) -> Iterator[Notice]:
     for row in answers["security/anonymous_requests"].rows:
-        if row["successful"] and row["operation"].split(".")[1] in ("PUT", "POST", "DELETE"):
-            times = f"{row['successful']:,} {_times(row['successful'])} {row['operation']}"
+        if row["changes"]:
+            times = f"{row['changes']:,} {_times(row['changes'])} {row['operation']}"
             text = f"Strangers changed bucket {row['bucket']}: {times} without credentials."
             yield Notice(text, "security/anonymous_requests", is_alarm=True)
+
+
+def _configuration(answers: Answers) -> Iterator[Notice]:
+    report = "security/configuration_changes"
+    rows = answers[report].rows
+    if changes := sum((row["http_status"] or 0) < 300 for row in rows):  # noqa: PLR2004 - what HTTP calls success
+        text = f"The configuration of buckets was changed {_number(changes, answers[report])} {_times(changes)}."
+        yield Notice(text, report, is_alarm=True)
+    if refused := len(rows) - changes:
+        text = f"{_number(refused, answers[report])} {'attempt' if refused == 1 else 'attempts'}"
+        yield Notice(f"{text} to change the configuration of buckets failed.", report)
 
 
 def _server_errors(answers: Answers) -> Iterator[Notice]:
@@ -167,12 +190,7 @@ _newcomers = _any(
 
 _LOOKS: tuple[Callable[[Answers], Iterator[Notice]], ...] = (
     _open_doors,
-    _any(
-        "security/configuration_changes",
-        "A bucket's configuration was changed, or somebody tried.",
-        "Buckets' configuration was changed {} times, or somebody tried.",
-        is_alarm=True,
-    ),
+    _configuration,
     _any(
         "security/bulk_deletions",
         "Somebody deleted many objects within an hour.",

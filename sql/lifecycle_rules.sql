@@ -49,7 +49,8 @@ SELECT
     coalesce(bytes, 0) AS bytes,
     last_event,
     CASE WHEN enabled THEN '' ELSE 'disabled, ' END || CASE
-        WHEN events > 0 THEN 'active'
+        WHEN events > shared THEN 'active'
+        WHEN events > 0 THEN 'active, or another rule is'
         WHEN last_event IS NOT NULL THEN 'silent since ' || last_event::DATE
         WHEN NOT is_known THEN 'no match ever, and no record of a key with this prefix'
         ELSE 'no match ever'

@@ -41,8 +41,17 @@ CREATE MACRO is_delete(operation) AS operation IN ('REST.DELETE.OBJECT', 'BATCH.
 -- Lifecycle rules that take an object away: for good, or below a delete marker.
 CREATE MACRO is_expiry(operation) AS operation IN ('S3.EXPIRE.OBJECT', 'S3.CREATE.DELETEMARKER');
 
--- S3 did what it was asked for. Records of a copy or of a multi-object delete may have no status.
-CREATE MACRO succeeded(http_status) AS coalesce(http_status, 200) < 400;
+-- Requests that change something in a bucket, if they succeed: objects, their properties, or its configuration.
+CREATE MACRO is_change(operation) AS split_part(operation, '.', 2) IN ('PUT', 'POST', 'COPY', 'DELETE', 'PATCH')
+    AND operation NOT LIKE '%.COPY.%_GET' AND NOT is_read(operation);
+
+-- S3 did what it was asked for: not where it sent the client elsewhere (307), but where the client has it already (304).
+-- Records of a copy or of a multi-object delete may have no status.
+CREATE MACRO succeeded(http_status) AS coalesce(http_status, 200) < 300 OR coalesce(http_status, 0) = 304;
+
+-- Who is behind a requester: of an assumed role the role, without the name of the session.
+CREATE MACRO principal(requester) AS
+CASE WHEN requester LIKE '%:assumed-role/%/%' THEN regexp_extract(requester, '^(.*:assumed-role/[^/]*)/', 1) ELSE requester END;
 
 -- No credentials. The canonical id is what S3 wrote for anonymous requests until about 2009.
 CREATE MACRO is_anonymous(requester) AS
@@ -103,7 +112,7 @@ CREATE MACRO percent(part, whole) AS round(100 * part / nullif(whole, 0), 2)::DO
 
 -- The host that a URL names, in small letters, without user, port and final dot; NULL where it names none.
 CREATE MACRO host_of(url) AS nullif(rtrim(lower(
-    regexp_extract(url, '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(\[[^\]/?#]*\]|[^/?#:]*)', 1)
+    regexp_extract(url, '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#]*@)?(\[[^\]/?#]*\]|[^/?#:]*)', 1)
 ), '.'), '');
 
 -- The referrer is a page of the site itself: its host is the one that was asked, the bucket, or one of the settings.

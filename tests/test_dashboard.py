@@ -181,7 +181,7 @@ def test_it_says_first_what_is_unusual(browser: Browser, page_file: Path) -> Non
         alarms = [text for text in texts if text.startswith("Look at this:")]
         assert texts[: len(alarms)] == alarms
         assert any("Strangers changed bucket site: 1 time REST.PUT.OBJECT" in text for text in alarms)
-        assert any("configuration was changed" in text for text in alarms)
+        assert any("The configuration of buckets was changed 1 time." in text for text in alarms)
         assert any(text.startswith("Requests: ") and "against 280" in text for text in texts)
         assert any("1 line could not be read" in text for text in texts)
         assert any("A requester was seen for the first time" in text for text in texts)

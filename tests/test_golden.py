@@ -166,7 +166,7 @@ def failures(records: Iterable[Record]) -> Records:
 
 def done(records: Iterable[Record]) -> Records:
     """The requests that S3 did; some records of a request say nothing of how it went."""
-    return [record for record in records if record.status is None or record.status < 400]
+    return [record for record in records if record.status is None or record.status < 300 or record.status == 304]
 
 
 def asked(records: Iterable[Record]) -> Records:
@@ -214,6 +214,16 @@ def anonymous(records: Iterable[Record]) -> Records:
 def known(records: Iterable[Record]) -> Records:
     """Of requesters with credentials, people or programs."""
     return [record for record in asked(records) if not is_anonymous(record)]
+
+
+def of_roles(records: Iterable[Record]) -> Records:
+    """The records with roles for requesters in the place of their sessions."""
+    return [
+        replace(record, requester=record.requester.rpartition("/")[0])
+        if record.requester and ":assumed-role/" in record.requester
+        else record
+        for record in records
+    ]
 
 
 PRICES = {
@@ -327,7 +337,7 @@ def egress_by_ip(records: Records) -> Rows:
 
 @golden("cost")
 def by_requester(records: Records) -> Rows:
-    return in_order([(who, *costs(group)) for (who,), group in by(records, "requester").items()], -6, -2, 1)
+    return in_order([(who, *costs(group)) for (who,), group in by(of_roles(records), "requester").items()], -6, -2, 1)
 
 
 @golden("cost", days=2)
@@ -644,7 +654,7 @@ def requesters(records: Records) -> Rows:
 @golden("operations", limit=8)
 def request_uris(records: Records) -> Rows:
     groups = by([record for record in records if record.uri], "uri").items()
-    rows = ((*uri, len(group), len(with_status(group, 0, 399)), len(failures(group))) for uri, group in groups)
+    rows = ((*uri, len(group), no_failures(group), len(failures(group))) for uri, group in groups)
     return in_order(rows, -2, 1)
 
 
@@ -693,7 +703,7 @@ def figures(records: Records) -> Rows:
             distinct((record for record in anonymous(records) if record.ip), "ip", "agent"),
             distinct(known(requests), "requester"),
             len(anonymous(requests)),
-            len(taken_away(records)),
+            distinct(taken_away(records), "bucket", "key"),
             len(done(deletions_of(records))),
             len(REJECTS),
             round(quantile([lag_of(record) for record in records], 0.95)),
@@ -737,6 +747,12 @@ def access_denied_by_requester(records: Records) -> Rows:
     return in_order(tally(refused, "requester bucket op error", objects, addresses, last), -5, 1, 2, 3, 4)
 
 
+@golden("security", limit=3)
+def deleters(records: Records) -> Rows:
+    deleted = of_roles(done(deletions_of(records)))
+    return in_order(tally(deleted, "requester bucket", objects, sizes_of, first, last), -3, 1, 2)
+
+
 @golden("security")
 def acl_required(records: Records) -> Rows:
     needed = [record for record in records if record.acl == "Yes"]
@@ -754,7 +770,10 @@ def address_activity(records: Records, remote_ip: str) -> Rows:
 
 @golden("security")
 def anonymous_requests(records: Records) -> Rows:
-    rows = tally(anonymous(records), "bucket op", successful, addresses, bytes_of, last)
+    def changes(group: Records) -> int:
+        return sum(one.op.split(".")[1] in ("PUT", "POST", "COPY", "DELETE") for one in done(group))
+
+    rows = tally(anonymous(records), "bucket op", successful, changes, addresses, bytes_of, last)
     return in_order(rows, -3, 1, 2)
 
 
@@ -817,7 +836,7 @@ def first_seen_requesters(records: Records, days: int) -> Rows:
     since = last(records).date() - dt.timedelta(days=days - 1)
     rows = [
         (name, first(group), last(group), len(group), failed(group), operations(group), addresses(group))
-        for (name,), group in by(known(records), "requester").items()
+        for (name,), group in by(of_roles(known(records)), "requester").items()
         if first(group).date() >= since
     ]
     return in_order(rows, 2, 1)
@@ -1048,12 +1067,12 @@ def people_and_bots(records: Records) -> Rows:
 @golden("website")
 def range_requests(records: Records) -> Rows:
     rows = []
-    for (key,), group in by(with_status(downloads(records), 200, 206), "key").items():
+    for names, group in by(with_status(downloads(records), 200, 206), "key", "bucket").items():
         pieces = with_status(group, 206, 206)
         if pieces:
             size = latest_size(group) or 0
-            rows.append((key, len(group), len(pieces), bytes_of(group), size, round(bytes_of(group) / size, 2)))
-    return in_order(rows, -3, 1)
+            rows.append((*names, len(group), len(pieces), bytes_of(group), size, round(bytes_of(group) / size, 2)))
+    return in_order(rows, -4, 1, 2)
 
 
 @golden("website")
@@ -1087,11 +1106,11 @@ def response_codes(records: Records) -> Rows:
 @golden("website", requests=3)
 def slowest_objects(records: Records, requests: int) -> Rows:
     rows = []
-    for (key,), group in by(done(downloads(records)), "key").items():
+    for names, group in by(with_status(downloads(records), 200, 206), "key", "bucket").items():
         totals = [record.total for record in group]
         if len(group) >= requests:
-            rows.append((key, len(group), *quantiles(totals), quantile(totals, 1), latest_size(group)))
-    return in_order(rows, -4, -3, 1)
+            rows.append((*names, len(group), *quantiles(totals), quantile(totals, 1), latest_size(group)))
+    return in_order(rows, -5, -4, 1, 2)
 
 
 @golden("website")
@@ -1099,9 +1118,13 @@ def source_regions(records: Records) -> Rows:
     return in_order(tally(asked(records), "region", addresses, bytes_of), -2, 1)
 
 
+def no_failures(records: Records) -> int:
+    return len(with_status(records, 0, 399))
+
+
 @golden("website", limit=4)
 def top_objects(records: Records) -> Rows:
-    return in_order(tally(downloads(records), "key", successful, failed), -2, 1)
+    return in_order(tally(downloads(records), "key", no_failures, failed), -2, 1)
 
 
 @golden("website")
@@ -1123,13 +1146,13 @@ def most_of(records: Records) -> int:
 @golden("website")
 def unique_downloads(records: Records) -> Rows:
     rows = []
-    for (key,), group in by(with_status(downloads(records), 200, 206), "key").items():
+    for names, group in by(with_status(downloads(records), 200, 206), "key", "bucket").items():
         size = latest_size(group) or 0
         each = by(group, "ip", "agent").values()
         complete = [one for one in each if most_of(one) >= size]
         pieces = with_status(group, 206, 206)
-        rows.append((key, len(each), len(complete), len(group), len(pieces), bytes_of(group), size))
-    return in_order(rows, -2, -4, 1)
+        rows.append((*names, len(each), len(complete), len(group), len(pieces), bytes_of(group), size))
+    return in_order(rows, -3, -5, 1, 2)
 
 
 @golden("website")

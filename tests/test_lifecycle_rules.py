@@ -82,7 +82,7 @@ EXPECTED = [
     # The delete marker has no size, so it cannot be told that it is too small for this rule.
     (
         "big old data", "expire old versions after 7 days, keeping 2",
-        "prefix data/, larger than 1,000 bytes, tag k=v (not in logs)", 1, 1, 1, 2000, "active",
+        "prefix data/, larger than 1,000 bytes, tag k=v (not in logs)", 1, 1, 1, 2000, "active, or another rule is",
     ),
     ("all data", "expire on 2026-01-01", "prefix data/", 2, 1, 1, 2000, "active"),
     ("uploads", "abort incomplete uploads after 7 days", "whole bucket", 1, 0, 1, 0, "disabled, active"),
@@ -107,7 +107,18 @@ def test_each_action_has_its_events_and_a_verdict(lake: Path, tmp_path: Path) ->
     rules.write_text(json.dumps(RULES))  # without the object around them
     january = checked(lake, "--rules", str(rules), "--from", "2026-01-01", "--to", "2026-01-31")
     assert (january[0][3], january[0][-1]) == (1, "active")
-    assert (january[1][3], january[1][-1]) == (0, "silent since 2026-03-01")
+    assert january[1][3] == 0
+    assert january[1][-1].startswith("no match ever")  # its first event is of March
+    command = ("lifecycle-rules", "--bucket", "b-1", "--lake", str(lake), "--rules", str(rules))
+    backwards = run_cli(*command, "--from", "2026-02-01", "--to", "2026-01-01")
+    assert (backwards.returncode, "--from 2026-02-01 is after --to 2026-01-01" in backwards.stderr) == (2, True)
+
+
+def test_older_ways_to_write_a_rule(tmp_path: Path) -> None:
+    """A single transition instead of a list of them."""
+    path = tmp_path / "rules.json"
+    path.write_text('[{"Status": "Enabled", "Transition": {"Days": 1, "StorageClass": "GLACIER"}}]')
+    assert [one.action for one in load_rules(path)] == ["move to GLACIER after 1 days"]
 
 
 def test_rules_are_read_from_s3(lake: Path, s3: S3) -> None:
@@ -132,6 +143,8 @@ def test_rules_are_read_from_s3(lake: Path, s3: S3) -> None:
         ("[]", "there are no rules"),
         ('[{"ID": "x", "Transitions": [{"Days": 1}]}]', "x: not a lifecycle rule as S3 writes them .*StorageClass"),
         ('[{"Transitions": [{"Days": 1, "StorageClass": "WARM"}]}]', "rule 1: not a lifecycle rule .*WARM"),
+        ('[{"Transitions": [{"StorageClass": "GLACIER"}]}]', "neither Days nor Date"),
+        ('[{"ID": "x", "Explode": {"Days": 1}}]', "x: .*no action that is known"),
     ],
 )
 def test_what_is_no_rule_is_told(tmp_path: Path, text: str, message: str) -> None:

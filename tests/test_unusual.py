@@ -36,7 +36,7 @@ def test_as_before_is_nothing_unusual() -> None:
         ({"denied": 40}, "!Denied requests (403): 40, against 10 in the period before."),
         ({"expired": 30}, "Expired objects: 30, against 0 in the period before."),
         ({"error_percent": 4.0}, "!4.0% of requests failed, against 2.0% before."),
-        ({"lag_minutes": 3000}, "Records arrive late: one in twenty after 50 hours."),
+        ({"lag_minutes": 3000}, "Log objects are late, or were copied later: one record in twenty by 2.1 days."),
     ],
 )
 def test_changes(changed: dict[str, Any], sentence: str) -> None:
@@ -69,11 +69,10 @@ def test_what_is_never_usual() -> None:
         NOW,
         operations__rejects=[{"lines": 1}],
         security__anonymous_requests=[
-            {"bucket": "b", "operation": "REST.PUT.OBJECT", "successful": 1},
-            {"bucket": "b", "operation": "REST.GET.OBJECT", "successful": 9},
-            {"bucket": "b", "operation": "REST.DELETE.OBJECT", "successful": 0},
+            {"bucket": "b", "operation": "REST.PUT.OBJECT", "changes": 1},
+            {"bucket": "b", "operation": None, "changes": 0},
         ],
-        security__configuration_changes=[{}, {}],
+        security__configuration_changes=[{"http_status": 200}, {"http_status": 204}, {"http_status": 403}],
         operations__completeness=[{"bucket": "b", "date": dt.date(2026, 1, 2), "records": 0}],
         operations__errors_by_day=[{"server_errors": 1}],
         security__insecure_transport=[
@@ -83,12 +82,15 @@ def test_what_is_never_usual() -> None:
     )
     assert texts == [
         "!Strangers changed bucket b: 1 time REST.PUT.OBJECT without credentials.",
-        "!Buckets' configuration was changed 2 times, or somebody tried.",
+        "!The configuration of buckets was changed 2 times.",
+        "1 attempt to change the configuration of buckets failed.",
         "S3 failed 1 time (5xx).",
         "1 request came without TLS 1.2 or newer.",
         "Bucket b has no records on 2026-01-02.",
         "1 line could not be read.",
     ]
+    stale = find_unusual(NOW, NOW, defaultdict(lambda: Answer([], 0)), days_old=40)
+    assert [one.text for one in stale] == ["The newest record is 40 days old: are logs still delivered, and read?"]
     answers: dict[str, Answer] = defaultdict(lambda: Answer([], 0))
     answers["website/broken_links"] = Answer([], 100, is_cut=True)
     assert [one.text for one in find_unusual(NOW, NOW, answers)] == ["100 or more links of the site itself are broken."]

@@ -10,7 +10,10 @@
 -- ///
 SELECT
     bucket,
-    url_decode(regexp_extract(request_uri, '[?&]prefix=([^& ]*)', 1)) AS prefix,
+    coalesce(
+        TRY(url_decode(regexp_extract(request_uri, '[?&]prefix=([^& ]*)', 1))),
+        regexp_extract(request_uri, '[?&]prefix=([^& ]*)', 1)
+    ) AS prefix,
     requester,
     count(*) AS requests,
     round(

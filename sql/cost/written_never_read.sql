@@ -15,7 +15,8 @@ SELECT
     arg_max(object_size, time) FILTER (WHERE is_write(operation)) AS object_size
 FROM access_log
 WHERE key IS NOT NULL
-    AND ((is_read(operation) AND coalesce(http_status, 200) < 400) OR (is_write(operation) AND succeeded(http_status)))
+    AND (is_read(operation) OR is_write(operation))
+    AND succeeded(http_status)
 GROUP BY key, bucket
 HAVING bool_or(is_write(operation))
     AND coalesce(max(time) FILTER (WHERE is_read(operation)) < max(time) FILTER (WHERE is_write(operation)), true)

@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Age at expiry"
--- question = "How many days after they were last written did objects expire? Objects whose writing was not seen are left out."
+-- question = "How many days after they were last written did objects expire? Objects whose writing was not seen are left out; of a versioned bucket, the last writing may be of a newer version."
 -- chart = { kind = "bar", label = "days", value = "objects" }
 -- ///
 WITH expired AS (

@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Keys of expired objects"
--- question = "Which keys did lifecycle rules expire? Each is listed once, for writing to a file."
+-- question = "Which keys did lifecycle rules expire? Each is listed once, for writing to a file. Equal keys of several buckets count as one; --bucket tells them apart."
 --
 -- [params.operation]
 -- type = "string"

@@ -1,6 +1,11 @@
 -- /// report
 -- title = "Completeness"
--- question = "Does every bucket have records of every day, and of how many hours of it? A day without any may be a day without requests, or one that was not delivered."
+-- question = "Does every bucket have records of every day since its first, and of how many hours of it? A day without any may be a day without requests, or one that was not delivered."
+--
+-- [params.days]
+-- type = "integer"
+-- default = 366
+-- help = "how many days, up to the last one with records"
 -- ///
 WITH days AS (
     SELECT bucket, unnest(generate_series(min(date), (SELECT max(date) FROM access_log), INTERVAL 1 DAY))::DATE AS date
@@ -29,4 +34,5 @@ SELECT
     last_time
 FROM days
 LEFT JOIN held USING (bucket, date)
+WHERE days.date > (SELECT max(date) FROM access_log) - $days::INTEGER
 ORDER BY days.bucket, days.date

@@ -1,16 +1,16 @@
 -- /// report
 -- title = "Delivery lag"
--- question = "How long after the request did AWS deliver its record (minutes; median, 95th and 99th percentile, worst), by day of the request?"
--- chart = { kind = "line", label = "date", value = "p95" }
+-- question = "How long after the request did AWS deliver its record (median, 95th and 99th percentile, worst), by day of the request?"
+-- chart = { kind = "line", label = "date", value = "p95_minutes" }
 -- ///
 -- The time of delivery is that of the log object in the log bucket (of a copy, the copy's).
 SELECT
     date,
     records,
-    round(lags[1] / 60, 1) AS p50,
-    round(lags[2] / 60, 1) AS p95,
-    round(lags[3] / 60, 1) AS p99,
-    round(longest / 60, 1) AS longest
+    round(lags[1] / 60, 1) AS p50_minutes,
+    round(lags[2] / 60, 1) AS p95_minutes,
+    round(lags[3] / 60, 1) AS p99_minutes,
+    round(longest / 60, 1) AS longest_minutes
 FROM (
     SELECT
         access_log.date,

@@ -7,6 +7,11 @@ WITH visitors AS (
     FROM access_log
     WHERE remote_ip IS NOT NULL AND is_anonymous(requester)
 ),
+expired AS (
+    SELECT DISTINCT bucket, key
+    FROM lifecycle_events
+    WHERE is_expiry(operation)
+),
 delivered AS (
     SELECT date_diff('minute', time, last_modified) AS minutes
     FROM access_log
@@ -22,7 +27,7 @@ SELECT
     (SELECT count(*) FROM visitors) AS visitors,
     count(DISTINCT requester) FILTER (WHERE is_request(requester) AND NOT is_anonymous(requester)) AS requesters,
     count(*) FILTER (WHERE is_anonymous(requester)) AS anonymous,
-    count(*) FILTER (WHERE is_expiry(operation)) AS expired,
+    (SELECT count(*) FROM expired) AS expired,
     count(*) FILTER (WHERE is_delete(operation) AND succeeded(http_status)) AS deleted,
     (SELECT count(*) FROM rejects) AS rejects,
     (SELECT quantile_disc(minutes, 0.95) FROM delivered) AS lag_minutes

@@ -1,13 +1,14 @@
 -- /// report
 -- title = "Anonymous requests"
--- question = "What do strangers without credentials do, and are they let in?"
+-- question = "What do strangers without credentials do, are they let in, and do they change anything?"
 -- chart = { kind = "bar", label = "operation", value = "requests" }
 -- ///
 SELECT
     bucket,
     operation,
     count(*) AS requests,
-    count(*) FILTER (WHERE http_status < 400) AS successful,
+    count(*) FILTER (WHERE succeeded(http_status)) AS successful,
+    count(*) FILTER (WHERE succeeded(http_status) AND is_change(operation)) AS changes,
     count(DISTINCT remote_ip) AS addresses,
     total(bytes_sent) AS bytes_sent,
     max(time) AS last_time

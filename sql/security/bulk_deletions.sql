@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Bulk deletions"
--- question = "Who deleted many objects within one hour?"
+-- question = "Who deleted many objects within one hour of the clock?"
 --
 -- [params.threshold]
 -- type = "integer"

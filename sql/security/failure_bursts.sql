@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Bursts of failures"
--- question = "Which addresses failed (4xx, 5xx) many times within one minute, as who probes or guesses does?"
+-- question = "Which addresses failed (4xx, 5xx) many times within one minute of the clock, as who probes or guesses does?"
 --
 -- [params.threshold]
 -- type = "integer"

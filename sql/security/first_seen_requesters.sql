@@ -1,6 +1,6 @@
 -- /// report
 -- title = "First-seen requesters"
--- question = "Whose first record is of the last days of the period? Ask without --from: what is before it counts as not seen."
+-- question = "Which users, roles and accounts have their first record in the last days of the period? Ask without --from: what is before it counts as not seen."
 --
 -- [params.days]
 -- type = "integer"
@@ -8,7 +8,7 @@
 -- help = "how many days, up to the last one with records"
 -- ///
 SELECT
-    requester,
+    principal(requester) AS principal,
     min(time) AS first_time,
     max(time) AS last_time,
     count(*) AS requests,
@@ -17,6 +17,6 @@ SELECT
     count(DISTINCT remote_ip) AS addresses
 FROM access_log
 WHERE is_request(requester) AND NOT is_anonymous(requester)
-GROUP BY requester
+GROUP BY principal
 HAVING min(date) > (SELECT max(date) FROM access_log) - $days::INTEGER
-ORDER BY first_time, requester
+ORDER BY first_time, principal

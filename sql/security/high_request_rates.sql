@@ -1,6 +1,6 @@
 -- /// report
 -- title = "High request rates"
--- question = "Which addresses sent many requests within one minute?"
+-- question = "Which addresses sent many requests within one minute of the clock?"
 --
 -- [params.threshold]
 -- type = "integer"

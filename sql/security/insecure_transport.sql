@@ -2,6 +2,11 @@
 -- title = "Insecure TLS and no TLS"
 -- question = "Who asks without TLS 1.2 or newer? Website endpoints have no TLS at all."
 --
+-- [params.website]
+-- type = "boolean"
+-- default = true
+-- help = "false leaves website endpoints out"
+--
 -- [params.limit]
 -- type = "integer"
 -- default = 20
@@ -24,6 +29,8 @@ WHERE upper(coalesce(tls_version, 'none')) NOT IN ('TLSV1.2', 'TLSV1.3')
     AND field_count >= 24
     AND operation <> 'BATCH.DELETE.OBJECT'
     AND operation NOT LIKE 'REST.COPY.%_GET'
+    AND operation NOT LIKE 'S3.%'
+    AND ($website OR operation NOT LIKE 'WEBSITE.%')
 GROUP BY ALL
 ORDER BY requests DESC, tls_version, bucket, operation, requester, user_agent
 LIMIT $limit

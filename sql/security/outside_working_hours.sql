@@ -35,7 +35,10 @@ FROM (
     FROM access_log
     WHERE NOT is_anonymous(requester) AND is_request(requester)
 )
-WHERE isodow(local) >= 6 OR hour(local) NOT BETWEEN $first_hour AND $last_hour - 1
+WHERE isodow(local) >= 6 OR CASE
+    WHEN $first_hour <= $last_hour THEN hour(local) NOT BETWEEN $first_hour AND $last_hour - 1
+    ELSE hour(local) BETWEEN $last_hour AND $first_hour - 1  -- a night shift
+END
 GROUP BY requester
 ORDER BY requests DESC, requester
 LIMIT $limit

@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Access denied, by object"
--- question = "Which objects are refused (403) most often?"
+-- question = "Which objects are refused (403) most often? Equal keys of several buckets count as one; --bucket tells them apart."
 -- chart = { kind = "bar", label = "key", value = "requests" }
 --
 -- [params.limit]

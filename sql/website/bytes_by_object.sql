@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Bytes by object"
--- question = "Which objects account for most of the bytes that visitors were sent?"
+-- question = "Which objects account for most of the bytes that visitors were sent? Equal keys of several buckets count as one; --bucket tells them apart."
 -- chart = { kind = "bar", label = "key", value = "bytes_sent" }
 --
 -- [params.limit]

@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Errors by object"
--- question = "Requests for which objects fail most often, and whose fault is it: the client's (4xx) or S3's (5xx)?"
+-- question = "Requests for which objects fail most often, and whose fault is it: the client's (4xx) or S3's (5xx)? Equal keys of several buckets count as one; --bucket tells them apart."
 -- chart = { kind = "bar", label = "key", value = "errors" }
 --
 -- [params.limit]

@@ -10,6 +10,7 @@
 -- ///
 SELECT
     key,
+    bucket,
     count(*) AS requests,
     count(*) FILTER (WHERE http_status = 206) AS range_requests,
     total(bytes_sent) AS bytes_sent,
@@ -17,7 +18,7 @@ SELECT
     round(total(bytes_sent) / nullif(max(object_size), 0), 2) AS copies_sent
 FROM website_requests
 WHERE http_status IN (200, 206)
-GROUP BY key
+GROUP BY key, bucket
 HAVING count(*) FILTER (WHERE http_status = 206) > 0
-ORDER BY range_requests DESC, key
+ORDER BY range_requests DESC, key, bucket
 LIMIT $limit

@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Slowest objects"
--- question = "Which objects take longest to send, in milliseconds (median, 95th and 99th percentile of the total time)?"
+-- question = "Which objects take longest to send (200, 206), in milliseconds (median, 95th and 99th percentile of the total time)?"
 -- chart = { kind = "bar", label = "key", value = "p95" }
 --
 -- [params.limit]
@@ -15,6 +15,7 @@
 -- ///
 SELECT
     key,
+    bucket,
     requests,
     times[1] AS p50,
     times[2] AS p95,
@@ -24,14 +25,15 @@ SELECT
 FROM (
     SELECT
         key,
+        bucket,
         count(*) AS requests,
         quantile_disc(total_time, [0.5, 0.95, 0.99]) AS times,
         max(total_time) AS longest,
         max(object_size) AS object_size
     FROM website_requests
-    WHERE http_status < 400 AND total_time IS NOT NULL
-    GROUP BY key
+    WHERE http_status IN (200, 206) AND total_time IS NOT NULL
+    GROUP BY key, bucket
 )
 WHERE requests >= $requests
-ORDER BY p95 DESC, p50 DESC, key
+ORDER BY p95 DESC, p50 DESC, key, bucket
 LIMIT $limit

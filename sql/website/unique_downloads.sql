@@ -15,27 +15,28 @@ WITH answered AS (
     WHERE http_status IN (200, 206) AND key IS NOT NULL
 ),
 objects AS MATERIALIZED (
-    SELECT key, count(*) AS requests
+    SELECT key, bucket, count(*) AS requests
     FROM answered
-    GROUP BY key
+    GROUP BY key, bucket
 ),
 most_requested AS (
-    SELECT key FROM objects
+    SELECT key, bucket FROM objects
     ORDER BY requests DESC
     LIMIT $limit
 ),
 fewest AS (
     SELECT min(downloads) AS downloads
     FROM (
-        SELECT key, count(DISTINCT (remote_ip, user_agent)) AS downloads
+        SELECT count(DISTINCT (remote_ip, user_agent)) AS downloads
         FROM answered
-        SEMI JOIN most_requested USING (key)
-        GROUP BY key
+        SEMI JOIN most_requested USING (key, bucket)
+        GROUP BY key, bucket
     )
 ),
 visits AS (
     SELECT
         key,
+        bucket,
         count(*) AS requests,
         count(*) FILTER (WHERE http_status = 206) AS range_requests,
         total(bytes_sent) AS bytes_sent,
@@ -43,11 +44,12 @@ visits AS (
         + coalesce(max(bytes_sent) FILTER (WHERE http_status = 200), 0) AS received,
         max(object_size) AS object_size
     FROM answered
-    SEMI JOIN (SELECT key FROM objects WHERE requests >= (SELECT downloads FROM fewest)) USING (key)
-    GROUP BY key, remote_ip, user_agent
+    SEMI JOIN (FROM objects WHERE requests >= (SELECT downloads FROM fewest)) USING (key, bucket)
+    GROUP BY key, bucket, remote_ip, user_agent
 )
 SELECT
     key,
+    bucket,
     count(*) AS unique_downloads,
     count(*) FILTER (WHERE received >= object_size) AS complete_downloads,
     total(requests) AS requests,
@@ -55,6 +57,6 @@ SELECT
     total(bytes_sent) AS bytes_sent,
     max(object_size) AS object_size
 FROM visits
-GROUP BY key
-ORDER BY unique_downloads DESC, requests DESC, key
+GROUP BY key, bucket
+ORDER BY unique_downloads DESC, requests DESC, key, bucket
 LIMIT $limit

@@ -17,7 +17,7 @@ SELECT
     bucket,
     max(time) FILTER (WHERE is_read(operation)) AS last_read,
     max(time) FILTER (WHERE is_write(operation)) AS last_write,
-    arg_max(object_size, (time, object_size)) AS object_size
+    max(object_size) AS object_size
 FROM access_log
 WHERE key IS NOT NULL
     AND succeeded(http_status)

@@ -10,7 +10,7 @@
 -- ///
 -- An object has at most as many downloads as requests. So the most requested ones say how many downloads the last of the
 -- list has at least, and only objects with as many requests are looked at.
-WITH answered AS (
+WITH answered AS NOT MATERIALIZED (
     SELECT * FROM website_requests
     WHERE http_status IN (200, 206) AND key IS NOT NULL
 ),
@@ -19,7 +19,7 @@ objects AS MATERIALIZED (
     FROM answered
     GROUP BY key, bucket
 ),
-most_requested AS (
+most_requested AS MATERIALIZED (
     SELECT key, bucket FROM objects
     ORDER BY requests DESC
     LIMIT $limit
@@ -33,6 +33,11 @@ fewest AS (
         GROUP BY key, bucket
     )
 ),
+candidates AS MATERIALIZED (
+    SELECT key, bucket
+    FROM objects
+    WHERE requests >= (SELECT downloads FROM fewest)
+),
 visits AS (
     SELECT
         key,
@@ -44,7 +49,7 @@ visits AS (
         + coalesce(max(bytes_sent) FILTER (WHERE http_status = 200), 0) AS received,
         max(object_size) AS object_size
     FROM answered
-    SEMI JOIN (FROM objects WHERE requests >= (SELECT downloads FROM fewest)) USING (key, bucket)
+    SEMI JOIN candidates USING (key, bucket)
     GROUP BY key, bucket, remote_ip, user_agent
 )
 SELECT

@@ -15,82 +15,75 @@ from etl.chart import svg
 from etl.config import Settings
 from etl.errors import UsageError
 from etl.figures import in_words
-from etl.query import Database, Scope, check_scope
+from etl.query import Database, QueryError, Scope, check_scope
 from etl.report import Report
 from etl.report import answer as ask
 from etl.resources import template, template_text
 from etl.store import Store
-from etl.unusual import Answer, find_unusual
+from etl.unusual import Answer, Notice, find_unusual
 
 DAYS = 7
 """The period where none is given: so many days up to the last one with records. A week, so that weekends cancel out."""
 _ROWS = 100
 """What a table on the page shows at most, and what a report with a limit is asked for."""
 _KEPT = 10_000
-"""Rows of a report that are looked at for charts and for what is unusual."""
+"""About so many rows of a report, the first, are looked at for charts and for what is unusual."""
 _FIGURES = "overview/figures"
 _UNKNOWN = "no full period before"
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """A report on the page."""
-
-    name: str
-    from_the_start: bool = False
-    """It asks for the records before the period, too."""
-
-
-SECTIONS: dict[str, tuple[_Shown, ...]] = {
+_FROM_THE_START = frozenset({"security/first_seen_requesters", "operations/completeness"})
+"""Reports that ask for the records before the period, too."""
+SECTIONS: dict[str, tuple[str, ...]] = {
     "Overview": (
-        _Shown("operations/status_by_day"),
-        _Shown("operations/buckets"),
-        _Shown("operations/operation_counts"),
+        "operations/status_by_day",
+        "operations/buckets",
+        "operations/operation_counts",
     ),
     "Website": (
-        _Shown("website/requests_by_day"),
-        _Shown("website/top_objects"),
-        _Shown("website/response_codes"),
-        _Shown("website/people_and_bots"),
-        _Shown("website/user_agents"),
-        _Shown("website/top_referrers"),
-        _Shown("website/not_found_objects"),
-        _Shown("website/broken_links"),
+        "website/requests_by_day",
+        "website/top_objects",
+        "website/response_codes",
+        "website/people_and_bots",
+        "website/user_agents",
+        "website/top_referrers",
+        "website/not_found_objects",
+        "website/broken_links",
     ),
     "Lifecycle": (
-        _Shown("lifecycle/events_by_day"),
-        _Shown("lifecycle/operation_counts"),
-        _Shown("lifecycle/transitions"),
-        _Shown("lifecycle/deletions_by_actor"),
+        "lifecycle/events_by_day",
+        "lifecycle/operation_counts",
+        "lifecycle/transitions",
+        "lifecycle/deletions_by_actor",
     ),
     "Security": (
-        _Shown("security/access_denied_by_requester"),
-        _Shown("security/anonymous_requests"),
-        _Shown("security/configuration_changes"),
-        _Shown("security/first_seen_requesters", from_the_start=True),
-        _Shown("security/bulk_deletions"),
-        _Shown("security/failure_bursts"),
-        _Shown("security/large_downloads"),
-        _Shown("security/insecure_transport"),
-        _Shown("security/log_injection"),
+        "security/access_denied_by_requester",
+        "security/anonymous_requests",
+        "security/configuration_changes",
+        "security/first_seen_requesters",
+        "security/bulk_deletions",
+        "security/failure_bursts",
+        "security/large_downloads",
+        "security/insecure_transport",
+        "security/log_injection",
     ),
     "Cost": (
-        _Shown("cost/by_day"),
-        _Shown("cost/requests_by_price_class"),
-        _Shown("cost/egress_by_object"),
-        _Shown("cost/egress_by_requester"),
-        _Shown("cost/list_requests"),
-        _Shown("cost/failed_requests"),
+        "cost/by_day",
+        "cost/requests_by_price_class",
+        "cost/egress_by_object",
+        "cost/egress_by_requester",
+        "cost/list_requests",
+        "cost/failed_requests",
     ),
     "Operations": (
-        _Shown("operations/latency"),
-        _Shown("operations/errors_by_day"),
-        _Shown("operations/error_codes"),
-        _Shown("operations/server_errors"),
-        _Shown("operations/delivery_lag"),
-        _Shown("operations/completeness", from_the_start=True),
-        _Shown("operations/rejects"),
-        _Shown("operations/schema_drift"),
+        "operations/latency",
+        "operations/errors_by_day",
+        "operations/error_codes",
+        "operations/server_errors",
+        "operations/delivery_lag",
+        "operations/completeness",
+        "operations/rejects",
+        "operations/schema_drift",
     ),
 }
 
@@ -133,6 +126,7 @@ class Card:
     columns: list[str]
     rows: list[list[Cell]]
     answer: Answer
+    problem: str | None
     chart: Markup | None
 
 
@@ -146,9 +140,9 @@ def render_dashboard(store: Store, scope: Scope, settings: Settings, now: dt.dat
     earlier = Database(store, Scope(scope.bucket, first - length, first - dt.timedelta(days=1)), settings)
     reports = load_reports()
     answers = {
-        shown.name: _ask(reports[shown.name], whole if shown.from_the_start else database, length.days)
+        name: _ask(reports[name], whole if name in _FROM_THE_START else database, length.days)
         for section in SECTIONS.values()
-        for shown in section
+        for name in section
     }
     figures = _figures(reports[_FIGURES], database)
     begun = _days(whole)["first"]
@@ -167,10 +161,16 @@ def render_dashboard(store: Store, scope: Scope, settings: Settings, now: dt.dat
             days=length.days,
             now=now,
             tiles=_tiles(figures, before),
-            unusual=find_unusual(figures, before, {name: one.answer for name, one in answers.items()}, days_old),
+            unusual=[
+                *(
+                    Notice(f"{name} could not be answered.", name, is_alarm=True)
+                    for name in answers
+                    if answers[name].problem
+                ),
+                *find_unusual(figures, before, {name: one.answer for name, one in answers.items()}, days_old),
+            ],
             sections={
-                name: [_card(reports[shown.name], answers[shown.name]) for shown in section]
-                for name, section in SECTIONS.items()
+                title: [_card(reports[name], answers[name]) for name in names] for title, names in SECTIONS.items()
             },
             style=Markup(style),  # noqa: S704 - our own
             script=Markup(script),  # noqa: S704
@@ -198,21 +198,25 @@ def _days(database: Database) -> dict[str, dt.date | None]:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A report's first rows, as a table for its chart and as an answer."""
+    """A report's first rows, as a table for its chart and as an answer; or why it has none."""
 
     table: pa.Table
     answer: Answer
+    problem: str | None = None
 
 
 def _ask(report: Report, database: Database, days: int) -> _Asked:
     wanted = {"days": days, "limit": _ROWS, "website": False}
     given = {name: value for name, value in wanted.items() if name in report.params}
-    result = ask(report, database, given)
     kept, count = [], 0
-    for batch in result.batches():
-        if count < _KEPT:
-            kept.append(batch)
-        count += batch.num_rows
+    try:
+        result = ask(report, database, given)
+        for batch in result.batches():
+            if count < _KEPT:
+                kept.append(batch)
+            count += batch.num_rows
+    except QueryError as error:  # of a text that nobody thought of: the other reports are worth a page
+        return _Asked(pa.table({}), Answer([], 0), str(error))
     table = pa.Table.from_batches(kept, result.schema)
     return _Asked(table, Answer(table.to_pylist(), count, is_cut=given.get("limit") == count))
 
@@ -246,6 +250,7 @@ def _card(report: Report, asked: _Asked) -> Card:
         columns=columns,
         rows=[[_cell(name, row[name]) for name in columns] for row in rows],
         answer=asked.answer,
+        problem=asked.problem,
         chart=None if chart is None else Markup(chart),  # noqa: S704 - vl-convert escapes texts
     )
 

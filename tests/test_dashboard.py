@@ -11,6 +11,7 @@ import pytest
 from conftest import ingest_local, run_cli
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from etl.bundle import load_reports
 from etl.config import Settings
 from etl.dashboard import SECTIONS, render_dashboard
 from etl.errors import UsageError
@@ -52,9 +53,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     site.request(_at(14, 2), "REST.PUT.BUCKETPOLICY", None, requester=f"{ADMIN}-2")
     site.request(_at(14, 3), "REST.PUT.OBJECT", "planted", ip="192.0.2.66")
     site.request(_at(14, 4), "REST.GET.OBJECT", "\ufffe", ip="192.0.2.66", user_agent="\ufffe")
-    (root / "logs" / "2026-01-14-13-00-00-AA").write_text(
-        "".join(f"{line.text}\n" for line in site.lines) + "no record\n"
-    )
+    site.request(_at(14, 5), "REST.GET.BUCKET", None, ip="192.0.2.66", status=403)
+    text = "".join(f"{line.text}\n" for line in site.lines).replace("GET / HTTP", "GET /?prefix=%FF HTTP")
+    (root / "logs" / "2026-01-14-13-00-00-AA").write_text(text + "no record\n")
     ingest_local(f"{root}/logs/*", root / "lake", max_reject_fraction=1)
     return root / "lake"
 
@@ -167,6 +168,8 @@ def test_texts_of_strangers_stay_texts(browser: Browser, page_file: Path) -> Non
         assert page.locator("a:not([href^='#'])").count() == 0
         assert page.get_by_text(QUOTES, exact=True).count() >= 1
         assert page.get_by_text("49", exact=True).count() == 0
+        assert page.get_by_text("could not be answered").count() == 0
+        assert page.locator("article[id='cost/list_requests'] td").get_by_text("%FF").count() == 1
         shown = page.locator("article[id='website/top_objects'] td").all_inner_texts()
         assert f"{SCRIPT}.png" in shown
         assert "\\ufffe" in shown
@@ -196,12 +199,24 @@ def test_figures_and_their_change(browser: Browser, page_file: Path) -> None:
     with Opened(browser, page_file) as opened:
         tiles = opened.page.locator(".tiles div").all_inner_texts()
         by_name = {name: (value, change) for name, value, change in (tile.split("\n") for tile in tiles)}
-    assert by_name["Requests"] == ("845", "+202%")
+    assert by_name["Requests"] == ("846", "+202%")
     assert by_name["Expired objects"] == ("7", "as before")
     assert by_name["Rejects"][0] == "1"
     assert list(by_name) == [
         "Requests", "Errors", "Bytes sent", "Visitors", "Expired objects", "Rejects", "Delivery lag (p95)",
     ]  # fmt: skip
+
+
+def test_a_report_that_fails_does_not_cost_the_page(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page says first which report could not be answered, and why in its place."""
+    reports = load_reports()
+    reports["cost/by_day"] = reports["cost/by_day"].model_copy(
+        update={"sql": "SELECT error('boom') AS date, 1 AS cost"}
+    )
+    monkeypatch.setattr("etl.dashboard.load_reports", lambda: reports)
+    page = render_dashboard(open_store(str(lake)), Scope(), Settings(), NOW)
+    assert "cost/by_day could not be answered." in page.partition('class="tiles"')[0]
+    assert "It could not be answered: DuckDB: Invalid Input Error: boom" in page
 
 
 def test_print_shows_whole_tables(browser: Browser, page_file: Path) -> None:

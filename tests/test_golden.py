@@ -348,9 +348,8 @@ def not_used_lately(records: Records, days: int) -> Rows:
         of_object = same(records, used[0])
         gone = done(deletions_of(of_object)) + taken_away(of_object)
         if (end - last(used).date()).days >= days and not any(one.time >= last(used) for one in gone):
-            when = [last(some) if some else None for some in (done(reads(used)), done(writes(used)))]
-            rows.append((key, bucket, *when, latest_size(used)))
-    return in_order(rows, -5, 1, 2)
+            rows.append((key, bucket, last(used), latest_size(used)))
+    return in_order(rows, -4, 1, 2)
 
 
 @golden("cost")

@@ -15,20 +15,22 @@
 SELECT
     key,
     bucket,
-    max(time) FILTER (WHERE is_read(operation)) AS last_read,
-    max(time) FILTER (WHERE is_write(operation)) AS last_write,
-    max(object_size) AS object_size
-FROM access_log
-WHERE key IS NOT NULL
-    AND succeeded(http_status)
-    AND (is_read(operation) OR is_write(operation) OR is_delete(operation) OR is_expiry(operation))
-GROUP BY key, bucket
-HAVING max(date) FILTER (WHERE is_read(operation) OR is_write(operation))
-    <= (SELECT max(date) FROM access_log) - $days::INTEGER
-    AND coalesce(
-        max(time) FILTER (WHERE is_delete(operation) OR is_expiry(operation))
-        < max(time) FILTER (WHERE is_read(operation) OR is_write(operation)),
-        true
-    )
+    last_used,
+    object_size
+FROM (
+    SELECT
+        key,
+        bucket,
+        max(time) FILTER (WHERE is_read(operation) OR is_write(operation)) AS last_used,
+        max(time) FILTER (WHERE is_delete(operation) OR is_expiry(operation)) AS gone,
+        max(object_size) AS object_size
+    FROM access_log
+    WHERE key IS NOT NULL
+        AND (is_read(operation) OR is_write(operation) OR is_delete(operation) OR is_expiry(operation))
+        AND succeeded(http_status)
+    GROUP BY key, bucket
+)
+WHERE last_used::DATE <= (SELECT max(date) FROM access_log) - $days::INTEGER
+    AND (gone IS NULL OR gone < last_used)
 ORDER BY object_size DESC NULLS LAST, key, bucket
 LIMIT $limit

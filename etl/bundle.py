@@ -64,13 +64,15 @@ def _load(path: Path, root: Path) -> Report:
     except UnicodeDecodeError as error:
         line = 1 + error.object[: error.start].count(b"\n")
         raise ReportFileError(f"{path}:{line}: not UTF-8 text") from error
-    head = _head(path, text.splitlines())
+    lines = text.removesuffix("\n").split("\n")
+    head = _head(path, lines)
     toml = "".join(f"{line.removeprefix('--').removeprefix(' ')}\n" for line in head)
     name = path.relative_to(root).with_suffix("").as_posix()
-    below = "\n".join(text.splitlines()[len(head) + 2 :])
+    below = "\n".join(lines[len(head) + 2 :])
+    line = len(head) + 3 + below[: len(below) - len(below.lstrip())].count("\n")
     sql = below.strip().removesuffix(";").rstrip()
     try:
-        report = Report.model_validate({**tomllib.loads(toml), "path": path, "name": name, "sql": sql})
+        report = Report.model_validate({**tomllib.loads(toml), "path": path, "line": line, "name": name, "sql": sql})
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"at line (\d+)", str(error))
         line = int(at[1]) if at else toml.count("\n")
@@ -106,18 +108,17 @@ def _line_of(toml: str, location: Sequence[Any]) -> int:
 
 def _check_sql(report: Report) -> None:
     """One SELECT, whose parameters are the declared ones: as DuckDB's own parser sees it."""
-    first_line = _first_line(report)
     try:
         statements = duckdb.extract_statements(report.sql)
     except duckdb.Error as error:
         raise ReportFileError(f"{report.path}:{_line_in(report, error)}: {error}") from error
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise ReportFileError(f"{report.path}:{first_line}: a report is one SELECT statement")
+        raise ReportFileError(f"{report.path}:{report.line}: a report is one SELECT statement")
     used, declared = set(statements[0].named_parameters), set(report.params)
     if used != declared:
         wrong = ", ".join(sorted(used ^ declared))
         raise ReportFileError(
-            f"{report.path}:{first_line}: parameters declared in the head and used in the SQL differ: {wrong}"
+            f"{report.path}:{report.line}: parameters declared in the head and used in the SQL differ: {wrong}"
         )
 
 
@@ -131,13 +132,7 @@ def _check_result(report: Report) -> None:
             raise ReportFileError(f"{report.path}:{_line_in(report, error)}: {error}") from error
 
 
-def _first_line(report: Report) -> int:
-    """The line of the file on which the SQL begins."""
-    text = report.path.read_text("utf-8-sig")
-    return 1 + text[: text.index(report.sql.partition("\n")[0], text.index(f"\n{_END}") + len(_END))].count("\n")
-
-
 def _line_in(report: Report, error: Exception) -> int:
     """The line of the file that DuckDB's message is about."""
     at = re.search(r"LINE (\d+):", str(error))
-    return _first_line(report) + (int(at[1]) - 1 if at else 0)
+    return report.line + (int(at[1]) - 1 if at else 0)

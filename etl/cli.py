@@ -218,7 +218,7 @@ def _reports(
     if not found:
         raise UsageError(f"no report or section {name!r}{nearest(name, reports)}")
     if as_json:
-        typer.echo(json.dumps([report.model_dump(exclude={"sql", "path"}, mode="json") for report in found]))
+        typer.echo(json.dumps([report.model_dump(exclude={"sql", "path", "line"}, mode="json") for report in found]))
     elif name:
         describe_reports(found)
     else:

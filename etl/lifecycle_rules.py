@@ -9,7 +9,7 @@ from typing import Any
 
 from etl.config import Settings
 from etl.errors import StoreError, UsageError
-from etl.query import Database, Result, Scope, check_scope
+from etl.query import Result, Scope, check_scope, query_lake
 from etl.resources import bundled
 from etl.store import Store
 
@@ -80,25 +80,20 @@ def check_rules(
     """Each action with the events that fit it in the period, and a verdict; and the period.
 
     The period is that of `scope`; without one, the last 30 days with records of the bucket. Verdicts: `active` (events
-    in the period; 'or another rule is' where all of them fit another action, too), `silent since D` (earlier events
-    only), `no match ever`, each `disabled` where the rule is. Logs
-    do not tell tags: a filter on tags is not applied.
+    in the period; `or another rule is` where all of them fit another action, too), `silent since D` (earlier events
+    only), `no match ever`, each after `disabled` where the rule is. Logs do not tell tags, so a filter on tags is not
+    applied.
     """
     check_scope(store, scope)
-    days = (
-        Database(store, Scope(bucket, None, scope.date_to), settings)
-        .query("SELECT min(date) AS first, max(date) AS last FROM access_log")
-        .to_arrow()
-        .to_pylist()[0]
-    )
-    last = scope.date_to or days["last"] or dt.datetime.now(dt.UTC).date()
+    held = query_lake(store, "SELECT max(date) AS last FROM access_log", scope=Scope(bucket), settings=settings)
+    last = scope.date_to or held.to_arrow()["last"][0].as_py() or dt.datetime.now(dt.UTC).date()
     first = scope.date_from or last - dt.timedelta(days=PERIOD_DAYS - 1)
     period = Scope(bucket, first, last)
     check_scope(store, period)
     sql = (bundled("sql") / "lifecycle_rules.sql").read_text("utf-8")
     described = [asdict(one) | {"position": number} for number, one in enumerate(actions)]
     parameters = {"actions": json.dumps(described), "first": first, "last": last}
-    return Database(store, Scope(bucket, None, last), settings).query(sql, parameters), period
+    return query_lake(store, sql, parameters, Scope(bucket, None, last), settings), period
 
 
 def _actions(rules: Sequence[Mapping[str, Any]], where: str) -> list[Action]:

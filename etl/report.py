@@ -46,6 +46,8 @@ class Report(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: Path
+    line: int
+    """The line of the file on which the SQL begins, from 1."""
     name: str
     """The file's path below its directory, without suffix: `website/top_objects`."""
     sql: str

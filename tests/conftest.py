@@ -39,7 +39,7 @@ TALLY = Tally()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=50, help="Runs that are killed at a random time.")
+    parser.addoption("--kills", type=int, default=44, help="Runs that are killed at a random time.")
     parser.addoption("--all-servers", action="store_true", help="Fail, do not skip, where a server is not installed.")
 
 

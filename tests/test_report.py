@@ -19,8 +19,9 @@ from etl.config import Settings
 from etl.errors import UsageError
 from etl.generate import ADMIN, LineWriter
 from etl.ingest import ingest
-from etl.query import QueryError, Scope, connect
+from etl.query import Database, QueryError, Scope, connect
 from etl.report import ReportFileError, bind, statement
+from etl.report import answer as ask
 from etl.storage import open_store
 
 REPORTS = load_reports()
@@ -113,18 +114,18 @@ def test_both_days_of_a_period_count(lake: Lake) -> None:
     assert answer(lake, "website/top_objects", limit="1") == [("a", 3, 2, 1)]
 
 
-@pytest.mark.parametrize("name", REPORTS)
 @pytest.mark.parametrize("kind", ["no lake", "an empty lake", "an empty lake on S3"])
-def test_an_empty_lake_gives_an_empty_result(name: str, kind: str, s3: S3, tmp_path: Path) -> None:
+def test_an_empty_lake_gives_an_empty_result(kind: str, s3: S3, tmp_path: Path) -> None:
     """Nothing ingested is no error, whatever is asked."""
     if kind == "an empty lake":
         (tmp_path / "logs").mkdir()
         ingest_local(tmp_path / "logs", tmp_path / "lake")
     url = f"s3://{s3.lake}/lake" if "S3" in kind else str(tmp_path / "lake")
-    empty = open_lake(url, s3.endpoint_url)
-    result = empty.report(name, bucket="any", date_from="2026-01-01", **REQUIRED[name]).to_arrow()
-    assert result.num_rows == 0
-    assert result.num_columns > 0
+    scope = Scope("any", dt.date(2026, 1, 1))
+    database = Database(open_store(url, s3.endpoint_url), scope, Settings(endpoint_url=s3.endpoint_url))
+    for name, report in REPORTS.items():
+        result = ask(report, database, REQUIRED[name]).to_arrow()
+        assert (result.num_rows, result.num_columns > 0) == (0, True), name
 
 
 def test_reports_over_s3(s3: S3, lake: Lake) -> None:

@@ -36,13 +36,14 @@ def load_reports(directories: Iterable[Path] = ()) -> dict[str, Report]:
     for directory in directories:
         if not directory.is_dir():
             raise UsageError(f"--sql-dir {directory}: no such directory")
-        for report in _load_all(directory, "**/*.sql"):
+        own = _load_all(directory, "**/*.sql")
+        for report in own:
             if report.name in reports:
                 raise ReportFileError(
                     f"{report.path}: {reports[report.name].path} has this name already: {report.name}"
                 )
-            _check_result(report)
             reports[report.name] = report
+        _check_results(own)
     return reports
 
 
@@ -122,14 +123,16 @@ def _check_sql(report: Report) -> None:
         )
 
 
-def _check_result(report: Report) -> None:
+def _check_results(reports: Iterable[Report]) -> None:
     """What can be told without a lake: the SQL fits the views, and the chart the result."""
-    given = {name: _EXAMPLES[parameter.type] for name, parameter in report.params.items() if parameter.required}
     with TemporaryDirectory() as nothing:
-        try:
-            answer(report, Database(open_store(nothing)), given)
-        except QueryError as error:
-            raise ReportFileError(f"{report.path}:{_line_in(report, error)}: {error}") from error
+        database = Database(open_store(nothing))
+        for report in reports:
+            given = {name: _EXAMPLES[parameter.type] for name, parameter in report.params.items() if parameter.required}
+            try:
+                answer(report, database, given)
+            except QueryError as error:
+                raise ReportFileError(f"{report.path}:{_line_in(report, error)}: {error}") from error
 
 
 def _line_in(report: Report, error: Exception) -> int:

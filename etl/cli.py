@@ -246,20 +246,22 @@ def _report(
     endpoint_url: EndpointOption = None,
 ) -> None:
     """Answer one question: run a report over the lake."""
-    report = find_report(name, _settings(config, sql_dir=sql_dir).sql_dir)
+    settings = _settings(config, lake=lake, endpoint_url=endpoint_url, sql_dir=sql_dir)
+    report = find_report(name, settings.sql_dir)
     params = _pairs(param or [])
     if print_sql:
         typer.echo(statement(report, params), nl=False)
         return
     if chart:
         check_drawable(report, chart)
-    settings, store = _open(config, lake, endpoint_url)
+    form = choose_format(form, output)
+    store = _open_store(settings)
     result = run_report(store, report, _scope(bucket, date_from, date_to), params, settings)
     if chart and report.chart:
         table = result.to_arrow()
         write_file(chart, render(report.chart, table, report.title, chart.suffix.lower()))
         result = Result(table.to_reader())
-    write_result(result, choose_format(form, output), output, header=header, csv_safe=csv_safe)
+    write_result(result, form, output, header=header, csv_safe=csv_safe)
 
 
 @app.command("dashboard")
@@ -301,11 +303,12 @@ def _lifecycle_rules(
 
     The period is the last 30 days with records of the bucket, unless --from and --to say otherwise.
     """
+    form = choose_format(form, output)
     settings, store = _open(config, lake, endpoint_url)
     actions = load_rules(rules) if rules else read_rules(bucket, settings)
     result, period = check_rules(store, bucket, actions, _scope(bucket, date_from, date_to), settings)
     typer.echo(f"accesslake: events of {period.date_from} to {period.date_to}", err=True)
-    write_result(result, choose_format(form, output), output, header=header, csv_safe=csv_safe)
+    write_result(result, form, output, header=header, csv_safe=csv_safe)
 
 
 @app.command("sql")
@@ -320,9 +323,10 @@ def _sql(
     endpoint_url: EndpointOption = None,
 ) -> None:
     """Ask the lake in SQL. Only reading, and only the lake."""
+    form = choose_format(form, output)
     settings, store = _open(config, lake, endpoint_url)
     result = query_lake(store, query, settings=settings)
-    write_result(result, choose_format(form, output), output, header=header, csv_safe=csv_safe)
+    write_result(result, form, output, header=header, csv_safe=csv_safe)
 
 
 @app.command("schema")
@@ -371,12 +375,16 @@ def _settings(config: str | None, **flags: Any) -> Settings:
 
 
 def _open(config: str | None, lake: str | None, endpoint_url: str | None) -> tuple[Settings, Store]:
-    """The settings and the lake's store; says so where nothing is in it."""
     settings = _settings(config, lake=lake, endpoint_url=endpoint_url)
+    return settings, _open_store(settings)
+
+
+def _open_store(settings: Settings) -> Store:
+    """The lake's store; says so where nothing is in it."""
     store = open_store(settings.lake_url, settings.endpoint_url)
     if not buckets(store):
         typer.echo(f"accesslake: {store.url} holds no records yet; `accesslake ingest` fills it", err=True)
-    return settings, store
+    return store
 
 
 def _scope(bucket: str | None, date_from: str | None, date_to: str | None) -> Scope:

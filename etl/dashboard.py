@@ -111,11 +111,10 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A table's cell: what is shown, what it is sorted by, and whether it is a number."""
+    """A table's cell: what is shown, and the number by which it is sorted, where it is one."""
 
     text: str
-    sort: object
-    is_number: bool
+    number: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +132,14 @@ class Card:
 def render_dashboard(store: Store, scope: Scope, settings: Settings, now: dt.datetime) -> str:
     """The page as HTML; without a period in `scope`, of the last week with records. Raises UsageError without any."""
     check_scope(store, scope)
-    first, last = _period(store, scope, settings)
+    whole = Database(store, Scope(scope.bucket, None, scope.date_to), settings)
+    begun, newest = _days(whole)
+    if begun is None or newest is None or (scope.date_from and newest < scope.date_from):
+        raise UsageError(f"{store.url}: no records of this bucket and period; `accesslake status` says what there is")
+    last = scope.date_to or newest
+    first = scope.date_from or last - dt.timedelta(days=DAYS - 1)
     length = last - first + dt.timedelta(days=1)
     database = Database(store, Scope(scope.bucket, first, last), settings)
-    whole = Database(store, Scope(scope.bucket, None, last), settings)
     earlier = Database(store, Scope(scope.bucket, first - length, first - dt.timedelta(days=1)), settings)
     reports = load_reports()
     answers = {
@@ -145,9 +148,8 @@ def render_dashboard(store: Store, scope: Scope, settings: Settings, now: dt.dat
         for name in section
     }
     figures = _figures(reports[_FIGURES], database)
-    begun = _days(whole)["first"]
     before = {}
-    if begun and begun <= first - length:
+    if begun <= first - length:
         before = _figures(reports[_FIGURES], earlier) or dict.fromkeys(figures, 0)
     days_old = 0 if scope.date_to else (now.date() - last).days
     page = template("dashboard.html")
@@ -180,20 +182,10 @@ def render_dashboard(store: Store, scope: Scope, settings: Settings, now: dt.dat
     )
 
 
-def _period(store: Store, scope: Scope, settings: Settings) -> tuple[dt.date, dt.date]:
-    newest = _days(Database(store, scope, settings))["last"]
-    if newest is None:
-        raise UsageError(
-            f"{store.url} holds no records of this bucket and period; `accesslake status` says what it holds"
-        )
-    last = scope.date_to or newest
-    return scope.date_from or last - dt.timedelta(days=DAYS - 1), last
-
-
-def _days(database: Database) -> dict[str, dt.date | None]:
+def _days(database: Database) -> tuple[dt.date | None, dt.date | None]:
     """The first and the last day with records."""
-    held = database.query("SELECT min(date) AS first, max(date) AS last FROM access_log")
-    return dict(held.to_arrow().to_pylist()[0])
+    (held,) = database.query("SELECT min(date) AS first, max(date) AS last FROM access_log").to_arrow().to_pylist()
+    return held["first"], held["last"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,8 +248,8 @@ def _card(report: Report, asked: _Asked) -> Card:
 
 
 def _cell(name: str, value: object) -> Cell:
-    is_number = isinstance(value, (int, float))
-    return Cell(in_words(name, value), value if is_number else None, is_number)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return Cell(in_words(name, value), value if is_number else None)  # type: ignore[arg-type]
 
 
 def _csp_hash(text: str) -> str:

@@ -10,7 +10,7 @@ from etl import runs
 from etl.config import Settings
 from etl.errors import GoneError
 from etl.parts import is_part, open_part, partition_path
-from etl.query import DEFAULTS, query_lake
+from etl.query import DEFAULTS, Database
 from etl.retention import read_retention
 from etl.schema import ACCESS_LOG
 from etl.store import Entry, Store
@@ -76,16 +76,15 @@ def read_status(store: Store, settings: Settings = DEFAULTS) -> LakeStatus:
         parts = [part for part in pool.map(lambda entry: _status_or_none(store, entry), entries) if part]
     by_bucket = {name: [part for part in parts if part.bucket == name] for name in sorted({p.bucket for p in parts})}
     buckets = [_bucket_status(name, of_bucket) for name, of_bucket in by_bucket.items()]
-    ledger = query_lake(
-        store,
+    database = Database(store, settings=settings)
+    ledger = database.query(
         "SELECT count(*) AS log_objects, coalesce(sum(lines), 0)::BIGINT AS lines,"
         " coalesce(sum(rows), 0)::BIGINT AS rows, coalesce(sum(rejects), 0)::BIGINT AS rejects,"
         " coalesce(sum(duplicates), 0)::BIGINT AS duplicates, coalesce(sum(blank_lines), 0)::BIGINT AS blank_lines,"
         " max(last_modified) AS newest_log_object FROM ledger",
-        settings=settings,
     )
     rejected = "SELECT reason, count(*) AS lines FROM rejects GROUP BY ALL ORDER BY 2 DESC, 1"
-    reasons = query_lake(store, rejected, settings=settings)
+    reasons = database.query(rejected)
     covered = runs.read_covered(store)
     return LakeStatus(
         lake=store.url,

@@ -11,7 +11,7 @@
 SELECT
     remote_ip,
     count(*) AS requests,
-    coalesce(sum(bytes_sent), 0)::BIGINT AS bytes_sent
+    total(bytes_sent) AS bytes_sent
 FROM website_requests
 WHERE remote_ip IS NOT NULL
 GROUP BY remote_ip

@@ -6,7 +6,7 @@ question, an optional chart, and a table for each parameter. Everything after it
 
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from etl.errors import UsageError, nearest
 from etl.query import Database, QueryError
-from etl.report import Report, ReportFileError, answer
+from etl.report import Report, ReportFileError, answer, bind
 from etl.resources import bundled
 from etl.storage import open_store
 
@@ -131,8 +131,17 @@ def _check_results(reports: Iterable[Report]) -> None:
             given = {name: _EXAMPLES[parameter.type] for name, parameter in report.params.items() if parameter.required}
             try:
                 answer(report, database, given)
+                _check_columns(report, database, given)
             except QueryError as error:
                 raise ReportFileError(f"{report.path}:{_line_in(report, error)}: {error}") from error
+
+
+def _check_columns(report: Report, database: Database, given: Mapping[str, object]) -> None:
+    """No two columns of one name: in most formats one of them would be lost."""
+    described = database.query(f"SELECT column_name FROM (DESCRIBE {report.sql}\n)", bind(report, given)).to_arrow()
+    names = described["column_name"].to_pylist()
+    if len(set(names)) < len(names):
+        raise ReportFileError(f"{report.path}: two columns of the result have one name: {', '.join(names)}")
 
 
 def _line_in(report: Report, error: Exception) -> int:

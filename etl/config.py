@@ -80,12 +80,15 @@ class Settings(BaseModel):
     since: Annotated[dt.date | None, BeforeValidator(_day)] = None
     lookback_days: int = Field(default=10, ge=0)
     batch_size: ByteSize = Field(default=ByteSize(256 * MIB), ge=1)
+    max_object_size: ByteSize = Field(default=ByteSize(1024 * MIB), ge=1)
     min_part_size: ByteSize = Field(default=ByteSize(32 * MIB), ge=1)
     workers: int = Field(default=0, ge=0, le=256)
     fetch_concurrency: int = Field(default=64, ge=1, le=1024)
     max_reject_fraction: float = Field(default=0.01, ge=0, le=1)
     lease_seconds: int = Field(default=120, ge=5)
     query_memory: ByteSize = Field(default=ByteSize(1536 * MIB), ge=64 * MIB)
+    query_spill: ByteSize = Field(default=ByteSize(10 * 1024 * MIB), ge=0)
+    query_seconds: int = Field(default=3600, ge=1, le=7 * 24 * 3600)
     sql_dir: Annotated[tuple[Path, ...], BeforeValidator(_one_or_many)] = ()
     site_hosts: Annotated[
         tuple[Annotated[str, StringConstraints(to_lower=True)], ...], BeforeValidator(_one_or_many)
@@ -101,6 +104,7 @@ class Settings(BaseModel):
         return self.lake
 
 
+DEFAULTS = Settings()
 _TABLES: dict[str, type[BaseModel]] = {"prices": Prices, "privacy": Privacy}
 _LISTS = frozenset({"source", "sql_dir", "site_hosts"})
 """Settings of several values, which are separated by spaces in a variable."""

@@ -6,7 +6,9 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 
-from etl.query import Result, connect, run_query
+from etl.query import Result
+from etl.query.connection import run_query
+from etl.query.database import connect
 from etl.resources import bundled
 from etl.storage import open_store
 

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from etl.errors import AccessLakeError, LeaseHeldError, PreconditionFailedError
-from etl.local import LOCAL_TMP, LocalStore, os_errors
+from etl.local import LOCAL_TMP, PRIVATE_FILE, LocalStore, os_errors
 from etl.store import Store
 
 _NAME = "_lock.json"
@@ -28,8 +28,8 @@ class Holder(BaseModel):
 
     run_id: str
     who: str
-    since: dt.datetime
-    expires: dt.datetime
+    since: AwareDatetime
+    expires: AwareDatetime
 
 
 @contextlib.contextmanager
@@ -48,10 +48,10 @@ def hold_lease(store: Store, run_id: str, seconds: int) -> Iterator[Callable[[],
 @contextlib.contextmanager
 def _hold_locally(store: LocalStore, holder: Holder) -> Iterator[Callable[[], bool]]:
     path = Path(store.url) / LOCAL_TMP / "run.lock"
-    lock = FileLock(path, blocking=False)
+    lock = FileLock(path, blocking=False, mode=PRIVATE_FILE)
     try:
         with os_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            store.make_temporary()
             lock.acquire()
     except Timeout:
         raise _held(store, _read(store)[0]) from None

@@ -3,11 +3,11 @@
 import contextlib
 import os
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from stat import S_ISREG
 from typing import BinaryIO
 
 import filelock
@@ -19,11 +19,20 @@ LOCAL_TMP = "_tmp"
 """Where a local lake keeps its lock files and files half written; outside every glob."""
 
 
+PRIVATE_DIRECTORY, PRIVATE_FILE = 0o700, 0o600
+"""Modes of what no other user may open."""
 _LEFTOVER_SECONDS = 3600
+_LOCK_SECONDS = 60
+"""A write takes a moment."""
 
 
 class LocalStore:
-    """A directory. Writes go through a temporary file and a short lock, both in `_tmp/`."""
+    """A directory. Writes go through a temporary file and a short lock, both in `_tmp/`.
+
+    There are no symbolic links in it: what one leads to may be anybody's.
+    """
+
+    is_remote = False
 
     def __init__(self, root: Path) -> None:
         self.url = str(root)
@@ -31,36 +40,61 @@ class LocalStore:
 
     def entries(self, prefix: str) -> list[Entry]:
         with os_errors(self._root / prefix, "read"):
-            entries = [self._entry(path) for path in (self._root / prefix).rglob("*")]
-        return sorted(filter(None, entries), key=lambda entry: entry.name)
+            self._refuse_links_to(prefix)
+            return sorted(self._entries(prefix), key=lambda entry: entry.name)
 
-    def _entry(self, path: Path) -> Entry | None:
-        """None for what is no file, or not there any more."""
-        try:
-            stat = path.stat()
-        except FileNotFoundError:
-            return None
-        is_file = S_ISREG(stat.st_mode)
-        return Entry(path.relative_to(self._root).as_posix(), stat.st_size, local_etag(stat)) if is_file else None
+    def _entries(self, prefix: str) -> Iterator[Entry]:
+        """The files below a folder, in no order; none where there is no such folder."""
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._root / prefix) as found:
+            for one in found:
+                self._refuse_link(one)
+                if one.is_dir(follow_symlinks=False):
+                    yield from self._entries(f"{prefix}{one.name}/")
+                elif one.is_file(follow_symlinks=False):
+                    with contextlib.suppress(FileNotFoundError):
+                        status = one.stat(follow_symlinks=False)
+                        yield Entry(f"{prefix}{one.name}", status.st_size, local_etag(status))
 
     def directories(self, prefix: str) -> list[str]:
-        directory = self._root / prefix
-        with os_errors(directory, "read"):
-            return sorted(path.name for path in directory.iterdir() if path.is_dir()) if directory.is_dir() else []
+        with os_errors(self._root / prefix, "read"):
+            self._refuse_links_to(prefix)
+            with contextlib.suppress(FileNotFoundError), os.scandir(self._root / prefix) as found:
+                folders = list(found)
+                for one in folders:
+                    self._refuse_link(one)
+                return sorted(one.name for one in folders if one.is_dir(follow_symlinks=False))
+        return []
+
+    def _refuse_links_to(self, prefix: str) -> None:
+        for folder in (self._root / prefix, *(self._root / prefix).parents):
+            if folder == self._root:
+                return
+            if folder.is_symlink():
+                raise _link(folder)
+
+    def _refuse_link(self, entry: "os.DirEntry[str]") -> None:
+        if entry.is_symlink():
+            raise _link(Path(entry.path))
 
     def read(self, name: str) -> tuple[bytes, str]:
         with os_errors(self._root / name, "read"), self.open(name) as file:
             return file.read(), local_etag(os.fstat(file.fileno()))
 
+    def read_range(self, entry: Entry, start: int, length: int) -> bytes:
+        with os_errors(self._root / entry.name, "read"), self.open(entry.name) as file:
+            if local_etag(os.fstat(file.fileno())) != entry.etag:
+                raise PreconditionFailedError(entry.name)
+            return os.pread(file.fileno(), length, start)
+
     def open(self, name: str) -> BinaryIO:
         with os_errors(self._root / name, "read"):
-            return (self._root / name).open("rb")
+            return open(self._root / name, "rb", buffering=0, opener=_open_no_link)
 
     def write(self, name: str, data: bytes, if_match: str | None) -> str:
         target = self._root / name
         temporary = self._root / LOCAL_TMP / uuid.uuid4().hex
         with os_errors(target):
-            temporary.parent.mkdir(parents=True, exist_ok=True)
+            self.make_temporary()
             try:
                 with temporary.open("wb") as file:
                     file.write(data)
@@ -80,7 +114,7 @@ class LocalStore:
         target = self._root / prefix
         trash = self._root / LOCAL_TMP / uuid.uuid4().hex
         with os_errors(target):
-            trash.parent.mkdir(parents=True, exist_ok=True)
+            self.make_temporary()
             with self._write_lock(), contextlib.suppress(FileNotFoundError):
                 target.rename(trash)  # at one instant, and out of every glob
                 _fsync_directory(target.parent)
@@ -99,8 +133,25 @@ class LocalStore:
     def check_conditional_writes(self) -> None:
         """A local directory always keeps it."""
 
-    def _write_lock(self) -> filelock.BaseFileLock:
-        return filelock.FileLock(self._root / LOCAL_TMP / "write.lock")
+    def make_temporary(self) -> None:
+        """Make the directory for locks and files half written, or make it private: others could hold the locks."""
+        directory = self._root / LOCAL_TMP
+        directory.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        status = directory.stat()
+        if stat.S_IMODE(status.st_mode) != PRIVATE_DIRECTORY and status.st_uid == os.getuid():
+            directory.chmod(PRIVATE_DIRECTORY)
+
+    @contextlib.contextmanager
+    def _write_lock(self) -> Iterator[None]:
+        path = self._root / LOCAL_TMP / "write.lock"
+        try:
+            with filelock.FileLock(path, timeout=_LOCK_SECONDS, mode=PRIVATE_FILE):
+                yield
+        except filelock.Timeout as error:
+            raise StoreError(
+                f"{path}: another process has held this lock for {_LOCK_SECONDS} seconds; end it (`fuser {path}` says "
+                "which), then run it again"
+            ) from error
 
     def _etag(self, name: str) -> str:
         return local_etag((self._root / name).stat())
@@ -119,9 +170,17 @@ class LocalStore:
             _fsync_directory(directory.parent)
 
 
-def local_etag(stat: os.stat_result) -> str:
+def _link(path: Path) -> StoreError:
+    return StoreError(f"{path}: is a symbolic link, of which a lake has none; remove it, or put there what it leads to")
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
+
+
+def local_etag(status: os.stat_result) -> str:
     """What changes whenever a local file does: its time of modification, inode and size."""
-    return f"{stat.st_mtime_ns:x}-{stat.st_ino:x}-{stat.st_size:x}"
+    return f"{status.st_mtime_ns:x}-{status.st_ino:x}-{status.st_size:x}"
 
 
 def _fsync_directory(directory: Path) -> None:

@@ -46,6 +46,8 @@ _BY_SUFFIX = {
     ".csv": Format.CSV, ".json": Format.JSON, ".jsonl": Format.JSONL, ".ndjson": Format.JSONL,
     ".parquet": Format.PARQUET, ".md": Format.MARKDOWN, ".txt": Format.TABLE,
 }  # fmt: skip
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]<>#|~!&$@:]|(?<=\bwww)\.", re.IGNORECASE)
+"""What Markdown, or a site that shows it, makes more of: links of bare addresses, names, formulas, entities."""
 _NUMBERS = (int, float, Decimal)
 _TABLE_ROWS = 10_000
 """What a table shows at most: its columns are as wide as their widest cell, so it cannot be written as rows come."""
@@ -96,8 +98,16 @@ def _rows(result: Result) -> Iterator[tuple[Any, ...]]:
 def _values(column: pa.Array) -> list[Any]:
     try:
         return column.to_pylist()  # type: ignore[no-any-return]
-    except (OverflowError, ValueError):  # a time that Python has no value for
-        return column.cast(pa.string()).to_pylist()  # type: ignore[no-any-return]
+    except (OverflowError, ValueError):  # a time that Python has no value for, perhaps within a list
+        return [_value(column.slice(at, 1)) for at in range(len(column))]
+
+
+def _value(one: pa.Array) -> Any:
+    """The value of an array of one; as Arrow writes it, where Python has none for it."""
+    try:
+        return one.to_pylist()[0]
+    except (OverflowError, ValueError):
+        return one.to_string(skip_new_lines=True)[1:-1]
 
 
 def write_table(result: Result, stream: TextIO, most: int = _TABLE_ROWS) -> None:
@@ -175,7 +185,7 @@ def _write_markdown(result: Result, stream: TextIO) -> None:
 
 
 def _markdown_cell(value: object) -> str:
-    return "" if value is None else re.sub(r"([\\`*_{}\[\]<>#|~!])", r"\\\1", safe_text(value))
+    return "" if value is None else _MARKDOWN.sub(r"\\\g<0>", safe_text(value))
 
 
 def _write_parquet(result: Result, file: BinaryIO) -> None:
@@ -220,7 +230,7 @@ def _binary_file(output: Path) -> Iterator[BinaryIO]:
             try:
                 yield file  # type: ignore[misc]
                 file.flush()
-                os.chmod(file.name, 0o666 & ~_umask())  # noqa: PTH101
+                os.fchmod(file.fileno(), 0o666 & ~_umask())  # by the name, a link could have been put in its place
                 os.replace(file.name, output)  # noqa: PTH105
             finally:
                 Path(file.name).unlink(missing_ok=True)

@@ -22,7 +22,7 @@ from etl.log_object import LogObject
 from etl.parts import SET_ASIDE, encode_part, list_parts, part_number, read_footer
 from etl.plan import plan
 from etl.privacy import check_policy, with_hash_key
-from etl.query import connect, run_query
+from etl.query import Database
 from etl.runs import forget_covered, require_lake
 from etl.schema import TABLES
 from etl.storage import open_store
@@ -129,8 +129,8 @@ def _read_again(store: Store, settings: Settings, run_id: str, differences: Coll
     wrong = {one.log_object for one in differences if one.log_object and one.kind in _READ_AGAIN}
     if not wrong:
         return BatchResult()
-    connection = connect(store, settings=settings, without=unusable_parts(differences))
-    left_out = run_query(connection, "SELECT log_object FROM ledger WHERE duplicates > 0").to_arrow()
+    database = Database(store, settings=settings, without=unusable_parts(differences))
+    left_out = database.query("SELECT log_object FROM ledger WHERE duplicates > 0").to_arrow()
     objects = _available(settings, wrong | set(left_out["log_object"].to_pylist()))
     batches = plan((objects[name] for name in sorted(objects)), settings, run_id, replace=True)
     return sum(map(ingest_batch, batches), BatchResult())

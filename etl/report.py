@@ -3,9 +3,9 @@
 import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from etl.chart import SUFFIXES, Chart
 from etl.config import Settings
@@ -14,6 +14,11 @@ from etl.query import DEFAULTS, EVERYTHING, Database, Result, Scope, sql_literal
 from etl.store import Store
 
 _TYPES: dict[str, type] = {"integer": int, "number": float, "string": str, "date": dt.date, "boolean": bool}
+_BIGINT = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""What DuckDB has as an integer."""
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {
+    name: TypeAdapter(_BIGINT if kind is int else kind) for name, kind in _TYPES.items()
+}
 
 
 class ReportFileError(AccessLakeError):
@@ -75,8 +80,6 @@ def run_report(
 def answer(report: Report, database: Database, given: Mapping[str, object] | None = None) -> Result:
     """A report's result over what `database` has of the lake; see `run_report`."""
     result = database.query(report.sql, bind(report, given or {}))
-    if len(set(result.columns)) < len(result.columns):
-        raise ReportFileError(f"{report.path}: two columns of the result have one name: {', '.join(result.columns)}")
     for name in report.chart.columns if report.chart else ():
         if name not in result.columns:
             known = ", ".join(result.columns)
@@ -124,7 +127,7 @@ def _value(report: Report, name: str, parameter: Parameter, given: Mapping[str, 
             raise UsageError(f"report {report.name} needs -p {name}=...: {parameter.help}")
         return parameter.default
     try:
-        return TypeAdapter(_TYPES[parameter.type]).validate_python(given[name])
+        return _ADAPTERS[parameter.type].validate_python(given[name])
     except ValidationError as error:
         raise UsageError(
             f"report {report.name}, -p {name}={given[name]}: not a valid {parameter.type} ({parameter.help})"

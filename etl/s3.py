@@ -3,7 +3,7 @@
 import contextlib
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, BinaryIO, cast
 
@@ -87,6 +87,8 @@ def s3_errors(what: str) -> Iterator[None]:
         raise
     except botocore.exceptions.NoCredentialsError as error:
         raise StoreError(f"{what}: no AWS credentials found; set AWS_PROFILE or the usual variables") from error
+    except RecursionError as error:  # botocore follows every redirect
+        raise StoreError(f"{what}: the store redirects in a circle; check --endpoint-url and the region") from error
     except _FAILURES as error:
         answer = _answer(error)
         if answer is None:
@@ -100,6 +102,13 @@ def error_code(error: BaseException | None) -> str | None:
     """S3's code (`AccessDenied`, ...) in an error or in what caused it."""
     answer = _answer(error)
     return _code(answer) if answer is not None else None
+
+
+def etag_of(answer: Mapping[str, Any], what: str) -> str:
+    """The ETag in an answer. Raises StoreError where the store gave none: nothing is safe to write then."""
+    if "ETag" not in answer:
+        raise StoreError(f"{what}: this store gives no ETag; accesslake needs one that does, as Amazon S3")
+    return cast("str", answer["ETag"].strip('"'))
 
 
 def _answer(error: BaseException | None) -> botocore.exceptions.ClientError | None:
@@ -143,6 +152,8 @@ def _next_step(answer: botocore.exceptions.ClientError) -> str:
 class S3Store:
     """The objects of an S3 bucket below a prefix."""
 
+    is_remote = True
+
     def __init__(self, bucket: str, prefix: str, endpoint_url: str | None) -> None:
         self.url = f"s3://{bucket}/{prefix}".rstrip("/")
         self._bucket = bucket
@@ -153,7 +164,7 @@ class S3Store:
     def entries(self, prefix: str) -> list[Entry]:
         skip = len(self._prefix)
         return [
-            Entry(item["Key"][skip:], item["Size"], item["ETag"].strip('"'))
+            Entry(item["Key"][skip:], item["Size"], etag_of(item, item["Key"]))
             for page in self._pages(prefix)
             for item in page.get("Contents", [])
         ]
@@ -167,20 +178,31 @@ class S3Store:
         ]
 
     def read(self, name: str) -> tuple[bytes, str]:
+        return self._get(name)
+
+    def read_range(self, entry: Entry, start: int, length: int) -> bytes:
+        if length == 0:
+            return b""
+        last = start + length - 1
+        return self._get(entry.name, IfMatch=entry.etag, Range=f"bytes={start}-{last}")[0]
+
+    def _get(self, name: str, **options: str) -> tuple[bytes, str]:
         with s3_errors(f"{self.url}/{name}"):
             for _ in range(_BODY_ATTEMPTS - 1):
                 with contextlib.suppress(*_BODY_BROKE_OFF):
-                    return self._read(name)
-            return self._read(name)
+                    return self._get_once(name, **options)
+            return self._get_once(name, **options)
 
-    def _read(self, name: str) -> tuple[bytes, str]:
+    def _get_once(self, name: str, **options: str) -> tuple[bytes, str]:
         try:
-            answer = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + name)
+            answer = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + name, **options)
         except botocore.exceptions.ClientError as error:
             if _code(error) in ("NoSuchKey", "404"):
                 raise FileNotFoundError(f"{self.url}/{name}") from error
+            if _code(error) in ("PreconditionFailed", "412"):
+                raise PreconditionFailedError(name) from error
             raise
-        return answer["Body"].read(), answer["ETag"].strip('"')
+        return answer["Body"].read(), etag_of(answer, f"{self.url}/{name}")
 
     def open(self, name: str) -> BinaryIO:
         with s3_errors(f"{self.url}/{name}"):
@@ -198,7 +220,7 @@ class S3Store:
                 ):
                     raise PreconditionFailedError(name) from error
                 raise
-            return cast("str", answer["ETag"].strip('"'))
+            return etag_of(answer, f"{self.url}/{name}")
 
     def remove(self, prefix: str) -> None:
         with s3_errors(f"{self.url}/{prefix}"):

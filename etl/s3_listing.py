@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 from etl.log_object import LOG_NAME, YEAR_FOLDER, LogObject, log_day
-from etl.s3 import s3_client, s3_errors
+from etl.s3 import etag_of, s3_client, s3_errors
 
 _LISTERS = 16
 
@@ -103,4 +103,5 @@ def _log_object(bucket: str, item: Mapping[str, Any], default_day: dt.date | Non
     day = log_day(item["Key"]) or default_day
     if day is None:
         return None
-    return LogObject(f"s3://{bucket}/{item['Key']}", item["Size"], item["ETag"].strip('"'), item["LastModified"], day)
+    name = f"s3://{bucket}/{item['Key']}"
+    return LogObject(name, item["Size"], etag_of(item, name), item["LastModified"], day)

@@ -25,6 +25,8 @@ class Store(Protocol):
     """The objects below one URL."""
 
     url: str
+    is_remote: bool
+    """Whether each request takes a while, so that one for more is cheaper than several for less."""
 
     def entries(self, prefix: str) -> list[Entry]:
         """Every object whose name starts with `prefix` (whole path parts, ending in `/`), in name order."""
@@ -37,6 +39,12 @@ class Store(Protocol):
 
     def open(self, name: str) -> BinaryIO:
         """An object for reading at random. Raises FileNotFoundError."""
+
+    def read_range(self, entry: Entry, start: int, length: int) -> bytes:
+        """`length` bytes of an object from `start` on, fewer where it ends.
+
+        Raises FileNotFoundError where it is gone since it was listed, PreconditionFailedError where it was replaced.
+        """
 
     def write(self, name: str, data: bytes, if_match: str | None) -> str:
         """Put `data` in place of the object with the ETag `if_match` (None: of no object); the new ETag.

@@ -19,7 +19,7 @@ from etl.discover import Found, discover, parse_source
 from etl.ledger import Ledger
 from etl.log_object import log_day
 from etl.parts import Footer, is_edited, is_part, part_number, partition_path, read_footer
-from etl.query import connect, duplicate_rows, held_rows, run_query
+from etl.query import Database, duplicate_rows, held_rows
 from etl.retention import read_retention
 from etl.runs import require_lake
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS, TABLES, Table
@@ -186,6 +186,12 @@ WHERE booked.rows IS DISTINCT FROM held.rows
 ORDER BY log_object, bucket, date
 """
 
+_PARTITIONS = """
+SELECT DISTINCT bucket, date, regexp_replace(filename, '[^/]*$', '') AS folder
+FROM files_of_access_log
+ORDER BY ALL
+"""
+
 _REJECTS = """
 WITH booked AS (SELECT log_object, any_value(rejects) AS rows FROM ledger WHERE date >= $first_day GROUP BY ALL)
 SELECT log_object, coalesce(booked.rows, 0) AS booked, coalesce(held.rows, 0) AS held, held.date, part,
@@ -200,10 +206,10 @@ def _check_books(
     store: Store, settings: Settings, first_day: dt.date | None, unusable: Collection[str], result: Verification
 ) -> Iterator[Difference]:
     """The ledger against the rows, partition by partition (I2, I3), and no row twice (I1)."""
-    connection = connect(store, settings=settings, without=unusable, with_files=True)
+    database = Database(store, settings=settings, without=unusable, with_files=True)
 
     def ask(sql: str, **parameters: object) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = run_query(connection, sql, parameters).to_arrow().to_pylist()
+        rows: list[dict[str, Any]] = database.query(sql, parameters).to_arrow().to_pylist()
         return rows
 
     (totals,) = ask("SELECT (SELECT count(*) FROM access_log) AS r, (SELECT count(*) FROM ledger) AS o")
@@ -217,11 +223,11 @@ def _check_books(
     for row in ask(_REJECTS.format(held=held_rows(REJECTS)), first_day=day):
         partition = partition_path(REJECTS, date=row["date"]) if row["date"] else partition_path(REJECTS)
         yield _rows_difference("rejects", partition, row)
-    for keys in ask("SELECT DISTINCT bucket, date FROM access_log ORDER BY ALL"):
-        twice = duplicate_rows(connection, **keys)
-        if twice:
-            partition = partition_path(ACCESS_LOG, **keys)
-            yield Difference("duplicate_rows", f"{twice} rows are there more than once", partition)
+    for row in ask(_PARTITIONS):
+        (found,) = ask(duplicate_rows(row["folder"]))
+        if found["twice"]:
+            partition = partition_path(ACCESS_LOG, bucket=row["bucket"], date=row["date"])
+            yield Difference("duplicate_rows", f"{found['twice']} rows are there more than once", partition)
 
 
 def _ledger_difference(row: dict[str, Any]) -> Difference:

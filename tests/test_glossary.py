@@ -7,7 +7,7 @@ import pytest
 from conftest import run_cli
 
 from etl.glossary import NOTES, columns, functions
-from etl.query import connect
+from etl.query.database import connect
 from etl.storage import open_store
 
 ROOT = Path(__file__).resolve().parent.parent

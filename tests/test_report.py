@@ -19,7 +19,8 @@ from etl.config import Settings
 from etl.errors import UsageError
 from etl.generate import ADMIN, LineWriter
 from etl.ingest import ingest
-from etl.query import Database, QueryError, Scope, connect
+from etl.query import Database, QueryError, Scope
+from etl.query.database import connect
 from etl.report import ReportFileError, bind, statement
 from etl.report import answer as ask
 from etl.storage import open_store
@@ -225,10 +226,12 @@ def test_sql_does_not_climb_out_of_the_lake(lake: Lake, s3: S3, tmp_path: Path) 
     for key in ("lake/_runs.json", "lake2/x.csv", "x.csv"):
         s3.client.put_object(Bucket=s3.lake, Key=key, Body=b"secret")
     on_s3 = open_lake(f"s3://{s3.lake}/lake", s3.endpoint_url)
-    assert on_s3.sql(f"SELECT * FROM read_text('s3://{s3.lake}/lake/_runs.json')").to_arrow().num_rows == 1
-    dots = f"s3://{s3.lake}/lake/../x.csv"  # to S3 the name of an object below lake/, which does not exist
-    assert on_s3.sql(f"SELECT * FROM read_text('{dots}')").to_arrow().num_rows == 0
-    for path in (f"{s3.lake}/lake2/x.csv", f"{s3.lake}/x.csv", f"{s3.logs}/x.csv"):
+    for path in (
+        f"{s3.lake}/lake/_runs.json",
+        f"{s3.lake}/lake/../x.csv",
+        f"{s3.lake}/lake2/x.csv",
+        f"{s3.logs}/x.csv",
+    ):
         with pytest.raises(QueryError):
             on_s3.sql(f"SELECT * FROM read_text('s3://{path}')").to_arrow()
 

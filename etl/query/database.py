@@ -1,0 +1,100 @@
+"""The part of a lake in a scope, to be queried in SQL."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from etl.config import DEFAULTS, Settings
+from etl.query.files import LakeFiles
+from etl.query.messages import Limits, Task
+from etl.query.process import WorkerProcess
+from etl.query.result import ChangedError, Result
+from etl.query.scope import EVERYTHING, Scope, check_scope
+from etl.query.snapshot import SnapshotReader, take_snapshot
+from etl.query.views import view_statements
+from etl.store import Store
+
+_ATTEMPTS = 4
+
+
+class Database:
+    """The part of a lake in `scope`, as it was when the first query came; several results may be open at a time.
+
+    The parts `without` which the lake is looked at are named as the store names them; for `with_files` see
+    `view_statements`. Raises UsageError for a bucket that is not in the lake.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        scope: Scope = EVERYTHING,
+        settings: Settings = DEFAULTS,
+        *,
+        without: Collection[str] = (),
+        with_files: bool = False,
+    ) -> None:
+        self._process = WorkerProcess()
+        self._is_open = False
+        check_scope(store, scope)
+        self._store = store
+        self._scope = scope
+        self._settings = settings
+        self._without = without
+        self._with_files = with_files
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
+        """The result of one SELECT.
+
+        The lake is listed anew and the query tried again where a run replaced a part since it was listed. Raises
+        QueryError for a wrong query, LimitError for one that needs too much, StoreError for a store that fails.
+        """
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return self._running().query(sql, parameters)
+            except ChangedError:
+                self.close()
+        return self._running().query(sql, parameters)
+
+    def close(self) -> None:
+        """End the process that answers; results that are open end, too."""
+        self._process.close()
+        self._is_open = False
+
+    def _running(self) -> WorkerProcess:
+        if not self._process.is_alive:
+            self._process, self._is_open = WorkerProcess(), False
+        if not self._is_open:
+            snapshot = take_snapshot(self._store, self._scope, self._without)
+            statements = list(view_statements(snapshot, self._settings, with_files=self._with_files))
+            task = Task(snapshot.sizes, statements, limits_of(self._settings))
+            self._process.open(SnapshotReader(self._store, snapshot), task)
+            self._is_open = True
+        return self._process
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The limits that the settings say, without a spill directory yet."""
+    return Limits(int(settings.query_memory), int(settings.query_spill), settings.query_seconds)
+
+
+def query_lake(
+    store: Store,
+    sql: str,
+    parameters: Mapping[str, object] | None = None,
+    scope: Scope = EVERYTHING,
+    settings: Settings = DEFAULTS,
+) -> Result:
+    """The result of one SELECT over the lake's part in `scope`; see `Database.query`."""
+    return Database(store, scope, settings).query(sql, parameters)
+
+
+def connect(store: Store, scope: Scope = EVERYTHING, settings: Settings = DEFAULTS) -> Any:
+    """A DuckDB in this process, over the lake's part in `scope`: for queries of ours that need little.
+
+    All others go to `Database`, whose process can do no harm. Raises UsageError for a bucket that is not in the lake.
+    """
+    from etl.query.connection import open_connection  # noqa: PLC0415 - nothing else here needs DuckDB
+
+    check_scope(store, scope)
+    snapshot = take_snapshot(store, scope)
+    files = LakeFiles(snapshot.sizes, SnapshotReader(store, snapshot).read)
+    return open_connection(files, view_statements(snapshot, settings), limits_of(settings))

@@ -1,0 +1,69 @@
+"""A query's rows, as they come, and what can go wrong with a query."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from etl.errors import AccessLakeError, StoreError
+
+
+class QueryError(AccessLakeError):
+    """A query that is wrong; the message is DuckDB's, which names the place."""
+
+    exit_code = 2
+
+
+class LimitError(AccessLakeError):
+    """A query that needs more memory, disk or time than it may have; the message names the setting."""
+
+
+class UnreadableError(StoreError):
+    """DuckDB could not read what a query needs."""
+
+
+class ChangedError(UnreadableError):
+    """A part was replaced or removed after it was listed; a new listing helps."""
+
+
+class Rows(Protocol):
+    """Record batches of one schema, to be read once."""
+
+    schema: pa.Schema
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]: ...
+
+
+class Result:
+    """Rows: as batches or an Arrow table, read once and as they come, or as a pandas DataFrame."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.schema: pa.Schema = rows.schema
+        self._rows = iter(rows)
+        self._is_read = False
+        # Most of what can go wrong does so before the first rows.
+        self._first: pa.RecordBatch | None = next(self._rows, None)
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self.schema.names)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows as Arrow record batches, so that a large result needs little memory.
+
+        Raises AccessLakeError where they were read before: there is nothing to read them from again.
+        """
+        if self._is_read:
+            raise AccessLakeError("this result was read already; keep what to_arrow() gave, or query again")
+        self._is_read = True
+        if self._first is not None:
+            first, self._first = self._first, None
+            yield first
+            yield from self._rows
+
+    def to_arrow(self) -> pa.Table:
+        return pa.Table.from_batches(list(self.batches()), self.schema)
+
+    def to_pandas(self) -> Any:
+        """A pandas DataFrame; times are naive and UTC."""
+        return self.to_arrow().to_pandas()

@@ -1,0 +1,46 @@
+"""The part of a lake that a query is about."""
+
+import datetime as dt
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from etl.errors import UsageError, nearest
+from etl.parts import partition_path
+from etl.schema import ACCESS_LOG
+from etl.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The part of the lake that a report is about; None means all. Both days are part of it."""
+
+    bucket: str | None = None
+    date_from: dt.date | None = None
+    date_to: dt.date | None = None
+
+
+EVERYTHING = Scope()
+
+
+def parse_day(name: str, text: str) -> dt.date:
+    """A UTC day written as `YYYY-MM-DD`. Raises UsageError naming the argument."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{name} {text!r} is not a day; write YYYY-MM-DD") from error
+
+
+def check_scope(store: Store, scope: Scope) -> None:
+    """Raise UsageError for days in the wrong order, or a bucket that a lake with buckets does not have."""
+    if scope.date_from and scope.date_to and scope.date_from > scope.date_to:
+        raise UsageError(f"--from {scope.date_from} is after --to {scope.date_to}; both days are part of the period")
+    if scope.bucket is not None:
+        known = buckets(store)
+        if known and scope.bucket not in known:
+            raise UsageError(f"no bucket {scope.bucket!r} in {store.url}{nearest(scope.bucket, known)}")
+
+
+def buckets(store: Store) -> list[str]:
+    """The source buckets in the lake, in order."""
+    names = store.directories(partition_path(ACCESS_LOG))
+    return sorted(unquote(name.removeprefix("bucket=")) for name in names)

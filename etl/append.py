@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from etl.arrays import as_dictionary, count_texts, decoded, from_numpy, mask_of, to_numpy, where_text
+from etl.config import MIB
 from etl.errors import GoneError, PreconditionFailedError, StaleRowsError, StoreError
 from etl.parts import (
     Footer,
@@ -35,6 +36,8 @@ from etl.schema import Table
 from etl.store import Entry, Store
 
 _ATTEMPTS = 100
+_FULL_BYTES = 512 * MIB
+"""Bytes of rows in memory from which a part is sealed whatever its size: some texts shrink to nearly nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,8 @@ def _remove_once(store: Store, table: Table, name: str, log_objects: Collection[
         if read_footer(file).log_objects.keys().isdisjoint(log_objects):
             return
     whole = _read_whole(store, part, table.schema)
+    if whole is None:
+        return
     kept = {name: held for name, held in whole.footer.log_objects.items() if name not in log_objects}
     names = as_dictionary(whole.rows["log_object"])
     rows = whole.rows.filter(mask_of(where_text(names, lambda name: name not in log_objects)))
@@ -149,7 +154,8 @@ def _append_to(
     if unique.num_rows:
         whole = pa.concat_tables([tail.rows, unique]) if tail else unique
         log_objects = {**(tail.footer.log_objects if tail else {}), **news}
-        data = encode_part(table, whole, log_objects, min_part_size)
+        is_full = whole.nbytes >= _FULL_BYTES
+        data = encode_part(table, whole, log_objects, 0 if is_full else min_part_size)
         number = part_number(parts[-1]) + (not tail) if parts else 0
         store.write(f"{partition}part-{number:05d}.parquet", data, if_match=tail.etag if tail else None)
         bytes_written = len(data)
@@ -192,12 +198,11 @@ def _read_tail(store: Store, part: Entry, schema: pa.Schema, *, may_be_open: boo
                 raise damaged(store, part, error) from error
         if part.size >= footer.min_part_size:
             return None
-    whole = _read_whole(store, part, schema)
-    return whole if part.size < whole.footer.min_part_size else None
+    return _read_whole(store, part, schema, only_open=True)
 
 
-def _read_whole(store: Store, part: Entry, schema: pa.Schema) -> _Whole:
-    """The part, with columns of these types, and its ETag.
+def _read_whole(store: Store, part: Entry, schema: pa.Schema, *, only_open: bool = False) -> _Whole | None:
+    """The part, with columns of these types, and its ETag; with `only_open` None where it is sealed.
 
     Raises PreconditionFailedError or FileNotFoundError where it was replaced since it was listed.
     """
@@ -207,7 +212,10 @@ def _read_whole(store: Store, part: Entry, schema: pa.Schema) -> _Whole:
     try:
         texts = [one.name for one in schema if pa.types.is_dictionary(one.type)]
         file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=texts)
-        return _Whole(file.read().cast(schema), read_footer(file), etag, len(data))
+        footer = read_footer(file)
+        if only_open and part.size >= footer.min_part_size:
+            return None
+        return _Whole(file.read().cast(schema), footer, etag, len(data))
     except (pa.ArrowException, ValueError, KeyError) as error:
         raise damaged(store, part, error) from error
 

@@ -17,6 +17,8 @@ import pyarrow.compute as pc
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+_LONGEST_TEXTS = 2**31 - 1
+"""Bytes of text that an array can have: its offsets are 32 bits wide."""
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC, as times are stored
 _DTYPES = {
     pa.date32(): np.int32,
@@ -39,8 +41,10 @@ def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     bitmap = None if all(validity) else _bitmap(validity)
     if kind == pa.string():
         texts = [b"" if value is None else value.encode() for value in values]
-        offsets = np.zeros(len(texts) + 1, np.int32)
-        np.cumsum([len(text) for text in texts], out=offsets[1:])
+        ends = np.cumsum([0, *(len(text) for text in texts)], dtype=np.int64)
+        if ends[-1] > _LONGEST_TEXTS:
+            raise OverflowError(f"{ends[-1]} bytes of text are more than one Arrow array can have")
+        offsets = ends.astype(np.int32)
         buffers = [bitmap, pa.py_buffer(offsets), pa.py_buffer(b"".join(texts))]
     else:
         numbers = [_number(value) for value in values]
@@ -64,10 +68,12 @@ def table_of(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def as_dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
+def as_dictionary(column: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray:
     """A column of texts, plain or not, as one array with one dictionary."""
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
+    if isinstance(column, pa.Array):
+        return column
     return column.unify_dictionaries().combine_chunks()
 
 

@@ -24,10 +24,11 @@ from etl.arrays import (
     table_of,
     where_text,
 )
+from etl.config import Privacy
 from etl.errors import BooksError, StaleRowsError
-from etl.fetch import fetch
+from etl.fetch import Fetched, fetch
 from etl.log_object import LogObject
-from etl.parse import ObjectCounts, Parsed, Parser
+from etl.parse import MOST_REJECTED_BYTES, MOST_REJECTS, ObjectCounts, Parsed, Parser
 from etl.parts import partition_path
 from etl.plan import Batch
 from etl.privacy import protect
@@ -37,6 +38,8 @@ from etl.storage import open_store
 from etl.store import Store
 
 _APPENDERS = 2
+_MOST_BATCHES = 2
+"""How many times its planned size a batch may have before it is written in pieces."""
 _COUNTED = ("lines", "rows", "rejects", "duplicates", "blank_lines")
 
 
@@ -71,14 +74,25 @@ class BatchResult:
 def ingest_batch(batch: Batch, progress: Callable[[BatchResult], None] = lambda _result: None) -> BatchResult:
     """Fetch, parse, append and commit one batch. Needs nothing but its argument; may be repeated at any time."""
     store = open_store(batch.settings.lake_url, batch.settings.endpoint_url)
-    read = _read(batch, progress)
-    if batch.replace:
-        _remove_everywhere(store, {one.name for one in read.objects})
+    done = BatchResult()
+
+    def report(so_far: BatchResult) -> None:
+        progress(done + so_far)
+
+    for read in _read(batch, report):
+        if batch.replace:
+            _remove_everywhere(store, {one.name for one in read.objects})
+        done += _write_current(store, batch, read)
+    return done
+
+
+def _write_current(store: Store, batch: Batch, read: "_Read") -> BatchResult:
+    """Write what was read, without log objects of which the lake holds rows of an older text."""
     while True:
         try:
             return _write(store, batch, read)
         except StaleRowsError as error:
-            read = _without(read, frozenset(error.log_objects))
+            read = _without(read, dict.fromkeys(error.log_objects, _OVERWRITTEN))
 
 
 def _remove_everywhere(store: Store, log_objects: Iterable[str]) -> None:
@@ -93,13 +107,20 @@ _OVERWRITTEN = (
 )
 
 
-def _without(read: "_Read", log_objects: frozenset[str]) -> "_Read":
-    """What was read, without some log objects, which are failures then."""
+_TOO_MUCH_TEXT = "has more text in one field than can be held at a time: set aside; split it, or set batch_size lower"
+_NOT_A_LOG = (
+    f"has more than {MOST_REJECTS:,} lines that are no records, or more than {MOST_REJECTED_BYTES:,} bytes of them: "
+    "set aside; move it out of the source if it is no log object"
+)
+
+
+def _without(read: "_Read", log_objects: Mapping[str, str]) -> "_Read":
+    """What was read, without some log objects, which are failures then, each for its reason."""
 
     def others(table: pa.Table) -> pa.Table:
         return table.filter(mask_of(where_text(as_dictionary(table["log_object"]), lambda one: one not in log_objects)))
 
-    result = read.result + BatchResult(failures=dict.fromkeys(sorted(log_objects), _OVERWRITTEN))
+    result = read.result + BatchResult(failures=dict(sorted(log_objects.items())))
     result.objects_ingested -= len(log_objects)
     return replace(
         read,
@@ -120,29 +141,67 @@ class _Read:
     result: BatchResult
 
 
-def _read(batch: Batch, progress: Callable[[BatchResult], None]) -> _Read:
-    """Fetch and parse a batch; its records come in the order of partitions and parts."""
-    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    parser = Parser(ingested_at=now)
-    objects: list[LogObject] = []
-    result = BatchResult()
-    for one in fetch(batch.objects, batch.settings.fetch_concurrency, batch.settings.endpoint_url):
+def _read(batch: Batch, progress: Callable[[BatchResult], None]) -> Iterator[_Read]:
+    """Fetch and parse a batch: nearly always in one piece, in several where compressed objects hold more than usual."""
+    settings = batch.settings
+    collected = _Collected()
+    for one in fetch(batch.objects, settings.fetch_concurrency, settings.endpoint_url, settings.max_object_size):
+        if one.data is not None and len(one.data) > settings.batch_size and collected.result.objects_ingested:
+            # On its own, so that no other has to do with it.
+            yield collected.finish(settings.privacy)
+            collected = _Collected()
+        collected.add(one)
+        progress(collected.result)
+        if collected.result.bytes_read >= _MOST_BATCHES * settings.batch_size or collected.rejects >= MOST_REJECTS:
+            yield collected.finish(settings.privacy)
+            collected = _Collected()
+    yield collected.finish(settings.privacy)
+
+
+class _Collected:
+    """Log objects and what was parsed of them, until it is finished."""
+
+    def __init__(self) -> None:
+        self._at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+        self._parser = Parser(ingested_at=self._at)
+        self._objects: list[LogObject] = []
+        self.result = BatchResult()
+
+    @property
+    def rejects(self) -> int:
+        return self._parser.rejects
+
+    def add(self, one: Fetched) -> None:
+        """Parse a log object that could be read; note one that could not."""
         if one.data is not None:
-            parser.add(one.log_object.name, one.data)
-            objects.append(one.log_object)
-            result.objects_ingested += 1
-            result.bytes_read += len(one.data)
+            self._parser.add(one.log_object.name, one.data)
+            self._objects.append(one.log_object)
+            self.result.objects_ingested += 1
+            self.result.bytes_read += len(one.data)
         elif one.problem:
-            result.failures[one.log_object.name] = one.problem
+            self.result.failures[one.log_object.name] = one.problem
         else:
-            result.objects_vanished += 1
-        progress(result)
-    parsed = protect(parser.finish(), batch.settings.privacy)
-    order = _order(parsed.records)
-    pa.default_memory_pool().release_unused()
-    parsed.reorder(order)
-    pa.default_memory_pool().release_unused()
-    return _Read(objects, parsed, now, result)
+            self.result.objects_vanished += 1
+
+    def finish(self, privacy: Privacy) -> _Read:
+        """All of it; its records come in the order of partitions and parts."""
+        try:
+            return self._finish(privacy)
+        except (OverflowError, pa.ArrowInvalid) as error:  # of a column of more than 2 GiB of text
+            failures = {one.name: f"{_TOO_MUCH_TEXT} ({error})" for one in self._objects}
+            nothing = Parser(ingested_at=self._at).finish()
+            result = replace(self.result, objects_ingested=0, failures={**self.result.failures, **failures})
+            return _Read([], nothing, self._at, result)
+
+    def _finish(self, privacy: Privacy) -> _Read:
+        parsed = protect(self._parser.finish(), privacy)
+        order = _order(parsed.records)
+        pa.default_memory_pool().release_unused()
+        parsed.reorder(order)
+        pa.default_memory_pool().release_unused()
+        read = _Read(self._objects, parsed, self._at, self.result)
+        overfull = self._parser.overfull
+        return _without(read, dict.fromkeys(overfull, _NOT_A_LOG)) if overfull else read
 
 
 def _write(store: Store, batch: Batch, read: _Read) -> BatchResult:
@@ -238,7 +297,9 @@ def _dates(records: pa.Table) -> pa.ChunkedArray:
 
 
 def _by_object_day(rows: pa.Table, days: Mapping[str, dt.date]) -> Iterator[_Slice]:
-    dates = pa.chunked_array([array_of([days[name] for name in rows["log_object"].to_pylist()], pa.date32())])
+    names = as_dictionary(rows["log_object"])
+    day_of_name = array_of([days[name] for name in names.dictionary.to_pylist()], pa.date32())
+    dates = pa.chunked_array([day_of_name.take(names.indices)])
     order = sort_order([dates])
     rows = rows.take(order)
     for (date,), start, end in group_bounds([dates.take(order)]):

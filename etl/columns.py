@@ -5,7 +5,6 @@ Fields that hardly vary together are cut out as one text, which is read once for
 
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -24,6 +23,7 @@ from etl.arrays import (
     with_nulls,
 )
 from etl.block import QUOTE, Block, are_dashes
+from etl.caches import cached_by_text
 from etl.fields import Lines
 from etl.keys import decode_layers, is_encoded_once
 from etl.line import (
@@ -50,14 +50,14 @@ TYPES: dict[str, pa.DataType] = {
 """The types of the columns of records."""
 
 
-@lru_cache(maxsize=8192)
+@cached_by_text(entries=8192)
 def _read_place(text: str) -> Record | None:
     """Owner and bucket; None where they cannot be such."""
     owner, _, bucket = text.partition(" ")
     return None if place_problem(owner, bucket) else (or_null(owner), bucket)
 
 
-@lru_cache(maxsize=8192)
+@cached_by_text(entries=8192)
 def _read_outcome(text: str) -> Record | None:
     """Status and error code; None where the status is no number."""
     status, _, error = text.partition(" ")
@@ -66,7 +66,7 @@ def _read_outcome(text: str) -> Record | None:
     return None if status == "-" else int(status), or_null(error)
 
 
-@lru_cache(maxsize=8192)
+@cached_by_text(entries=8192)
 def _read_rest(text: str) -> Record | None:
     """The fields after the host id, each after a space, and what follows them; None where they cannot be such."""
     values = text.split(" ")[1:]

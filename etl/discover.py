@@ -71,6 +71,8 @@ def parse_source(url: str) -> Source:
     path = Path(rest)
     if path.is_dir():
         return Source(rest, scheme, rest, None)
+    if path.is_symlink():
+        raise UsageError(f"{url}: is a symbolic link; name the file that it leads to")
     if path.is_file():
         return Source(rest, scheme, str(path.parent), glob.escape(path.name))
     if _MAGIC.search(path.name) and path.parent.is_dir():
@@ -147,8 +149,8 @@ def _list_local(source: Source, since: dt.date | None) -> Iterator[LogObject | N
 def _local_object(path: str, *, is_explicit: bool) -> LogObject | None:
     try:
         path.encode()
-    except UnicodeEncodeError as error:
-        raise UsageError(f"{path!r}: the name is not UTF-8; rename the file") from error
+    except UnicodeEncodeError:  # not UTF-8, as names of AWS are
+        return None
     stat = os.stat(path)  # noqa: PTH116 - paths are texts here: there are many
     modified = dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC)
     day = log_day(path) or (modified.date() if is_explicit else None)
@@ -157,17 +159,21 @@ def _local_object(path: str, *, is_explicit: bool) -> LogObject | None:
 
 
 def _matching(directory: Path, pattern: str) -> list[str]:
-    names = sorted(path.name for path in directory.iterdir() if path.is_file())
+    with os.scandir(directory) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
     return [str(directory / name) for name in fnmatch.filter(names, pattern)]
 
 
 def _walk(directory: str, since: dt.date | None) -> Iterator[str]:
-    """The files below a directory in order, without folders of AWS's naming for days before `since`."""
+    """The files below a directory in order, without folders of AWS's naming for days before `since`.
+
+    Symbolic links are passed over, as what they lead to may be nothing that whoever made them could read.
+    """
     for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
         if entry.is_dir(follow_symlinks=False):
             day = DAY_FOLDER.search(entry.path + "/")
             date = parse_date(day["date"]) if day else None
             if date is None or since is None or date >= since:
                 yield from _walk(entry.path, since)
-        elif entry.is_file():
+        elif entry.is_file(follow_symlinks=False):
             yield entry.path

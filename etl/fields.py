@@ -7,7 +7,7 @@ import numpy as np
 
 from etl.arrays import Bools, Ints
 from etl.block import FEED, QUOTE, Block, after_each, are_dashes
-from etl.line import BEFORE_TAIL, HOST_ID_LENGTH, TAIL_LENGTH, TAIL_LENGTHS
+from etl.line import BEFORE_TAIL, HOST_ID_LENGTH, LONGEST_LINE, TAIL_LENGTH, TAIL_LENGTHS
 
 (_SPACE,) = b" "
 _QUOTES = 6
@@ -49,7 +49,7 @@ def find_fields(block: Block) -> Iterator[Lines]:
     quotes = np.flatnonzero(block.kinds == QUOTE)
     before = np.searchsorted(quotes, firsts)
     count = np.searchsorted(quotes, block.feeds) - before
-    usual = _are_usual(block, firsts)
+    usual = _are_usual(block, firsts) & (block.ends - block.starts <= LONGEST_LINE)
     quoted = np.flatnonzero(usual & (count == _QUOTES))
     yield _without_empty(block, _quoted(block, firsts[quoted], quotes[_from(before[quoted], _QUOTES)], quoted))
     unquoted = np.flatnonzero(usual & (count == 0))

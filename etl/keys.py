@@ -1,8 +1,9 @@
 """Object keys as they are logged: URL-encoded, how often depends on the operation."""
 
 import re
-from functools import lru_cache
 from urllib.parse import quote, quote_plus, unquote_to_bytes
+
+from etl.caches import cached_by_text
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -20,7 +21,7 @@ def decode_key(logged: str, operation: str) -> tuple[str, bool]:
     return decode_layers(logged, 1 if is_encoded_once(operation) else 2)
 
 
-@lru_cache(maxsize=65536)
+@cached_by_text(entries=32768)
 def decode_layers(logged: str, layers: int) -> tuple[str, bool]:
     """`logged` without its one or two layers of encoding, and whether all came off.
 

@@ -11,14 +11,16 @@ A record without a note says all that its line said: `format_line` gives the lin
 
 import datetime as dt
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import lru_cache
 from typing import cast
 from urllib.parse import quote
 
+from etl.caches import cached_by_text
 from etl.keys import decode_key
+from etl.schema import LARGEST_OBJECT
 
 Value = str | int | None
 Record = tuple[Value, ...]
@@ -34,6 +36,7 @@ class Note(StrEnum):
     TRAILING_TEXT = "trailing_text"
     UNDECODED_KEY = "undecoded_key"
     TIME_OFFSET = "time_offset"
+    IMPOSSIBLE_SIZE = "impossible_size"
     UNESCAPED_QUOTE = "unescaped_quote"
     SPACING = "spacing"
     UNUSUAL_FORM = "unusual_form"
@@ -52,6 +55,8 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 _BUCKET_LENGTH = 240
 """A folder name has at most 255 bytes, percent escapes counted, `bucket=` included."""
+CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)")
+"""Names that lead out of a folder, to whoever decodes percent escapes before looking at a path; DuckDB refuses them."""
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 STATUS = r"[0-9]{3}|-"
@@ -70,7 +75,16 @@ _COUNT_LIMITS = {
     "turn_around_time": 2**31 - 1,
 }
 _COUNT_DIGITS = 19
-_BARE_REFERRER = re.compile(r'- +"(.*)"', re.DOTALL)
+LONGEST_LINE = 256 * 1024
+"""Bytes; S3's own lines have a key of at most 1,024 bytes and headers of at most 8 kB."""
+EARLIEST = dt.datetime(2006, 3, 1, tzinfo=dt.UTC)
+"""S3 began in March 2006."""
+NO_LATEST = 2**63 - 1
+_MOST_READINGS = 64
+"""More are not compared: somebody made them, so no number is believed."""
+_NOTHING_AGREED = (False,) * 6
+_CONTROLS, _SPLICED = "control_character", "spliced"
+_BARE_REFERRER = re.compile(r'- +"')
 _BARE_AGENT = re.compile(r" +-(?= |$)")
 _BOUNDARY = re.compile(r'(?=(" +"))')
 
@@ -124,28 +138,69 @@ class _Tail:
         return self.fields + ("-",) * (TAIL_LENGTH - len(self.fields))
 
 
+Span = tuple[int, int] | None
+"""Where a text begins and ends; None where the line has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One way to read a line from its URI on."""
+    """One way to read a line from its URI on: by where it has the counts, and what follows them.
 
-    uri: str | None
+    Texts are kept as places in `line`, as there may be thousands of readings of which one is taken.
+    """
+
+    line: str
     counts: re.Match[str]
-    referrer: str | None
-    user_agent: str | None
-    between: str
-    """What separates referrer and user agent."""
     tail: _Tail
-    problem: str | None
+    uri: Span = None
+    referrer: Span = None
+    user_agent: Span = None
+    between: Span = None
+    """What separates referrer and user agent."""
+    problem: str | None = None
     """Why this reading cannot be right, if so."""
+    is_only: bool = True
+    """Whether there is no other place between referrer and user agent."""
+
+    @property
+    def texts(self) -> tuple[str | None, str | None, str | None]:
+        """URI, referrer and user agent."""
+        uri, referrer, user_agent = (self._text(span) for span in (self.uri, self.referrer, self.user_agent))
+        return uri, referrer, user_agent
 
     @property
     def is_spaced(self) -> bool:
         """Whether there are spaces too many outside the quoted fields."""
-        return any("  " in part for part in (self.counts[0], self.between, self.tail.text, self.tail.extra or ""))
+        parts = (self.counts[0], self._text(self.between), self.tail.text, self.tail.extra)
+        return any("  " in part for part in parts if part)
+
+    def _text(self, span: Span) -> str | None:
+        return None if span is None else self.line[span[0] : span[1]]
 
 
-def parse_line(raw: bytes) -> Record:
-    """The record in one line (without its line end, not blank). Raises RejectError."""
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The reading that is taken of a line, whether it is the only one, and which of its counts all others share."""
+
+    reading: _Reading
+    is_only: bool
+    agreed: tuple[bool, ...]
+
+    @property
+    def is_spaced(self) -> bool:
+        return self.reading.is_spaced
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """Status, error code and the four numbers, a dash where readings differ: nobody knows which one S3 wrote."""
+        groups = self.reading.counts.groups()
+        return tuple(text if agreed else "-" for text, agreed in zip(groups, self.agreed, strict=True))
+
+
+def parse_line(raw: bytes, latest: int = NO_LATEST) -> Record:
+    """The record in one line (without its line end, not blank), of a time up to `latest`. Raises RejectError."""
+    if len(raw) > LONGEST_LINE:
+        raise RejectError("too_long")
     notes: set[str] = set()
     text = _decode(raw, notes)
     line = text.strip(" \r\ufeff")  # some editors put a byte order mark wherever a file began
@@ -155,29 +210,45 @@ def parse_line(raw: bytes) -> Record:
     if reason := place_problem(head["bucket_owner"], head["bucket"]):
         raise RejectError(reason)
     if _CONTROL.search(head[0]):
-        raise RejectError("control_character")
+        raise RejectError(_CONTROLS)
     rest = line[head.end() :]
-    reading, is_only = _choose(rest)
-    if not is_only or _STAMP.search(rest):
+    reading = _choose(rest)
+    if not reading.is_only or _STAMP.search(rest):
         # A time inside a quoted text is somebody's forgery, or a second record that ran into this one.
         notes.add(Note.AMBIGUOUS)
     if line != text or "  " in head[0] or reading.is_spaced:
         notes.add(Note.SPACING)
-    return _record(head, reading, notes)
+    return _record(head, reading, notes, latest)
 
 
-def _choose(rest: str) -> tuple[_Reading, bool]:
-    """The first reading that says what S3 can write, and whether there is no other. Raises RejectError.
+def _choose(rest: str) -> _Chosen:
+    """The first reading that says what S3 can write, and what others disagree on. Raises RejectError.
 
-    Others are passed over, so that nobody can write himself out of the table with a text that looks like wrong fields.
+    Others are passed over, so that nobody can write himself out of the table with a text that looks like wrong fields;
+    one with a size that no object has is taken only where there is no better one.
     """
-    problem = None
-    readings = _readings(rest)
-    for reading in readings:
-        if reading.problem is None:
-            return reading, problem is None and next(readings, None) is None
-        problem = problem or reading.problem
-    raise RejectError(problem or _why_unreadable(rest))
+    possible: list[_Reading] = []
+    oversized: list[_Reading] = []
+    problems: list[str] = []
+    for reading in _readings(rest):
+        if reading.problem is not None:
+            problems.append(reading.problem)
+            continue
+        (oversized if any(_impossible_sizes(reading.counts)) else possible).append(reading)
+        if len(possible) == _MOST_READINGS:
+            return _Chosen(possible[0], is_only=False, agreed=_NOTHING_AGREED)
+    taken = possible or oversized
+    if not taken:
+        raise RejectError(problems[0] if problems else _why_unreadable(rest))
+    is_only = len(possible) + len(oversized) + len(problems) == 1 and taken[0].is_only
+    values = zip(*(one.counts.groups() for one in taken), strict=True)
+    return _Chosen(taken[0], is_only, tuple(len(set(texts)) == 1 for texts in values))
+
+
+def _impossible_sizes(counts: re.Match[str]) -> tuple[bool, bool]:
+    """Whether the bytes sent and the object's size are more than an object of S3 can have."""
+    sent, size = (text != "-" and int(text) > LARGEST_OBJECT for text in counts.groups()[2:4])
+    return sent, size
 
 
 def _decode(raw: bytes, notes: set[str]) -> str:
@@ -191,7 +262,7 @@ def _decode(raw: bytes, notes: set[str]) -> str:
 
 
 def _readings(rest: str) -> Iterator[_Reading]:
-    """Every way to read a line from its URI on, the preferred one first."""
+    """The ways to read a line from its URI on, the preferred one first; one for each place of the counts."""
     body, extra = (rest[:-2], '";') if rest.endswith('";') else (rest, None)
     if bare := _ALL_BARE.match(rest):
         # Nothing before the tail is quoted, so nothing there is anybody's text.
@@ -200,7 +271,7 @@ def _readings(rest: str) -> Iterator[_Reading]:
             known, unknown = body[bare.end() :], extra
         tail = _tail(known, unknown)
         if tail is not None:
-            yield _Reading(None, bare, None, None, "", tail, _problem(bare, tail))
+            yield _Reading(rest, bare, tail, problem=_problem(bare, tail))
         return
     end = body.rfind('"') + 1
     if not _is_usual_tail(body[end:].split()):
@@ -230,44 +301,91 @@ def _split(quoted: str, after: str, extra: str | None) -> Iterator[_Reading]:
     """Readings in which `quoted` ends with the last quoted field and `after` follows it.
 
     That field is the user agent; or the user agent is a bare dash, or the referrer too, which is considered where
-    no quote speaks against it, or where a host id speaks for it.
+    no quote speaks against it, or where a host id speaks for it. Takes time in proportion to the line, however often
+    it looks like counts: all that follows the last quote is looked at once, and so is each place between two quotes.
     """
     is_bare = quoted.startswith("-")
     tail = _tail(after, extra)
     agent = _BARE_AGENT.match(after)
+    bare_tail = _tail(after[agent.end() :], extra) if agent else None
     may_be_bare = agent is not None and _is_certain(after[agent.end() :])
+    problem, bare_problem = _problem_of_tail(tail), _problem_of_tail(bare_tail)
+    boundaries = _Boundaries(quoted)
     for counts in filter(None, [_AFTER_BARE_URI.match(quoted)] if is_bare else _AFTER_URI.finditer(quoted, 1)):
-        uri = None if is_bare else quoted[1 : counts.start()]
-        middle = quoted[counts.end() :]
-        if tail:
-            problem = _problem(counts, tail)
-            for referrer, user_agent, between in _referrer_and_agent(middle):
-                yield _Reading(uri, counts, referrer, user_agent, between, tail, problem)
-                if problem:
-                    break  # the next ones have it too, and there may be thousands
-        if agent and len(middle) > 1 and middle.startswith('"') and (may_be_bare or not _BOUNDARY.search(middle, 1)):
-            bare_tail = _tail(after[agent.end() :], extra)
-            if bare_tail:
-                yield _Reading(uri, counts, middle[1:-1], None, agent[0], bare_tail, _problem(counts, bare_tail))
+        uri = None if is_bare else (1, counts.start())
+        begin, end = counts.end(), len(quoted)
+        if tail and (reading := _referrer_and_agent(quoted, counts, tail, boundaries)):
+            yield replace(reading, uri=uri, problem=_problem_of(counts, problem))
+        is_quoted = begin + 1 < end and quoted[begin] == '"'
+        if bare_tail and is_quoted and (may_be_bare or not boundaries.has_any_after(begin)):
+            referrer = (begin + 1, end - 1)
+            yield _Reading(
+                quoted, counts, bare_tail, uri, referrer, between=(end, end), problem=_problem_of(counts, bare_problem)
+            )
     if not is_bare and len(quoted) > 1 and (rest := _BARE_AFTER_URI.match('"' + after)):
         tail_text = after[rest.end() - 1 :]
         bare_tail = _tail(tail_text, extra)
         if bare_tail and (not tail or '"' not in quoted[1:-1] or _is_certain(tail_text)):
-            yield _Reading(quoted[1:-1], rest, None, None, "", bare_tail, _problem(rest, bare_tail))
+            yield _Reading(quoted, rest, bare_tail, uri=(1, len(quoted) - 1), problem=_problem(rest, bare_tail))
+
+
+class _Boundaries:
+    """The places in a text where one quoted field may end and the next one begin: a quote, spaces, a quote."""
+
+    def __init__(self, text: str) -> None:
+        self._spans = [match.span(1) for match in _BOUNDARY.finditer(text)]
+        self._length = len(text)
+
+    def after(self, begin: int) -> list[tuple[int, int]]:
+        """The first places, two at most, between a quoted field that begins there and another one."""
+        first = bisect_right(self._spans, (begin, self._length))
+        return [span for span in self._spans[first : first + 2] if span[1] < self._length]
+
+    def has_any_after(self, begin: int) -> bool:
+        return bool(self._spans) and self._spans[-1][0] > begin
+
+
+def _referrer_and_agent(quoted: str, counts: re.Match[str], tail: _Tail, boundaries: _Boundaries) -> _Reading | None:
+    """The reading with these counts in which referrer and quoted user agent follow them, if they can."""
+    begin, end = counts.end(), len(quoted)
+    if quoted.startswith("-", begin):
+        bare = _BARE_REFERRER.match(quoted, begin)
+        if bare is None or bare.end() >= end:
+            return None
+        return _Reading(quoted, counts, tail, user_agent=(bare.end(), end - 1), between=(begin, bare.end()))
+    places = boundaries.after(begin)
+    if not places:
+        return None
+    first, second = places[0]
+    return _Reading(
+        quoted, counts, tail, None, (begin + 1, first), (second, end - 1), (first, second), is_only=len(places) == 1
+    )
 
 
 def _problem(counts: re.Match[str], tail: _Tail) -> str | None:
     """Why these cannot be what S3 wrote around the quoted fields, if so."""
-    unquoted = f"{counts[0]} {tail.text} {tail.extra or ''}"
-    if _CONTROL.search(unquoted):
-        return "control_character"
-    if _STAMP.search(unquoted):
-        return "spliced"
+    return _problem_of(counts, _problem_of_tail(tail))
+
+
+def _problem_of(counts: re.Match[str], problem_of_tail: str | None) -> str | None:
+    problems = (_problem_of_unquoted(counts[0]), problem_of_tail)
+    if known := next((one for one in (_CONTROLS, _SPLICED) if one in problems), None):
+        return known
     for (name, limit), logged in zip(_COUNT_LIMITS.items(), counts.groups()[2:], strict=True):
         # The length first: Python refuses to read thousands of digits.
         if logged != "-" and (len(logged) > _COUNT_DIGITS or int(logged) > limit):
             return f"out_of_range: {name}"
     return None
+
+
+def _problem_of_tail(tail: _Tail | None) -> str | None:
+    return _problem_of_unquoted(f"{tail.text} {tail.extra or ''}") if tail else None
+
+
+def _problem_of_unquoted(text: str) -> str | None:
+    if _CONTROL.search(text):
+        return _CONTROLS
+    return _SPLICED if _STAMP.search(text) else None
 
 
 def _is_certain(tail: str) -> bool:
@@ -278,17 +396,6 @@ def _is_certain(tail: str) -> bool:
     version, host = fields[:2]
     is_other = _HOST_ID.fullmatch(version) or (version != "-" and _PRINCIPAL_ID.fullmatch(version))
     return bool(_HOST_ID.fullmatch(host)) and not is_other
-
-
-def _referrer_and_agent(middle: str) -> Iterator[tuple[str | None, str, str]]:
-    """Referrer, quoted user agent and what separates them; `middle` ends with a quote."""
-    if middle.startswith("-"):
-        if bare := _BARE_REFERRER.fullmatch(middle):
-            yield None, bare[1], middle[: bare.start(1)]
-    else:
-        for boundary in _BOUNDARY.finditer(middle, 1):
-            if boundary.end(1) < len(middle):
-                yield middle[1 : boundary.start()], middle[boundary.end(1) : -1], boundary[1]
 
 
 def _tail(text: str, extra: str | None) -> _Tail | None:
@@ -332,17 +439,25 @@ def _why_unreadable(rest: str) -> str:
     return "field_count" if after_quotes.startswith(" ") or '"' not in rest else "truncated"
 
 
-def _record(head: re.Match[str], reading: _Reading, notes: set[str]) -> Record:
+def _record(head: re.Match[str], chosen: _Chosen, notes: set[str], latest: int) -> Record:
     time, is_utc = parse_time(head["time"])
+    if time > latest:
+        raise RejectError("bad_time")
     key, key_encoded, decoded = _decode_key(head["key"], head["operation"])
-    status, error_code, *counts = reading.counts.groups()
-    texts = (reading.uri, reading.referrer, reading.user_agent)
+    status, error_code, *counts = chosen.counts
+    reading = chosen.reading
+    texts = reading.texts
     notes |= {reading.tail.note} if reading.tail.note else set()
     notes |= set() if is_utc else {Note.TIME_OFFSET}
     notes |= set() if decoded else {Note.UNDECODED_KEY}
     notes |= {Note.UNESCAPED_QUOTE} if any('"' in text for text in texts if text) else set()
     notes |= {Note.UNUSUAL_FORM} if _is_unusual(head["operation"], texts, counts) else set()
     uri, referrer, user_agent = (or_null(text) for text in texts)
+    numbers = [None if count == "-" else int(count) for count in counts]
+    for at, is_impossible in enumerate(_impossible_sizes(reading.counts)):
+        if is_impossible:
+            numbers[at] = None
+            notes.add(Note.IMPOSSIBLE_SIZE)
     return (
         or_null(head["bucket_owner"]),
         head["bucket"],
@@ -356,7 +471,7 @@ def _record(head: re.Match[str], reading: _Reading, notes: set[str]) -> Record:
         uri,
         None if status == "-" else int(status),
         or_null(error_code),
-        *(None if count == "-" else int(count) for count in counts),
+        *numbers,
         referrer,
         user_agent,
         *(or_null(value) for value in reading.tail.padded),
@@ -366,14 +481,15 @@ def _record(head: re.Match[str], reading: _Reading, notes: set[str]) -> Record:
     )
 
 
-@lru_cache(maxsize=8192)
+@cached_by_text(entries=8192)
 def place_problem(owner: str, bucket: str) -> str | None:
     """Why these cannot be the owner and the bucket of a record, if so: the bucket names the folder of a partition."""
     if ":" in owner:
         return "grep_prefix"
     if bucket == "-":
         return "no_bucket"
-    return "bad_bucket" if bucket == _HIVE_NULL or len(quote(bucket, safe="")) > _BUCKET_LENGTH else None
+    is_bad = bucket == _HIVE_NULL or len(quote(bucket, safe="")) > _BUCKET_LENGTH or CLIMBS.search(bucket)
+    return "bad_bucket" if is_bad else None
 
 
 def or_null(logged: str | None) -> str | None:
@@ -395,7 +511,7 @@ def _decode_key(logged: str, operation: str) -> tuple[str | None, str | None, bo
     return key, None if key == logged else logged, decoded
 
 
-@lru_cache(maxsize=8192)
+@cached_by_text(entries=8192)
 def parse_time(logged: str) -> tuple[int, bool]:
     """Microseconds since 1970 UTC, and whether the line said UTC. Month names are English in every locale."""
     match = _TIME.fullmatch(logged)
@@ -408,6 +524,8 @@ def parse_time(logged: str) -> tuple[int, bool]:
         utc = time.astimezone(dt.UTC)
     except (ValueError, OverflowError):
         raise RejectError("bad_time") from None
+    if utc < EARLIEST:
+        raise RejectError("bad_time")
     return (utc - _EPOCH) // dt.timedelta(microseconds=1), logged.endswith(" +0000")
 
 

@@ -11,21 +11,36 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from etl.arrays import Ints, array_of, from_numpy, table_of, take_all
+from etl.arrays import Ints, array_of, as_dictionary, from_numpy, take_all
 from etl.block import split_block
 from etl.columns import CUT, TYPES, expand
-from etl.line import RejectError, parse_line
+from etl.line import LONGEST_LINE, RejectError, parse_line
 from etl.regular import read_regular
-from etl.schema import LOG_FIELDS, REJECTS, TEXT
+from etl.schema import LOG_FIELDS, REJECTS, TEXT, TIME
 
 _BLOCK_BYTES = 1024 * 1024
+MOST_REJECTS = 10_000_000
+MOST_REJECTED_BYTES = 256 * 1024 * 1024
+"""What is kept of one log object: one with more is none."""
 _CHUNK_ROWS = 32 * 1024
+_CHUNK_BYTES = 32 * 1024 * 1024
+_DAY = dt.timedelta(days=1)
+_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC, as `ingested_at`
 
 RECORDS = pa.schema({**TYPES, "log_object": pa.dictionary(pa.int32(), TEXT)})
 """Schema of parsed records: every log field, and the log object that the record came from.
 
 Texts that repeat are dictionaries, which take a fraction of the memory.
 """
+REJECTED = pa.schema(
+    {
+        one.name: pa.dictionary(pa.int32(), TEXT) if one.name in ("log_object", "reason") else one.type
+        for one in REJECTS.schema
+    }
+)
+"""Schema of rejects, likewise."""
+_Reject = tuple[int, int, str, str]
+"""The log object's place among all, number of the line, reason and text of a reject."""
 _EXACT = pa.schema({**LOG_FIELDS, "log_object": TEXT})
 
 
@@ -55,9 +70,13 @@ class Parsed:
 
 @dataclass
 class Parser:
-    """Collects the records of log objects, one `add` for each, until `finish`."""
+    """Collects the records of log objects, one `add` for each, until `finish`.
+
+    A record may be of the day after `ingested_at`, as clocks differ, and not later.
+    """
 
     ingested_at: dt.datetime
+    """UTC and naive."""
     _log_objects: list[str] = field(default_factory=list)
     _pieces: list[bytes] = field(default_factory=list)
     """Text not parsed yet, less than a block: pieces of log objects that end with a line feed."""
@@ -69,10 +88,32 @@ class Parser:
     """Lines parsed of each log object."""
     _regular: list[pa.RecordBatch] = field(default_factory=list)
     _exact: list[tuple[object, ...]] = field(default_factory=list)
+    _exact_bytes: int = 0
+    """Bytes of the lines in `_exact`; their texts may have four times as many."""
     _chunks: list[pa.RecordBatch] = field(default_factory=list)
-    _rejects: list[dict[str, object]] = field(default_factory=list)
+    _rejects: list[_Reject] = field(default_factory=list)
+    _rejected_bytes: int = 0
+    """Bytes in `_rejects`."""
+    _reject_chunks: list[pa.RecordBatch] = field(default_factory=list)
+    _rejected: Counter[int] = field(default_factory=Counter)
+    _bytes_of_rejects: Counter[int] = field(default_factory=Counter)
+    _overfull: set[int] = field(default_factory=set)
     _rows: Counter[int] = field(default_factory=Counter)
     _blank: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def _latest(self) -> int:
+        return (self.ingested_at + _DAY - _EPOCH) // dt.timedelta(microseconds=1)
+
+    @property
+    def rejects(self) -> int:
+        """Rejects so far, of which a small log object may have very many."""
+        return self._rejected.total()
+
+    @property
+    def overfull(self) -> list[str]:
+        """Log objects with more rejects than are kept of one."""
+        return [self._log_objects[owner] for owner in sorted(self._overfull)]
 
     def add(self, log_object: str, data: bytes) -> None:
         """Parse the uncompressed text of one log object. Lines end with LF or CRLF, the last one perhaps not."""
@@ -86,18 +127,22 @@ class Parser:
             end = data.rfind(b"\n", start, start + room) + 1
             if end == 0:
                 end = data.find(b"\n", start) + 1 or len(data)
+                if end - start > LONGEST_LINE + 1:
+                    self._add_long_line(data[start:end])
+                    start = end
+                    continue
             self._add_piece(data[start:end] if end - start < len(data) else data)
             start = end
 
     def finish(self) -> Parsed:
         self._parse_block()
         self._flush_exact()
-        rejects = Counter(reject["log_object"] for reject in self._rejects)
+        self._flush_rejects()
         return Parsed(
             records=self._records(),
-            rejects=table_of(self._rejects, REJECTS.schema),
+            rejects=pa.Table.from_batches(self._reject_chunks, REJECTED),
             counts={
-                name: ObjectCounts(self._lines[n], self._rows[n], rejects[name], self._blank[n])
+                name: ObjectCounts(self._lines[n], self._rows[n], self._rejected[n], self._blank[n])
                 for n, name in enumerate(self._log_objects)
             },
         )
@@ -115,6 +160,13 @@ class Parser:
         if self._pending >= _BLOCK_BYTES:
             self._parse_block()
 
+    def _add_long_line(self, line: bytes) -> None:
+        """A line that is too long for a block, which it would fill."""
+        self._parse_block()
+        owner = len(self._log_objects) - 1
+        self._lines[owner] += 1
+        self._add_line(owner, self._lines[owner], line.removesuffix(b"\n"))
+
     def _parse_block(self) -> None:
         if not self._pieces:
             return
@@ -122,7 +174,7 @@ class Parser:
         pieces = np.cumsum([0, *(len(piece) for piece in self._pieces)])
         owners = np.array(self._owners)[np.searchsorted(pieces, block.starts, side="right") - 1]
         is_exact = np.ones(len(block.starts), np.bool_)
-        for lines, records in read_regular(block):
+        for lines, records in read_regular(block, self._latest):
             is_exact[lines] = False
             self._add_regular(records, owners[lines])
         numbers = self._line_numbers(owners)
@@ -151,27 +203,47 @@ class Parser:
             self._blank[owner] += 1
             return
         try:
-            self._exact.append((*parse_line(line), self._log_objects[owner]))
+            self._exact.append((*parse_line(line, self._latest), self._log_objects[owner]))
             self._rows[owner] += 1
-            if len(self._exact) >= _CHUNK_ROWS:
+            self._exact_bytes += len(line)
+            if len(self._exact) >= _CHUNK_ROWS or self._exact_bytes >= _CHUNK_BYTES:
                 self._flush_exact()
         except RejectError as error:
-            self._rejects.append(
-                {
-                    "log_object": self._log_objects[owner],
-                    "line_number": number,
-                    "reason": error.reason,
-                    "line": line.decode("utf-8", errors="backslashreplace"),
-                    "ingested_at": self.ingested_at,
-                }
-            )
+            self._reject(owner, number, error.reason, line)
+
+    def _reject(self, owner: int, number: int, reason: str, line: bytes) -> None:
+        self._rejected[owner] += 1
+        self._bytes_of_rejects[owner] += len(line)
+        if self._rejected[owner] > MOST_REJECTS or self._bytes_of_rejects[owner] > MOST_REJECTED_BYTES:
+            self._overfull.add(owner)
+            return
+        text = line[:LONGEST_LINE].decode("utf-8", errors="backslashreplace")
+        if len(line) > LONGEST_LINE:
+            text += f" ... ({len(line)} bytes in all)"
+        self._rejects.append((owner, number, reason, text))
+        self._rejected_bytes += len(text)
+        if len(self._rejects) >= _CHUNK_ROWS or self._rejected_bytes >= _CHUNK_BYTES:
+            self._flush_rejects()
+
+    def _flush_rejects(self) -> None:
+        if self._rejects:
+            owners, numbers, reasons, texts = zip(*self._rejects, strict=True)
+            columns = [
+                as_dictionary(array_of([self._log_objects[owner] for owner in owners], TEXT)),
+                array_of(numbers, pa.int64()),
+                as_dictionary(array_of(reasons, TEXT)),
+                array_of(texts, TEXT),
+                array_of([self.ingested_at] * len(owners), TIME),
+            ]
+            self._reject_chunks.append(pa.RecordBatch.from_arrays(columns, schema=REJECTED))
+            self._rejects, self._rejected_bytes = [], 0
 
     def _flush_exact(self) -> None:
         if self._exact:
             columns = zip(*self._exact, strict=True)
             arrays = [array_of(values, kind.type) for values, kind in zip(columns, _EXACT, strict=True)]
             self._chunks.append(pa.RecordBatch.from_arrays(arrays, schema=_EXACT).cast(RECORDS))
-            self._exact = []
+            self._exact, self._exact_bytes = [], 0
 
 
 def _runs(owners: Ints) -> tuple[Ints, Ints, Ints]:

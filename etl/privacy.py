@@ -14,9 +14,10 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import SecretStr
 
-from etl.arrays import array_of, as_dictionary, codes_of, dictionary_of, mapped_texts, where_text
+from etl.arrays import array_of, as_dictionary, codes_of, dictionary_of, mapped_texts, to_numpy, where_text
 from etl.config import Privacy
 from etl.errors import PreconditionFailedError, StoreError, UsageError
 from etl.line import Note
@@ -31,11 +32,12 @@ _HASH_LENGTH = 32
 _UP_TO_TIME = re.compile(r"[!-~]+ [!-~]+ \[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\]")
 """What of a reject is surely nobody's address or query string: owner, bucket and time, at the start of the line."""
 _HTTP_VERSION = re.compile(r" HTTP/[0-9.]+$")
-_QUERY = re.compile(r"[?#]")
-"""Where a URL's query string or fragment begins."""
-_USER_INFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@")
-_QUERY_IN_TEXT = re.compile(r"[?#][^\s,;()<>]*")
-"""The query string of a URL within a user agent."""
+_QUERY = re.compile(r"[?#]|%(?:25)*(?:3[Ff]|23)")
+"""Where a URL's query string or fragment begins, or would, however often it is percent-encoded."""
+_USER_INFO = re.compile(r"//[^/?#\s\"]*@")
+"""Who logs in by a URL, wherever in a text it is."""
+_FAILED = 400
+"""HTTP statuses from here on: there may be no object of this key, so it may be anybody's text."""
 _NAME = "_privacy.json"
 
 Address = Callable[[str], str | None]
@@ -97,8 +99,9 @@ def protect(parsed: Parsed, privacy: Privacy) -> Parsed:
         records = _changed(records, "remote_ip", _address(privacy))
     if privacy.query_strings == "drop":
         records = _changed(records, "request_uri", _uri_before_query)
-        records = _changed(records, "referrer", lambda url: _USER_INFO.sub(r"\1", _before_query(url)))
-        records = _changed(records, "user_agent", lambda text: _QUERY_IN_TEXT.sub("", text))
+        for name in ("referrer", "user_agent", "error_code", "host_header", "extra_fields"):
+            records = _changed(records, name, _before_query)
+        records = _without_queries_in_keys(records)
     return replace(parsed, records=records, rejects=_with_starts_of_lines(parsed.rejects))
 
 
@@ -153,13 +156,26 @@ def _without_ambiguous_texts(records: pa.Table) -> pa.Table:
 
 def _uri_before_query(uri: str) -> str:
     """`GET /key?query HTTP/1.1` without the query."""
-    before = _before_query(uri)
-    version = _HTTP_VERSION.search(uri) if before != uri else None
-    return before + (version[0] if version else "")
+    version = _HTTP_VERSION.search(uri) if _QUERY.search(uri) else None
+    return _before_query(uri) + (version[0] if version else "")
 
 
 def _before_query(text: str) -> str:
-    return _QUERY.split(text, maxsplit=1)[0]
+    return _USER_INFO.sub("//", _QUERY.split(text, maxsplit=1)[0])
+
+
+def _without_queries_in_keys(records: pa.Table) -> pa.Table:
+    """Keys without what follows a question mark, where the request failed; the key of an object is its name."""
+    status = records["http_status"].combine_chunks()
+    has_failed = to_numpy(pc.fill_null(pc.greater_equal(status, _FAILED), fill_value=False))
+    for name in ("key", "key_encoded"):
+        keys = as_dictionary(records[name])
+        cut = mapped_texts(keys, _before_query)
+        texts = [*keys.dictionary.to_pylist(), *cut.dictionary.to_pylist()]
+        codes = np.where(has_failed, len(keys.dictionary) + codes_of(cut), codes_of(keys))
+        codes[codes_of(keys) < 0] = -1
+        records = _set(records, name, dictionary_of(texts, codes))
+    return records
 
 
 def _changed(table: pa.Table, name: str, change: Callable[[str], str | None]) -> pa.Table:
@@ -173,8 +189,9 @@ def _set(table: pa.Table, name: str, texts: pa.DictionaryArray) -> pa.Table:
 
 def _with_starts_of_lines(rejects: pa.Table) -> pa.Table:
     """Rejects of which only owner, bucket and time are kept, and the length: nobody knows what the rest is."""
-    lines = [_start_of(line) for line in rejects["line"].to_pylist()]
-    return rejects.set_column(rejects.schema.get_field_index("line"), "line", array_of(lines, TEXT))
+    chunks = [array_of([_start_of(line) for line in chunk.to_pylist()], TEXT) for chunk in rejects["line"].chunks]
+    lines = pa.chunked_array(chunks, TEXT)
+    return rejects.set_column(rejects.schema.get_field_index("line"), "line", lines)
 
 
 def _start_of(line: str) -> str:

@@ -15,12 +15,13 @@ from etl.arrays import Ints
 from etl.block import Block
 from etl.columns import cut_columns
 from etl.fields import find_fields
+from etl.line import NO_LATEST
 from etl.values import read_values
 
 
-def read_regular(block: Block) -> Iterator[tuple[Ints, pa.RecordBatch]]:
-    """The regular lines of a block, by their numbers, and their columns (`columns.CUT`)."""
+def read_regular(block: Block, latest: int = NO_LATEST) -> Iterator[tuple[Ints, pa.RecordBatch]]:
+    """The regular lines of a block, of times up to `latest`, by their numbers, and their columns (`columns.CUT`)."""
     for found in find_fields(block):
-        lines, values = read_values(block, found)
+        lines, values = read_values(block, found, latest)
         if len(lines.number):
             yield cut_columns(block, lines, values)

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
 
 from etl.errors import PreconditionFailedError, UsageError
 from etl.parts import partition_path
@@ -17,7 +17,7 @@ class Covered(BaseModel):
     """All log objects of `since` (None: of any day) and later that were there at `listed_at` are ingested."""
 
     since: dt.date | None
-    listed_at: dt.datetime
+    listed_at: AwareDatetime
 
 
 _FILE = TypeAdapter(dict[str, Covered])

@@ -9,6 +9,11 @@ TIME = pa.timestamp("us")
 HELD_IN = pa.list_(pa.struct({"bucket": TEXT, "date": pa.date32(), "rows": pa.int64()}))
 """The partitions of `access_log` that a log object's rows are in, and how many are in each."""
 
+LARGEST_OBJECT = 50 * 2**40
+"""Bytes that an object of S3 can have: 50 TB, since December 2025."""
+SIZES = ("bytes_sent", "object_size")
+"""Fields that cannot be larger."""
+
 LOG_FIELDS: dict[str, pa.DataType] = {
     "bucket_owner": TEXT,
     "bucket": TEXT,

@@ -6,7 +6,8 @@ from typing import Literal
 
 _PROGRAM = re.compile(r"\[?(?:aws-|boto|s3console|s3fs|s3-transfer|jets3t)", re.IGNORECASE)
 """Programs of AWS and for it, of which ua-parser takes some for bots."""
-_LONGEST = 4096
+_LONGEST = 512
+"""Letters; time grows with the text, and no browser says more."""
 
 
 @dataclass(frozen=True, slots=True)

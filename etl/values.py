@@ -9,11 +9,11 @@ from etl.arrays import Bools, Ints, from_numpy, with_nulls
 from etl.block import WORD, Block, Words, are_dashes, words_at
 from etl.fields import Lines
 from etl.line import RejectError, parse_time
-from etl.schema import LOG_FIELDS
+from etl.schema import LARGEST_OBJECT, LOG_FIELDS
 
 _ZERO, _BRACKET, _SLASH, _COLON = b"0[/:"
 _NUMBERS = ("bytes_sent", "object_size", "total_time", "turn_around_time")
-_LIMITS = np.array([[2**63 - 1], [2**63 - 1], [2**31], [2**31]])
+_LIMITS = np.array([[LARGEST_OBJECT + 1], [LARGEST_OBJECT + 1], [2**31], [2**31]])
 _TIME_SPAN = 29
 """From the space before the time to the one after it."""
 _CLOCK = int.from_bytes(b"00:00:00", "little")
@@ -24,9 +24,9 @@ _HIGH_BITS = 0x8080808080808080
 _ZONE = int.from_bytes(b" +0000]", "little")
 
 
-def read_values(block: Block, lines: Lines) -> tuple[Lines, dict[str, pa.Array]]:
-    """Lines with a valid time in UTC and valid numbers, and the columns of these."""
-    lines, times = _read_times(block, lines)
+def read_values(block: Block, lines: Lines, latest: int) -> tuple[Lines, dict[str, pa.Array]]:
+    """Lines with a valid time in UTC, `latest` at most, and valid numbers, and the columns of these."""
+    lines, times = _read_times(block, lines, latest)
     begin, end = lines.counts[2:-1] + 1, lines.counts[3:]
     is_null = are_dashes(block, begin, end)
     numbers, is_number = _read_numbers(block, begin, end)
@@ -37,7 +37,7 @@ def read_values(block: Block, lines: Lines) -> tuple[Lines, dict[str, pa.Array]]
     return lines.where(right), columns
 
 
-def _read_times(block: Block, lines: Lines) -> tuple[Lines, Ints]:
+def _read_times(block: Block, lines: Lines, latest: int) -> tuple[Lines, Ints]:
     """Lines with a valid time in UTC, and no other that looks like one; and these times in microseconds since 1970."""
     lines = lines.where(lines.head[3] - lines.head[1] == _TIME_SPAN)
     begin = lines.head[1] + 1
@@ -50,6 +50,7 @@ def _read_times(block: Block, lines: Lines) -> tuple[Lines, Ints]:
     right &= midnight >= 0
     right &= _are_alone(block, lines)
     times = midnight + ((hour * 60 + minute) * 60 + second).astype(np.int64) * 1_000_000
+    right &= times <= latest
     return lines.where(right), times[right]
 
 
@@ -65,7 +66,7 @@ def _read_dates(block: Block, begin: Ints) -> Ints:
 
 @lru_cache(maxsize=8192)
 def _midnight(date: bytes) -> int:
-    """Microseconds since 1970 at the beginning of `[06/Feb/2026:`; -1 where it is none, or before 1970."""
+    """Microseconds since 1970 at the beginning of `[06/Feb/2026:`; -1 where it is none, or before S3."""
     if not date.startswith(b"["):
         return -1
     try:

@@ -25,7 +25,7 @@ def rows(log_object: str, *ids: str, **replacements: str) -> pa.Table:
     lines = [LINE.replace("3E57427F3EXAMPLE", one) for one in ids]
     for old, new in replacements.items():
         lines = [line.replace(old, new) for line in lines]
-    parser = Parser(dt.datetime(2026, 1, 1))  # noqa: DTZ001
+    parser = Parser(dt.datetime(2027, 1, 1))  # noqa: DTZ001
     parser.add(log_object, "\n".join(lines).encode())
     return parser.finish().records.select(ACCESS_LOG.schema.names)
 

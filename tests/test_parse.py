@@ -5,10 +5,9 @@ import datetime as dt
 
 from test_line import LINE
 
-from etl.parse import RECORDS, ObjectCounts, Parser
-from etl.schema import REJECTS
+from etl.parse import RECORDS, REJECTED, ObjectCounts, Parser
 
-NOW = dt.datetime(2026, 1, 2)  # noqa: DTZ001 - naive UTC, as it is stored
+NOW = dt.datetime(2026, 3, 2)  # noqa: DTZ001 - naive UTC, as it is stored
 
 
 def test_lines_are_rows_rejects_or_blank() -> None:
@@ -27,7 +26,7 @@ def test_a_reject_keeps_its_line_and_where_it_was() -> None:
     parser = Parser(NOW)
     parser.add("a", b"\n  bad \xff\x00 line\r\n")
     rejects = parser.finish().rejects
-    assert rejects.schema == REJECTS.schema
+    assert rejects.schema == REJECTED
     assert rejects.to_pylist() == [
         {"log_object": "a", "line_number": 2, "reason": "nul_byte", "line": "  bad \\xff\0 line", "ingested_at": NOW}
     ]

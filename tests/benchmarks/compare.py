@@ -40,7 +40,7 @@ LINES_PER_OBJECT = 50
 PIECE_BYTES = 1 << 20
 FIRST_DAY = dt.date(2026, 1, 1)
 DAYS = 5
-NOW = dt.datetime(2026, 2, 1)  # noqa: DTZ001
+NOW = dt.datetime(2027, 2, 1)  # noqa: DTZ001
 COLUMNS = (
     "bucket_owner", "bucket", "time", "zone", "remote_ip", "requester", "request_id", "operation", "key",
     "request_uri", "http_status", "error_code", "bytes_sent", "object_size", "total_time", "turn_around_time",

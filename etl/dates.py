@@ -1,0 +1,16 @@
+"""Days, kept within those that there are."""
+
+import datetime as dt
+
+FIRST_DAY = dt.date(2006, 3, 1)
+"""S3 began in March 2006: no record is older."""
+
+
+def shifted(day: dt.date, days: int) -> dt.date:
+    """The day so many days later, or earlier; the first or the last day that there is, where that is beyond."""
+    return dt.date.fromordinal(min(max(day.toordinal() + days, 1), dt.date.max.toordinal()))
+
+
+def tomorrow() -> dt.date:
+    """The last day, UTC, of which a record can honestly be: clocks differ."""
+    return dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)

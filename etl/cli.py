@@ -5,9 +5,11 @@ import json
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from types import TracebackType
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -27,7 +29,7 @@ from etl.progress import Reporter
 from etl.query import Result, Scope, buckets, parse_day, query_lake
 from etl.repair import repair
 from etl.report import check_drawable, run_report, statement
-from etl.safe_text import safe_text
+from etl.safe_text import safe_lines, safe_text
 from etl.status import read_status
 from etl.storage import open_store
 from etl.store import Store
@@ -250,7 +252,8 @@ def _report(
     report = find_report(name, settings.sql_dir)
     params = _pairs(param or [])
     if print_sql:
-        typer.echo(statement(report, params), nl=False)
+        text = statement(report, params)
+        typer.echo(safe_lines(text) if sys.stdout.isatty() else text, nl=False)
         return
     if chart:
         check_drawable(report, chart)
@@ -359,15 +362,27 @@ def _demo(
 def main() -> NoReturn:
     """Run the command line; every refusal is one line on standard error and its exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the lease is given back
+    sys.excepthook = _print_unexpected
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # whatever the locale
     try:
         app()
     except AccessLakeError as error:
         typer.echo(f"accesslake: {safe_text(error)}", err=True)
         sys.exit(error.exit_code)
+    except MemoryError:
+        typer.echo(
+            "accesslake: out of memory: ask for fewer rows, or for CSV or JSON, which are written as they come",
+            err=True,
+        )
+        sys.exit(1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(0)
+
+
+def _print_unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What nobody foresaw, as Python prints it, but for control characters: the text may be a stranger's."""
+    sys.stderr.write(safe_lines("".join(traceback.format_exception(kind, error, trace)).rstrip()) + "\n")
 
 
 def _settings(config: str | None, **flags: Any) -> Settings:
@@ -383,7 +398,8 @@ def _open_store(settings: Settings) -> Store:
     """The lake's store; says so where nothing is in it."""
     store = open_store(settings.lake_url, settings.endpoint_url)
     if not buckets(store):
-        typer.echo(f"accesslake: {store.url} holds no records yet; `accesslake ingest` fills it", err=True)
+        text = f"accesslake: {store.url} holds no records yet; `accesslake ingest` fills it"
+        typer.echo(safe_text(text), err=True)
     return store
 
 

@@ -1,24 +1,24 @@
 """The dashboard: one page with figures, what is unusual, and the answers of many reports; it fetches nothing."""
 
-import base64
 import datetime as dt
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 from markupsafe import Markup
 
 from etl.bundle import load_reports
-from etl.chart import svg
+from etl.chart import ChartError, csp_hash, svg
 from etl.config import Settings
-from etl.errors import UsageError
+from etl.dates import FIRST_DAY, shifted
+from etl.errors import AccessLakeError, UsageError
 from etl.figures import in_words
-from etl.query import Database, QueryError, Scope, check_scope
+from etl.query import Database, Scope, check_scope
 from etl.report import Report
 from etl.report import answer as ask
 from etl.resources import template, template_text
+from etl.safe_text import safe_text
 from etl.store import Store
 from etl.unusual import Answer, Notice, find_unusual
 
@@ -126,6 +126,7 @@ class Card:
     rows: list[list[Cell]]
     answer: Answer
     problem: str | None
+    chart_problem: str | None
     chart: Markup | None
 
 
@@ -133,58 +134,70 @@ def render_dashboard(store: Store, scope: Scope, settings: Settings, now: dt.dat
     """The page as HTML; without a period in `scope`, of the last week with records. Raises UsageError without any."""
     check_scope(store, scope)
     whole = Database(store, Scope(scope.bucket, None, scope.date_to), settings)
-    begun, newest = _days(whole)
+    begun, newest = _days(whole, scope.date_to or now.date() + dt.timedelta(days=1))
     if begun is None or newest is None or (scope.date_from and newest < scope.date_from):
         raise UsageError(f"{store.url}: no records of this bucket and period; `accesslake status` says what there is")
     last = scope.date_to or newest
-    first = scope.date_from or last - dt.timedelta(days=DAYS - 1)
+    first = scope.date_from or shifted(last, 1 - DAYS)
     length = last - first + dt.timedelta(days=1)
     database = Database(store, Scope(scope.bucket, first, last), settings)
-    earlier = Database(store, Scope(scope.bucket, first - length, first - dt.timedelta(days=1)), settings)
+    earlier = Database(store, Scope(scope.bucket, shifted(first, -length.days), shifted(first, -1)), settings)
     reports = load_reports()
     answers = {
         name: _ask(reports[name], whole if name in _FROM_THE_START else database, length.days)
         for section in SECTIONS.values()
         for name in section
     }
-    figures = _figures(reports[_FIGURES], database)
-    before = {}
-    if begun <= first - length:
-        before = _figures(reports[_FIGURES], earlier) or dict.fromkeys(figures, 0)
+    answers[_FIGURES] = _ask(reports[_FIGURES], database, length.days)
+    figures, before = _first_row(answers[_FIGURES]), {}
+    if begun <= shifted(first, -length.days):
+        asked = _ask(reports[_FIGURES], earlier, length.days)
+        before = _first_row(asked) if asked.problem else _first_row(asked) or dict.fromkeys(figures, 0)
+    cards = {name: _card(reports[name], answers[name]) for names in SECTIONS.values() for name in names}
     days_old = 0 if scope.date_to else (now.date() - last).days
     page = template("dashboard.html")
     style, script = (template_text(name) for name in ("dashboard.css", "dashboard.js"))
     return str(
         page.render(
-            lake=store.url,
-            bucket=scope.bucket,
+            lake=safe_text(store.url),
+            bucket=safe_text(scope.bucket) if scope.bucket else None,
             first=first,
             last=last,
             days=length.days,
             now=now,
             tiles=_tiles(figures, before),
-            unusual=[
-                *(
-                    Notice(f"{name} could not be answered.", name, is_alarm=True)
-                    for name in answers
-                    if answers[name].problem
-                ),
-                *find_unusual(figures, before, {name: one.answer for name, one in answers.items()}, days_old),
-            ],
-            sections={
-                title: [_card(reports[name], answers[name]) for name in names] for title, names in SECTIONS.items()
-            },
+            unusual=_notices(figures, before, answers, cards.values(), days_old),
+            sections={title: [cards[name] for name in names] for title, names in SECTIONS.items()},
             style=Markup(style),  # noqa: S704 - our own
             script=Markup(script),  # noqa: S704
-            style_hash=_csp_hash(style),
-            script_hash=_csp_hash(script),
+            style_hash=csp_hash(style),
+            script_hash=csp_hash(script),
         )
     )
 
 
-def _days(database: Database) -> tuple[dt.date | None, dt.date | None]:
-    """The first and the last day with records."""
-    (held,) = database.query("SELECT min(date) AS first, max(date) AS last FROM access_log").to_arrow().to_pylist()
+def _notices(
+    figures: Mapping[str, Any],
+    before: Mapping[str, Any],
+    answers: Mapping[str, "_Asked"],
+    cards: Iterable[Card],
+    days_old: int,
+) -> list[Notice]:
+    """What is unusual, and first of all what could not be answered or drawn: that is no answer, neither."""
+    failed = [
+        Notice(f"{name} could not be answered.", name, is_alarm=True) for name in answers if answers[name].problem
+    ]
+    failed += [Notice(f"{one.report.name} could not be drawn.", one.report.name) for one in cards if one.chart_problem]
+    usable = {name: one.answer for name, one in answers.items()}
+    return [
+        replace(one, text=safe_text(one.text)) for one in (*failed, *find_unusual(figures, before, usable, days_old))
+    ]
+
+
+def _days(database: Database, latest: dt.date) -> tuple[dt.date | None, dt.date | None]:
+    """The first and the last day with records, of those that can be right: somebody may have invented others."""
+    sql = "SELECT min(date) AS first, max(date) AS last FROM access_log WHERE date BETWEEN $earliest AND $latest"
+    (held,) = database.query(sql, {"earliest": FIRST_DAY, "latest": latest}).to_arrow().to_pylist()
     return held["first"], held["last"]
 
 
@@ -207,15 +220,15 @@ def _ask(report: Report, database: Database, days: int) -> _Asked:
             if count < _KEPT:
                 kept.append(batch)
             count += batch.num_rows
-    except QueryError as error:  # of a text that nobody thought of: the other reports are worth a page
+    except AccessLakeError as error:  # of a text that nobody thought of: the other reports are worth a page
         return _Asked(pa.table({}), Answer([], 0), str(error))
     table = pa.Table.from_batches(kept, result.schema)
     return _Asked(table, Answer(table.to_pylist(), count, is_cut=given.get("limit") == count))
 
 
-def _figures(report: Report, database: Database) -> dict[str, Any]:
-    """The report's one row; empty where the period has no records."""
-    return next(iter(ask(report, database).to_arrow().to_pylist()), {})
+def _first_row(asked: _Asked) -> dict[str, Any]:
+    """The one row of a report of figures; empty where the period has no records."""
+    return dict(next(iter(asked.answer.rows), {}))
 
 
 def _tiles(figures: Mapping[str, Any], before: Mapping[str, Any]) -> list[Tile]:
@@ -226,7 +239,7 @@ def _tiles(figures: Mapping[str, Any], before: Mapping[str, Any]) -> list[Tile]:
 
 
 def _change(name: str, new: float | None, before: Mapping[str, Any]) -> str:
-    new, old = new or 0, before[name] or 0
+    new, old = new or 0, before.get(name) or 0
     if new == old:
         return "as before"
     if name.endswith("percent"):
@@ -236,13 +249,18 @@ def _change(name: str, new: float | None, before: Mapping[str, Any]) -> str:
 
 def _card(report: Report, asked: _Asked) -> Card:
     columns, rows = asked.table.column_names, asked.answer.rows[:_ROWS]
-    chart = svg(report.chart, asked.table) if report.chart and rows else None
+    chart, chart_problem = None, None
+    try:
+        chart = svg(report.chart, asked.table) if report.chart and rows else None
+    except ChartError as error:
+        chart_problem = safe_text(error)
     return Card(
         report=report,
         columns=columns,
         rows=[[_cell(name, row[name]) for name in columns] for row in rows],
         answer=asked.answer,
-        problem=asked.problem,
+        problem=None if asked.problem is None else safe_text(asked.problem),
+        chart_problem=chart_problem,
         chart=None if chart is None else Markup(chart),  # noqa: S704 - vl-convert escapes texts
     )
 
@@ -250,8 +268,3 @@ def _card(report: Report, asked: _Asked) -> Card:
 def _cell(name: str, value: object) -> Cell:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return Cell(in_words(name, value), value if is_number else None)  # type: ignore[arg-type]
-
-
-def _csp_hash(text: str) -> str:
-    """How a Content-Security-Policy names this one inline text."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

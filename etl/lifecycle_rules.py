@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.config import Settings
+from etl.dates import shifted
 from etl.errors import StoreError, UsageError
 from etl.query import Result, Scope, check_scope, query_lake
 from etl.resources import bundled
@@ -68,6 +69,8 @@ def load_rules(path: Path) -> list[Action]:
         raise UsageError(f"{path}: cannot read the rules: {error.strerror}") from error
     except ValueError as error:
         raise UsageError(f"{path}: not valid JSON: {error}") from error
+    except RecursionError as error:
+        raise UsageError(f"{path}: no lifecycle rules: lists or objects in each other, too deep to read") from error
     rules = found.get("Rules") if isinstance(found, dict) else found
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
         raise UsageError(f"{path}: no list of rules, nor an object with one under Rules")
@@ -85,9 +88,9 @@ def check_rules(
     applied.
     """
     check_scope(store, scope)
-    held = query_lake(store, "SELECT max(date) AS last FROM access_log", scope=Scope(bucket), settings=settings)
+    held = query_lake(store, "SELECT newest_day() AS last", scope=Scope(bucket), settings=settings)
     last = scope.date_to or held.to_arrow()["last"][0].as_py() or dt.datetime.now(dt.UTC).date()
-    first = scope.date_from or last - dt.timedelta(days=PERIOD_DAYS - 1)
+    first = scope.date_from or shifted(last, 1 - PERIOD_DAYS)
     period = Scope(bucket, first, last)
     check_scope(store, period)
     sql = (bundled("sql") / "lifecycle_rules.sql").read_text("utf-8")

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from etl import runs
 from etl.config import Settings
+from etl.dates import tomorrow
 from etl.errors import GoneError
 from etl.parts import is_part, open_part, partition_path
 from etl.query import DEFAULTS, Database
@@ -92,7 +93,7 @@ def read_status(store: Store, settings: Settings = DEFAULTS) -> LakeStatus:
         **ledger.to_arrow().to_pylist()[0],
         rejects_by_reason={row["reason"]: row["lines"] for row in reasons.to_arrow().to_pylist()},
         last_complete_run=max((one.listed_at for one in covered.values()), default=None),
-        newest_record=max((one.last_time for one in buckets), default=None),
+        newest_record=max((part.last_time for part in parts if part.last_time.date() <= tomorrow()), default=None),
         sources={url: one.listed_at for url, one in sorted(covered.items())},
     )
 

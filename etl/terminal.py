@@ -17,7 +17,7 @@ from etl.ingest import RunSummary
 from etl.progress import Reporter
 from etl.repair import Repaired
 from etl.report import Report
-from etl.safe_text import safe_text
+from etl.safe_text import safe_lines, safe_text
 from etl.status import LakeStatus
 from etl.verify import Verification
 
@@ -111,7 +111,10 @@ def print_reports(reports: Iterable[Report]) -> None:
     for _, of_section in groupby(reports, key=lambda report: report.name.partition("/")[0]):
         for report in of_section:
             params = (name if one.required else f"{name}={one.default}" for name, one in report.params.items())
-            table.add_row(report.name, report.title, Text(" ".join(params), overflow="ellipsis", no_wrap=True))
+            words = (report.name, report.title, " ".join(params))
+            name, title, parameters = (Text(safe_text(one)) for one in words)
+            parameters.overflow, parameters.no_wrap = "ellipsis", True
+            table.add_row(name, title, parameters)
         table.add_section()
     _print(table)
     _print("`accesslake reports NAME` (or a section) says more. Every report takes --bucket, --from and --to.")
@@ -144,6 +147,7 @@ def _table(*columns: str) -> Table:
 
 def _print(what: Table | Text | str) -> None:
     terminal = sys.stdout.isatty()
+    what = safe_lines(what) if isinstance(what, str) else what
     Console(width=None if terminal else 200, highlight=False, markup=False).print(what, soft_wrap=isinstance(what, str))
 
 

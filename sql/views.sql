@@ -104,8 +104,13 @@ CREATE MACRO request_price(class) AS coalesce((SELECT price / 1000 FROM prices W
 -- The price of one byte that leaves AWS.
 CREATE MACRO egress_price() AS (SELECT price / 1e9 FROM prices WHERE price_class = 'egress');
 
--- A sum that is 0 where there is nothing to add.
-CREATE MACRO total(number) AS coalesce(sum(number), 0)::BIGINT;
+-- A sum that is 0 where there is nothing to add; no sum is too large for it, however odd its numbers.
+CREATE MACRO total(number) AS least(coalesce(sum(number), 0), 9223372036854775807)::BIGINT;
+
+-- The last day with records, without those that claim to come from days after tomorrow (UTC).
+CREATE MACRO newest_day() AS (
+    SELECT max(date) FROM access_log WHERE date <= (now() AT TIME ZONE 'UTC')::DATE + 1
+);
 
 -- A part of a whole, in percent; NULL where the whole is nothing.
 CREATE MACRO percent(part, whole) AS round(100 * part / nullif(whole, 0), 2)::DOUBLE;

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -188,3 +189,20 @@ def rows_of(lake: Path | str, columns: str = "*", order: str = "ALL") -> list[di
 def events(stderr: str) -> list[dict[str, Any]]:
     """The JSON log lines of a run."""
     return [json.loads(line) for line in stderr.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def browser(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The machine's Chromium."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - few tests need it
+
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        if request.config.getoption("--all-servers"):
+            pytest.fail("chromium is not installed")
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        yield browser
+        browser.close()

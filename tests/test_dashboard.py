@@ -2,14 +2,12 @@
 
 import datetime as dt
 import random
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
 
 import pytest
+from browsers import Opened
 from conftest import ingest_local, run_cli
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
 
 from etl.bundle import load_reports
 from etl.config import Settings
@@ -19,7 +17,6 @@ from etl.generate import ADMIN, BROWSERS, LineWriter
 from etl.query import Scope
 from etl.storage import open_store
 
-CHROMIUM = shutil.which("chromium")
 NOW = dt.datetime(2026, 1, 15, tzinfo=dt.UTC)
 SCRIPT = "<script>document.title='hacked'</script><img src=x onerror=\"document.title='hacked'\">"
 LINK = "javascript:document.title='hacked'"
@@ -66,39 +63,6 @@ def page_file(lake: Path) -> Path:
     done = run_cli("dashboard", "--lake", str(lake), "--output", str(path))
     assert done.returncode == 0, done.stderr
     return path
-
-
-@pytest.fixture(scope="module")
-def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
-    if CHROMIUM is None:
-        if request.config.getoption("--all-servers"):
-            pytest.fail("chromium is not installed")
-        pytest.skip("chromium is not installed")
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
-        browser.close()
-
-
-class Opened:
-    """The page in a window, with what it said and asked for."""
-
-    def __init__(self, browser: Browser, path: Path, width: int = 1400, scheme: Any = "light") -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        self.page: Page = self.context.new_page()
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(path.as_uri())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -30,7 +30,7 @@ FROM (
         AND succeeded(http_status)
     GROUP BY key, bucket
 )
-WHERE last_used::DATE <= (SELECT max(date) FROM access_log) - $days::INTEGER
+WHERE last_used::DATE <= newest_day() - $days::INTEGER
     AND (gone IS NULL OR gone < last_used)
 ORDER BY object_size DESC NULLS LAST, key, bucket
 LIMIT $limit

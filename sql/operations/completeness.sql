@@ -8,7 +8,9 @@
 -- help = "how many days, up to the last one with records"
 -- ///
 WITH days AS (
-    SELECT bucket, unnest(generate_series(min(date), (SELECT max(date) FROM access_log), INTERVAL 1 DAY))::DATE AS date
+    SELECT bucket, unnest(generate_series(
+        greatest(min(date), newest_day() - $days::INTEGER + 1), newest_day(), INTERVAL 1 DAY
+    ))::DATE AS date
     FROM access_log
     GROUP BY bucket
 ),
@@ -34,5 +36,4 @@ SELECT
     last_time
 FROM days
 LEFT JOIN held USING (bucket, date)
-WHERE days.date > (SELECT max(date) FROM access_log) - $days::INTEGER
 ORDER BY days.bucket, days.date

@@ -18,5 +18,5 @@ SELECT
 FROM access_log
 WHERE is_request(requester) AND NOT is_anonymous(requester)
 GROUP BY principal
-HAVING min(date) > (SELECT max(date) FROM access_log) - $days::INTEGER
+HAVING min(date) > newest_day() - $days::INTEGER
 ORDER BY first_time, principal

@@ -1,0 +1,82 @@
+"""What the attacks share: log objects that somebody forged, and lakes that hold what is not read any more."""
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from test_line import LINE
+
+from etl.append import append
+from etl.arrays import table_of
+from etl.batch import _by_bucket_and_day
+from etl.parse import Parser
+from etl.parts import partition_path
+from etl.schema import ACCESS_LOG, LEDGER
+from etl.store import Store
+
+_DELIVERED = dt.datetime(2026, 2, 6)  # noqa: DTZ001
+URI = '"GET /a.html HTTP/1.1"'
+
+
+def request(number: int, *, uri: str = URI, time: str = "06/Feb/2026:00:00:38", **replaced: str) -> str:
+    """A line with a request id of its own; `replaced` are other texts in it."""
+    line = LINE.replace("3E57427F3EXAMPLE", f"{number:016X}").replace(URI, uri).replace("06/Feb/2026:00:00:38", time)
+    for old, new in replaced.items():
+        line = line.replace({"key": " a.html ", "agent": "curl/7.79.1", "bucket": " site "}[old], new)
+    return line
+
+
+def write_log(directory: Path, lines: list[str], name: str = "2026-02-06-01-00-00-AA") -> Path:
+    """A log object with these lines; the directory that it is in."""
+    directory.mkdir(exist_ok=True, parents=True)
+    (directory / name).write_text("".join(f"{line}\n" for line in lines))
+    return directory
+
+
+def store_as_before(store: Store, lines: list[str], **columns: Any) -> None:
+    """Put lines into a lake as an accesslake did that believed them: `columns` replace what is read of the last one."""
+    parser = Parser(dt.datetime(2026, 3, 1))  # noqa: DTZ001
+    parser.add("old", "".join(f"{line}\n" for line in lines).encode())
+    records = parser.finish().records
+    rows = records.to_pylist()
+    rows[-1] |= columns
+    schema = pa.schema(
+        [(one.name, pa.string() if pa.types.is_dictionary(one.type) else one.type) for one in records.schema]
+    )
+    rows.sort(key=lambda row: (row["bucket"], row["time"]))
+    held = []
+    for one in _by_bucket_and_day(table_of(rows, schema)):
+        part = one.rows.select(ACCESS_LOG.schema.names)
+        append(store, ACCESS_LOG, partition_path(ACCESS_LOG, **one.keys), part, {"old": "e"}, 1 << 20)
+        held.append({**one.keys, "rows": part.num_rows})
+    entry = dict.fromkeys(LEDGER.schema.names) | {
+        "log_object": "old",
+        "etag": "e",
+        "size": 1,
+        "last_modified": _DELIVERED,
+        "run_id": "r",
+        "committed_at": _DELIVERED,
+        "lines": len(rows),
+        "rows": len(rows),
+        "rejects": 0,
+        "duplicates": 0,
+        "blank_lines": 0,
+        "partitions": held,
+    }
+    path = partition_path(LEDGER, date=dt.date(2026, 2, 6))
+    append(store, LEDGER, path, table_of([entry], LEDGER.schema), {"old": "e"}, 1 << 20)
+
+
+def files_of(store: Store) -> dict[str, str]:
+    """Every object of a lake, with its ETag."""
+    return {one.name: one.etag for one in store.entries("")}
+
+
+def every(pattern: str, **choices: list[str]) -> Iterator[str]:
+    """A pattern with each choice in its place."""
+    (name, values), *rest = choices.items()
+    for value in values:
+        text = pattern.replace(f"<{name}>", value)
+        yield from every(text, **dict(rest)) if rest else [text]

@@ -1,0 +1,145 @@
+"""Names and texts of strangers, all the way: they write nowhere else, run nothing, and stay text."""
+
+import datetime as dt
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from conftest import S3, ingest_local, rows_of, run_cli
+from test_line import LINE
+
+from etl import open_lake
+from etl.config import Settings
+from etl.ingest import ingest
+from etl.keys import encode_key
+from etl.parts import is_part
+from etl.storage import open_store
+from etl.verify import verify
+
+NAMES = [
+    "..", ".", "../../etc", "/etc/passwd", "a/../../b", "a'b", 'a"b', "a\\b", "a;DROP", "bucket=other",
+    "date=2020-01-01", "__HIVE_DEFAULT_PARTITION__", "a%2Fb", "%", "*", "a*b?[c]", "{a}", "$1", "a=b=c",
+    "\u202eevil", "caf\xe9", "x" * 300, "a'); SELECT 1; --", "~root", "$(id)", "`id`", "-rf", "CON", "a:b",
+]  # fmt: skip
+KEYS = [*NAMES, "a\nb", "a\r\nb", "a\tb", "\x1b[2J\x07", "a\x00b", "=cmd|'/c calc'!A1", "@SUM(A1)", "\u2028"]
+
+
+def lines() -> list[str]:
+    """Every name as a bucket as it is, and every key as S3 logs it."""
+    raw = [LINE.replace(" site ", f" {name} ", 1) for name in NAMES]
+    encoded = [LINE.replace(" a.html ", f" {encode_key(key, 'REST.GET.OBJECT')} ", 1) for key in KEYS]
+    bare = [LINE.replace(" a.html ", f" {quote(key)} ", 1) for key in KEYS]
+    return [line.replace("3E57427F3EXAMPLE", f"{n:016X}") for n, line in enumerate([*raw, *encoded, *bare])]
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    directory = tmp_path / "logs"
+    directory.mkdir()
+    (directory / "2026-02-06-01-00-00-AA").write_bytes("\n".join(lines()).encode())
+    return directory
+
+
+def test_no_name_leaves_its_partition(logs: Path, tmp_path: Path) -> None:
+    """Every file is a part in a partition of its own level; bucket and key come back as they were logged."""
+    outside = sorted(path for path in tmp_path.rglob("*"))
+    lake = tmp_path / "lake"
+    summary = ingest_local(logs, lake, max_reject_fraction=1)
+    assert summary.result.rows + summary.result.rejects == len(lines())
+    assert sorted(path for path in tmp_path.rglob("*") if lake not in (path, *path.parents)) == outside
+    parts = [path.relative_to(lake).as_posix() for path in lake.rglob("*.parquet")]
+    assert all(is_part(name) for name in parts)
+    rows = rows_of(lake, "bucket, key, date, request_id")
+    assert {row["date"] for row in rows} == {dt.date(2026, 2, 6)}
+    rejected = open_lake(str(lake)).sql("SELECT line FROM rejects").to_arrow()["line"].to_pylist()
+    assert {row["bucket"] for row in rows} == {"site", *NAMES} - {line.split()[1] for line in rejected} - {
+        name for name in NAMES if " " in name
+    }
+    keys = {row["key"] for row in rows}
+    assert set(KEYS) - keys <= {"-"}
+    assert verify(Settings(lake=str(lake), source=(str(logs),))).differences == []
+    here = open_lake(str(lake))
+    for bucket in {row["bucket"] for row in rows}:
+        expected = sum(row["bucket"] == bucket for row in rows)
+        found = here.report("website/response_codes", bucket=bucket).to_arrow().to_pylist()
+        assert sum(row["requests"] for row in found) == expected, bucket
+
+
+def test_no_name_leaves_its_partition_on_s3(s3: S3, logs: Path) -> None:
+    """The same on S3, where names are keys."""
+    settings = Settings(source=(str(logs),), lake=f"s3://{s3.lake}/lake", endpoint_url=s3.endpoint_url, workers=1)
+    ingest(settings.model_copy(update={"max_reject_fraction": 1.0}))
+    names = [one.name for one in open_store(settings.lake_url, s3.endpoint_url).entries("")]
+    assert all(is_part(name) or name in ("_lock.json", "_privacy.json", "_probe.json", "_runs.json") for name in names)
+    assert verify(settings).differences == []
+
+
+def test_every_key_can_be_asked_for(logs: Path, tmp_path: Path) -> None:
+    """A parameter is bound, so a key with quotes, line ends or SQL in it finds just its own events."""
+    lake = tmp_path / "lake"
+    (logs / "2026-02-06-02-00-00-AA").write_bytes(
+        "\n".join(
+            LINE.replace("arn:aws:iam::111122223333:user/a", "AmazonS3")
+            .replace("REST.GET.OBJECT", "S3.EXPIRE.OBJECT")
+            .replace(" a.html ", f" {encode_key(key, 'S3.EXPIRE.OBJECT')} ", 1)
+            for key in KEYS
+        ).encode()
+    )
+    ingest_local(logs, lake, max_reject_fraction=1)
+    here = open_lake(str(lake))
+    for key in KEYS:
+        assert here.report("lifecycle/object_events", key=key).to_arrow().num_rows == 1, key
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json", "markdown"])
+def test_a_terminal_gets_no_control_sequence(form: str, logs: Path, tmp_path: Path) -> None:
+    """On a real (pseudo) terminal nothing that a stranger wrote is obeyed, in any format."""
+    lake = tmp_path / "lake"
+    ingest_local(logs, lake, max_reject_fraction=1)
+    ours, theirs = pty.openpty()
+    query = "SELECT key, key || chr(155) || chr(8238) || chr(127) AS worse FROM access_log ORDER BY ALL"
+    command = [sys.executable, "-m", "etl", "sql", query, "--lake", str(lake), "--format", form]
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "dumb"}) as process:
+        os.close(theirs)
+        seen = b""
+        while True:
+            try:
+                seen += os.read(ours, 65536)
+            except OSError:
+                break
+        process.wait()
+    os.close(ours)
+    assert len(seen) > 1000
+    text = seen.decode()
+    for unsafe in ("\x1b", "\x07", "\x00", "\x7f", "\x9b", "\u202e", "\u2028"):
+        assert unsafe not in text
+
+
+def test_csv_is_exact_or_safe(logs: Path, tmp_path: Path) -> None:
+    """As it is, for programs; with --csv-safe no cell begins a formula, for spreadsheets, and numbers stay numbers."""
+    lake = tmp_path / "lake"
+    ingest_local(logs, lake, max_reject_fraction=1)
+    query = "SELECT key, -1 AS n FROM access_log WHERE key IN ('@SUM(A1)', '-rf', 'a;DROP') ORDER BY ALL"
+    for output in ([], ["--output", str(tmp_path / "keys.csv")]):
+        exact = run_cli("sql", query, "--lake", str(lake), "--format", "csv", *output).stdout
+        exact = exact or (tmp_path / "keys.csv").read_text()
+        assert exact.splitlines() == ["key,n", *["-rf,-1"] * 2, *["@SUM(A1),-1"] * 2, *["a;DROP,-1"] * 2]
+    safe = run_cli("sql", query, "--lake", str(lake), "--format", "csv", "--csv-safe").stdout
+    assert safe.splitlines() == ["key,n", *["'-rf,-1"] * 2, *["'@SUM(A1),-1"] * 2, *["a;DROP,-1"] * 2]
+
+
+def test_events_on_stderr_are_json(tmp_path: Path) -> None:
+    """A log object's name with a line feed and a control sequence in it stays one line, and one JSON object."""
+    source = tmp_path / "logs"
+    source.mkdir()
+    (source / "x\n\x1b[2J.gz").write_bytes(b"\x1f\x8bnot gzip")
+    done = run_cli("ingest", "--source", f"{source}/*.gz", "--lake", str(tmp_path / "lake"))
+    assert done.returncode == 1
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    assert "cannot be decompressed" in events[0]["message"]
+    assert "\x1b" not in done.stderr

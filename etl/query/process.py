@@ -138,7 +138,11 @@ class _Answer:
 
 def _environment() -> dict[str, str]:
     """What Python needs to start, and nothing of ours: no credentials, no settings."""
-    kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH") if name in os.environ}
+    kept = {
+        name: os.environ[name]
+        for name in ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME")
+        if name in os.environ
+    }
     return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 

@@ -7,20 +7,30 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from etl.errors import StoreError
+
 _PREFIX = "accesslake-query-"
 _LOCK = "in_use"
+_NEW_LOCK = "new"
+"""A lock has its name once it is held: a directory without one is not swept."""
 
 
 def make_spill_directory() -> tuple[Path, int]:
     """A new directory that nobody else can read, and the descriptor of a lock in it.
 
     The directory is in use for as long as a process has the descriptor open. Those that are not, because the
-    processes with them were killed, are removed first.
+    processes with them were killed, are removed first. Raises StoreError where none can be made.
     """
-    _sweep(Path(tempfile.gettempdir()))
-    directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    lock = os.open(directory / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_SH)
+    try:
+        _sweep(Path(tempfile.gettempdir()))
+        directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        lock = os.open(directory / _NEW_LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        (directory / _NEW_LOCK).rename(directory / _LOCK)
+    except OSError as error:
+        raise StoreError(
+            f"no directory for what a query spills: {error}; set TMPDIR to one that can be written"
+        ) from error
     return directory, lock
 
 
@@ -38,7 +48,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _is_in_use(directory: Path) -> bool:
-    """Whether a process has the lock; one that has not taken it yet counts, too. Raises OSError for what is none."""
+    """Whether a process has the lock. Raises OSError where there is none."""
     lock = os.open(directory / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

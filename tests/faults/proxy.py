@@ -102,13 +102,11 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
         def upstream() -> Answer:
-            connection = http.client.HTTPConnection(self.server.upstream, timeout=60)
             headers = {name: value for name, value in self.headers.items() if name.lower() != "expect"}
-            connection.request(self.command, self.path, body, headers)
-            answer = connection.getresponse()
-            data = answer.read()
-            connection.close()
-            return Answer(answer.status, answer.getheaders(), data)
+            with contextlib.closing(http.client.HTTPConnection(self.server.upstream, timeout=60)) as connection:
+                connection.request(self.command, self.path, body, headers)
+                answer = connection.getresponse()
+                return Answer(answer.status, answer.getheaders(), answer.read())
 
         fault = self.server.choose(self.command, self.path)
         if fault is None:

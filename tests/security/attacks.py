@@ -1,6 +1,10 @@
 """What the attacks share: log objects that somebody forged, and lakes that hold what is not read any more."""
 
 import datetime as dt
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,3 +84,23 @@ def every(pattern: str, **choices: list[str]) -> Iterator[str]:
     for value in values:
         text = pattern.replace(f"<{name}>", value)
         yield from every(text, **dict(rest)) if rest else [text]
+
+
+def on_terminal(command: list[str]) -> bytes:
+    """What a command writes to a (pseudo) terminal."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "dumb"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "etl", *command], stdout=theirs, stderr=theirs, env=environment
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        while True:
+            try:
+                seen += os.read(ours, 65536)
+            except OSError:
+                break
+        process.wait()
+    os.close(ours)
+    assert seen
+    return seen

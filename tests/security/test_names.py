@@ -2,14 +2,11 @@
 
 import datetime as dt
 import json
-import os
-import pty
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from attacks import on_terminal
 from conftest import S3, ingest_local, rows_of, run_cli
 from test_line import LINE
 
@@ -101,19 +98,8 @@ def test_a_terminal_gets_no_control_sequence(form: str, logs: Path, tmp_path: Pa
     """On a real (pseudo) terminal nothing that a stranger wrote is obeyed, in any format."""
     lake = tmp_path / "lake"
     ingest_local(logs, lake, max_reject_fraction=1)
-    ours, theirs = pty.openpty()
     query = "SELECT key, key || chr(155) || chr(8238) || chr(127) AS worse FROM access_log ORDER BY ALL"
-    command = [sys.executable, "-m", "etl", "sql", query, "--lake", str(lake), "--format", form]
-    with subprocess.Popen(command, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "dumb"}) as process:
-        os.close(theirs)
-        seen = b""
-        while True:
-            try:
-                seen += os.read(ours, 65536)
-            except OSError:
-                break
-        process.wait()
-    os.close(ours)
+    seen = on_terminal(["sql", query, "--lake", str(lake), "--format", form])
     assert len(seen) > 1000
     text = seen.decode()
     for unsafe in ("\x1b", "\x07", "\x00", "\x7f", "\x9b", "\u202e", "\u2028"):

@@ -5,9 +5,6 @@ import datetime as dt
 import io
 import json
 import os
-import pty
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from attacks import request, write_log
+from attacks import on_terminal, request, write_log
 from browsers import Opened
 from conftest import ingest_local, rows_of, run_cli
 
@@ -169,26 +166,6 @@ def test_texts_of_own_reports_are_safe_on_a_terminal(tmp_path: Path) -> None:
     ):
         assert b"\x1b[31m" not in on_terminal(command)
         assert b"\x1b[2J" not in on_terminal(command)
-
-
-def on_terminal(command: list[str]) -> bytes:
-    """What a command writes to a (pseudo) terminal."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "dumb"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "etl", *command], stdout=theirs, stderr=theirs, env=environment
-    ) as process:
-        os.close(theirs)
-        seen = b""
-        while True:
-            try:
-                seen += os.read(ours, 65536)
-            except OSError:
-                break
-        process.wait()
-    os.close(ours)
-    assert seen
-    return seen
 
 
 PAYLOADS = [

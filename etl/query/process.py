@@ -77,9 +77,24 @@ class WorkerProcess:
             send(self._control, Query(sql, dict(parameters or {})), [theirs.fileno()])
         return Result(_Answer(self, channel))
 
-    def died(self) -> AccessLakeError:
+    @contextlib.contextmanager
+    def errors(self) -> Iterator[None]:
+        """Translate what reading an answer raises."""
+        try:
+            yield
+        except TimeoutError:
+            raise self._too_late() from None
+        except AccessLakeError as error:
+            raise self._explained(error) from error
+        except (EOFError, pa.ArrowException, OSError, ValueError):
+            raise self._died() from None
+
+    def _died(self) -> AccessLakeError:
         """What to say where the process is gone in the middle of an answer."""
-        code = self._process.wait()
+        try:
+            code = self._process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:  # it hangs: the bytes stopped in the middle
+            return self._too_late()
         messages = self._directory / _MESSAGES
         lines = messages.read_text("utf-8", "backslashreplace").splitlines() if messages.exists() else []
         last = f", {lines[-1]}" if lines else ""
@@ -88,13 +103,13 @@ class WorkerProcess:
             "Then ask for less at a time"
         )
 
-    def explained(self, error: AccessLakeError) -> AccessLakeError:
+    def _explained(self, error: AccessLakeError) -> AccessLakeError:
         """The reason behind an error, where it is that this process could not read the lake."""
         if self._reader.is_outdated:
             return ChangedError(f"{error}; a run replaced what was read: run it again")
         return self._reader.failure or error
 
-    def too_late(self) -> AccessLakeError:
+    def _too_late(self) -> AccessLakeError:
         """End the process, and what to say then."""
         self.close()
         return LimitError(f"the query was stopped: it took longer than query_seconds = {self._seconds} allows")
@@ -123,17 +138,13 @@ class _Answer:
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
+        """Tell what ends the rows early, whatever it is; nobody reads on then."""
         try:
-            yield
-        except TimeoutError:
-            raise self._process.too_late() from None
-        except AccessLakeError as error:
-            raise self._process.explained(error) from error
-        except (EOFError, pa.ArrowException, OSError, ValueError):
-            raise self._process.died() from None
-        finally:
-            if sys.exception() is not None:
-                self._stream.close()
+            with self._process.errors():
+                yield
+        except BaseException:
+            self._stream.close()
+            raise
 
 
 def _environment() -> dict[str, str]:
@@ -153,7 +164,7 @@ def _serve(channel: socket.socket, reader: SnapshotReader) -> None:
             path, position, length = receive_read(channel)
             try:
                 data = reader.read(path, position, length)
-            except (AccessLakeError, OSError):
+            except (AccessLakeError, OSError, KeyError):
                 data = None
             send_bytes(channel, data)
 

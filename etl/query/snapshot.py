@@ -97,6 +97,7 @@ class SnapshotReader:
     def read(self, path: str, start: int, length: int) -> bytes:
         """Bytes of a part. Raises OSError where it is not what was listed, StoreError where the store fails."""
         part = self._parts[path]
+        length = max(0, min(length, part.size - start))
         try:
             if self._store.is_remote and part.size <= _SMALL:
                 return self._read_whole(part)[start : start + length]

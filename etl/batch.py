@@ -187,7 +187,10 @@ class _Collected:
         """All of it; its records come in the order of partitions and parts."""
         try:
             return self._finish(privacy)
-        except (OverflowError, pa.ArrowInvalid) as error:  # of a column of more than 2 GiB of text
+        except (OverflowError, pa.ArrowInvalid, pa.ArrowCapacityError) as error:
+            if "overflow" not in str(error) and not isinstance(error, (OverflowError, pa.ArrowCapacityError)):
+                raise
+            # A column of more than 2 GiB of text.
             failures = {one.name: f"{_TOO_MUCH_TEXT} ({error})" for one in self._objects}
             nothing = Parser(ingested_at=self._at).finish()
             result = replace(self.result, objects_ingested=0, failures={**self.result.failures, **failures})

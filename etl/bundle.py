@@ -14,14 +14,18 @@ from typing import Any
 import duckdb
 from pydantic import ValidationError
 
+from etl.config import Settings
 from etl.errors import UsageError, nearest
-from etl.query import Database, QueryError
+from etl.query import Database, LimitError, QueryError
+from etl.query.connection import without_semicolons
 from etl.report import Report, ReportFileError, answer, bind
 from etl.resources import bundled
 from etl.storage import open_store
 
 _BEGIN, _END = "-- /// report", "-- ///"
 _EXAMPLES = {"integer": 1, "number": 1.0, "string": "", "date": "2026-01-01", "boolean": True}
+_FOR_CHECKS = Settings(query_seconds=10)
+"""A report takes no time over an empty lake, unless it would never end."""
 _BEFORE_TOML = 1
 """Lines of a file before the first one of its TOML."""
 
@@ -126,19 +130,21 @@ def _check_sql(report: Report) -> None:
 def _check_results(reports: Iterable[Report]) -> None:
     """What can be told without a lake: the SQL fits the views, and the chart the result."""
     with TemporaryDirectory() as nothing:
-        database = Database(open_store(nothing))
+        database = Database(open_store(nothing), settings=_FOR_CHECKS)
         for report in reports:
             given = {name: _EXAMPLES[parameter.type] for name, parameter in report.params.items() if parameter.required}
             try:
                 answer(report, database, given)
                 _check_columns(report, database, given)
-            except QueryError as error:
+            except (QueryError, LimitError) as error:
                 raise ReportFileError(f"{report.path}:{_line_in(report, error)}: {error}") from error
 
 
 def _check_columns(report: Report, database: Database, given: Mapping[str, object]) -> None:
     """No two columns of one name: in most formats one of them would be lost."""
-    described = database.query(f"SELECT column_name FROM (DESCRIBE {report.sql}\n)", bind(report, given)).to_arrow()
+    described = database.query(
+        f"SELECT column_name FROM (DESCRIBE {without_semicolons(report.sql)}\n)", bind(report, given)
+    ).to_arrow()
     names = described["column_name"].to_pylist()
     if len(set(names)) < len(names):
         raise ReportFileError(f"{report.path}: two columns of the result have one name: {', '.join(names)}")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import groupby
-from typing import IO, Any
+from typing import Any
 
 import zstandard
 
@@ -20,6 +20,8 @@ from etl.log_object import LogObject
 _GROUP_BYTES = 32 * MIB
 _GROUP_OBJECTS = 2048
 _PIECE = MIB
+_STEP = 1024
+"""Compressed bytes at a time: a block of 128 KiB may be four of them."""
 LARGEST = 1024 * MIB
 """Bytes of text of a log object, where no setting says otherwise."""
 _ONLY_THIS_OBJECT = ("AccessDenied", "InvalidObjectState")
@@ -138,25 +140,32 @@ def _as_text(stored: Fetched, largest: int) -> Fetched:
     one, data = stored.log_object, stored.data
     if data is None or not data.startswith((_GZIP_MAGIC, _ZSTD_MAGIC)):
         return stored
+    text = io.BytesIO()
     try:
-        with _decompressed(data) as stream:
-            text = _read_up_to(stream, largest + 1)
+        for piece in _gunzipped(data) if data.startswith(_GZIP_MAGIC) else _unzstd(data):
+            text.write(piece)
+            if text.tell() > largest:  # not one piece more is decompressed
+                return Fetched(one, None, _too_large(largest))
     except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
         return Fetched(one, None, f"cannot be decompressed: {error}")
-    return Fetched(one, None, _too_large(largest)) if len(text) > largest else Fetched(one, text)
+    return Fetched(one, text.getvalue())
 
 
-def _decompressed(data: bytes) -> IO[bytes]:
-    if data.startswith(_GZIP_MAGIC):
-        return gzip.GzipFile(fileobj=io.BytesIO(data))  # type: ignore[return-value]
-    reader: IO[bytes] = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True)
-    return reader
+def _gunzipped(data: bytes) -> Iterator[bytes]:
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+        while piece := stream.read(_PIECE):
+            yield piece
 
 
-def _read_up_to(stream: IO[bytes], length: int) -> bytes:
-    """The first bytes of a stream: not one piece more is decompressed."""
-    pieces = []
-    while length > 0 and (piece := stream.read(min(length, _PIECE))):
-        pieces.append(piece)
-        length -= len(piece)
-    return b"".join(pieces)
+def _unzstd(data: bytes) -> Iterator[bytes]:
+    """The text of several frames. Raises ZstdError where the last one is not whole, which a stream does not tell."""
+    at = 0
+    while at < len(data):
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        while not frame.eof:
+            if at >= len(data):
+                raise zstandard.ZstdError("the last frame is not whole")
+            step = data[at : at + _STEP]
+            at += len(step)
+            yield frame.decompress(step)
+        at -= len(frame.unused_data)

@@ -76,15 +76,26 @@ def run_query(connection: Any, sql: str, parameters: Mapping[str, object] | None
 def as_subquery(sql: str) -> str:
     """One SELECT below another: there DuckDB refuses COPY, INSERT, UPDATE and DELETE, which may be a CTE's body.
 
-    DuckDB takes such a statement for a SELECT. The line feed ends a comment in the last line. Raises QueryError where
-    `sql` is not one SELECT, and duckdb.Error where it is no SQL.
+    DuckDB takes such a statement for a SELECT. The line feed ends a comment in the last line. Raises what
+    `without_semicolons` does.
+    """
+    return f"SELECT * FROM ({without_semicolons(sql)}\n)"
+
+
+def without_semicolons(sql: str) -> str:
+    """The one SELECT in a text, without the semicolons around it and what follows them.
+
+    Raises QueryError where `sql` is not one SELECT, and duckdb.Error where it is no SQL.
     """
     statements = duckdb.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise QueryError("one SELECT statement is expected: the lake is only read")
     encoded = sql.encode()
-    ends = (at for at, kind in duckdb.tokenize(sql) if kind == duckdb.token_type.operator and encoded[at] == _SEMICOLON)
-    return f"SELECT * FROM ({encoded[: next(ends, None)].decode()}\n)"
+    words = [at for at, kind in duckdb.tokenize(sql) if kind != duckdb.token_type.comment]
+    first = next(n for n, at in enumerate(words) if encoded[at] != _SEMICOLON)
+    begin = 0 if first == 0 else words[first]
+    end = next((at for at in words[first:] if encoded[at] == _SEMICOLON), None)
+    return encoded[begin:end].decode()
 
 
 class _Translated:

@@ -1,5 +1,6 @@
 """The part of a lake in a scope, to be queried in SQL."""
 
+import threading
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -34,6 +35,7 @@ class Database:
     ) -> None:
         self._process = WorkerProcess()
         self._is_open = False
+        self._lock = threading.Lock()
         check_scope(store, scope)
         self._store = store
         self._scope = scope
@@ -56,10 +58,15 @@ class Database:
 
     def close(self) -> None:
         """End the process that answers; results that are open end, too."""
-        self._process.close()
-        self._is_open = False
+        with self._lock:
+            self._process.close()
+            self._is_open = False
 
     def _running(self) -> WorkerProcess:
+        with self._lock:
+            return self._opened()
+
+    def _opened(self) -> WorkerProcess:
         if not self._process.is_alive:
             self._process, self._is_open = WorkerProcess(), False
         if not self._is_open:

@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -15,12 +17,14 @@ import pyarrow as pa
 
 from etl.errors import AccessLakeError
 from etl.query.messages import Query, Task, read_outcome, receive_read, send, send_bytes
-from etl.query.result import ChangedError, LimitError, Result
+from etl.query.result import ChangedError, LimitError, Result, UnreadableError
 from etl.query.snapshot import SnapshotReader
 from etl.query.spill import make_spill_directory, remove_spill_directory
 
-_READERS = 2 + (os.cpu_count() or 1)
+_READERS = min(16, 2 + (os.cpu_count() or 1))
 """Reads at a time: DuckDB has a thread for each processor, and a few others."""
+_GONE = (BrokenPipeError, ConnectionResetError)
+"""What sending to a process raises that died, which shows when its answer is read."""
 _MESSAGES = "messages"
 """In the spill directory: what the process writes to standard error."""
 _GRACE_SECONDS = 5
@@ -47,6 +51,7 @@ class WorkerProcess:
                 stderr=messages,
             )
         theirs.close()
+        self._sending = threading.Lock()
         self._threads: list[threading.Thread] = []
         self.close = weakref.finalize(self, _end, self._process, self._control, self._threads, directory, lock)
 
@@ -55,7 +60,7 @@ class WorkerProcess:
         self._reader = reader
         self._seconds = task.limits.seconds
         ours, others = zip(*(socket.socketpair() for _ in range(_READERS)), strict=True)
-        with contextlib.suppress(OSError):  # it died, which shows when it is asked
+        with contextlib.suppress(*_GONE), self._sending:
             limits = replace(task.limits, spill_directory=str(self._directory))
             send(self._control, replace(task, limits=limits), [one.fileno() for one in others])
         for one in others:
@@ -73,7 +78,7 @@ class WorkerProcess:
         """The result of one SELECT; several may be open at a time."""
         channel, theirs = socket.socketpair()
         channel.settimeout(self._seconds + _GRACE_SECONDS)
-        with theirs, contextlib.suppress(OSError):
+        with theirs, contextlib.suppress(*_GONE), self._sending:
             send(self._control, Query(sql, dict(parameters or {})), [theirs.fileno()])
         return Result(_Answer(self, channel))
 
@@ -97,10 +102,14 @@ class WorkerProcess:
             return self._too_late()
         messages = self._directory / _MESSAGES
         lines = messages.read_text("utf-8", "backslashreplace").splitlines() if messages.exists() else []
-        last = f", {lines[-1]}" if lines else ""
-        return LimitError(
-            f"the process of the query died (exit code {code}{last}): was it out of memory (query_memory)? "
-            "Then ask for less at a time"
+        last = lines[-1] if lines else "without a word"
+        if code == -signal.SIGKILL or any(word in last for word in ("MemoryError", "bad_alloc")):
+            return LimitError(
+                f"the process of the query was killed or died ({last}): was it out of memory (query_memory)? "
+                "Then ask for less at a time"
+            )
+        return UnreadableError(
+            f"the process of the query died ({last}, exit code {code}); run it again, or report this"
         )
 
     def _explained(self, error: AccessLakeError) -> AccessLakeError:
@@ -112,14 +121,14 @@ class WorkerProcess:
     def _too_late(self) -> AccessLakeError:
         """End the process, and what to say then."""
         self.close()
-        return LimitError(f"the query was stopped: it took longer than query_seconds = {self._seconds} allows")
+        return LimitError("the query was stopped: it took longer than query_seconds allows")
 
 
 class _Answer:
     """The rows that a process sends."""
 
     def __init__(self, process: WorkerProcess, channel: socket.socket) -> None:
-        self._process = process
+        self._process: WorkerProcess | None = process
         self._stream = channel.makefile("rb")
         channel.close()
         with self._errors():
@@ -131,7 +140,8 @@ class _Answer:
         with self._errors():
             yield from self._reader
             read_outcome(self._stream)
-            self._stream.close()
+        self._stream.close()
+        self._process = None  # which ends it, if nobody else has a use for it
 
     def __del__(self) -> None:
         self._stream.close()
@@ -140,7 +150,7 @@ class _Answer:
     def _errors(self) -> Iterator[None]:
         """Tell what ends the rows early, whatever it is; nobody reads on then."""
         try:
-            with self._process.errors():
+            with self._process.errors() if self._process else contextlib.nullcontext():
                 yield
         except BaseException:
             self._stream.close()
@@ -159,12 +169,12 @@ def _environment() -> dict[str, str]:
 
 def _serve(channel: socket.socket, reader: SnapshotReader) -> None:
     """Read parts for the process at the other end, until it is gone."""
-    with channel, contextlib.suppress(EOFError, OSError):
+    with channel, contextlib.suppress(EOFError, OSError, UnicodeDecodeError):
         while True:
             path, position, length = receive_read(channel)
             try:
                 data = reader.read(path, position, length)
-            except (AccessLakeError, OSError, KeyError):
+            except (AccessLakeError, OSError, KeyError):  # it may ask for what it has no right to
                 data = None
             send_bytes(channel, data)
 
@@ -179,7 +189,8 @@ def _end(
     control.close()
     process.kill()
     process.wait()
+    deadline = time.monotonic() + _GRACE_SECONDS
     for one in threads:  # they see that it is gone
         if one is not threading.current_thread():
-            one.join(_GRACE_SECONDS)
+            one.join(max(0, deadline - time.monotonic()))
     remove_spill_directory(directory, lock)

@@ -1,6 +1,7 @@
 """A query's rows, as they come, and what can go wrong with a query."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -41,8 +42,8 @@ class Result:
         self.schema: pa.Schema = rows.schema
         self._rows = iter(rows)
         self._is_read = False
-        # Most of what can go wrong does so before the first rows.
-        self._first: pa.RecordBatch | None = next(self._rows, None)
+        # Most of what can go wrong does so before the first rows; and of a small result nothing is left to wait for.
+        self._head: list[pa.RecordBatch] = list(islice(self._rows, 2))
 
     @property
     def columns(self) -> list[str]:
@@ -56,10 +57,9 @@ class Result:
         if self._is_read:
             raise AccessLakeError("this result was read already; keep what to_arrow() gave, or query again")
         self._is_read = True
-        if self._first is not None:
-            first, self._first = self._first, None
-            yield first
-            yield from self._rows
+        while self._head:
+            yield self._head.pop(0)
+        yield from self._rows
 
     def to_arrow(self) -> pa.Table:
         return pa.Table.from_batches(list(self.batches()), self.schema)

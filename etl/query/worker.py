@@ -7,6 +7,7 @@ ends with the process that started it. `python -m etl.query.worker DESCRIPTOR`, 
 import contextlib
 import os
 import queue
+import resource
 import signal
 import socket
 import sys
@@ -31,7 +32,8 @@ _PACKAGES = ("duckdb", "pyarrow", "ua_parser")
 _MIB = 1024 * 1024
 _PIECE = 16 * _MIB
 _OWN_MEMORY = 512 * _MIB
-"""What Python, Arrow and threads may use beside DuckDB."""
+"""What Python and Arrow may use beside DuckDB."""
+_STACK = 8 * _MIB
 
 
 def main() -> None:
@@ -42,12 +44,18 @@ def main() -> None:
         task, readers = receive(control)
         confine(_readable(), task.limits.spill_directory)
         # Twice, as DuckDB's own limit is not exact.
-        limit_memory(2 * task.limits.memory + _OWN_MEMORY)
+        limit_memory(2 * task.limits.memory + _OWN_MEMORY + _stacks())
         database = _Database(task, [socket.socket(fileno=one) for one in readers])
         while True:
             query, (channel,) = receive(control)
             threading.Thread(target=database.answer, args=(query, channel), daemon=True).start()
     os._exit(0)  # whatever DuckDB is at
+
+
+def _stacks() -> int:
+    """Bytes that the stacks of threads take of the limit, whether they are used or not."""
+    size, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    return (os.cpu_count() or 1) * (_STACK if size == resource.RLIM_INFINITY else size)
 
 
 def _readable() -> set[str]:
@@ -73,7 +81,7 @@ class _Database:
     def answer(self, query: Query, descriptor: int) -> None:
         """Write the result of a query to a socket."""
         channel = socket.socket(fileno=descriptor)
-        with channel, channel.makefile("wb") as stream, contextlib.suppress(OSError):  # nobody wants the rest
+        with contextlib.suppress(OSError), channel, channel.makefile("wb") as stream:  # nobody wants the rest
             try:
                 with self._cursor() as cursor:
                     result = run_query(cursor, query.sql, query.parameters)

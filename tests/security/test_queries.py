@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -409,6 +410,44 @@ def test_m9_time_is_bounded(lake: Path, query: str, monkeypatch: pytest.MonkeyPa
     with pytest.raises(LimitError, match="query_seconds"):
         database.query(query).to_arrow()
     assert database.query("SELECT 42 AS n").to_arrow()["n"].to_pylist() == [42]
+
+
+def test_threads_share_a_database(lake: Path) -> None:
+    """Also for its first queries."""
+    database = Database(open_store(str(lake)))
+    with ThreadPoolExecutor(8) as pool:
+        results = pool.map(lambda n: database.query("SELECT $n AS n", {"n": n}).to_arrow()["n"].to_pylist(), range(100))
+    assert list(results) == [[n] for n in range(100)]
+
+
+def test_a_result_that_is_whole_needs_no_process(lake: Path) -> None:
+    """A small one from the start, a large one once it is read: many of them may be kept."""
+    small, large = (open_lake(str(lake)).sql(f"SELECT * FROM range({n})") for n in (10, 500_000))
+    assert len(children(os.getpid())) > 0
+    before = len(children(os.getpid()))
+    assert large.to_arrow().num_rows == 500_000
+    assert len(children(os.getpid())) == before - 1
+    assert small.to_arrow().num_rows == 10
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["SELECT 1 AS a; -- c", "SELECT 1 AS a;;", ";SELECT 1 AS a", "/* ; */ SELECT 1 AS a -- ;", "SELECT ';' AS a;"],
+)
+def test_semicolons_and_comments_around_a_query(lake: Path, tmp_path: Path, sql: str) -> None:
+    """On the command line and in a report of one's own."""
+    assert open_lake(str(lake)).sql(sql).to_arrow().num_rows == 1
+    (tmp_path / "own.sql").write_text(f"-- /// report\n-- title = 'T'\n-- question = 'Q?'\n-- ///\n{sql}\n")
+    assert open_lake(str(lake), sql_dir=[tmp_path]).report("own").to_arrow().num_rows == 1
+
+
+def test_a_report_that_never_ends_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is tried over an empty lake, for a short time."""
+    monkeypatch.setattr("etl.bundle._FOR_CHECKS", Settings(query_seconds=1))
+    sql = "SELECT count(*) AS n FROM range(100000000000000)"
+    (tmp_path / "own.sql").write_text(f"-- /// report\n-- title = 'T'\n-- question = 'Q?'\n-- ///\n{sql}\n")
+    with pytest.raises(ReportFileError, match=r"own\.sql:5: .*query_seconds"):
+        load_reports([tmp_path])
 
 
 def test_a_process_that_dies_is_an_error(lake: Path) -> None:

@@ -316,6 +316,22 @@ def test_h4_a_bomb_is_a_failure_of_its_object(tmp_path: Path, kind: str) -> None
     assert len(rows_of(tmp_path / "lake")) == 3
 
 
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.999])
+@pytest.mark.parametrize("suffix", ["gz", "zst"])
+def test_half_a_compressed_object_is_a_failure(tmp_path: Path, suffix: str, share: float) -> None:
+    """One that was cut is named, and nothing of it is booked; whole ones, of several frames too, are read."""
+    text = "".join(f"{request(n)}\n" for n in range(20_000)).encode()
+    compress = gzip.compress if suffix == "gz" else zstandard.ZstdCompressor().compress
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / f"2026-02-06-01-00-00-AA.{suffix}").write_bytes(compress(text[:5000]) + compress(text[5000:]))
+    cut = compress(text.replace(b"EXAMPLE", b"EXAMPLF"))
+    (logs / f"2026-02-06-02-00-00-AA.{suffix}").write_bytes(cut[: int(len(cut) * share)])
+    result = ingest_local(logs, tmp_path / "lake").result
+    assert (result.rows, result.lines, len(result.failures)) == (20_000, 20_000, 1)
+    assert "cannot be decompressed" in next(iter(result.failures.values()))
+
+
 def test_h4_many_small_bombs_are_written_in_pieces(tmp_path: Path) -> None:
     """Objects that hold more than a batch is planned for do not add up in memory; books and rows are right."""
     logs = tmp_path / "logs"

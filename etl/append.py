@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from etl.arrays import as_dictionary, count_texts, decoded, from_numpy, mask_of, to_numpy, where_text
+from etl.arrays import as_dictionary, count_texts, decoded, from_numpy, mask_of, reader_of, to_numpy, where_text
 from etl.config import MIB
 from etl.errors import GoneError, PreconditionFailedError, StaleRowsError, StoreError
 from etl.parts import (
@@ -211,7 +211,7 @@ def _read_whole(store: Store, part: Entry, schema: pa.Schema, *, only_open: bool
         raise PreconditionFailedError(part.name)
     try:
         texts = [one.name for one in schema if pa.types.is_dictionary(one.type)]
-        file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=texts)
+        file = pq.ParquetFile(reader_of(data), read_dictionary=texts)
         footer = read_footer(file)
         if only_open and part.size >= footer.min_part_size:
             return None

@@ -68,6 +68,17 @@ def table_of(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
+def reader_of(data: bytes) -> pa.BufferReader:
+    """A file in memory that is Arrow's own.
+
+    Arrow's threads let go of what they read when they like; one that lets go of Python's memory just when Python ends
+    aborts the process.
+    """
+    sink = pa.BufferOutputStream()
+    sink.write(data)
+    return pa.BufferReader(sink.getvalue())
+
+
 def as_dictionary(column: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray:
     """A column of texts, plain or not, as one array with one dictionary."""
     if not pa.types.is_dictionary(column.type):

@@ -21,7 +21,7 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.arrays import compacted, count_distinct, sort_order
+from etl.arrays import compacted, count_distinct, reader_of, sort_order
 from etl.errors import GoneError, StoreError
 from etl.log_object import parse_date
 from etl.schema import Table
@@ -133,12 +133,12 @@ def open_part(store: Store, part: Entry) -> Iterator[pq.ParquetFile]:
     """A part as a Parquet file. Raises StoreError where it is none, GoneError where it is not there any more."""
     whole = part.size <= _READ_WHOLE
     try:
-        opened = io.BytesIO(store.read(part.name)[0]) if whole else store.open(part.name)
+        opened = reader_of(store.read(part.name)[0]) if whole else store.open(part.name)
     except FileNotFoundError as error:
         raise GoneError(f"{store.url}/{part.name}: is gone since it was listed; run it again") from error
     with opened as raw:
         try:
-            file = pq.ParquetFile(raw, pre_buffer=True)
+            file = pq.ParquetFile(raw, pre_buffer=not whole)
         except pa.ArrowException as error:
             raise damaged(store, part, error) from error
         yield file

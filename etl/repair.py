@@ -5,13 +5,13 @@ taken out, the next run finds by itself: the first thing that a repair does is t
 """
 
 import datetime as dt
-import io
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow.parquet as pq
 
+from etl.arrays import reader_of
 from etl.batch import BatchResult, ingest_batch
 from etl.config import Settings
 from etl.discover import Found, discover
@@ -101,7 +101,7 @@ def _write(store: Store, name: str, data: bytes, if_match: str | None) -> None:
 
 def _log_objects(data: bytes) -> frozenset[str]:
     """The log objects that a part has rows of, or says that it has."""
-    with pq.ParquetFile(io.BytesIO(data)) as file:
+    with pq.ParquetFile(reader_of(data)) as file:
         held = frozenset(file.read(columns=["log_object"])["log_object"].to_pylist())
         return held | read_footer(file).log_objects.keys()
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from etl.arrays import count_texts
+from etl.arrays import count_texts, reader_of
 from etl.config import Settings
 from etl.discover import Found, discover, parse_source
 from etl.ledger import Ledger
@@ -128,7 +128,7 @@ def _check_part(store: Store, table: Table, partition: str, part: Entry) -> Gene
     """A part against its digest and its footer (I2), its rows' day against its partition. Returns a readable footer."""
     try:
         data, _ = store.read(part.name)
-        file = pq.ParquetFile(pa.BufferReader(data))
+        file = pq.ParquetFile(reader_of(data))
         footer = read_footer(file)
         rows = file.read(columns=["log_object", *_DAYS.get(table.name, ())])
     except FileNotFoundError:

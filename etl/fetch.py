@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import io
-import os
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -15,6 +14,7 @@ import zstandard
 
 from etl.config import MIB
 from etl.errors import StoreError
+from etl.local import open_no_link
 from etl.log_object import LogObject
 
 _GROUP_BYTES = 32 * MIB
@@ -65,17 +65,12 @@ def _too_large(largest: int) -> str:
 
 def _fetch_local(one: LogObject) -> Fetched:
     try:
-        with open(one.name, "rb", buffering=0, opener=_open_no_link) as file:
+        with open(one.name, "rb", buffering=0, opener=open_no_link) as file:
             return _fetched(one, file.read())
     except FileNotFoundError:
         return Fetched(one, None)
     except OSError as error:
         return Fetched(one, None, f"cannot be read: {error.strerror}")
-
-
-def _open_no_link(path: str, flags: int) -> int:
-    """Whoever may write log objects may link one to a file that they cannot read, and we can."""
-    return os.open(path, flags | os.O_NOFOLLOW)
 
 
 def _fetch_s3(objects: Sequence[LogObject], concurrency: int, endpoint_url: str | None) -> Iterator[Fetched]:

@@ -19,6 +19,7 @@ from typing import cast
 from urllib.parse import quote
 
 from etl.caches import cached_by_text
+from etl.dates import FIRST_DAY
 from etl.keys import decode_key
 from etl.schema import LARGEST_OBJECT
 
@@ -77,8 +78,7 @@ _COUNT_LIMITS = {
 _COUNT_DIGITS = 19
 LONGEST_LINE = 256 * 1024
 """Bytes; S3's own lines have a key of at most 1,024 bytes and headers of at most 8 kB."""
-EARLIEST = dt.datetime(2006, 3, 1, tzinfo=dt.UTC)
-"""S3 began in March 2006."""
+EARLIEST = dt.datetime.combine(FIRST_DAY, dt.time(), dt.UTC)
 NO_LATEST = 2**63 - 1
 _MOST_READINGS = 64
 """More are not compared: somebody made them, so no number is believed."""

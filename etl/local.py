@@ -88,7 +88,7 @@ class LocalStore:
 
     def open(self, name: str) -> BinaryIO:
         with os_errors(self._root / name, "read"):
-            return open(self._root / name, "rb", buffering=0, opener=_open_no_link)
+            return open(self._root / name, "rb", buffering=0, opener=open_no_link)
 
     def write(self, name: str, data: bytes, if_match: str | None) -> str:
         target = self._root / name
@@ -174,7 +174,8 @@ def _link(path: Path) -> StoreError:
     return StoreError(f"{path}: is a symbolic link, of which a lake has none; remove it, or put there what it leads to")
 
 
-def _open_no_link(path: str, flags: int) -> int:
+def open_no_link(path: str, flags: int) -> int:
+    """An opener that follows no symbolic link: whoever made it may not be able to read what it leads to, and we are."""
     return os.open(path, flags | os.O_NOFOLLOW)
 
 

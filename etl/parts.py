@@ -35,7 +35,7 @@ _FOOTER_MIN_PART_SIZE = b"accesslake.min_part_size"
 _FOOTER_DIGEST = b"accesslake.digest"
 _ETAG_LENGTH = 12
 """Characters of a log object's ETag in a footer: enough to tell that it was overwritten."""
-_READ_WHOLE = 4 * 1024 * 1024
+READ_WHOLE = 4 * 1024 * 1024
 """Bytes up to which one request for all of a part is cheaper than several for its footer and columns."""
 _PART_PATH = re.compile(r"(?:access_log/bucket=[^/]+|rejects|_ledger)/date=([0-9-]{10})/part-[0-9]{5,}\.parquet")
 _PART_NAME = re.compile(r"part-(\d{5,})\.parquet")
@@ -131,7 +131,7 @@ def _digest(data: memoryview) -> str:
 @contextlib.contextmanager
 def open_part(store: Store, part: Entry) -> Iterator[pq.ParquetFile]:
     """A part as a Parquet file. Raises StoreError where it is none, GoneError where it is not there any more."""
-    whole = part.size <= _READ_WHOLE
+    whole = part.size <= READ_WHOLE
     try:
         opened = reader_of(store.read(part.name)[0]) if whole else store.open(part.name)
     except FileNotFoundError as error:

@@ -1,7 +1,6 @@
 """What a query sees of a lake: the parts in its scope, listed once, each read as it was then."""
 
 import datetime as dt
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
@@ -10,16 +9,13 @@ from urllib.parse import quote, unquote
 
 from etl.config import MIB
 from etl.errors import PreconditionFailedError, StoreError
-from etl.parts import is_part, part_day, partition_path
+from etl.line import CLIMBS
+from etl.parts import READ_WHOLE, is_part, part_day, partition_path
 from etl.query.scope import Scope
 from etl.retention import read_retention
 from etl.schema import ACCESS_LOG, LEDGER, TABLES, Table
 from etl.store import Entry, Store
 
-_CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)")
-"""A path to DuckDB that leads out of its folder: it decodes percent escapes before it looks for one."""
-_SMALL = 4 * MIB
-"""Bytes up to which one request for all of a part is cheaper than several for its footer and columns."""
 _CACHE_BYTES = 64 * MIB
 
 
@@ -56,7 +52,7 @@ def take_snapshot(store: Store, scope: Scope, without: Collection[str] = ()) -> 
         for part in _list(store, table, scope)
         if part.name not in without and _is_in(table, part_day(part.name), scope, expired_before)
     ]
-    is_encoded_twice = any(_CLIMBS.search(unquote(part.name)) for part in parts)
+    is_encoded_twice = any(CLIMBS.search(unquote(part.name)) for part in parts)
     encode = _encoded if is_encoded_twice else str
     return Snapshot({encode(part.name): part for part in parts}, is_encoded_twice)
 
@@ -99,7 +95,7 @@ class SnapshotReader:
         part = self._parts[path]
         length = max(0, min(length, part.size - start))
         try:
-            if self._store.is_remote and part.size <= _SMALL:
+            if self._store.is_remote and part.size <= READ_WHOLE:
                 return self._read_whole(part)[start : start + length]
             return self._store.read_range(part, start, length)
         except (FileNotFoundError, PreconditionFailedError) as error:

@@ -497,7 +497,7 @@ def test_m4_a_file_that_becomes_a_link_is_not_read(tmp_path: Path) -> None:
         Path(path).symlink_to(secret)
         return os.open(path, flags | os.O_NOFOLLOW)
 
-    with patch("etl.fetch._open_no_link", replaced):
+    with patch("etl.fetch.open_no_link", replaced):
         result = ingest_local(logs, tmp_path / "lake").result
     assert (result.rows, len(result.failures)) == (0, 1)
 

@@ -14,3 +14,10 @@ def shifted(day: dt.date, days: int) -> dt.date:
 def tomorrow() -> dt.date:
     """The last day, UTC, of which a record can honestly be: clocks differ."""
     return dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
+
+
+def parse_date(text: str) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(text.replace("/", "-"))
+    except ValueError:
+        return None

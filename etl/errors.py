@@ -28,7 +28,7 @@ class GoneError(StoreError):
     """A part is gone since it was listed: `expire` removed it, or the store is at odds with itself."""
 
 
-class BooksError(AccessLakeError):
+class AccountingError(AccessLakeError):
     """The lines of a log object do not add up (invariant I3)."""
 
 

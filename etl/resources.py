@@ -12,14 +12,18 @@ def bundled(name: str) -> Path:
     return installed if installed.is_dir() else _PACKAGE.parent / name
 
 
-def template_text(name: str) -> str:
-    """The text of a file of `etl/templates`."""
-    return (_PACKAGE / "templates" / name).read_text("utf-8")
+def template_text(package: str, name: str) -> str:
+    """The text of a template of one of the packages ("dashboard")."""
+    return (_templates(package) / name).read_text("utf-8")
 
 
-def template(name: str) -> Any:
-    """The Jinja template `name` of `etl/templates`; what is put into it is escaped unless it is marked as safe."""
+def template(package: str, name: str) -> Any:
+    """A Jinja template of one of the packages; what is put into it is escaped unless it is marked as safe."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - only pages need it
 
-    loader = FileSystemLoader(_PACKAGE / "templates")
+    loader = FileSystemLoader(_templates(package))
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template(name)
+
+
+def _templates(package: str) -> Path:
+    return _PACKAGE / package / "templates"

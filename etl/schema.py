@@ -1,5 +1,6 @@
 """The tables of the lake: columns, types, sort order and Parquet encodings."""
 
+import re
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -13,6 +14,9 @@ LARGEST_OBJECT = 50 * 2**40
 """Bytes that an object of S3 can have: 50 TB, since December 2025."""
 SIZES = ("bytes_sent", "object_size")
 """Fields that cannot be larger."""
+
+CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)")
+"""Names that lead out of a folder, to whoever decodes percent escapes before looking at a path; DuckDB refuses them."""
 
 LOG_FIELDS: dict[str, pa.DataType] = {
     "bucket_owner": TEXT,

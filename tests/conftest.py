@@ -17,9 +17,9 @@ import duckdb
 import pytest
 
 from etl.config import Settings
-from etl.ingest import RunSummary, ingest
-from etl.storage import open_store
-from etl.store import Store
+from etl.ingest.run import RunSummary, run_ingest
+from etl.store.base import Store
+from etl.store.open import open_store
 
 
 @dataclass
@@ -174,7 +174,7 @@ def run_cli(
 
 def ingest_local(logs: Path | str, lake: Path, **settings: Any) -> RunSummary:
     """A run in this process, over a local directory or glob."""
-    return ingest(Settings(source=(str(logs),), lake=str(lake), workers=1, **settings))
+    return run_ingest(Settings(source=(str(logs),), lake=str(lake), workers=1, **settings))
 
 
 def rows_of(lake: Path | str, columns: str = "*", order: str = "ALL") -> list[dict[str, Any]]:

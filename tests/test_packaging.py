@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from etl import open_lake
-from etl.bundle import load_reports
-from etl.glossary import columns
+from etl.query.catalog import columns
+from etl.reports.loader import load_reports
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -50,8 +50,8 @@ def test_what_is_in_the_packages(built: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "etl/_bundled/sql/website/top_objects.sql" in names
     assert "etl/_bundled/config/accesslake.toml" in names
-    assert "etl/templates/dashboard.html" in names
-    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"etl"}
+    assert "etl/dashboard/templates/dashboard.html" in names
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"accesslake", "etl"}
     (archive,) = built.glob("*.tar.gz")
     with tarfile.open(archive) as file:
         tops = {name.split("/")[1] for name in file.getnames() if "/" in name}

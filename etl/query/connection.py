@@ -12,7 +12,7 @@ from duckdb.func import PythonUDFType
 from etl.query.files import SCHEME, LakeFiles
 from etl.query.messages import Limits
 from etl.query.result import LimitError, QueryError, Result, UnreadableError
-from etl.user_agents import parse_user_agent
+from etl.query.user_agents import parse_user_agent
 
 (_SEMICOLON,) = b";"
 _BATCH_ROWS = 64 * 1024

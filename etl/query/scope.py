@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from etl.errors import UsageError, nearest
-from etl.parts import partition_path
+from etl.lake import partition_path
 from etl.schema import ACCESS_LOG
 from etl.store import Store
 

@@ -9,11 +9,9 @@ from urllib.parse import quote, unquote
 
 from etl.config import MIB
 from etl.errors import PreconditionFailedError, StoreError
-from etl.line import CLIMBS
-from etl.parts import READ_WHOLE, is_part, part_day, partition_path
+from etl.lake import READ_WHOLE, is_part, part_day, partition_path, read_retention
 from etl.query.scope import Scope
-from etl.retention import read_retention
-from etl.schema import ACCESS_LOG, LEDGER, TABLES, Table
+from etl.schema import ACCESS_LOG, CLIMBS, LEDGER, TABLES, Table
 from etl.store import Entry, Store
 
 _CACHE_BYTES = 64 * MIB

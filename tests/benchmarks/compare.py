@@ -31,9 +31,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from etl.generate import GeneratedObject, LogLine, traffic, write_objects
-from etl.line import parse_line
-from etl.parse import Parser
+from etl.cli.demo_logs import GeneratedObject, LogLine, traffic, write_objects
+from etl.parser.line import parse_line
+from etl.parser.parser import Parser
 
 BUCKETS = ("site-a", "site-b", "site-c")
 LINES_PER_OBJECT = 50

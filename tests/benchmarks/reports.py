@@ -20,11 +20,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from etl.bundle import load_reports
-from etl.generate import GeneratedObject, LogLine, traffic, write_objects
+from etl.cli.demo_logs import GeneratedObject, LogLine, traffic, write_objects
 from etl.query import Database
-from etl.report import answer
-from etl.storage import open_store
+from etl.reports.loader import load_reports
+from etl.reports.report import answer
+from etl.store.open import open_store
 
 BUCKETS = ("site-a", "site-b", "site-c")
 FIRST_DAY = dt.date(2026, 1, 1)

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from test_line import LINE
+from lines import LINE
 
-from etl.append import append
-from etl.arrays import table_of
-from etl.batch import _by_bucket_and_day
-from etl.parse import Parser
-from etl.parts import partition_path
+from etl.arrow import table_of
+from etl.ingest.batch import _by_bucket_and_day
+from etl.lake.append import append_rows
+from etl.lake.parts import partition_path
+from etl.parser.parser import Parser
 from etl.schema import ACCESS_LOG, LEDGER
-from etl.store import Store
+from etl.store.base import Store
 
 _DELIVERED = dt.datetime(2026, 2, 6)  # noqa: DTZ001
 URI = '"GET /a.html HTTP/1.1"'
@@ -53,7 +53,7 @@ def store_as_before(store: Store, lines: list[str], **columns: Any) -> None:
     held = []
     for one in _by_bucket_and_day(table_of(rows, schema)):
         part = one.rows.select(ACCESS_LOG.schema.names)
-        append(store, ACCESS_LOG, partition_path(ACCESS_LOG, **one.keys), part, {"old": "e"}, 1 << 20)
+        append_rows(store, ACCESS_LOG, partition_path(ACCESS_LOG, **one.keys), part, {"old": "e"}, 1 << 20)
         held.append({**one.keys, "rows": part.num_rows})
     entry = dict.fromkeys(LEDGER.schema.names) | {
         "log_object": "old",
@@ -70,7 +70,7 @@ def store_as_before(store: Store, lines: list[str], **columns: Any) -> None:
         "partitions": held,
     }
     path = partition_path(LEDGER, date=dt.date(2026, 2, 6))
-    append(store, LEDGER, path, table_of([entry], LEDGER.schema), {"old": "e"}, 1 << 20)
+    append_rows(store, LEDGER, path, table_of([entry], LEDGER.schema), {"old": "e"}, 1 << 20)
 
 
 def files_of(store: Store) -> dict[str, str]:

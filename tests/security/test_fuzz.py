@@ -8,12 +8,12 @@ import os
 import random
 
 import pytest
+from lines import BATCH_DELETE, GET, LIFECYCLE, LINE
 from pydantic import SecretStr
-from test_line import BATCH_DELETE, GET, LIFECYCLE, LINE
 
 from etl.config import Privacy
-from etl.parse import Parsed, Parser
-from etl.privacy import protect
+from etl.ingest.privacy import protect
+from etl.parser.parser import Parsed, Parser
 
 LINES = int(os.environ.get("ACCESSLAKE_EXAMPLES", "100000"))
 PER_OBJECT = 50

@@ -2,10 +2,10 @@
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_line import HEAD, HOST, TAIL, read
+from lines import HEAD, HOST, TAIL, read
 
-from etl.block import split_block
-from etl.regular import read_regular
+from etl.parser.fast import read_regular
+from etl.parser.fast.block import split_block
 
 FRAGMENTS = st.sampled_from(
     [

@@ -17,19 +17,20 @@ from attacks import on_terminal, request, write_log
 from browsers import Opened
 from conftest import ingest_local, rows_of, run_cli
 
-from etl import open_lake, runs
+from etl import open_lake
 from etl.caches import cached_by_text
-from etl.chart import Chart, render
 from etl.config import Settings
-from etl.dashboard import render_dashboard
+from etl.dashboard.page import render_dashboard
 from etl.errors import StoreError, UsageError
-from etl.keys import encode_key
-from etl.lifecycle_rules import load_rules
-from etl.output import write_file
+from etl.lake import coverage as runs
+from etl.parser.keys import encode_key
 from etl.query import Scope
-from etl.safe_text import safe_cell, safe_json, safe_text
-from etl.storage import open_store
-from etl.user_agents import parse_user_agent
+from etl.query.output import write_file
+from etl.query.user_agents import parse_user_agent
+from etl.reports.chart import Chart, render
+from etl.reports.lifecycle_rules import load_rules
+from etl.store.open import open_store
+from etl.text import safe_cell, safe_json, safe_text
 
 FORMULAS = ["=1+1", " =1", "\t@x", "\u00ad-1", "a;=1", "b,\n+1", "'=1", "x|=1", "\uff1d1", "\u3164=1", "\u2062=1"]
 

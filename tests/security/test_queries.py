@@ -17,16 +17,16 @@ from conftest import S3, ingest_local, run_cli
 from pydantic import ByteSize
 
 from etl import open_lake
-from etl.bundle import load_reports
 from etl.config import Settings
 from etl.errors import AccessLakeError, StoreError
-from etl.ingest import ingest
+from etl.ingest.run import run_ingest
 from etl.query import Database, LimitError, QueryError
 from etl.query.connection import open_connection, run_query
 from etl.query.files import LakeFiles
 from etl.query.messages import Limits
-from etl.report import ReportFileError
-from etl.storage import open_store
+from etl.reports.loader import load_reports
+from etl.reports.report import ReportFileError
+from etl.store.open import open_store
 
 MIB = 1024 * 1024
 WRITES = [
@@ -113,7 +113,7 @@ def test_c1_no_statement_writes_on_s3(s3: S3, tmp_path: Path) -> None:
     """Nor with the rights of the job on S3."""
     logs = write_log(tmp_path / "logs", [request(n) for n in range(5)])
     url = f"s3://{s3.lake}/lake"
-    ingest(Settings(source=(str(logs),), lake=url, endpoint_url=s3.endpoint_url, workers=1))
+    run_ingest(Settings(source=(str(logs),), lake=url, endpoint_url=s3.endpoint_url, workers=1))
     store = open_store(url, s3.endpoint_url)
     before = files_of(store)
     writes = [query for query in attempts(url) if "COPY" in query]
@@ -372,7 +372,7 @@ def test_m8_values_beyond_python(lake: Path, value: str) -> None:
 
 def test_m8_what_nobody_foresaw_is_safe_on_a_terminal() -> None:
     """A traceback, too, has no control sequence in it."""
-    code = "from etl import cli; "
+    code = "from etl.cli import commands as cli; "
     code += "cli.app = lambda: (_ for _ in ()).throw(ValueError('x\x1b[31m')); cli.main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -443,7 +443,7 @@ def test_semicolons_and_comments_around_a_query(lake: Path, tmp_path: Path, sql:
 
 def test_a_report_that_never_ends_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is tried over an empty lake, for a short time."""
-    monkeypatch.setattr("etl.bundle._FOR_CHECKS", Settings(query_seconds=1))
+    monkeypatch.setattr("etl.reports.loader._FOR_CHECKS", Settings(query_seconds=1))
     sql = "SELECT count(*) AS n FROM range(100000000000000)"
     (tmp_path / "own.sql").write_text(f"-- /// report\n-- title = 'T'\n-- question = 'Q?'\n-- ///\n{sql}\n")
     with pytest.raises(ReportFileError, match=r"own\.sql:5: .*query_seconds"):

@@ -17,21 +17,23 @@ import pytest
 import zstandard
 from attacks import request, store_as_before, write_log
 from conftest import ingest_local, rows_of, run_cli
-from test_line import HEAD, HOST, TAIL, read, rejected
+from lines import HEAD, HOST, TAIL, read, rejected
 
-from etl import arrays, open_lake, parse
-from etl.arrays import array_of
-from etl.bundle import load_reports
-from etl.chart import Chart, ChartError, render, svg
+from etl import arrow as arrays
+from etl import open_lake
+from etl.arrow import array_of
 from etl.config import Settings
-from etl.dashboard import render_dashboard
+from etl.dashboard.page import render_dashboard
 from etl.errors import AccessLakeError, StoreError, UsageError
-from etl.lifecycle_rules import check_rules, load_rules
-from etl.line import LONGEST_LINE
-from etl.local import LocalStore
+from etl.maintenance.verify import verify_lake
+from etl.parser import parser as parse
+from etl.parser.line import LONGEST_LINE
 from etl.query import EVERYTHING, Scope
-from etl.storage import open_store
-from etl.verify import verify
+from etl.reports.chart import Chart, ChartError, render, svg
+from etl.reports.lifecycle_rules import check_rules, load_rules
+from etl.reports.loader import load_reports
+from etl.store.local import LocalStore
+from etl.store.open import open_store
 
 NOW = dt.datetime(2026, 2, 7, tzinfo=dt.UTC)
 EMOJI = "\U0001f600"
@@ -106,7 +108,7 @@ def test_h1_a_report_that_fails_costs_itself(tmp_path: Path, name: str, monkeypa
     ingest_local(write_log(tmp_path / "logs", [request(1)]), tmp_path / "lake")
     reports = load_reports()
     reports[name] = reports[name].model_copy(update={"sql": "SELECT error('boom') AS date, 1 AS cost"})
-    monkeypatch.setattr("etl.dashboard.load_reports", lambda: reports)
+    monkeypatch.setattr("etl.dashboard.page.load_reports", lambda: reports)
     assert f"{name} could not be answered." in dashboard(tmp_path / "lake")
 
 
@@ -201,7 +203,7 @@ H3 = """
 import resource, sys
 sys.path[:0] = sys.argv[1:3]
 from test_texts import hostile_lines
-from etl.line import RejectError, parse_line
+from etl.parser.line import RejectError, parse_line
 resource.setrlimit(resource.RLIMIT_CPU, (120, 120))
 for line in hostile_lines(64_000):
     try:
@@ -253,7 +255,7 @@ def test_h3_a_line_that_is_too_long_is_a_reject(tmp_path: Path) -> None:
     assert [(one["line_number"], one["reason"]) for one in rejects] == [(2, "too_long"), (4, "too_long")]
     assert [one["line"].partition(" ... ")[2] for one in rejects] == ["(262145 bytes in all)", "(5000000 bytes in all)"]
     assert all(len(one["line"]) < LONGEST_LINE + 50 for one in rejects)
-    assert verify(Settings(lake=str(tmp_path / "lake"), source=(str(logs),))).differences == []
+    assert verify_lake(Settings(lake=str(tmp_path / "lake"), source=(str(logs),))).differences == []
 
 
 def LINE_OF(length: int) -> str:  # noqa: N802 - as a constant
@@ -263,7 +265,7 @@ def LINE_OF(length: int) -> str:  # noqa: N802 - as a constant
 
 BOUNDED = """
 import resource, sys
-from etl.cli import main
+from etl.cli.commands import main
 resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv.pop(1)),) * 2)
 main()
 """
@@ -291,7 +293,7 @@ def test_h4_millions_of_bad_lines_take_little_memory(tmp_path: Path) -> None:
     assert done.returncode == 3, done.stderr
     counted = open_lake(str(tmp_path / "lake")).sql("SELECT count(*) AS n, max(line_number) AS last FROM rejects")
     assert counted.to_arrow().to_pylist() == [{"n": 3_000_000, "last": 3_000_000}]
-    assert verify(Settings(lake=str(tmp_path / "lake"))).differences == []
+    assert verify_lake(Settings(lake=str(tmp_path / "lake"))).differences == []
 
 
 @pytest.mark.parametrize("kind", ["gzip", "zstd", "gzip of many members"])
@@ -344,7 +346,7 @@ def test_h4_many_small_bombs_are_written_in_pieces(tmp_path: Path) -> None:
     assert (result.objects_ingested, result.rows, result.lines) == (8, 16_000, 16_000)
     assert result.parts_written > 2
     assert len({row["request_id"] for row in rows_of(lake)}) == 16_000
-    assert verify(Settings(lake=str(lake), source=(f"{logs}/*",))).differences == []
+    assert verify_lake(Settings(lake=str(lake), source=(f"{logs}/*",))).differences == []
 
 
 def test_h4_an_object_of_nothing_but_rejects_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,7 +357,7 @@ def test_h4_an_object_of_nothing_but_rejects_has_a_limit(tmp_path: Path, monkeyp
     result = ingest_local(logs, tmp_path / "lake", max_reject_fraction=1).result
     assert (result.rows, result.rejects, len(result.failures)) == (1, 0, 1)
     assert "lines that are no records" in next(iter(result.failures.values()))
-    assert verify(Settings(lake=str(tmp_path / "lake"))).differences == []
+    assert verify_lake(Settings(lake=str(tmp_path / "lake"))).differences == []
 
 
 def test_h4_text_beyond_what_arrow_can_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -367,18 +369,18 @@ def test_h4_text_beyond_what_arrow_can_hold(tmp_path: Path, monkeypatch: pytest.
     result = ingest_local(logs, tmp_path / "lake", batch_size=500_000).result
     assert (result.rows, result.objects_ingested, len(result.failures)) == (2, 2, 1)
     assert "more text in one field" in next(iter(result.failures.values()))
-    assert verify(Settings(lake=str(tmp_path / "lake"))).differences == []
+    assert verify_lake(Settings(lake=str(tmp_path / "lake"))).differences == []
 
 
 def test_h4_rejects_that_shrink_to_nothing_do_not_grow_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A part is sealed by what it is in memory, too: no run reads back more than that."""
-    monkeypatch.setattr("etl.append._FULL_BYTES", 200_000)
+    monkeypatch.setattr("etl.lake.append._FULL_BYTES", 200_000)
     logs, lake = tmp_path / "logs", tmp_path / "lake"
     for n in range(4):
         write_log(logs, ["a" * 1000] * 1_000, f"2026-02-06-0{n}-00-00-AA")
         ingest_local(logs, lake, max_reject_fraction=1)
     assert len(list((lake / "rejects").rglob("*.parquet"))) == 4
-    assert verify(Settings(lake=str(lake), source=(str(logs),))).differences == []
+    assert verify_lake(Settings(lake=str(lake), source=(str(logs),))).differences == []
 
 
 def test_m1_offsets_do_not_wrap(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -497,7 +499,7 @@ def test_m4_a_file_that_becomes_a_link_is_not_read(tmp_path: Path) -> None:
         Path(path).symlink_to(secret)
         return os.open(path, flags | os.O_NOFOLLOW)
 
-    with patch("etl.fetch.open_no_link", replaced):
+    with patch("etl.sources.fetch.open_no_link", replaced):
         result = ingest_local(logs, tmp_path / "lake").result
     assert (result.rows, len(result.failures)) == (0, 1)
 
@@ -522,7 +524,7 @@ def _umask() -> int:
 
 def test_m5_a_lock_that_is_held_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write waits a while, then says what holds it up and what to do; it does not hang."""
-    monkeypatch.setattr("etl.local._LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("etl.store.local._LOCK_SECONDS", 0.1)
     store = LocalStore(tmp_path)
     store.write("a", b"1", None)
     with filelock.FileLock(tmp_path / "_tmp" / "write.lock"), pytest.raises(StoreError, match="fuser"):
@@ -548,7 +550,7 @@ def test_m7_verify_reads_each_part_as_often_whatever_there_is_beside_it(
             return original(*arguments)
 
         monkeypatch.setattr(LocalStore, "read_range", counted)
-        assert verify(Settings(lake=str(lake))).differences == []
+        assert verify_lake(Settings(lake=str(lake))).differences == []
         monkeypatch.setattr(LocalStore, "read_range", original)
         reads.append(count)
     assert reads[1] < reads[0] * 5
@@ -560,7 +562,7 @@ def test_m7_duplicates_are_still_found(tmp_path: Path) -> None:
     ingest_local(write_log(tmp_path / "logs", [request(n, bucket=f" bucket-{n} ") for n in range(3)]), lake)
     part = lake / "access_log" / "bucket=bucket-1" / "date=2026-02-06" / "part-00000.parquet"
     part.with_name("part-00001.parquet").write_bytes(part.read_bytes())
-    found = [one for one in verify(Settings(lake=str(lake))).differences if one.kind == "duplicate_rows"]
+    found = [one for one in verify_lake(Settings(lake=str(lake))).differences if one.kind == "duplicate_rows"]
     assert [one.partition for one in found] == ["access_log/bucket=bucket-1/date=2026-02-06/"]
 
 
@@ -580,4 +582,4 @@ def test_names_that_climb_are_rejects_and_old_lakes_are_read(tmp_path: Path) -> 
     assert [one["bucket"] for one in found] == sorted([*names[:3], "site"])
     assert here.report("website/response_codes", bucket="../../etc").to_arrow().num_rows == 1
     every_report_answers(lake)
-    assert {one.kind for one in verify(Settings(lake=str(lake))).differences} <= {"ledger", "books", "rows"}
+    assert {one.kind for one in verify_lake(Settings(lake=str(lake))).differences} <= {"ledger", "books", "rows"}

@@ -1,0 +1,5 @@
+"""`python -m accesslake` is `accesslake`."""
+
+from etl.cli.commands import main
+
+main()

@@ -1,0 +1,20 @@
+"""One run of the job: from new log objects to rows of the lake."""
+
+from etl.ingest.batch import BatchResult, ingest_batch
+from etl.ingest.plan import Batch, plan_batches
+from etl.ingest.privacy import check_policy, with_hash_key
+from etl.ingest.run import Progress, RunSummary, new_run_id, parse_sources, run_ingest
+
+__all__ = [
+    "Batch",
+    "BatchResult",
+    "Progress",
+    "RunSummary",
+    "check_policy",
+    "ingest_batch",
+    "new_run_id",
+    "parse_sources",
+    "plan_batches",
+    "run_ingest",
+    "with_hash_key",
+]

@@ -1,0 +1,249 @@
+"""One run of the job: discover and plan, then batch by batch, in this process or in several."""
+
+import datetime as dt
+import multiprocessing
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass, field, replace
+from itertools import chain, islice
+from typing import Any
+
+from etl.config import Settings
+from etl.errors import AccessLakeError, LeaseHeldError, UsageError
+from etl.ingest.batch import BatchResult, ingest_batch
+from etl.ingest.plan import Batch, plan_batches
+from etl.ingest.privacy import check_policy, with_hash_key
+from etl.lake import Ledger, hold_lease, read_retention
+from etl.lake import coverage as runs
+from etl.sources import (
+    Found,
+    LogObject,
+    Source,
+    discover_objects,
+    parse_source,
+    refuse_inside,
+    require_listing,
+    subtract,
+)
+from etl.store import Store, open_store
+
+_REPORT_SECONDS = 0.1
+
+
+@dataclass(slots=True)
+class RunSummary:
+    """The figures of a run."""
+
+    run_id: str
+    dry_run: bool = False
+    found: Found = field(default_factory=Found)
+    new: int = 0
+    result: BatchResult = field(default_factory=BatchResult)
+    seconds: float = 0.0
+
+    @property
+    def reject_fraction(self) -> float:
+        return self.result.rejects / self.result.lines if self.result.lines else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """One flat object, as `ingest --json` prints it."""
+        result = asdict(self.result)
+        failures = result.pop("failures")
+        grown = self.result.bytes_grown
+        return {
+            "run_id": self.run_id,
+            "dry_run": self.dry_run,
+            "objects_discovered": self.found.discovered,
+            "objects_skipped": self.found.skipped,
+            "objects_known": self.found.known,
+            "objects_changed": len(self.found.changed),
+            "objects_new": self.new,
+            "objects_failed": len(failures),
+            **result,
+            "write_amplification": round(self.result.bytes_written / grown, 3) if grown > 0 else None,
+            "seconds": round(self.seconds, 3),
+            "failures": failures,
+            "changed": self.found.changed,
+        }
+
+
+Progress = Callable[[RunSummary], None]
+"""Called with the figures so far whenever they change."""
+
+
+def run_ingest(
+    settings: Settings,
+    *,
+    full: bool = False,
+    dry_run: bool = False,
+    progress: Progress = lambda _summary: None,
+) -> RunSummary:
+    """Bring the lake up to date with its sources.
+
+    Raises UsageError for wrong settings, LeaseHeldError where another run is at work, StoreError where a store
+    fails and BooksError where the lines of a log object do not add up; what was committed before stays.
+    """
+    store = open_store(settings.lake_url, settings.endpoint_url)
+    settings = settings.model_copy(update={"privacy": with_hash_key(settings.privacy)})
+    sources = parse_sources(settings)
+    run = _Run(settings, store, sources, full=full, progress=progress)
+    if dry_run:
+        return run.count_new()
+    for source in sources:
+        require_listing(source, settings.endpoint_url)
+    store.check_conditional_writes()
+    check_policy(store, settings.privacy)
+    with hold_lease(store, run.summary.run_id, settings.lease_seconds) as still_held:
+        return run.execute(still_held)
+
+
+def parse_sources(settings: Settings) -> list[Source]:
+    """The sources of the settings. Raises UsageError where there is none, or one is inside the lake."""
+    if not settings.source:
+        raise UsageError("no source given; use --source URL, ACCESSLAKE_SOURCE or the configuration file")
+    sources = [parse_source(url) for url in settings.source]
+    for source in sources:
+        refuse_inside(source, settings.lake_url)
+    return sources
+
+
+def new_run_id(started_at: dt.datetime) -> str:
+    return f"{started_at:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+
+
+class _Run:
+    """One run over all sources, and its figures so far."""
+
+    def __init__(
+        self, settings: Settings, store: Store, sources: list[Source], *, full: bool, progress: Progress
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._sources = sources
+        self._full = full
+        self._progress = progress
+        self._clock = time.monotonic()
+        self._reported = 0.0
+        self._started_at = dt.datetime.now(dt.UTC)
+        self._expired_before = read_retention(store).expired_before
+        self.summary = RunSummary(run_id=new_run_id(self._started_at))
+
+    def count_new(self) -> RunSummary:
+        self.summary.dry_run = True
+        for _ in self._new_objects(runs.read_covered(self._store)):
+            self._report()
+        self._report()
+        return self.summary
+
+    def execute(self, still_held: Callable[[], bool]) -> RunSummary:
+        before = runs.read_covered(self._store)
+        batches = plan_batches(self._new_objects(before), self._settings, self.summary.run_id)
+        for result in self._results(batches, still_held):
+            self.summary.result += result
+            self._report()
+        if not self.summary.result.failures and not self.summary.result.objects_vanished:
+            runs.write_covered(self._store, self._covered(before))
+        self._report()
+        return self.summary
+
+    def _new_objects(self, covered: Mapping[str, runs.Covered]) -> Iterator[LogObject]:
+        """The log objects of all sources that are not in the ledger, each once."""
+        settings, found = self._settings, self.summary.found
+        ledger = Ledger(self._store)
+        seen: set[str] = set()
+        for source in self._sources:
+            since = settings.since
+            if source.has_window and not self._full:
+                since = runs.first_day(covered.get(source.url), settings.since, settings.lookback_days)
+            since = max(filter(None, (since, self._expired_before)), default=None)
+            objects = discover_objects(
+                source, since, self._started_at.date(), settings.endpoint_url, found, full=self._full
+            )
+            for one in subtract(objects, ledger.lookup(source.below), found):
+                if len(self._sources) > 1:
+                    if one.name in seen:
+                        continue
+                    seen.add(one.name)
+                self.summary.new += 1
+                yield one
+
+    def _results(self, batches: Iterator[Batch], still_held: Callable[[], bool]) -> Iterator[BatchResult]:
+        """Results as they come: in this process for a single batch or worker, else from a process pool."""
+        workers = self._settings.workers or os.cpu_count() or 1
+        first = list(islice(batches, 1))
+        if workers == 1 or all(batch.is_last for batch in first):
+            for batch in chain(first, batches):
+                yield ingest_batch(batch, self._report_batch)
+                _refuse_lost(self._store, still_held)
+            return
+        # Spawned, not forked: this process has threads.
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_die_with_parent) as pool:
+            try:
+                for result in _submit_all(pool, chain(first, batches), most=workers + 1):
+                    yield result
+                    _refuse_lost(self._store, still_held)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _covered(self, before: Mapping[str, runs.Covered]) -> dict[str, runs.Covered]:
+        return {
+            source.url: runs.now_covered(
+                before.get(source.url), self._settings.since, self._settings.lookback_days, self._started_at
+            )
+            for source in self._sources
+        }
+
+    def _report_batch(self, so_far: BatchResult) -> None:
+        """Progress within a batch, before its result counts; not for every object."""
+        seconds = time.monotonic() - self._clock
+        if seconds - self._reported >= _REPORT_SECONDS:
+            self._reported = seconds
+            self._progress(replace(self.summary, result=self.summary.result + so_far, seconds=seconds))
+
+    def _report(self) -> None:
+        self.summary.seconds = time.monotonic() - self._clock
+        self._progress(self.summary)
+
+
+def _die_with_parent() -> None:
+    """End this worker process when the run that started it is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def watch() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=watch, name="die-with-parent", daemon=True).start()
+
+
+def _submit_all(pool: Executor, batches: Iterable[Batch], most: int) -> Iterator[BatchResult]:
+    """Results in the order of their completion; at most so many batches are on their way."""
+    pending: set[Future[BatchResult]] = set()
+    remaining = iter(batches)
+    try:
+        while True:
+            pending |= {pool.submit(ingest_batch, batch) for batch in islice(remaining, most - len(pending))}
+            if not pending:
+                return
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in done)
+    except BrokenExecutor as error:
+        raise AccessLakeError(
+            "a worker process died (out of memory?); what was committed is safe: "
+            "run again, with fewer --workers or a smaller batch_size"
+        ) from error
+
+
+def _refuse_lost(store: Store, still_held: Callable[[], bool]) -> None:
+    if not still_held():
+        raise LeaseHeldError(
+            f"{store.url}: another run took the lease over, because this one did not renew it in time; "
+            "what this run committed is safe, and the other run does the rest"
+        )

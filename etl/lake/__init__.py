@@ -1,0 +1,45 @@
+"""The lake as it is stored: parts, their footers, the ledger, and who may write."""
+
+from etl.lake.append import Appended, append_rows, remove_rows
+from etl.lake.coverage import forget_covered, require_lake
+from etl.lake.lease import hold_lease
+from etl.lake.ledger import Ledger
+from etl.lake.parts import (
+    READ_WHOLE,
+    SET_ASIDE,
+    Footer,
+    encode_part,
+    is_edited,
+    is_part,
+    list_parts,
+    open_part,
+    part_day,
+    part_number,
+    partition_path,
+    read_footer,
+)
+from etl.lake.retention import read_retention, write_retention
+
+__all__ = [
+    "READ_WHOLE",
+    "SET_ASIDE",
+    "Appended",
+    "Footer",
+    "Ledger",
+    "append_rows",
+    "encode_part",
+    "forget_covered",
+    "hold_lease",
+    "is_edited",
+    "is_part",
+    "list_parts",
+    "open_part",
+    "part_day",
+    "part_number",
+    "partition_path",
+    "read_footer",
+    "read_retention",
+    "remove_rows",
+    "require_lake",
+    "write_retention",
+]

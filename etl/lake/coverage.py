@@ -1,0 +1,96 @@
+"""When each source was last listed completely: from there the look-back window is counted."""
+
+import datetime as dt
+from collections.abc import Mapping
+
+from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
+
+from etl.errors import PreconditionFailedError, UsageError
+from etl.lake.parts import partition_path
+from etl.schema import TABLES
+from etl.store import Store
+
+_NAME = "_runs.json"
+
+
+class Covered(BaseModel):
+    """All log objects of `since` (None: of any day) and later that were there at `listed_at` are ingested."""
+
+    since: dt.date | None
+    listed_at: AwareDatetime
+
+
+_FILE = TypeAdapter(dict[str, Covered])
+
+
+def read_covered(store: Store) -> dict[str, Covered]:
+    """What each source's last complete run covered. A missing or unreadable file means: nothing is known."""
+    return _read(store)[0]
+
+
+def write_covered(store: Store, news: Mapping[str, Covered]) -> None:
+    """Record what a complete run covered, beside what others recorded."""
+    for _ in range(10):
+        known, etag = _read(store)
+        try:
+            store.write(_NAME, _FILE.dump_json({**known, **news}, indent=2), if_match=etag)
+        except PreconditionFailedError:
+            continue
+        return
+
+
+def forget_covered(store: Store) -> None:
+    """Let the next run list everything: log objects are about to be taken out, and must be found again."""
+    if any(read_covered(store).values()):
+        _, etag = _read(store)
+        store.write(_NAME, b"{}", if_match=etag)
+
+
+def require_lake(store: Store) -> None:
+    """Raise UsageError where no run has written anything."""
+    if not any(store.directories(partition_path(table)) for table in TABLES) and not read_covered(store):
+        raise UsageError(f"{store.url}: there is no lake here; `accesslake ingest` makes one")
+
+
+def first_day(covered: Covered | None, since: dt.date | None, lookback_days: int) -> dt.date | None:
+    """The first day that a run has to list (None: every day there is).
+
+    The trailing window counts back from the last complete run, if that run covered at least the days from
+    `since` on; else everything from `since` on is listed.
+    """
+    if covered is None or not _covers(covered.since, since):
+        return since
+    window = _window(covered, lookback_days)
+    return max(window, since) if since else window
+
+
+def now_covered(before: Covered | None, since: dt.date | None, lookback_days: int, listed_at: dt.datetime) -> Covered:
+    """What is covered after a complete run from `first_day` on.
+
+    A run that began later than its trailing window, because of `since`, leaves what was covered as it was: the
+    days between are still to be listed.
+    """
+    if before is None or not _covers(before.since, since):
+        return Covered(since=since, listed_at=listed_at)
+    if since is not None and since > _window(before, lookback_days):
+        return before
+    return Covered(since=before.since, listed_at=listed_at)
+
+
+def _window(covered: Covered, lookback_days: int) -> dt.date:
+    return covered.listed_at.date() - dt.timedelta(days=lookback_days)
+
+
+def _covers(covered_since: dt.date | None, since: dt.date | None) -> bool:
+    return covered_since is None or (since is not None and covered_since <= since)
+
+
+def _read(store: Store) -> tuple[dict[str, Covered], str | None]:
+    try:
+        data, etag = store.read(_NAME)
+    except FileNotFoundError:
+        return {}, None
+    try:
+        return _FILE.validate_json(data), etag
+    except ValidationError:
+        return {}, etag

@@ -1,0 +1,185 @@
+"""Parts: the Parquet files of a partition, their names, footers and encodings.
+
+A partition's parts are `part-00000.parquet`, `part-00001.parquet`, ...; one of at least the minimum size is
+sealed, and only the last may be smaller: the tail. Every part's footer names the log objects whose rows it holds,
+and has a digest of its data.
+"""
+
+import base64
+import contextlib
+import datetime as dt
+import hashlib
+import io
+import json
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from etl.arrow import compacted, count_distinct, reader_of, sort_order
+from etl.dates import parse_date
+from etl.errors import GoneError, StoreError
+from etl.schema import Table
+from etl.store import Entry, Store
+
+SET_ASIDE = "_damaged/"
+"""Where a repair keeps parts that cannot be used, outside every glob."""
+ROW_GROUP_ROWS = 128 * 1024
+_FOOTER_LOG_OBJECTS = b"accesslake.log_objects"
+_FOOTER_MIN_PART_SIZE = b"accesslake.min_part_size"
+_FOOTER_DIGEST = b"accesslake.digest"
+_ETAG_LENGTH = 12
+"""Characters of a log object's ETag in a footer: enough to tell that it was overwritten."""
+READ_WHOLE = 4 * 1024 * 1024
+"""Bytes up to which one request for all of a part is cheaper than several for its footer and columns."""
+_PART_PATH = re.compile(r"(?:access_log/bucket=[^/]+|rejects|_ledger)/date=([0-9-]{10})/part-[0-9]{5,}\.parquet")
+_PART_NAME = re.compile(r"part-(\d{5,})\.parquet")
+
+
+class Held(NamedTuple):
+    """What became in a part of the rows of one log object."""
+
+    etag: str
+    """Of the log object when it was read, as `short_etag` gives it."""
+    rows: int
+    duplicates: int
+    """Rows left out because an equal one was there; `rows` is 0 where that were all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """What a part says about itself."""
+
+    rows: int
+    log_objects: dict[str, Held]
+    min_part_size: int
+    """Bytes from which a part was sealed when this one was written; 0 where it is sealed whatever its size."""
+    digest: str
+    """Length and BLAKE2b digest of all that comes before the footer's own data: row groups and their pages."""
+
+
+def short_etag(etag: str) -> str:
+    """As much of a log object's ETag as footers keep."""
+    return etag[:_ETAG_LENGTH]
+
+
+def partition_path(table: Table, **keys: str | dt.date) -> str:
+    """The directory of a partition, Hive style: `access_log/bucket=a/date=2026-01-02/`.
+
+    Values are percent-encoded, so that no bucket name can leave its partition.
+    """
+    parts = "".join(f"{name}={quote(str(value), safe='')}/" for name, value in keys.items())
+    return f"{table.name}/{parts}"
+
+
+def list_parts(store: Store, partition: str) -> list[Entry]:
+    """The parts of a partition in the order of their numbers."""
+    entries = [one for one in store.entries(partition) if _PART_NAME.fullmatch(one.name.removeprefix(partition))]
+    return sorted(entries, key=part_number)
+
+
+def is_part(name: str) -> bool:
+    """Whether the object `name` of a lake is a part in a partition."""
+    match = _PART_PATH.fullmatch(name)
+    return match is not None and parse_date(match[1]) is not None
+
+
+def part_day(name: str) -> dt.date:
+    """The day of the partition that the part of this name is in. Raises ValueError where it is no part."""
+    match = _PART_PATH.fullmatch(name)
+    day = parse_date(match[1]) if match else None
+    if day is None:
+        raise ValueError(name)
+    return day
+
+
+def part_number(part: Entry) -> int:
+    match = _PART_NAME.fullmatch(part.name.rpartition("/")[2])
+    if match is None:
+        raise ValueError(part.name)
+    return int(match[1])
+
+
+def read_footer(file: pq.ParquetFile) -> Footer:
+    metadata = file.metadata.metadata or {}
+    packed = metadata.get(_FOOTER_LOG_OBJECTS)
+    if packed is None:
+        raise ValueError("the footer names no log objects")
+    return Footer(
+        rows=file.metadata.num_rows,
+        log_objects={name: Held(*held) for name, held in json.loads(zlib.decompress(base64.b64decode(packed))).items()},
+        min_part_size=int(metadata.get(_FOOTER_MIN_PART_SIZE, b"0")),
+        digest=metadata.get(_FOOTER_DIGEST, b"").decode(),
+    )
+
+
+def is_edited(data: bytes, footer: Footer) -> bool:
+    """Whether a part's data is not what was written: changed in place, or written again by another program."""
+    length = footer.digest.partition(":")[0]
+    return not length.isdigit() or _digest(memoryview(data)[: int(length)]) != footer.digest
+
+
+def _digest(data: memoryview) -> str:
+    return f"{len(data)}:{hashlib.blake2b(data, digest_size=16).hexdigest()}"
+
+
+@contextlib.contextmanager
+def open_part(store: Store, part: Entry) -> Iterator[pq.ParquetFile]:
+    """A part as a Parquet file. Raises StoreError where it is none, GoneError where it is not there any more."""
+    whole = part.size <= READ_WHOLE
+    try:
+        opened = reader_of(store.read(part.name)[0]) if whole else store.open(part.name)
+    except FileNotFoundError as error:
+        raise GoneError(f"{store.url}/{part.name}: is gone since it was listed; run it again") from error
+    with opened as raw:
+        try:
+            file = pq.ParquetFile(raw, pre_buffer=not whole)
+        except pa.ArrowException as error:
+            raise damaged(store, part, error) from error
+        yield file
+
+
+def damaged(store: Store, part: Entry, error: Exception) -> StoreError:
+    return StoreError(
+        f"{store.url}/{part.name}: not a readable part of the lake ({error}); "
+        "`accesslake verify` says what is wrong; run `accesslake verify --repair` to read what it had again"
+    )
+
+
+def encode_part(table: Table, rows: pa.Table, log_objects: Mapping[str, Held], min_part_size: int) -> bytes:
+    """`rows`, sorted, as a Parquet file whose footer names their log objects."""
+    order = sort_order([rows[name] for name in table.sort_by])
+    packed = base64.b64encode(zlib.compress(json.dumps(log_objects, sort_keys=True).encode(), 9))
+    footer = {_FOOTER_LOG_OBJECTS: packed, _FOOTER_MIN_PART_SIZE: str(min_part_size).encode()}
+    plain = {name for name in rows.schema.names if name in table.plain}
+    ordering = [(name, "ascending") for name in table.sort_by]
+    sink = io.BytesIO()
+    with pq.ParquetWriter(
+        sink,
+        rows.schema,
+        compression="zstd",
+        store_schema=False,
+        use_dictionary=[name for name in rows.schema.names if name not in plain],
+        column_encoding=dict.fromkeys(plain, "DELTA_LENGTH_BYTE_ARRAY"),
+        sorting_columns=pq.SortingColumn.from_ordering(rows.schema, ordering),
+        bloom_filter_options=_bloom_filters(table, rows),
+    ) as writer:
+        for start in range(0, rows.num_rows, ROW_GROUP_ROWS):
+            writer.write_table(compacted(rows.take(order.slice(start, ROW_GROUP_ROWS))))
+        with sink.getbuffer() as written:
+            footer[_FOOTER_DIGEST] = _digest(written).encode()
+        writer.add_key_value_metadata(footer)
+    return sink.getvalue()
+
+
+def _bloom_filters(table: Table, rows: pa.Table) -> dict[str, dict[str, Any]]:
+    """Sized for a row group of these rows; texts that are no dictionary hardly repeat."""
+    share = min(1.0, ROW_GROUP_ROWS / max(1, rows.num_rows))
+    is_dictionary = {name: pa.types.is_dictionary(rows[name].type) for name in table.bloom}
+    distinct = {name: count_distinct(rows[name]) if is_dictionary[name] else rows.num_rows for name in table.bloom}
+    return {name: {"ndv": max(64, int(count * share)), "fpp": 0.01} for name, count in distinct.items()}

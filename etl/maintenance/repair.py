@@ -1,0 +1,170 @@
+"""Mending what `verify` finds: what is missing or wrong in a lake is read again from the sources.
+
+Rows are taken out only once the log objects that they come from have been read anew. What a repair that is killed has
+taken out, the next run finds by itself: the first thing that a repair does is to let it list everything.
+"""
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from etl.arrow import reader_of
+from etl.config import Settings
+from etl.errors import PreconditionFailedError, StoreError
+from etl.ingest import (
+    BatchResult,
+    check_policy,
+    ingest_batch,
+    new_run_id,
+    parse_sources,
+    plan_batches,
+    run_ingest,
+    with_hash_key,
+)
+from etl.lake import (
+    SET_ASIDE,
+    encode_part,
+    forget_covered,
+    hold_lease,
+    list_parts,
+    part_number,
+    read_footer,
+    require_lake,
+)
+from etl.maintenance.verify import Difference, Verification, unusable_parts, verify_lake
+from etl.query import Database
+from etl.schema import TABLES
+from etl.sources import Found, LogObject, discover_objects
+from etl.store import Store, open_store
+
+_NOT_AS_WRITTEN = frozenset({"damaged_part", "edited_part", "footer", "wrong_day"})
+_READ_AGAIN = frozenset({"rows", "rejects", "ledger", "books", "changed", "uncommitted"})
+_MOST_GAPS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What a repair did, and what it left."""
+
+    set_aside: list[str]
+    """Parts that were kept under `_damaged/` and replaced by empty ones."""
+    objects_reread: int
+    """Log objects whose rows were replaced, or completed, from the sources."""
+    after: Verification
+    failures: dict[str, str] = field(default_factory=dict)
+    """Log objects that could not be read again, and why."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """One object, as `verify --repair --json` prints it."""
+        done = {"set_aside": self.set_aside, "objects_reread": self.objects_reread, "failures": self.failures}
+        return {**done, **self.after.as_dict()}
+
+
+def repair_lake(settings: Settings) -> Repaired:
+    """Mend the lake from the sources of `settings`; `Repaired.after` has what could not be mended, and why.
+
+    Safe to be killed and repeated at any point, though until it is done the rows that it replaces may be missing.
+    Raises UsageError without a source or a lake, and LeaseHeldError where another run is at work.
+    """
+    settings = settings.model_copy(update={"privacy": with_hash_key(settings.privacy)})
+    parse_sources(settings)
+    store = open_store(settings.lake_url, settings.endpoint_url)
+    require_lake(store)
+    check_policy(store, settings.privacy)
+    store.check_conditional_writes()
+    run_id = new_run_id(dt.datetime.now(dt.UTC))
+    with hold_lease(store, run_id, settings.lease_seconds):
+        before = verify_lake(settings).differences
+        if before:
+            forget_covered(store)
+        set_aside = list(_set_aside(store, settings, run_id, before))
+        _fill_gaps(store, before)
+        reread = _read_again(store, settings, run_id, verify_lake(settings).differences if set_aside else before)
+    completed = run_ingest(settings, full=True).result
+    failures = {**reread.failures, **completed.failures}
+    after = verify_lake(settings)
+    after.differences = list(_explained(settings, after.differences, failures))
+    return Repaired(set_aside, reread.objects_ingested + completed.objects_ingested, after, failures)
+
+
+def _set_aside(store: Store, settings: Settings, run_id: str, differences: Iterable[Difference]) -> Iterator[str]:
+    """Replace by empty ones the parts that cannot be read, and those edited of which the sources have everything."""
+    suspects = {one.part: store.read(one.part) for one in differences if one.part and one.kind in _NOT_AS_WRITTEN}
+    damaged = {one.part for one in differences if one.kind == "damaged_part"}
+    names = {part: _log_objects(data) for part, (data, _) in suspects.items() if part not in damaged}
+    available = _available(settings, frozenset().union(*names.values()))
+    for part, (data, etag) in sorted(suspects.items()):
+        if names.get(part, frozenset()) <= available.keys():
+            _write(store, f"{SET_ASIDE}{run_id}/{part}", data, None)
+            _write(store, part, _empty_part(part), etag)
+            yield part
+
+
+def _write(store: Store, name: str, data: bytes, if_match: str | None) -> None:
+    try:
+        store.write(name, data, if_match)
+    except PreconditionFailedError as error:
+        raise StoreError(f"{store.url}/{name}: another run wrote it meanwhile; run it again") from error
+
+
+def _log_objects(data: bytes) -> frozenset[str]:
+    """The log objects that a part has rows of, or says that it has."""
+    with pq.ParquetFile(reader_of(data)) as file:
+        held = frozenset(file.read(columns=["log_object"])["log_object"].to_pylist())
+        return held | read_footer(file).log_objects.keys()
+
+
+def _fill_gaps(store: Store, differences: Iterable[Difference]) -> None:
+    """Put empty parts where numbers are missing, so that it shows when another goes missing."""
+    for partition in sorted({one.partition or "" for one in differences if one.kind == "missing_part"}):
+        numbers = {part_number(part) for part in list_parts(store, partition)}
+        gaps = sorted(set(range(max(numbers))) - numbers)
+        for number in gaps if len(gaps) <= _MOST_GAPS else ():
+            name = f"{partition}part-{number:05d}.parquet"
+            _write(store, name, _empty_part(name), None)
+
+
+def _empty_part(name: str) -> bytes:
+    table = next(table for table in TABLES if table.name == name.partition("/")[0])
+    return encode_part(table, table.schema.empty_table(), {}, min_part_size=0)
+
+
+def _read_again(store: Store, settings: Settings, run_id: str, differences: Collection[Difference]) -> BatchResult:
+    """Replace the rows, rejects and ledger entries of log objects that are not as booked.
+
+    And of those that had records left out as duplicates: the equal ones may be among what is missing, or goes now.
+    """
+    wrong = {one.log_object for one in differences if one.log_object and one.kind in _READ_AGAIN}
+    if not wrong:
+        return BatchResult()
+    database = Database(store, settings=settings, without=unusable_parts(differences))
+    left_out = database.query("SELECT log_object FROM ledger WHERE duplicates > 0").to_arrow()
+    objects = _available(settings, wrong | set(left_out["log_object"].to_pylist()))
+    batches = plan_batches((objects[name] for name in sorted(objects)), settings, run_id, replace=True)
+    return sum(map(ingest_batch, batches), BatchResult())
+
+
+def _available(settings: Settings, names: Collection[str]) -> dict[str, LogObject]:
+    """Those of the log objects `names` that the sources have."""
+    if not names:
+        return {}
+    today = dt.datetime.now(dt.UTC).date()
+    return {
+        one.name: one
+        for source in parse_sources(settings)
+        for one in discover_objects(source, None, today, settings.endpoint_url, Found(), full=True)
+        if one.name in names
+    }
+
+
+def _explained(settings: Settings, differences: list[Difference], failures: dict[str, str]) -> Iterator[Difference]:
+    """Differences that are left, each with the reason where it is that its log object could not be read again."""
+    available = _available(settings, {one.log_object for one in differences if one.log_object})
+    for one in differences:
+        reason = failures.get(one.log_object or "")
+        if one.log_object and one.log_object not in available:
+            reason = "no source has this log object"
+        yield replace(one, message=f"{one.message}; {reason}") if reason else one

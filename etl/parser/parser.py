@@ -1,0 +1,252 @@
+"""Bytes of log objects -> an Arrow table of records, and the lines that do not parse.
+
+Text is parsed in blocks: the regular lines of a block all at once, the others one by one.
+"""
+
+import codecs
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from etl.arrow import Ints, array_of, as_dictionary, from_numpy, take_all
+from etl.parser.fast import read_regular
+from etl.parser.fast.block import split_block
+from etl.parser.fast.columns import CUT, TYPES, expand
+from etl.parser.line import LONGEST_LINE, RejectError, parse_line
+from etl.schema import LOG_FIELDS, REJECTS, TEXT, TIME
+
+_BLOCK_BYTES = 1024 * 1024
+MOST_REJECTS = 10_000_000
+MOST_REJECTED_BYTES = 256 * 1024 * 1024
+"""What is kept of one log object: one with more is none."""
+_CHUNK_ROWS = 32 * 1024
+_CHUNK_BYTES = 32 * 1024 * 1024
+_DAY = dt.timedelta(days=1)
+_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC, as `ingested_at`
+
+RECORDS = pa.schema({**TYPES, "log_object": pa.dictionary(pa.int32(), TEXT)})
+"""Schema of parsed records: every log field, and the log object that the record came from.
+
+Texts that repeat are dictionaries, which take a fraction of the memory.
+"""
+REJECTED = pa.schema(
+    {
+        one.name: pa.dictionary(pa.int32(), TEXT) if one.name in ("log_object", "reason") else one.type
+        for one in REJECTS.schema
+    }
+)
+"""Schema of rejects, likewise."""
+_Reject = tuple[int, int, str, str]
+"""The log object's place among all, number of the line, reason and text of a reject."""
+_EXACT = pa.schema({**LOG_FIELDS, "log_object": TEXT})
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectCounts:
+    """What parsing made of the lines of one log object: `lines` = `rows` + `rejects` + `blank_lines`."""
+
+    lines: int
+    rows: int
+    rejects: int
+    blank_lines: int
+
+
+@dataclass
+class Parsed:
+    """The records and rejects of a batch's log objects, and the counts of each."""
+
+    records: pa.Table
+    rejects: pa.Table
+    counts: dict[str, ObjectCounts]
+
+    def reorder(self, order: pa.Array) -> None:
+        """Put the records in another order, in one piece of memory; hardly more than their own is needed."""
+        columns, self.records = self.records.columns, RECORDS.empty_table()
+        self.records = pa.Table.from_arrays(take_all(columns, order), schema=RECORDS)
+
+
+@dataclass
+class Parser:
+    """Collects the records of log objects, one `add` for each, until `finish`.
+
+    A record may be of the day after `ingested_at`, as clocks differ, and not later.
+    """
+
+    ingested_at: dt.datetime
+    """UTC and naive."""
+    _log_objects: list[str] = field(default_factory=list)
+    _pieces: list[bytes] = field(default_factory=list)
+    """Text not parsed yet, less than a block: pieces of log objects that end with a line feed."""
+    _owners: list[int] = field(default_factory=list)
+    """The log object of each piece, by its place in `_log_objects`."""
+    _pending: int = 0
+    """Bytes in `_pieces`."""
+    _lines: Counter[int] = field(default_factory=Counter)
+    """Lines parsed of each log object."""
+    _regular: list[pa.RecordBatch] = field(default_factory=list)
+    _exact: list[tuple[object, ...]] = field(default_factory=list)
+    _exact_bytes: int = 0
+    """Bytes of the lines in `_exact`; their texts may have four times as many."""
+    _chunks: list[pa.RecordBatch] = field(default_factory=list)
+    _rejects: list[_Reject] = field(default_factory=list)
+    _rejected_bytes: int = 0
+    """Bytes in `_rejects`."""
+    _reject_chunks: list[pa.RecordBatch] = field(default_factory=list)
+    _rejected: Counter[int] = field(default_factory=Counter)
+    _bytes_of_rejects: Counter[int] = field(default_factory=Counter)
+    _overfull: set[int] = field(default_factory=set)
+    _rows: Counter[int] = field(default_factory=Counter)
+    _blank: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def _latest(self) -> int:
+        return (self.ingested_at + _DAY - _EPOCH) // dt.timedelta(microseconds=1)
+
+    @property
+    def rejects(self) -> int:
+        """Rejects so far, of which a small log object may have very many."""
+        return self._rejected.total()
+
+    @property
+    def overfull(self) -> list[str]:
+        """Log objects with more rejects than are kept of one."""
+        return [self._log_objects[owner] for owner in sorted(self._overfull)]
+
+    def add(self, log_object: str, data: bytes) -> None:
+        """Parse the uncompressed text of one log object. Lines end with LF or CRLF, the last one perhaps not."""
+        self._log_objects.append(log_object)
+        data = data.removeprefix(codecs.BOM_UTF8)
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n")
+        start = 0
+        while start < len(data):
+            room = max(1, _BLOCK_BYTES - self._pending)
+            end = data.rfind(b"\n", start, start + room) + 1
+            if end == 0:
+                end = data.find(b"\n", start) + 1 or len(data)
+                if end - start > LONGEST_LINE + 1:
+                    self._add_long_line(data[start:end])
+                    start = end
+                    continue
+            self._add_piece(data[start:end] if end - start < len(data) else data)
+            start = end
+
+    def finish(self) -> Parsed:
+        self._parse_block()
+        self._flush_exact()
+        self._flush_rejects()
+        return Parsed(
+            records=self._records(),
+            rejects=pa.Table.from_batches(self._reject_chunks, REJECTED),
+            counts={
+                name: ObjectCounts(self._lines[n], self._rows[n], self._rejected[n], self._blank[n])
+                for n, name in enumerate(self._log_objects)
+            },
+        )
+
+    def _records(self) -> pa.Table:
+        regular = expand(pa.Table.from_batches(self._regular, CUT.append(RECORDS.field("log_object"))))
+        exact = pa.Table.from_batches(self._chunks, RECORDS)
+        self._regular, self._chunks = [], []
+        return pa.concat_tables([pa.table(regular, schema=RECORDS), exact])
+
+    def _add_piece(self, piece: bytes) -> None:
+        self._pieces.append(piece if piece.endswith(b"\n") else piece + b"\n")
+        self._owners.append(len(self._log_objects) - 1)
+        self._pending += len(piece)
+        if self._pending >= _BLOCK_BYTES:
+            self._parse_block()
+
+    def _add_long_line(self, line: bytes) -> None:
+        """A line that is too long for a block, which it would fill."""
+        self._parse_block()
+        owner = len(self._log_objects) - 1
+        self._lines[owner] += 1
+        self._add_line(owner, self._lines[owner], line.removesuffix(b"\n"))
+
+    def _parse_block(self) -> None:
+        if not self._pieces:
+            return
+        block = split_block(b"".join(self._pieces))
+        pieces = np.cumsum([0, *(len(piece) for piece in self._pieces)])
+        owners = np.array(self._owners)[np.searchsorted(pieces, block.starts, side="right") - 1]
+        is_exact = np.ones(len(block.starts), np.bool_)
+        for lines, records in read_regular(block, self._latest):
+            is_exact[lines] = False
+            self._add_regular(records, owners[lines])
+        numbers = self._line_numbers(owners)
+        for line in np.flatnonzero(is_exact).tolist():
+            self._add_line(int(owners[line]), int(numbers[line]), block.data[block.starts[line] : block.ends[line]])
+        self._pieces, self._owners, self._pending = [], [], 0
+
+    def _line_numbers(self, owners: Ints) -> Ints:
+        """The number of each line of a block in its log object, from 1; counts them."""
+        distinct, first, counts = _runs(owners)
+        before = np.array([self._lines[owner] for owner in distinct.tolist()])
+        self._lines.update(dict(zip(distinct.tolist(), counts.tolist(), strict=True)))
+        numbers: Ints = np.arange(len(owners)) - np.repeat(first - before, counts) + 1
+        return numbers
+
+    def _add_regular(self, records: pa.RecordBatch, owners: Ints) -> None:
+        distinct, _, counts = _runs(owners)
+        codes = np.repeat(np.arange(len(distinct)), counts)
+        names = array_of([self._log_objects[owner] for owner in distinct.tolist()], TEXT)
+        column = pa.DictionaryArray.from_arrays(from_numpy(codes, pa.int32()), names)
+        self._regular.append(records.append_column("log_object", column))
+        self._rows.update(dict(zip(distinct.tolist(), counts.tolist(), strict=True)))
+
+    def _add_line(self, owner: int, number: int, line: bytes) -> None:
+        if not line.strip():
+            self._blank[owner] += 1
+            return
+        try:
+            self._exact.append((*parse_line(line, self._latest), self._log_objects[owner]))
+            self._rows[owner] += 1
+            self._exact_bytes += len(line)
+            if len(self._exact) >= _CHUNK_ROWS or self._exact_bytes >= _CHUNK_BYTES:
+                self._flush_exact()
+        except RejectError as error:
+            self._reject(owner, number, error.reason, line)
+
+    def _reject(self, owner: int, number: int, reason: str, line: bytes) -> None:
+        self._rejected[owner] += 1
+        self._bytes_of_rejects[owner] += len(line)
+        if self._rejected[owner] > MOST_REJECTS or self._bytes_of_rejects[owner] > MOST_REJECTED_BYTES:
+            self._overfull.add(owner)
+            return
+        text = line[:LONGEST_LINE].decode("utf-8", errors="backslashreplace")
+        if len(line) > LONGEST_LINE:
+            text += f" ... ({len(line)} bytes in all)"
+        self._rejects.append((owner, number, reason, text))
+        self._rejected_bytes += len(text)
+        if len(self._rejects) >= _CHUNK_ROWS or self._rejected_bytes >= _CHUNK_BYTES:
+            self._flush_rejects()
+
+    def _flush_rejects(self) -> None:
+        if self._rejects:
+            owners, numbers, reasons, texts = zip(*self._rejects, strict=True)
+            columns = [
+                as_dictionary(array_of([self._log_objects[owner] for owner in owners], TEXT)),
+                array_of(numbers, pa.int64()),
+                as_dictionary(array_of(reasons, TEXT)),
+                array_of(texts, TEXT),
+                array_of([self.ingested_at] * len(owners), TIME),
+            ]
+            self._reject_chunks.append(pa.RecordBatch.from_arrays(columns, schema=REJECTED))
+            self._rejects, self._rejected_bytes = [], 0
+
+    def _flush_exact(self) -> None:
+        if self._exact:
+            columns = zip(*self._exact, strict=True)
+            arrays = [array_of(values, kind.type) for values, kind in zip(columns, _EXACT, strict=True)]
+            self._chunks.append(pa.RecordBatch.from_arrays(arrays, schema=_EXACT).cast(RECORDS))
+            self._exact, self._exact_bytes = [], 0
+
+
+def _runs(owners: Ints) -> tuple[Ints, Ints, Ints]:
+    """The distinct values of ascending `owners`, where each begins, and how often it occurs."""
+    first = np.flatnonzero(np.diff(owners, prepend=-1))
+    return owners[first], first, np.diff(first, append=len(owners))

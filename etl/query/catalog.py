@@ -1,0 +1,144 @@
+"""What can be asked: the views and functions of `accesslake sql`, their columns, types and units."""
+
+import re
+from dataclasses import asdict, dataclass
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+
+from etl.query import Result
+from etl.query.connection import run_query
+from etl.query.database import connect
+from etl.resources import bundled
+from etl.store import open_store
+
+Notes = dict[str, tuple[str, str]]
+"""The unit of each column of a view ("" where there is none), and what it means."""
+
+_BUCKET: Notes = {"bucket": ("", "source bucket (partition)")}
+_LOG_OBJECT: Notes = {"log_object": ("", "name of the log object below its source")}
+_ACCESS_LOG: Notes = {
+    **_BUCKET,
+    "date": ("UTC day", "day of time (partition)"),
+    "bucket_owner": ("", "canonical user id"),
+    "time": ("UTC", "when S3 received the request"),
+    "remote_ip": ("", "apparent address; NULL where S3 or another service acted"),
+    "requester": ("", "ARN, canonical user id or service; NULL for anonymous requests"),
+    "request_id": ("", "S3's id of the request; several records may have the same"),
+    "operation": ("", "such as REST.GET.OBJECT or S3.EXPIRE.OBJECT"),
+    "key": ("", "object key, decoded"),
+    "key_encoded": ("", "key as logged, where that differs"),
+    "request_uri": ("", "method, target and protocol, as sent"),
+    "http_status": ("", "HTTP status; NULL for lifecycle events"),
+    "error_code": ("", "S3's error code, such as NoSuchKey"),
+    "bytes_sent": ("bytes", "sent as the answer's body; NULL means none"),
+    "object_size": ("bytes", "of the whole object, also where a range was asked for"),
+    "total_time": ("ms", "from the request's first byte to the last of the answer"),
+    "turn_around_time": ("ms", "from the request's last byte to the first of the answer"),
+    "referrer": ("", "Referer header, as sent"),
+    "user_agent": ("", "User-Agent header, as sent"),
+    "version_id": ("", "version of the object"),
+    "host_id": ("", "S3's extended request id (x-amz-id-2)"),
+    "signature_version": ("", "SigV2 or SigV4; NULL for anonymous requests"),
+    "cipher_suite": ("", "NULL without TLS"),
+    "authentication_type": ("", "AuthHeader, or QueryString for presigned URLs; NULL for anonymous requests"),
+    "host_header": ("", "host that was asked"),
+    "tls_version": ("", "such as TLSv1.3; NULL without TLS"),
+    "access_point_arn": ("", "access point that was asked"),
+    "acl_required": ("", "Yes where an ACL was needed to allow the request; else NULL"),
+    "source_region": ("", "Region of AWS that the request came from (since 2026)"),
+    "field_count": ("fields", "how many of the fields known today the line has"),
+    "extra_fields": ("", "what follows them, as it is"),
+    "parse_note": ("", "why the line needed care; NULL for a regular one"),
+    **_LOG_OBJECT,
+}
+NOTES: dict[str, Notes] = {
+    "access_log": _ACCESS_LOG,
+    "website_requests": _ACCESS_LOG,
+    "lifecycle_events": _ACCESS_LOG,
+    "rejects": {
+        "date": ("UTC day", "day of the log object (partition)"),
+        **_LOG_OBJECT,
+        "line_number": ("", "from 1"),
+        "reason": ("", "why no reading fits the line"),
+        "line": ("", "the line; bytes that are no text as \\xNN"),
+        "ingested_at": ("UTC", "when it was read"),
+    },
+    "ledger": {
+        "date": ("UTC day", "day of the log object (partition)"),
+        **_LOG_OBJECT,
+        "etag": ("", "of the log object when it was read"),
+        "size": ("bytes", "of the log object"),
+        "last_modified": ("UTC", "when the log object was delivered"),
+        "lines": ("lines", "rows + rejects + duplicates + blank_lines"),
+        "rows": ("records", "that are in access_log, or were before they expired"),
+        "rejects": ("lines", "that no reading fits"),
+        "duplicates": ("lines", "equal to a record that was there already"),
+        "blank_lines": ("lines", "without text"),
+        "run_id": ("", "run that read it"),
+        "committed_at": ("UTC", "when the run booked it"),
+        "partitions": ("", "how many rows are in which bucket and day"),
+    },
+    "user_agents": {
+        "user_agent": ("", "each that occurs in access_log; NULL where requests have none"),
+        "kind": ("", "browser, bot, program or none, as it says of itself"),
+        "family": ("", "such as Chrome, Googlebot or curl"),
+        "system": ("", "operating system"),
+    },
+    "prices": {
+        "price_class": ("", "line of the price list: see price_class()"),
+        "price": ("currency", "of 1,000 requests; for egress, of 10^9 bytes"),
+    },
+    "site_hosts": {"host": ("", "a host of the site, from the settings")},
+}
+"""The views, and the columns of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a view, with its type in DuckDB."""
+
+    view: str
+    column: str
+    type: str
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function that queries may use: how it is called, and what it gives."""
+
+    call: str
+    meaning: str
+
+
+def columns() -> list[Column]:
+    """Every column of every view, in the order of the views."""
+    with TemporaryDirectory() as nothing:
+        connection = connect(open_store(nothing))
+        types = {
+            view: run_query(connection, f"SELECT column_name, column_type FROM (DESCRIBE {view})")
+            .to_arrow()
+            .to_pylist()
+            for view in NOTES
+        }
+    return [
+        Column(view, row["column_name"], row["column_type"], *NOTES[view][row["column_name"]])
+        for view, rows in types.items()
+        for row in rows
+    ]
+
+
+def functions() -> list[Function]:
+    """The functions of `sql/views.sql`, described by the comments before them."""
+    text = (bundled("sql") / "views.sql").read_text("utf-8")
+    found = re.findall(r"((?:^-- .*\n)+)CREATE MACRO (\w+\([^)]*\))", text, flags=re.MULTILINE)
+    return [Function(call, re.sub(r"\n?^-- ", " ", comment, flags=re.MULTILINE).strip()) for comment, call in found]
+
+
+def as_result(view: str | None = None) -> Result:
+    """The columns of one view, or of all, to be written as other results are."""
+    rows = [asdict(one) for one in columns() if view in (None, one.view)]
+    fields = [(name, pa.string()) for name in Column.__slots__]
+    return Result(pa.Table.from_pylist(rows, pa.schema(fields)).to_reader())

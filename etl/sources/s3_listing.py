@@ -1,0 +1,107 @@
+"""Listing log objects on S3: everything below a prefix, what a glob matches, or only a window of days."""
+
+import datetime as dt
+import fnmatch
+import re
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+from etl.sources.log_object import LOG_NAME, YEAR_FOLDER, LogObject, log_day
+from etl.store.s3_client import etag_of, s3_client, s3_errors
+
+_LISTERS = 16
+
+Listed = Iterator[LogObject | None]
+"""Log objects in the order of their names; None stands for an object whose name is not that of one."""
+
+
+def list_all(location: str, endpoint_url: str | None) -> Listed:
+    """Every object below `location` (`bucket/prefix`)."""
+    bucket, _, prefix = location.partition("/")
+    for item in _pages(s3_client(endpoint_url), bucket, Prefix=prefix):
+        yield _log_object(bucket, item)
+
+
+def list_glob(location: str, pattern: str, endpoint_url: str | None) -> Listed:
+    """The objects right in the folder `location` whose names match `pattern`."""
+    bucket, _, prefix = location.partition("/")
+    literal = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
+    for item in _pages(s3_client(endpoint_url), bucket, Prefix=prefix + literal, Delimiter="/"):
+        if "Key" in item and fnmatch.fnmatchcase(item["Key"].removeprefix(prefix), pattern):
+            yield _log_object(bucket, item, item["LastModified"].date())
+
+
+def list_window(location: str, since: dt.date, today: dt.date, endpoint_url: str | None) -> Listed:
+    """The objects of the days from `since` to the one after `today` (clocks differ), day prefix by day prefix."""
+    bucket, _, prefix = location.partition("/")
+    client = s3_client(endpoint_url)
+    days = [since + dt.timedelta(days=n) for n in range((today - since).days + 2)]
+    roots = _Roots(client, bucket)
+    roots.walk(prefix)
+    yield from [None] * roots.skipped
+    day_prefixes = [f"{root}{day:{form}}" for root, form in sorted(roots.day_formats.items()) for day in days]
+    # A source may end in the middle of a name: what it leaves out is not its own.
+    prefixes = [max(one, prefix, key=len) for one in day_prefixes if one.startswith(prefix) or prefix.startswith(one)]
+    with ThreadPoolExecutor(_LISTERS) as pool:
+        for items in pool.map(lambda day_prefix: list(_pages(client, bucket, Prefix=day_prefix)), prefixes):
+            for item in items:
+                yield _log_object(bucket, item)
+
+
+class _Roots:
+    """Finds below a prefix what day prefixes hang on, without listing the days.
+
+    `day_formats` maps each such root to the `strftime` form of its days: `[prefix]` and `%Y-%m-%d-` in simple
+    naming, `[prefix]ACCOUNT/REGION/BUCKET/` and `%Y/%m/%d/` in partitioned naming. Names in simple naming are
+    stepped over a year at a time, so a folder whose own name begins with a year and a dash may be missed here
+    (`ingest --full` finds it).
+    """
+
+    def __init__(self, client: Any, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self.day_formats: dict[str, str] = {}
+        self.skipped = 0
+
+    def walk(self, prefix: str) -> None:
+        """Look through everything below `prefix`."""
+        folders = [prefix]
+        while folders:
+            folder = folders.pop()
+            start_after: str | None = ""
+            while start_after is not None:
+                start_after = self._walk_until_log_name(folder, start_after, folders)
+
+    def _walk_until_log_name(self, prefix: str, start_after: str, folders: list[str]) -> str | None:
+        """Collect the folders from `start_after` on; where to go on after a log object's name, None at the end."""
+        items = _pages(self._client, self._bucket, Prefix=prefix, Delimiter="/", StartAfter=start_after)
+        for item in items:
+            if "Prefix" in item:
+                if YEAR_FOLDER.search(item["Prefix"]):
+                    self.day_formats[item["Prefix"][: -len("YYYY/")]] = "%Y/%m/%d/"
+                else:
+                    folders.append(item["Prefix"])
+            elif (match := LOG_NAME.search(item["Key"])) is None:
+                self.skipped += 1
+            else:
+                root = item["Key"][: match.start()]
+                self.day_formats[root] = "%Y-%m-%d-"
+                return f"{root}{match['date'][:4]}-~"
+        return None
+
+
+def _pages(client: Any, bucket: str, **options: str) -> Iterator[dict[str, Any]]:
+    """Keys and, with a delimiter, folders, in the order of their names."""
+    with s3_errors(f"s3://{bucket}/{options['Prefix']}"):
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, **options):
+            items = [*page.get("Contents", []), *page.get("CommonPrefixes", [])]
+            yield from sorted(items, key=lambda item: cast("str", item.get("Key") or item["Prefix"]))
+
+
+def _log_object(bucket: str, item: Mapping[str, Any], default_day: dt.date | None = None) -> LogObject | None:
+    day = log_day(item["Key"]) or default_day
+    if day is None:
+        return None
+    name = f"s3://{bucket}/{item['Key']}"
+    return LogObject(name, item["Size"], etag_of(item, name), item["LastModified"], day)

@@ -1,0 +1,206 @@
+"""A lake in a local directory."""
+
+import contextlib
+import os
+import shutil
+import stat
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import filelock
+
+from etl.errors import PreconditionFailedError, StoreError
+from etl.store.base import Entry
+
+LOCAL_TMP = "_tmp"
+"""Where a local lake keeps its lock files and files half written; outside every glob."""
+
+
+PRIVATE_DIRECTORY, PRIVATE_FILE = 0o700, 0o600
+"""Modes of what no other user may open."""
+_LEFTOVER_SECONDS = 3600
+_LOCK_SECONDS = 60
+"""A write takes a moment."""
+
+
+class LocalStore:
+    """A directory. Writes go through a temporary file and a short lock, both in `_tmp/`.
+
+    There are no symbolic links in it: what one leads to may be anybody's.
+    """
+
+    is_remote = False
+
+    def __init__(self, root: Path) -> None:
+        self.url = str(root)
+        self._root = root
+
+    def entries(self, prefix: str) -> list[Entry]:
+        with os_errors(self._root / prefix, "read"):
+            self._refuse_links_to(prefix)
+            return sorted(self._entries(prefix), key=lambda entry: entry.name)
+
+    def _entries(self, prefix: str) -> Iterator[Entry]:
+        """The files below a folder, in no order; none where there is no such folder."""
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._root / prefix) as found:
+            for one in found:
+                self._refuse_link(one)
+                if one.is_dir(follow_symlinks=False):
+                    yield from self._entries(f"{prefix}{one.name}/")
+                elif one.is_file(follow_symlinks=False):
+                    with contextlib.suppress(FileNotFoundError):
+                        status = one.stat(follow_symlinks=False)
+                        yield Entry(f"{prefix}{one.name}", status.st_size, local_etag(status))
+
+    def directories(self, prefix: str) -> list[str]:
+        with os_errors(self._root / prefix, "read"):
+            self._refuse_links_to(prefix)
+            with contextlib.suppress(FileNotFoundError), os.scandir(self._root / prefix) as found:
+                folders = list(found)
+                for one in folders:
+                    self._refuse_link(one)
+                return sorted(one.name for one in folders if one.is_dir(follow_symlinks=False))
+        return []
+
+    def _refuse_links_to(self, prefix: str) -> None:
+        for folder in (self._root / prefix, *(self._root / prefix).parents):
+            if folder == self._root:
+                return
+            if folder.is_symlink():
+                raise _link(folder)
+
+    def _refuse_link(self, entry: "os.DirEntry[str]") -> None:
+        if entry.is_symlink():
+            raise _link(Path(entry.path))
+
+    def read(self, name: str) -> tuple[bytes, str]:
+        with os_errors(self._root / name, "read"), self.open(name) as file:
+            return file.read(), local_etag(os.fstat(file.fileno()))
+
+    def read_range(self, entry: Entry, start: int, length: int) -> bytes:
+        with os_errors(self._root / entry.name, "read"), self.open(entry.name) as file:
+            if local_etag(os.fstat(file.fileno())) != entry.etag:
+                raise PreconditionFailedError(entry.name)
+            return os.pread(file.fileno(), length, start)
+
+    def open(self, name: str) -> BinaryIO:
+        with os_errors(self._root / name, "read"):
+            return open(self._root / name, "rb", buffering=0, opener=open_no_link)
+
+    def write(self, name: str, data: bytes, if_match: str | None) -> str:
+        target = self._root / name
+        temporary = self._root / LOCAL_TMP / uuid.uuid4().hex
+        with os_errors(target):
+            self.make_temporary()
+            try:
+                with temporary.open("wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                with self._write_lock():
+                    if self._etag_or_none(name) != if_match:
+                        raise PreconditionFailedError(name)
+                    self._make_directory(target.parent)
+                    temporary.replace(target)
+                    _fsync_directory(target.parent)
+                    return self._etag(name)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    def remove(self, prefix: str) -> None:
+        target = self._root / prefix
+        trash = self._root / LOCAL_TMP / uuid.uuid4().hex
+        with os_errors(target):
+            self.make_temporary()
+            with self._write_lock(), contextlib.suppress(FileNotFoundError):
+                target.rename(trash)  # at one instant, and out of every glob
+                _fsync_directory(target.parent)
+                with contextlib.suppress(OSError):
+                    target.parent.rmdir()  # the bucket's directory, if this was its last day
+            shutil.rmtree(trash, ignore_errors=True)
+
+    def clear_leftovers(self) -> None:
+        """Remove what killed runs left half written or half removed, once it is so old that nobody is at it."""
+        horizon = time.time() - _LEFTOVER_SECONDS
+        for path in (self._root / LOCAL_TMP).glob("[0-9a-f]" * 32):
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < horizon:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def check_conditional_writes(self) -> None:
+        """A local directory always keeps it."""
+
+    def make_temporary(self) -> None:
+        """Make the directory for locks and files half written, or make it private: others could hold the locks."""
+        directory = self._root / LOCAL_TMP
+        directory.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        status = directory.stat()
+        if stat.S_IMODE(status.st_mode) != PRIVATE_DIRECTORY and status.st_uid == os.getuid():
+            directory.chmod(PRIVATE_DIRECTORY)
+
+    @contextlib.contextmanager
+    def _write_lock(self) -> Iterator[None]:
+        path = self._root / LOCAL_TMP / "write.lock"
+        try:
+            with filelock.FileLock(path, timeout=_LOCK_SECONDS, mode=PRIVATE_FILE):
+                yield
+        except filelock.Timeout as error:
+            raise StoreError(
+                f"{path}: another process has held this lock for {_LOCK_SECONDS} seconds; end it (`fuser {path}` says "
+                "which), then run it again"
+            ) from error
+
+    def _etag(self, name: str) -> str:
+        return local_etag((self._root / name).stat())
+
+    def _etag_or_none(self, name: str) -> str | None:
+        try:
+            return self._etag(name)
+        except FileNotFoundError:
+            return None
+
+    def _make_directory(self, directory: Path) -> None:
+        """Create `directory` so that it survives a power cut: each new entry's parent is synced."""
+        if not directory.is_dir():
+            self._make_directory(directory.parent)
+            directory.mkdir(exist_ok=True)
+            _fsync_directory(directory.parent)
+
+
+def _link(path: Path) -> StoreError:
+    return StoreError(f"{path}: is a symbolic link, of which a lake has none; remove it, or put there what it leads to")
+
+
+def open_no_link(path: str, flags: int) -> int:
+    """An opener that follows no symbolic link: whoever made it may not be able to read what it leads to, and we are."""
+    return os.open(path, flags | os.O_NOFOLLOW)
+
+
+def local_etag(status: os.stat_result) -> str:
+    """What changes whenever a local file does: its time of modification, inode and size."""
+    return f"{status.st_mtime_ns:x}-{status.st_ino:x}-{status.st_size:x}"
+
+
+def _fsync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def os_errors(path: Path, what: str = "write") -> Iterator[None]:
+    """Translate what the operating system raises to StoreError with the next step; FileNotFoundError is an answer."""
+    try:
+        yield
+    except (filelock.Timeout, FileNotFoundError):
+        raise
+    except OSError as error:
+        raise StoreError(
+            f"{path}: cannot {what}: {error.strerror or error}; check space and permissions, then run it again: "
+            "what was committed before is safe"
+        ) from error

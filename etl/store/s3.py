@@ -1,0 +1,134 @@
+"""A lake in an S3 bucket."""
+
+import contextlib
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any, BinaryIO, cast
+
+import botocore.exceptions
+
+from etl.errors import PreconditionFailedError, StoreError
+from etl.store.base import Entry
+from etl.store.s3_client import (
+    BODY_ATTEMPTS,
+    BODY_BROKE_OFF,
+    code_of,
+    etag_of,
+    s3_client,
+    s3_errors,
+    s3_filesystem,
+)
+
+_PROBE = "_probe.json"
+
+
+class S3Store:
+    """The objects of an S3 bucket below a prefix."""
+
+    is_remote = True
+
+    def __init__(self, bucket: str, prefix: str, endpoint_url: str | None) -> None:
+        self.url = f"s3://{bucket}/{prefix}".rstrip("/")
+        self._bucket = bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._s3 = s3_client(endpoint_url)
+        self._files = s3_filesystem(endpoint_url)
+
+    def entries(self, prefix: str) -> list[Entry]:
+        skip = len(self._prefix)
+        return [
+            Entry(item["Key"][skip:], item["Size"], etag_of(item, item["Key"]))
+            for page in self._pages(prefix)
+            for item in page.get("Contents", [])
+        ]
+
+    def directories(self, prefix: str) -> list[str]:
+        skip = len(self._prefix) + len(prefix)
+        return [
+            item["Prefix"][skip:].rstrip("/")
+            for page in self._pages(prefix, Delimiter="/")
+            for item in page.get("CommonPrefixes", [])
+        ]
+
+    def read(self, name: str) -> tuple[bytes, str]:
+        return self._get(name)
+
+    def read_range(self, entry: Entry, start: int, length: int) -> bytes:
+        if length == 0:
+            return b""
+        last = start + length - 1
+        return self._get(entry.name, IfMatch=entry.etag, Range=f"bytes={start}-{last}")[0]
+
+    def _get(self, name: str, **options: str) -> tuple[bytes, str]:
+        with s3_errors(f"{self.url}/{name}"):
+            for _ in range(BODY_ATTEMPTS - 1):
+                with contextlib.suppress(*BODY_BROKE_OFF):
+                    return self._get_once(name, **options)
+            return self._get_once(name, **options)
+
+    def _get_once(self, name: str, **options: str) -> tuple[bytes, str]:
+        try:
+            answer = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + name, **options)
+        except botocore.exceptions.ClientError as error:
+            if code_of(error) in ("NoSuchKey", "404"):
+                raise FileNotFoundError(f"{self.url}/{name}") from error
+            if code_of(error) in ("PreconditionFailed", "412"):
+                raise PreconditionFailedError(name) from error
+            raise
+        return answer["Body"].read(), etag_of(answer, f"{self.url}/{name}")
+
+    def open(self, name: str) -> BinaryIO:
+        with s3_errors(f"{self.url}/{name}"):
+            return cast("BinaryIO", self._files.open(f"{self._bucket}/{self._prefix}{name}", "rb"))
+
+    def write(self, name: str, data: bytes, if_match: str | None) -> str:
+        condition = {"IfNoneMatch": "*"} if if_match is None else {"IfMatch": if_match}
+        with s3_errors(f"{self.url}/{name}"):
+            try:
+                answer = self._s3.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=data, **condition)
+            except botocore.exceptions.ClientError as error:
+                code = code_of(error)
+                if code in ("PreconditionFailed", "412", "ConditionalRequestConflict", "409") or (
+                    if_match is not None and code in ("NoSuchKey", "404")
+                ):
+                    raise PreconditionFailedError(name) from error
+                raise
+            return etag_of(answer, f"{self.url}/{name}")
+
+    def remove(self, prefix: str) -> None:
+        with s3_errors(f"{self.url}/{prefix}"):
+            for one in self.entries(prefix):
+                self._s3.delete_object(Bucket=self._bucket, Key=self._prefix + one.name)
+
+    def check_conditional_writes(self) -> None:
+        """Put a small object with conditions that must hold and conditions that must fail."""
+        probe = json.dumps({"probe": "does this store honour If-Match and If-None-Match?", "id": uuid.uuid4().hex})
+        with contextlib.suppress(PreconditionFailedError):
+            self.write(_PROBE, probe.encode(), if_match=None)
+        accepted = [
+            condition
+            for condition, if_match in (("If-None-Match: *", None), ("a stale If-Match", "0" * 32))
+            if self._accepts(probe.encode(), if_match)
+        ]
+        if accepted:
+            raise StoreError(
+                f"{self.url}: this store ignores conditional writes (it accepted {' and '.join(accepted)}), "
+                "so two runs could overwrite each other's records; use a store that honours them"
+            )
+        for _ in range(5):  # another run may probe at the same time
+            if self._accepts(probe.encode(), self.read(_PROBE)[1]):
+                return
+        raise StoreError(f"{self.url}: this store refuses a right If-Match; accesslake cannot append to a lake there")
+
+    def _accepts(self, data: bytes, if_match: str | None) -> bool:
+        try:
+            self.write(_PROBE, data, if_match)
+        except PreconditionFailedError:
+            return False
+        return True
+
+    def _pages(self, prefix: str, **options: str) -> Iterator[dict[str, Any]]:
+        with s3_errors(f"{self.url}/{prefix}"):
+            paginator = self._s3.get_paginator("list_objects_v2")
+            yield from paginator.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix, **options)

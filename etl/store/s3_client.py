@@ -1,0 +1,145 @@
+"""The clients for S3, and what their errors mean."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, cast
+
+import aiobotocore.session
+import aiohttp
+import boto3
+import botocore.config
+import botocore.exceptions
+import botocore.loaders
+import botocore.parsers
+import botocore.session
+import s3fs
+import urllib3.exceptions
+
+from etl.errors import StoreError, UsageError
+
+_RETRIES = {"mode": "standard", "max_attempts": 5}
+_TIMEOUTS = {"connect_timeout": 10, "read_timeout": 30}
+_FAILURES = (
+    botocore.exceptions.BotoCoreError,
+    botocore.exceptions.ClientError,
+    botocore.parsers.ResponseParserError,
+    aiohttp.ClientError,
+    urllib3.exceptions.HTTPError,
+    OSError,
+)
+"""What boto3, aiobotocore and s3fs raise."""
+BODY_ATTEMPTS = 3
+BODY_BROKE_OFF = (
+    botocore.exceptions.ResponseStreamingError,
+    botocore.exceptions.IncompleteReadError,
+    botocore.exceptions.ReadTimeoutError,
+    botocore.exceptions.FlexibleChecksumError,
+    urllib3.exceptions.HTTPError,
+)
+"""What botocore does not try again: an answer that began well."""
+
+
+@lru_cache(maxsize=1)
+def _api_descriptions() -> Any:
+    """Where botocore looks its API up; it takes 0.2 s to read, so the clients of a process share it."""
+    return botocore.loaders.create_loader()
+
+
+def s3_client(endpoint_url: str | None = None) -> Any:
+    """A boto3 S3 client with time-outs and retries set; credentials from the AWS chain."""
+    config = botocore.config.Config(retries=_RETRIES, max_pool_connections=64, **_TIMEOUTS)
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _api_descriptions())
+    try:
+        return boto3.session.Session(botocore_session=session).client("s3", endpoint_url=endpoint_url, config=config)
+    except (botocore.exceptions.BotoCoreError, ValueError) as error:
+        raise UsageError(f"cannot set up an S3 client: {error}; check --endpoint-url and AWS_PROFILE") from error
+
+
+def s3_filesystem(endpoint_url: str | None = None) -> s3fs.S3FileSystem:
+    """An s3fs file system that caches nothing: other processes write what it reads."""
+    session = aiobotocore.session.get_session()
+    session.register_component("data_loader", _api_descriptions())
+    files = s3fs.S3FileSystem(
+        session=session,
+        endpoint_url=endpoint_url,
+        use_listings_cache=False,
+        skip_instance_cache=True,
+        default_cache_type="none",
+        max_concurrency=1,  # one GET for an object, not HEAD and GET
+        config_kwargs={"retries": _RETRIES, **_TIMEOUTS},
+    )
+    files.retries = BODY_ATTEMPTS  # of its own, around those of botocore
+    return files
+
+
+@contextlib.contextmanager
+def s3_errors(what: str) -> Iterator[None]:
+    """Translate what boto3, aiobotocore and s3fs raise, once, to StoreError with the next step."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except botocore.exceptions.NoCredentialsError as error:
+        raise StoreError(f"{what}: no AWS credentials found; set AWS_PROFILE or the usual variables") from error
+    except RecursionError as error:  # botocore follows every redirect
+        raise StoreError(f"{what}: the store redirects in a circle; check --endpoint-url and the region") from error
+    except _FAILURES as error:
+        answer = _answer(error)
+        if answer is None:
+            problem = f"{error or type(error).__name__}; check the network and --endpoint-url, then run it again"
+        else:
+            problem = f"S3 answered {code_of(answer)} to {answer.operation_name}: {_next_step(answer)}"
+        raise StoreError(f"{what}: {problem}") from error
+
+
+def error_code(error: BaseException | None) -> str | None:
+    """S3's code (`AccessDenied`, ...) in an error or in what caused it."""
+    answer = _answer(error)
+    return code_of(answer) if answer is not None else None
+
+
+def etag_of(answer: Mapping[str, Any], what: str) -> str:
+    """The ETag in an answer. Raises StoreError where the store gave none: nothing is safe to write then."""
+    if "ETag" not in answer:
+        raise StoreError(f"{what}: this store gives no ETag; accesslake needs one that does, as Amazon S3")
+    return cast("str", answer["ETag"].strip('"'))
+
+
+def _answer(error: BaseException | None) -> botocore.exceptions.ClientError | None:
+    """S3's answer; s3fs wraps it."""
+    while error is not None and not isinstance(error, botocore.exceptions.ClientError):
+        error = error.__cause__
+    return error
+
+
+def code_of(answer: botocore.exceptions.ClientError) -> str:
+    return cast("str", answer.response.get("Error", {}).get("Code", "unknown"))
+
+
+_PERMISSIONS = {
+    "ListObjectsV2": "s3:ListBucket",
+    "HeadObject": "s3:GetObject",
+    "GetObject": "s3:GetObject",
+    "PutObject": "s3:PutObject",
+    "DeleteObject": "s3:DeleteObject",
+}
+"""What a policy must allow for a request."""
+_EXPIRED = "the session's credentials have expired; get new ones and run it again: it goes on where this ended"
+_NEXT_STEPS = {
+    "InvalidAccessKeyId": "the store does not know this access key; check AWS_PROFILE or AWS_ACCESS_KEY_ID",
+    "SignatureDoesNotMatch": "the secret key does not belong to the access key; check AWS_SECRET_ACCESS_KEY",
+    "ExpiredToken": _EXPIRED,
+    "InvalidToken": _EXPIRED,
+    "NoSuchBucket": "check the bucket's name",
+    "NotImplemented": "this store does not support conditional writes; use one that does",
+}
+
+
+def _next_step(answer: botocore.exceptions.ClientError) -> str:
+    code = code_of(answer)
+    if code in ("AccessDenied", "403", "Forbidden"):
+        permission = _PERMISSIONS.get(answer.operation_name, answer.operation_name)
+        return f"these credentials may not do that; their policy and the bucket's must allow {permission}"
+    return _NEXT_STEPS.get(code, "try again later; if it stays, see the store's own log")

@@ -1,0 +1,224 @@
+"""The command line as a user has it: what goes where, and with which exit code."""
+
+import csv
+import io
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import events, run_cli
+from lines import LINE
+
+from etl.lake.lease import hold_lease
+from etl.reports.loader import load_reports
+from etl.store.open import open_store
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    (tmp_path / "logs").mkdir()
+    text = "".join(f"{LINE.replace('EXAMPLE', str(n))}\n" for n in range(5))
+    (tmp_path / "logs" / "2026-02-06-01-00-00-AA").write_text(text)
+    return tmp_path / "logs"
+
+
+@pytest.fixture
+def lake(logs: Path) -> str:
+    lake = str(logs.parent / "lake")
+    done = run_cli("ingest", "--source", str(logs), "--lake", lake)
+    assert done.returncode == 0, done.stderr
+    return lake
+
+
+COMMANDS = (
+    "ingest", "status", "verify", "expire", "reports", "report", "dashboard", "lifecycle-rules", "sql", "schema",
+    "demo",
+)  # fmt: skip
+
+
+def test_help_names_every_command_and_flag() -> None:
+    """Without arguments there is help; every command explains itself in a line."""
+    text = run_cli("--help", environment={"COLUMNS": "200"}).stdout
+    for command in COMMANDS:
+        assert re.search(rf"^\W*{command} +\w", text, flags=re.MULTILINE), command
+    flags = "--source --lake --config --endpoint-url --since --full --workers --dry-run --json"
+    ingest = run_cli("ingest", "--help", environment={"COLUMNS": "200"}).stdout
+    assert all(flag in ingest for flag in flags.split())
+    report = run_cli("report", "--help", environment={"COLUMNS": "200"}).stdout
+    assert all(flag in report for flag in ["--bucket", "--from", "--to", "-p", "--format", "--output", "--lake"])
+    assert "accesslake 0." in run_cli("--version").stdout
+
+
+def test_ingest_prints_figures_and_logs_json(logs: Path) -> None:
+    """The summary is data on stdout; stderr has one JSON object a line."""
+    done = run_cli("ingest", "--source", str(logs), "--lake", str(logs.parent / "lake"))
+    assert re.search(r"^rows +5$", done.stdout, flags=re.MULTILINE)
+    assert [(one["level"], one["message"], one["rows"]) for one in events(done.stderr)] == [("info", "done", 5)]
+
+
+def test_exit_codes(logs: Path, lake: str) -> None:
+    """0 done, 1 failed, 2 wrong usage, 3 too many rejects, 4 a difference, 75 another run at work."""
+    source = ("--source", str(logs))
+    assert run_cli("ingest", *source, "--lake", lake).returncode == 0
+    assert run_cli("verify", *source, "--lake", lake).returncode == 0
+    assert run_cli("ingest", *source, "--lake", lake, "--no-such-flag").returncode == 2
+    assert run_cli("ingest", *source, "--lake", lake, "--since", "soon").returncode == 2
+    (logs / "2026-02-06-02-00-00-BB").write_text(f"{LINE}\nnonsense\n")
+    assert run_cli("verify", *source, "--lake", lake).returncode == 4
+    assert run_cli("ingest", *source, "--lake", lake).returncode == 3
+    (logs / "2026-02-06-02-00-00-CC").write_bytes(b"\x1f\x8bnot gzip")
+    failed = run_cli("ingest", *source, "--lake", lake)
+    assert failed.returncode == 1
+    assert "2026-02-06-02-00-00-CC: cannot be decompressed" in events(failed.stderr)[0]["message"]
+    with hold_lease(open_store(lake), "the other run", 60):
+        busy = run_cli("ingest", *source, "--lake", lake)
+    assert busy.returncode == 75
+    assert "run the other run, since" in events(busy.stderr)[0]["message"]
+
+
+def test_settings_reach_the_job(logs: Path, tmp_path: Path) -> None:
+    """A file, a variable and a flag together; an unknown variable is refused by every command."""
+    config = tmp_path / "c.toml"
+    config.write_text(f'source = ["{logs}"]\nmax_reject_fraction = 0.9\n')
+    (logs / "2026-02-06-02-00-00-BB").write_text("nonsense\n")
+    done = run_cli("ingest", "--config", str(config), "--json", environment={"ACCESSLAKE_LAKE": str(tmp_path / "lake")})
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["rejects"] == 1
+    for command in ("ingest", "status"):
+        wrong = run_cli(command, environment={"ACCESSLAKE_WORKRES": "3"})
+        assert (wrong.returncode, "did you mean 'ACCESSLAKE_WORKERS'" in wrong.stderr) == (2, True)
+
+
+def test_report_formats_and_files(lake: str, tmp_path: Path) -> None:
+    """Every format to stdout or to a file, chosen by flag or by suffix."""
+    base = ("report", "website/top_objects", "--lake", lake, "--bucket", "site", "--from", "2026-02-06")
+    assert "a.html" in run_cli(*base).stdout
+    assert json.loads(run_cli(*base, "--format", "json").stdout) == [
+        {"key": "a.html", "requests": 5, "successful": 5, "failed": 0}
+    ]
+    out = tmp_path / "out.csv"
+    assert run_cli(*base, "-p", "limit=3", "--output", str(out)).stdout == ""
+    assert [row["requests"] for row in csv.DictReader(io.StringIO(out.read_text()))] == ["5"]
+    assert run_cli(*base, "--format", "markdown").stdout.startswith("| key |")
+    assert run_cli(*base, "--format", "parquet").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("report", "website/top_object"), "(`accesslake reports` lists them); did you mean 'website/top_objects'?"),
+        (("report", "website/top_objects", "--bucket", "cite"), "no bucket 'cite' in "),
+        (("report", "lifecycle/object_events"), "needs -p key=...: the object's key, decoded"),
+        (("report", "website/top_objects", "-p", "limit"), "-p limit: write NAME=VALUE"),
+        (("report", "website/top_objects", "--from", "1 May"), "--from '1 May' is not a day; write YYYY-MM-DD"),
+        (("sql", "SELECT x FROM access_log"), 'Referenced column "x" not found'),
+        (("sql", "DROP VIEW access_log"), "one SELECT statement is expected"),
+    ],
+)
+def test_wrong_usage_is_one_clear_line(lake: str, arguments: tuple[str, ...], message: str) -> None:
+    """Exit code 2, the reason on stderr, nothing on stdout, no traceback."""
+    done = run_cli(*arguments, "--lake", lake)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_lake_and_an_empty_one(tmp_path: Path) -> None:
+    """Without --lake it says how to give one; an empty lake answers, and says that it is empty."""
+    missing = run_cli("status")
+    assert (missing.returncode, "use --lake URL, ACCESSLAKE_LAKE" in missing.stderr) == (2, True)
+    empty = run_cli("report", "website/top_objects", "--lake", str(tmp_path / "none"), "--format", "json")
+    assert (empty.returncode, json.loads(empty.stdout)) == (0, [])
+    assert "holds no records yet; `accesslake ingest` fills it" in empty.stderr
+    assert not (tmp_path / "none").exists()
+    verified = run_cli("verify", "--lake", str(tmp_path / "none"))
+    assert (verified.returncode, "there is no lake here" in verified.stderr) == (2, True)
+    (tmp_path / "logs").mkdir()
+    nothing = run_cli("ingest", "--source", str(tmp_path / "logs"), "--lake", str(tmp_path / "lake"))
+    assert "the sources list no log objects" in events(nothing.stderr)[0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("status", "--lake", "/etc/hostname"), "is a file; a lake is a directory"),
+        (("status", "--lake", "s3://b/l", "--endpoint-url", "foo"), "cannot set up an S3 client"),
+        (("ingest", "--lake", "/var/x", "--source", "s3://b/*/2026*"), "a glob may stand in the last part only"),
+    ],
+)
+def test_wrong_places_are_one_clear_line(arguments: tuple[str, ...], message: str) -> None:
+    """A lake or a source that cannot be one."""
+    done = run_cli(*arguments)
+    assert (done.returncode, message in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
+
+
+def test_times_that_python_lacks_and_any_locale(lake: str) -> None:
+    """DuckDB's farthest dates are printed, and a locale without the characters escapes them."""
+    far = run_cli("sql", "SELECT DATE '20000-01-01' AS d", "--lake", lake, "--format", "csv")
+    assert far.stdout.splitlines()[0] == "d"
+    plain = run_cli(
+        "sql", "SELECT 'grün' AS c", "--lake", lake, "--format", "csv", environment={"PYTHONIOENCODING": "ascii"}
+    )
+    assert (plain.stdout, plain.stderr) == ("c\ngr\\xfcn\n", "")
+
+
+def test_sql_and_status_and_verify(lake: str, logs: Path) -> None:
+    """Questions in SQL; the state of the lake as text and as JSON."""
+    rows = run_cli("sql", "SELECT count(*) AS n FROM access_log", "--lake", lake, "--format", "csv", "--no-header")
+    assert rows.stdout == "5\n"
+    status = run_cli("status", "--lake", lake)
+    assert "5 lines = 5 rows + 0 rejects + 0 duplicates + 0 blank lines" in status.stdout
+    assert re.search(r"newest record: 2026-02-06 00:00:38 UTC \(\d+ days \d+ hours ago\)", status.stdout)
+    as_json = json.loads(run_cli("status", "--lake", lake, "--json").stdout)
+    assert (as_json["rows"], as_json["newest_record"]) == (5, "2026-02-06T00:00:38Z")
+    proved = run_cli("verify", "--lake", lake, "--source", str(logs))
+    assert "5 rows, 1 log objects checked, 1 compared with the sources: all is right" in proved.stdout
+    assert json.loads(run_cli("verify", "--lake", lake, "--json").stdout)["differences"] == []
+
+
+def test_reports_lists_every_report() -> None:
+    """The list has each report with its parameters."""
+    text = run_cli("reports").stdout
+    assert all(name in text for name in load_reports())
+    described = run_cli("reports", "lifecycle/object_events").stdout
+    assert "-p key=...  string, required: the object's key, decoded" in described
+    assert run_cli("reports", "lifecycle").stdout.count("lifecycle/") == sum(
+        name.startswith("lifecycle/") for name in load_reports()
+    )
+    assert "no report or section 'lifecycel'" in run_cli("reports", "lifecycel").stderr
+    assert {one["name"] for one in json.loads(run_cli("reports", "--json").stdout)} == set(load_reports())
+
+
+def test_a_terminal_gets_a_progress_bar(logs: Path) -> None:
+    """On a terminal stderr has a bar and plain words, no JSON."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "etl", "ingest", "--source", str(logs), "--lake", str(logs.parent / "lake")],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while chunk := os.read(ours, 65536):
+                shown += chunk
+        except OSError:
+            pass  # the terminal is gone with the process
+        os.close(ours)
+        assert process.wait() == 0
+    assert b"log objects" in shown
+    assert b'{"time"' not in shown
+
+
+def test_a_closed_pipe_is_no_error(lake: str) -> None:
+    """`accesslake ... | head` ends quietly."""
+    command = f"{sys.executable} -m etl sql --lake {lake} --format csv 'SELECT range FROM range(300000)' | head -1"
+    shell = ["/bin/bash", "-c", f"set -o pipefail; {command}"]
+    done = subprocess.run(shell, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("range\n", "")

@@ -1,0 +1,208 @@
+"""The dashboard in a real browser: whole, alone, and harmless whatever strangers write."""
+
+import datetime as dt
+import random
+from pathlib import Path
+
+import pytest
+from browsers import Opened
+from conftest import ingest_local, run_cli
+from playwright.sync_api import Browser
+
+from etl.cli.demo_logs import ADMIN, BROWSERS, LineWriter
+from etl.config import Settings
+from etl.dashboard.page import SECTIONS, render_dashboard
+from etl.errors import UsageError
+from etl.query import Scope
+from etl.reports.loader import load_reports
+from etl.store.open import open_store
+
+NOW = dt.datetime(2026, 1, 15, tzinfo=dt.UTC)
+SCRIPT = "<script>document.title='hacked'</script><img src=x onerror=\"document.title='hacked'\">"
+LINK = "javascript:document.title='hacked'"
+QUOTES = "\"'></td></table>&lt;{{ 7 * 7 }}"
+
+
+def _at(day: int, second: int = 0) -> dt.datetime:
+    return dt.datetime(2026, 1, day, 12, 0, second, tzinfo=dt.UTC)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two weeks of a site and its lifecycle rules; in the second, more of everything, and visits by strangers."""
+    root = tmp_path_factory.mktemp("dashboard")
+    (root / "logs").mkdir()
+    rng = random.Random(0)
+    site = LineWriter("site", rng)
+    for day in range(1, 15):
+        for number in range(40 if day < 8 else 120):
+            key, status = rng.choice([("index.html", 200), ("a.png", 200), ("gone.html", 404), ("secret", 403)])
+            site.request(
+                _at(day, number % 60), "REST.GET.OBJECT", key, ip=f"198.51.100.{number}", status=status,
+                error={404: "NoSuchKey", 403: "AccessDenied"}.get(status, "-"), bytes_sent=1000 + number,
+                object_size=1000, user_agent=rng.choice(BROWSERS), referrer="https://other.example/page",
+            )  # fmt: skip
+        site.lifecycle(_at(day), "S3.EXPIRE.OBJECT", f"old/{day}", 500)
+    site.request(_at(14), "REST.GET.OBJECT", f"{SCRIPT}.png", ip="192.0.2.66", user_agent=SCRIPT, referrer=LINK)
+    site.request(
+        _at(14, 1), "REST.GET.OBJECT", QUOTES, ip="192.0.2.66", user_agent=QUOTES, referrer=f"https://{QUOTES}/"
+    )
+    site.request(_at(14, 2), "REST.PUT.BUCKETPOLICY", None, requester=f"{ADMIN}-2")
+    site.request(_at(14, 3), "REST.PUT.OBJECT", "planted", ip="192.0.2.66")
+    site.request(_at(14, 4), "REST.GET.OBJECT", "\ufffe", ip="192.0.2.66", user_agent="\ufffe")
+    site.request(_at(14, 5), "REST.GET.BUCKET", None, ip="192.0.2.66", status=403)
+    text = "".join(f"{line.text}\n" for line in site.lines).replace("GET / HTTP", "GET /?prefix=%FF HTTP")
+    (root / "logs" / "2026-01-14-13-00-00-AA").write_text(text + "no record\n")
+    ingest_local(f"{root}/logs/*", root / "lake", max_reject_fraction=1)
+    return root / "lake"
+
+
+@pytest.fixture(scope="module")
+def page_file(lake: Path) -> Path:
+    path = lake.parent / "page.html"
+    done = run_cli("dashboard", "--lake", str(lake), "--output", str(path))
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1400])
+def test_every_section_renders(browser: Browser, page_file: Path, width: int, scheme: str) -> None:
+    """On a phone and on a desk, light and dark: all sections and charts are seen, nothing is wider than the window."""
+    with Opened(browser, page_file, width, scheme) as opened:
+        page = opened.page
+        for name in SECTIONS:
+            assert page.locator(f"section#{name.lower()} article").count() == len(SECTIONS[name])
+            assert page.locator(f"section#{name.lower()} h2").is_visible()
+        assert page.locator("figure svg").count() >= 15
+        for chart in page.locator("figure svg").all():
+            box = chart.bounding_box()
+            assert box
+            assert box["width"] > 200
+            assert box["height"] > 40
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        paper, ink = (page.evaluate(f"getComputedStyle(document.body).{what}") for what in ("backgroundColor", "color"))
+        brightness = [sum(int(part) for part in text[4:-1].split(",")) for text in (paper, ink)]
+        assert (brightness[0] > brightness[1]) is (scheme == "light")
+        axis = page.locator("figure svg text").first.evaluate("one => getComputedStyle(one).fill")
+        assert axis == ink
+
+
+def test_it_asks_nobody_and_says_nothing(browser: Browser, page_file: Path) -> None:
+    """No request but for the page itself, no console message, no violation of its Content-Security-Policy."""
+    with Opened(browser, page_file) as opened:
+        opened.page.mouse.wheel(0, 20000)
+        opened.page.locator("th button").first.click()
+        assert opened.asked == [page_file.as_uri()]
+        assert opened.said == []
+    policy = page_file.read_text().split('Content-Security-Policy" content="')[1].split('"')[0]
+    assert "unsafe" not in policy
+    assert policy.startswith("default-src 'none'")
+
+
+def test_a_table_sorts_on_click(browser: Browser, page_file: Path) -> None:
+    """By number or by text, up and then down; the header says so."""
+    with Opened(browser, page_file) as opened:
+        table = opened.page.locator("article[id='website/top_objects'] table")
+
+        def column(position: int) -> list[str]:
+            return table.locator(f"tbody tr td:nth-child({position})").all_inner_texts()
+
+        header = table.locator("th").nth(1)
+        header.locator("button").click()
+        up = [int(text.replace(",", "")) for text in column(2)]
+        assert up == sorted(up)
+        assert header.get_attribute("aria-sort") == "ascending"
+        header.locator("button").click()
+        down = [int(text.replace(",", "")) for text in column(2)]
+        assert down == sorted(up, reverse=True)
+        assert header.get_attribute("aria-sort") == "descending"
+        table.locator("th button").first.press("Enter")
+        keys = [text for text in column(1) if text.isascii() and text.isalnum()]
+        assert keys == sorted(keys)
+
+
+def test_texts_of_strangers_stay_texts(browser: Browser, page_file: Path) -> None:
+    """A script, a link and quotes in keys, user agents, referrers and requesters are shown, and do nothing."""
+    with Opened(browser, page_file) as opened:
+        page = opened.page
+        assert "hacked" not in page.title()
+        assert page.locator("script").count() == 1
+        assert page.locator("img, iframe, object, base, form").count() == 0
+        assert page.locator("a:not([href^='#'])").count() == 0
+        assert page.get_by_text(QUOTES, exact=True).count() >= 1
+        assert page.get_by_text("49", exact=True).count() == 0
+        assert page.get_by_text("could not be answered").count() == 0
+        assert page.locator("article[id='cost/list_requests'] td").get_by_text("%FF").count() == 1
+        shown = page.locator("article[id='website/top_objects'] td").all_inner_texts()
+        assert f"{SCRIPT}.png" in shown
+        assert "\\ufffe" in shown
+
+
+def test_it_says_first_what_is_unusual(browser: Browser, page_file: Path) -> None:
+    """Before any figure: alarms, then what has grown; each leads to its report."""
+    with Opened(browser, page_file) as opened:
+        page = opened.page
+        notices = page.locator(".notices li")
+        texts = notices.all_inner_texts()
+        alarms = [text for text in texts if text.startswith("Look at this:")]
+        assert texts[: len(alarms)] == alarms
+        assert any("Strangers changed bucket site: 1 time REST.PUT.OBJECT" in text for text in alarms)
+        assert any("The configuration of buckets was changed 1 time." in text for text in alarms)
+        assert any(text.startswith("Requests: ") and "against 280" in text for text in texts)
+        assert any("1 line could not be read" in text for text in texts)
+        assert any("A requester was seen for the first time" in text for text in texts)
+        top = [page.locator(where).bounding_box() for where in ("#unusual", ".tiles", "#overview")]
+        assert [box["y"] for box in top if box] == sorted(box["y"] for box in top if box)
+        for target in notices.locator("a").evaluate_all("all => all.map(one => one.getAttribute('href'))"):
+            assert page.locator(f"article[id='{target[1:]}']").count() == 1
+
+
+def test_figures_and_their_change(browser: Browser, page_file: Path) -> None:
+    """Counted on the lines: a week, and the week before."""
+    with Opened(browser, page_file) as opened:
+        tiles = opened.page.locator(".tiles div").all_inner_texts()
+        by_name = {name: (value, change) for name, value, change in (tile.split("\n") for tile in tiles)}
+    assert by_name["Requests"] == ("846", "+202%")
+    assert by_name["Expired objects"] == ("7", "as before")
+    assert by_name["Rejects"][0] == "1"
+    assert list(by_name) == [
+        "Requests", "Errors", "Bytes sent", "Visitors", "Expired objects", "Rejects", "Delivery lag (p95)",
+    ]  # fmt: skip
+
+
+def test_a_report_that_fails_does_not_cost_the_page(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page says first which report could not be answered, and why in its place."""
+    reports = load_reports()
+    reports["cost/by_day"] = reports["cost/by_day"].model_copy(
+        update={"sql": "SELECT error('boom') AS date, 1 AS cost"}
+    )
+    monkeypatch.setattr("etl.dashboard.page.load_reports", lambda: reports)
+    page = render_dashboard(open_store(str(lake)), Scope(), Settings(), NOW)
+    assert "cost/by_day could not be answered." in page.partition('class="tiles"')[0]
+    assert "It could not be answered: DuckDB: Invalid Input Error: boom" in page
+
+
+def test_print_shows_whole_tables(browser: Browser, page_file: Path) -> None:
+    """On paper nothing is behind a scroll bar."""
+    with Opened(browser, page_file) as opened:
+        opened.page.emulate_media(media="print")
+        hidden = opened.page.locator(".scroll").evaluate_all(
+            "all => all.filter(one => one.scrollHeight > one.clientHeight)"
+        )
+        assert hidden == []
+        assert not opened.page.locator("nav").is_visible()
+
+
+def test_quiet_times_and_empty_lakes(lake: Path, tmp_path: Path) -> None:
+    """A first week has nothing to be compared with; a lake without records is an error, not an empty page."""
+    store = open_store(str(lake))
+    first = render_dashboard(store, Scope("site", None, dt.date(2026, 1, 7)), Settings(), NOW)
+    assert "no full period before" in first
+    assert "2026-01-01 to 2026-01-07" in first
+    with pytest.raises(UsageError, match="no records of this bucket and period"):
+        render_dashboard(store, Scope(None, dt.date(2027, 1, 1), None), Settings(), NOW)
+    with pytest.raises(UsageError, match="no bucket 'sight'"):
+        render_dashboard(store, Scope("sight"), Settings(), NOW)
+    with pytest.raises(UsageError, match="no records"):
+        render_dashboard(open_store(str(tmp_path)), Scope(), Settings(), NOW)

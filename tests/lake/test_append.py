@@ -1,0 +1,187 @@
+"""Appends: each record once, few parts, whoever writes at the same time."""
+
+import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from lines import LINE
+
+from etl.errors import PreconditionFailedError, StaleRowsError, StoreError
+from etl.lake.append import Appended, remove_rows
+from etl.lake.append import append_rows as append_with_etags
+from etl.lake.parts import list_parts, open_part, partition_path, read_footer
+from etl.parser.parser import Parser
+from etl.schema import ACCESS_LOG, Table
+from etl.store.base import Store
+
+PARTITION = partition_path(ACCESS_LOG, bucket="site", date=dt.date(2026, 2, 6))
+NEVER_SEALED = 1 << 40
+
+
+def rows(log_object: str, *ids: str, **replacements: str) -> pa.Table:
+    lines = [LINE.replace("3E57427F3EXAMPLE", one) for one in ids]
+    for old, new in replacements.items():
+        lines = [line.replace(old, new) for line in lines]
+    parser = Parser(dt.datetime(2027, 1, 1))  # noqa: DTZ001
+    parser.add(log_object, "\n".join(lines).encode())
+    return parser.finish().records.select(ACCESS_LOG.schema.names)
+
+
+def append(store: Store, table: Table, partition: str, rows: pa.Table, min_part_size: int) -> Appended:
+    """An append of log objects that never change."""
+    etags = dict.fromkeys(rows["log_object"].to_pylist(), "etag")
+    return append_with_etags(store, table, partition, rows, etags, min_part_size)
+
+
+def held(store: Store) -> list[tuple[str, str]]:
+    pairs = []
+    for part in list_parts(store, PARTITION):
+        with open_part(store, part) as file:
+            table = file.read(columns=["request_id", "log_object"])
+        pairs += list(zip(table["request_id"].to_pylist(), table["log_object"].to_pylist(), strict=True))
+    return sorted(pairs)
+
+
+def test_open_tail_grows_and_a_sealed_one_does_not(store: Store) -> None:
+    """A part below the minimum size is written again with the new rows; a larger one gets a successor."""
+    append(store, ACCESS_LOG, PARTITION, rows("o1", "A"), NEVER_SEALED)
+    append(store, ACCESS_LOG, PARTITION, rows("o2", "B"), NEVER_SEALED)
+    assert [part.name for part in list_parts(store, PARTITION)] == [f"{PARTITION}part-00000.parquet"]
+    append(store, ACCESS_LOG, PARTITION, rows("o3", "C"), 1)
+    assert len(list_parts(store, PARTITION)) == 1  # what is open is for the part to say; it says so no more
+    append(store, ACCESS_LOG, PARTITION, rows("o4", "D"), NEVER_SEALED)
+    assert [part.name[-18:] for part in list_parts(store, PARTITION)] == ["part-00000.parquet", "part-00001.parquet"]
+    assert held(store) == [("A", "o1"), ("B", "o2"), ("C", "o3"), ("D", "o4")]
+
+
+@pytest.mark.parametrize("min_part_size", [1, NEVER_SEALED])
+def test_what_a_partition_holds_is_not_written_again(store: Store, min_part_size: int) -> None:
+    """Repeating an append after a crash changes nothing, and says what is held."""
+    first = append(store, ACCESS_LOG, PARTITION, rows("o1", "A", "B"), min_part_size)
+    again = append(store, ACCESS_LOG, PARTITION, rows("o1", "A", "B"), min_part_size)
+    assert (first.held, again.held) == ({"o1": 2}, {"o1": 2})
+    assert (again.duplicates, again.bytes_written) == ({"o1": 0}, 0)
+    assert len(held(store)) == 2
+
+
+@pytest.mark.parametrize("min_part_size", [1, NEVER_SEALED])
+def test_a_record_delivered_twice_is_kept_once(store: Store, min_part_size: int) -> None:
+    """A row equal in every log field to one in a tail, in a sealed part or in the same batch is a duplicate."""
+    append(store, ACCESS_LOG, PARTITION, rows("o1", "A", "B"), min_part_size)
+    result = append(store, ACCESS_LOG, PARTITION, rows("o2", "B", "C", "C"), min_part_size)
+    assert (result.held, result.duplicates) == ({"o2": 1}, {"o2": 2})
+    assert held(store) == [("A", "o1"), ("B", "o1"), ("C", "o2")]
+
+
+def test_one_request_id_may_have_several_records(store: Store) -> None:
+    """A multi-object delete writes one record per key under one id; any field that differs makes another record."""
+    append(store, ACCESS_LOG, PARTITION, rows("o1", "A"), 1)
+    for number, (old, new) in enumerate(
+        [("a.html", "b.html"), (" 200 ", " 304 "), ("curl", "wget"), ("eu-central-1", "-"), ("226", "-")]
+    ):
+        append(store, ACCESS_LOG, PARTITION, rows(f"x{number}", "A", **{old: new}), 1)
+    assert len(held(store)) == 6
+
+
+def test_rows_without_request_id_are_compared_too(store: Store) -> None:
+    """NULL is no identity."""
+    append(store, ACCESS_LOG, PARTITION, rows("o1", "-"), 1)
+    result = append(store, ACCESS_LOG, PARTITION, rows("o2", "-"), 1)
+    assert result.duplicates == {"o2": 1}
+    result = append(store, ACCESS_LOG, PARTITION, rows("o3", "-", curl="wget"), 1)
+    assert result.held == {"o3": 1}
+
+
+@pytest.mark.parametrize("min_part_size", [1, NEVER_SEALED])
+def test_appends_at_the_same_time_lose_nothing(store: Store, min_part_size: int) -> None:
+    """Writers that race for one tail all get their rows in, once."""
+    with ThreadPoolExecutor(8) as pool:
+        list(
+            pool.map(
+                lambda n: append(store, ACCESS_LOG, PARTITION, rows(f"o{n:02d}", f"A{n}", f"B{n}"), min_part_size),
+                range(8),
+            )
+        )
+    assert sorted(one for _, one in held(store)) == sorted(f"o{n:02d}" for n in range(8) for _ in "AB")
+
+
+def test_an_overwritten_log_object_is_noticed_and_can_be_removed(store: Store) -> None:
+    """Rows of an older text stop the append, whether their part is open or sealed; without them it goes on."""
+    for min_part_size in (1, NEVER_SEALED):
+        name = f"o{min_part_size}"
+        append(store, ACCESS_LOG, PARTITION, pa.concat_tables([rows(name, name), rows("other", "B")]), min_part_size)
+        with pytest.raises(StaleRowsError) as caught:
+            append_with_etags(store, ACCESS_LOG, PARTITION, rows(name, "C"), {name: "newer"}, min_part_size)
+        assert caught.value.log_objects == [name]
+        remove_rows(store, ACCESS_LOG, {name})
+        append_with_etags(store, ACCESS_LOG, PARTITION, rows(name, f"{name}C"), {name: "newer"}, min_part_size)
+        assert [one for one in held(store) if one[1] == name] == [(f"{name}C", name)]
+    assert [one for one in held(store) if one[1] == "other"] == [("B", "other")]
+
+
+def test_footer_says_what_a_part_holds(store: Store) -> None:
+    """Log objects with their rows, those of which all rows were duplicates included."""
+    append(store, ACCESS_LOG, PARTITION, rows("o1", "A"), NEVER_SEALED)
+    more = pa.concat_tables([rows("o2", "A"), rows("o3", "B", "C")])
+    append(store, ACCESS_LOG, PARTITION, more, NEVER_SEALED)
+    with open_part(store, list_parts(store, PARTITION)[0]) as file:
+        footer = read_footer(file)
+    assert footer.log_objects == {"o1": ("etag", 1, 0), "o2": ("etag", 0, 1), "o3": ("etag", 2, 0)}
+    assert (footer.rows, footer.min_part_size) == (3, NEVER_SEALED)
+
+
+def test_parts_are_sorted_compressed_and_filtered(store: Store) -> None:
+    """Sorted by operation, key and time; zstd; random ids without a dictionary; bloom filters on key and id."""
+    several = [rows(f"o{n}", f"ID{n}", **{"a.html": f"{9 - n}.html"}) for n in range(5)]
+    append(store, ACCESS_LOG, PARTITION, pa.concat_tables(several), NEVER_SEALED)
+    with open_part(store, list_parts(store, PARTITION)[0]) as file:
+        assert file.read()["key"].to_pylist() == [f"{n}.html" for n in range(5, 10)]
+        group = file.metadata.row_group(0)
+        names = file.schema_arrow.names
+        request_id, key = (group.column(names.index(name)) for name in ("request_id", "key"))
+        assert "bucket" not in names
+        assert request_id.compression == "ZSTD"
+        assert "DELTA_LENGTH_BYTE_ARRAY" in request_id.encodings
+        assert "RLE_DICTIONARY" in key.encodings
+        assert [one.column_index for one in group.sorting_columns] == [names.index(n) for n in ACCESS_LOG.sort_by]
+
+
+def test_a_file_that_is_no_part_stops_the_append(store: Store) -> None:
+    """A damaged tail is never overwritten; the message names it."""
+    store.write(f"{PARTITION}part-00000.parquet", b"not Parquet", if_match=None)
+    with pytest.raises(StoreError, match=r"part-00000\.parquet: not a readable part of the lake"):
+        append(store, ACCESS_LOG, PARTITION, rows("o1", "A"), NEVER_SEALED)
+    foreign: Any = pa.BufferOutputStream()
+    pq.write_table(pa.table({"a": [1]}), foreign)
+    etag = store.read(f"{PARTITION}part-00000.parquet")[1]
+    store.write(f"{PARTITION}part-00000.parquet", foreign.getvalue().to_pybytes(), if_match=etag)
+    with pytest.raises(StoreError, match="not a readable part of the lake"):
+        append(store, ACCESS_LOG, PARTITION, rows("o1", "A"), NEVER_SEALED)
+
+
+def test_partition_of_a_hostile_bucket_stays_in_its_place() -> None:
+    """No bucket name leads out of its partition."""
+    path = partition_path(ACCESS_LOG, bucket="../../x/bucket=y\n", date=dt.date(2026, 1, 2))
+    assert path == "access_log/bucket=..%2F..%2Fx%2Fbucket%3Dy%0A/date=2026-01-02/"
+
+
+def test_conditional_writes(store: Store) -> None:
+    """A write lands only on the object that its writer saw, or on none."""
+    etag = store.write("x/a", b"1", if_match=None)
+    assert store.read("x/a") == (b"1", etag)
+    with pytest.raises(PreconditionFailedError):
+        store.write("x/a", b"2", if_match=None)
+    newer = store.write("x/a", b"22", if_match=etag)
+    with pytest.raises(PreconditionFailedError):
+        store.write("x/a", b"3", if_match=etag)
+    with pytest.raises(PreconditionFailedError):
+        store.write("x/none", b"3", if_match=etag)
+    assert store.read("x/a") == (b"22", newer)
+    assert [(one.name, one.size) for one in store.entries("x/")] == [("x/a", 2)]
+    assert store.directories("") == (["_tmp", "x"] if store.url.startswith("/") else ["x"])
+    store.check_conditional_writes()
+    with pytest.raises(FileNotFoundError):
+        store.read("x/none")

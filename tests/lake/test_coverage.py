@@ -1,0 +1,53 @@
+"""The trailing window: counted back from the last complete run, never past what that run covered."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from etl.lake.coverage import Covered, first_day, now_covered, read_covered, write_covered
+from etl.store.open import open_store
+
+LISTED = dt.datetime(2026, 3, 20, 2, tzinfo=dt.UTC)
+MARCH_1 = dt.date(2026, 3, 1)
+MARCH_15 = dt.date(2026, 3, 15)
+
+
+@pytest.mark.parametrize(
+    ("covered", "since", "expected"),
+    [
+        (None, None, None),
+        (None, MARCH_1, MARCH_1),
+        (Covered(since=None, listed_at=LISTED), None, dt.date(2026, 3, 10)),
+        (Covered(since=None, listed_at=LISTED), MARCH_1, dt.date(2026, 3, 10)),
+        (Covered(since=None, listed_at=LISTED), MARCH_15, MARCH_15),
+        (Covered(since=MARCH_1, listed_at=LISTED), MARCH_1, dt.date(2026, 3, 10)),
+        (Covered(since=MARCH_1, listed_at=LISTED), None, None),
+        (Covered(since=MARCH_15, listed_at=LISTED), MARCH_1, MARCH_1),
+    ],
+)
+def test_first_day(covered: Covered | None, since: dt.date | None, expected: dt.date | None) -> None:
+    """A gap that an earlier --since left is listed as soon as --since goes away."""
+    assert first_day(covered, since, 10) == expected
+
+
+def test_what_a_run_covers(tmp_path: Path) -> None:
+    """A run keeps what is covered already, and forgets nothing of other sources."""
+    now = LISTED + dt.timedelta(days=1)
+    all_days, from_1, from_15 = (Covered(since=since, listed_at=LISTED) for since in (None, MARCH_1, MARCH_15))
+    assert now_covered(None, None, 10, now) == Covered(since=None, listed_at=now)
+    assert now_covered(None, MARCH_1, 10, now) == Covered(since=MARCH_1, listed_at=now)
+    assert now_covered(from_1, MARCH_1, 10, now) == Covered(since=MARCH_1, listed_at=now)
+    assert now_covered(from_15, MARCH_1, 10, now) == Covered(since=MARCH_1, listed_at=now)
+    assert now_covered(all_days, None, 10, now) == Covered(since=None, listed_at=now)
+    # From the 15th on is less than the window from the 10th on: the days between stay to be listed.
+    assert now_covered(all_days, MARCH_15, 10, now) == all_days
+    assert now_covered(from_1, MARCH_15, 10, now) == from_1
+    store = open_store(str(tmp_path))
+    write_covered(store, {"a": Covered(since=None, listed_at=LISTED)})
+    write_covered(store, {"b": Covered(since=MARCH_1, listed_at=now)})
+    assert set(read_covered(store)) == {"a", "b"}
+    (tmp_path / "_runs.json").write_text("garbled")
+    assert read_covered(store) == {}
+    write_covered(store, {"c": Covered(since=None, listed_at=now)})
+    assert set(read_covered(store)) == {"c"}

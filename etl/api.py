@@ -1,63 +1,153 @@
-"""The lake from Python: `etl.open_lake(url).report("website/top_objects").to_pandas()`."""
+"""The lake from Python: `accesslake.open_lake(url).report("website/top_objects").to_pandas()`."""
 
 import datetime as dt
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from etl.config import Settings
-from etl.maintenance.status import LakeStatus, read_status
-from etl.query import Result, Scope, parse_day, query_lake
-from etl.reports.loader import find_report, load_reports
-from etl.reports.report import Report, run_report
-from etl.store.base import Store
-from etl.store.open import open_store
+from etl.config import Settings, load_settings
+from etl.dashboard import render_dashboard
+from etl.ingest import Progress, RunSummary, new_run_id, run_ingest
+from etl.lake import check_format
+from etl.maintenance import (
+    Expired,
+    LakeStatus,
+    Repaired,
+    Verification,
+    expire_partitions,
+    parse_age,
+    read_status,
+    repair_lake,
+    verify_lake,
+)
+from etl.query import Result, Scope, buckets, parse_day, query_lake
+from etl.reports import Report, check_rules, find_report, load_reports, load_rules, read_rules, run_report
+from etl.store import ListedStore, open_store
+
+Day = dt.date | str | None
+"""A UTC day, also as `YYYY-MM-DD`; None where there is no bound."""
+
+
+def open_lake(
+    url: str | None = None,
+    endpoint_url: str | None = None,
+    sql_dir: Sequence[Path | str] = (),
+    *,
+    config: Path | str | None = None,
+    **settings: Any,
+) -> "Lake":
+    """The lake at `url`: `s3://bucket/prefix` or a local directory.
+
+    Settings come as they do for the command line: from the arguments (`source`, `prices`, ...), then from
+    `ACCESSLAKE_*` variables, then from the file `config`, then defaults. `sql_dir` adds directories with reports.
+    Raises UsageError for a wrong setting, or where neither says which lake.
+    """
+    arguments = {"lake": url, "endpoint_url": endpoint_url, "sql_dir": tuple(map(Path, sql_dir)) or None, **settings}
+    return Lake(load_settings(arguments, os.environ, None if config is None else str(config)))
 
 
 class Lake:
-    """A lake to ask. Nothing is read before a question."""
+    """A lake and the settings for it: all that the command line does, for notebooks and schedulers too.
 
-    def __init__(self, url: str, endpoint_url: str | None = None, sql_dir: Sequence[Path | str] = ()) -> None:
-        self.url = url
-        self._settings = Settings(lake=url, endpoint_url=endpoint_url, sql_dir=tuple(map(Path, sql_dir)))
-        self._store: Store = open_store(url, endpoint_url)
+    Nothing is read before the first call. Each call sees the lake as it is then, and lists what it needs once.
+    """
 
-    def report(
-        self,
-        name: str,
-        *,
-        bucket: str | None = None,
-        date_from: dt.date | str | None = None,
-        date_to: dt.date | str | None = None,
-        **params: Any,
-    ) -> Result:
-        """The result of a report; both days (a date, or `YYYY-MM-DD`) are part of the period.
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.url = settings.lake_url
+        self._store = open_store(settings.lake_url, settings.endpoint_url)
+        self._listed = ListedStore(self._store)
 
-        Raises UsageError for an unknown report, bucket or parameter, naming the nearest.
+    @property
+    def is_empty(self) -> bool:
+        """Whether it had no records when it was last looked at."""
+        return not buckets(self._listed)
+
+    def ingest(
+        self, *, full: bool = False, dry_run: bool = False, progress: Progress = lambda _summary: None
+    ) -> RunSummary:
+        """Read the log objects of the sources that the lake does not have yet.
+
+        With `full` everything is listed, not only the trailing window; with `dry_run` nothing is written. `progress` is
+        called with the figures so far. Raises LeaseHeldError where another run is at work.
         """
-        scope = Scope(bucket, _day("date_from", date_from), _day("date_to", date_to))
-        return run_report(self._store, find_report(name, self._settings.sql_dir), scope, params, self._settings)
-
-    def reports(self) -> list[Report]:
-        """The bundled reports, and those of one's own."""
-        return list(load_reports(self._settings.sql_dir).values())
-
-    def sql(self, query: str) -> Result:
-        """The result of one SELECT.
-
-        The views: `access_log`, `website_requests`, `lifecycle_events`, `rejects` and `ledger`.
-        """
-        return query_lake(self._store, query, settings=self._settings)
+        return run_ingest(self._store, self.settings, full=full, dry_run=dry_run, progress=progress)
 
     def status(self) -> LakeStatus:
         """What is in the lake, and how far behind it is."""
-        return read_status(self._store, self._settings)
+        return read_status(self._look(), self.settings)
+
+    def verify(self) -> Verification:
+        """Prove that the lake holds what its ledger says, once, and all that the sources of the settings have."""
+        return verify_lake(self._look(), self.settings)
+
+    def repair(self) -> Repaired:
+        """Read again from the sources what is missing or wrong. Raises LeaseHeldError where another run is at work."""
+        return repair_lake(self._store, self.settings)
+
+    def expire(self, older_than: dt.timedelta | str, *, dry_run: bool = False) -> Expired:
+        """Remove the records and rejects of days older than that (`"400d"`), for good.
+
+        Raises LeaseHeldError where another run is at work.
+        """
+        age = parse_age(older_than) if isinstance(older_than, str) else older_than
+        run_id = new_run_id(dt.datetime.now(dt.UTC))
+        return expire_partitions(self._store, run_id, age, self.settings.lease_seconds, dry_run=dry_run)
+
+    def reports(self) -> list[Report]:
+        """The bundled reports, and those of `sql_dir`."""
+        return list(load_reports(self.settings.sql_dir).values())
+
+    def find_report(self, name: str) -> Report:
+        """The report of this name. Raises UsageError with the nearest name."""
+        return find_report(name, self.settings.sql_dir)
+
+    def report(
+        self,
+        name: str | Report,
+        *,
+        bucket: str | None = None,
+        date_from: Day = None,
+        date_to: Day = None,
+        **parameters: Any,
+    ) -> Result:
+        """The result of a report, named or found before; both days are part of the period.
+
+        Raises UsageError for an unknown report, bucket or parameter, naming the nearest.
+        """
+        report = self.find_report(name) if isinstance(name, str) else name
+        return run_report(self._look(), report, _scope(bucket, date_from, date_to), parameters, self.settings)
+
+    def sql(self, query: str) -> Result:
+        """The result of one SELECT over the views of `accesslake schema`, such as `access_log`."""
+        return query_lake(self._look(), query, settings=self.settings)
+
+    def dashboard(self, *, bucket: str | None = None, date_from: Day = None, date_to: Day = None) -> str:
+        """The dashboard as an HTML page; without a period, of the last 7 days with records."""
+        scope = _scope(bucket, date_from, date_to)
+        return render_dashboard(self._look(), scope, self.settings, dt.datetime.now(dt.UTC))
+
+    def lifecycle_rules(
+        self, bucket: str, *, rules: Path | str | None = None, date_from: Day = None, date_to: Day = None
+    ) -> tuple[Result, Scope]:
+        """Each action of a bucket's lifecycle rules beside the events that fit it, and the period of those.
+
+        The rules are read from S3, or from a JSON file. Without a period it is the last 30 days with records.
+        """
+        actions = load_rules(Path(rules)) if rules else read_rules(bucket, self.settings)
+        return check_rules(self._look(), bucket, actions, _scope(bucket, date_from, date_to), self.settings)
+
+    def _look(self) -> ListedStore:
+        """The lake as it is now, to be read by one call. Raises StoreError where a newer version has written it."""
+        self._listed = ListedStore(self._store)
+        check_format(self._listed)
+        return self._listed
 
 
-def open_lake(url: str, endpoint_url: str | None = None, sql_dir: Sequence[Path | str] = ()) -> Lake:
-    """The lake at `url`: `s3://bucket/prefix` or a local directory; `sql_dir` adds directories with reports."""
-    return Lake(url, endpoint_url, sql_dir)
+def _scope(bucket: str | None, date_from: Day, date_to: Day) -> Scope:
+    return Scope(bucket, _day("date_from", date_from), _day("date_to", date_to))
 
 
-def _day(name: str, day: dt.date | str | None) -> dt.date | None:
+def _day(name: str, day: Day) -> dt.date | None:
     return parse_day(name, day) if isinstance(day, str) else day

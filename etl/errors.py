@@ -42,6 +42,10 @@ class PreconditionFailedError(Exception):
     """A conditional write lost to another writer; the caller looks again. Never reaches the user."""
 
 
+class LockedError(Exception):
+    """Another process holds a lock. Never reaches the user."""
+
+
 class StaleRowsError(Exception):
     """The lake holds rows of an older text of these log objects (names). Never reaches the user."""
 

@@ -14,7 +14,23 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from etl.api import Lake
 from etl.cli.demo import build_demo, print_demo
+from etl.cli.options import (
+    BucketOption,
+    ConfigOption,
+    CsvSafeOption,
+    EndpointOption,
+    FormatOption,
+    FromOption,
+    HeaderOption,
+    JsonOption,
+    LakeOption,
+    OutputOption,
+    SourceOption,
+    SqlDirOption,
+    ToOption,
+)
 from etl.cli.progress import Reporter
 from etl.cli.terminal import (
     describe_reports,
@@ -29,25 +45,18 @@ from etl.cli.terminal import (
     report_problems,
 )
 from etl.config import Settings, load_settings
-from etl.dashboard import render_dashboard
 from etl.errors import AccessLakeError, UsageError, nearest
-from etl.ingest import RunSummary, new_run_id, run_ingest
-from etl.maintenance import expire_partitions, parse_age, read_status, repair_lake, verify_lake
-from etl.query import Result, Scope, buckets, parse_day, query_lake
+from etl.ingest import RunSummary
+from etl.query import Result, parse_day
 from etl.query.catalog import NOTES, as_result, functions
 from etl.query.output import Format, choose_format, write_file, write_result
 from etl.reports import (
     check_drawable,
-    check_rules,
     find_report,
     load_reports,
-    load_rules,
-    read_rules,
     render,
-    run_report,
     statement,
 )
-from etl.store import Store, open_store
 from etl.text import safe_lines, safe_text
 
 EXIT_REJECTS = 3
@@ -61,36 +70,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-LakeOption = Annotated[
-    str | None, typer.Option("--lake", metavar="URL", help="The lake: s3://bucket/prefix or a directory.")
-]
-ConfigOption = Annotated[str | None, typer.Option("--config", metavar="FILE", help="Settings as TOML.")]
-EndpointOption = Annotated[str | None, typer.Option("--endpoint-url", metavar="URL", help="For S3-compatible stores.")]
-SourceOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--source",
-        metavar="URL",
-        help="Where log objects are: S3 prefix, directory, or glob. May be repeated.",
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-FormatOption = Annotated[
-    Format | None, typer.Option("--format", help="Default: by the suffix of --output, else table.")
-]
-OutputOption = Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Write here, not to stdout.")]
-CsvSafeOption = Annotated[
-    bool, typer.Option("--csv-safe", help="CSV for a spreadsheet: put ' before what it would run as a formula.")
-]
-BucketOption = Annotated[str | None, typer.Option("--bucket", metavar="B", help="Only this source bucket.")]
-FromOption = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First UTC day.")]
-ToOption = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last UTC day (it counts).")]
-SqlDirOption = Annotated[
-    list[Path] | None, typer.Option("--sql-dir", metavar="DIR", help="Reports of your own, besides. May be repeated.")
-]
-HeaderOption = Annotated[bool, typer.Option("--header/--no-header", help="CSV: column names in the first line.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -120,10 +99,8 @@ def _ingest(
     """
     with Reporter() as reporter:
         try:
-            settings = _settings(
-                config, source=source, lake=lake, endpoint_url=endpoint_url, since=since, workers=workers
-            )
-            summary = run_ingest(settings, full=full, dry_run=dry_run, progress=_progress(reporter))
+            found = _lake(config, source=source, lake=lake, endpoint_url=endpoint_url, since=since, workers=workers)
+            summary = found.ingest(full=full, dry_run=dry_run, progress=_progress(reporter))
         except AccessLakeError as error:
             reporter.event("error", str(error))
             raise typer.Exit(error.exit_code) from error
@@ -134,7 +111,7 @@ def _ingest(
         print_summary(summary)
     if summary.result.failures:
         raise typer.Exit(1)
-    if summary.reject_fraction > settings.max_reject_fraction:
+    if summary.reject_fraction > found.settings.max_reject_fraction:
         raise typer.Exit(EXIT_REJECTS)
 
 
@@ -146,8 +123,9 @@ def _status(
     as_json: JsonOption = False,
 ) -> None:
     """What is in the lake, how far behind it is, what was rejected."""
-    settings, store = _open(config, lake, endpoint_url)
-    status = read_status(store, settings)
+    found = _lake(config, lake=lake, endpoint_url=endpoint_url)
+    status = found.status()
+    _warn_if_empty(found)
     if as_json:
         typer.echo(json.dumps(status.as_dict(), default=json_time))
     else:
@@ -171,11 +149,11 @@ def _verify(
     is at work.
     """
     if mend:
-        repaired = repair_lake(_settings(config, lake=lake, source=source, endpoint_url=endpoint_url))
+        repaired = _lake(config, lake=lake, source=source, endpoint_url=endpoint_url).repair()
         result, whole = repaired.after, repaired.as_dict()
     else:
         repaired = None
-        result = verify_lake(_settings(config, lake=lake, source=source or [], endpoint_url=endpoint_url))
+        result = _lake(config, lake=lake, source=source or [], endpoint_url=endpoint_url).verify()
         whole = result.as_dict()
     if as_json:
         typer.echo(json.dumps(whole))
@@ -200,10 +178,7 @@ def _expire(
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 75 another run is at work.
     """
-    settings = _settings(config, lake=lake, endpoint_url=endpoint_url)
-    store = open_store(settings.lake_url, settings.endpoint_url)
-    run_id = new_run_id(dt.datetime.now(dt.UTC))
-    expired = expire_partitions(store, run_id, parse_age(older_than), settings.lease_seconds, dry_run=dry_run)
+    expired = _lake(config, lake=lake, endpoint_url=endpoint_url).expire(older_than, dry_run=dry_run)
     if as_json:
         typer.echo(json.dumps(expired.as_dict()))
     else:
@@ -261,8 +236,11 @@ def _report(
     if chart:
         check_drawable(report, chart)
     form = choose_format(form, output)
-    store = _open_store(settings)
-    result = run_report(store, report, _scope(bucket, date_from, date_to), params, settings)
+    found = Lake(settings)
+    result = found.report(
+        report, bucket=bucket, date_from=_day("--from", date_from), date_to=_day("--to", date_to), **params
+    )
+    _warn_if_empty(found)
     if chart and report.chart:
         table = result.to_arrow()
         write_file(chart, render(report.chart, table, report.title, chart.suffix.lower()))
@@ -284,8 +262,8 @@ def _dashboard(
 
     The page needs nothing but itself: send it, open it from a disk, print it.
     """
-    settings, store = _open(config, lake, endpoint_url)
-    page = render_dashboard(store, _scope(bucket, date_from, date_to), settings, dt.datetime.now(dt.UTC))
+    found = _lake(config, lake=lake, endpoint_url=endpoint_url)
+    page = found.dashboard(bucket=bucket, date_from=_day("--from", date_from), date_to=_day("--to", date_to))
     write_file(output, page.encode("utf-8", "backslashreplace"))
 
 
@@ -310,9 +288,11 @@ def _lifecycle_rules(
     The period is the last 30 days with records of the bucket, unless --from and --to say otherwise.
     """
     form = choose_format(form, output)
-    settings, store = _open(config, lake, endpoint_url)
-    actions = load_rules(rules) if rules else read_rules(bucket, settings)
-    result, period = check_rules(store, bucket, actions, _scope(bucket, date_from, date_to), settings)
+    found = _lake(config, lake=lake, endpoint_url=endpoint_url)
+    result, period = found.lifecycle_rules(
+        bucket, rules=rules, date_from=_day("--from", date_from), date_to=_day("--to", date_to)
+    )
+    _warn_if_empty(found)
     typer.echo(f"accesslake: events of {period.date_from} to {period.date_to}", err=True)
     write_result(result, form, output, header=header, csv_safe=csv_safe)
 
@@ -330,8 +310,9 @@ def _sql(
 ) -> None:
     """Ask the lake in SQL. Only reading, and only the lake."""
     form = choose_format(form, output)
-    settings, store = _open(config, lake, endpoint_url)
-    result = query_lake(store, query, settings=settings)
+    found = _lake(config, lake=lake, endpoint_url=endpoint_url)
+    result = found.sql(query)
+    _warn_if_empty(found)
     write_result(result, form, output, header=header, csv_safe=csv_safe)
 
 
@@ -392,22 +373,14 @@ def _settings(config: str | None, **flags: Any) -> Settings:
     return load_settings(flags, os.environ, config)
 
 
-def _open(config: str | None, lake: str | None, endpoint_url: str | None) -> tuple[Settings, Store]:
-    settings = _settings(config, lake=lake, endpoint_url=endpoint_url)
-    return settings, _open_store(settings)
+def _lake(config: str | None, **flags: Any) -> Lake:
+    return Lake(_settings(config, **flags))
 
 
-def _open_store(settings: Settings) -> Store:
-    """The lake's store; says so where nothing is in it."""
-    store = open_store(settings.lake_url, settings.endpoint_url)
-    if not buckets(store):
-        text = f"accesslake: {store.url} holds no records yet; `accesslake ingest` fills it"
+def _warn_if_empty(lake: Lake) -> None:
+    if lake.is_empty:
+        text = f"accesslake: {lake.url} holds no records yet; `accesslake ingest` fills it"
         typer.echo(safe_text(text), err=True)
-    return store
-
-
-def _scope(bucket: str | None, date_from: str | None, date_to: str | None) -> Scope:
-    return Scope(bucket, _day("--from", date_from), _day("--to", date_to))
 
 
 def _day(flag: str, text: str | None) -> dt.date | None:

@@ -7,80 +7,74 @@ from pathlib import Path
 from shlex import quote
 from typing import TextIO
 
+from etl.api import Lake
 from etl.cli.demo_logs import DEMO_LIFECYCLE, DEMO_WEBSITE, demo_objects, write_objects
 from etl.config import Settings
-from etl.dashboard import render_dashboard
-from etl.ingest import Progress, RunSummary, run_ingest
-from etl.maintenance import read_status
-from etl.query import Scope
+from etl.ingest import Progress, RunSummary
+from etl.query import Result
 from etl.query.output import write_file, write_table
-from etl.reports import find_report, run_report
-from etl.store import open_store
+from etl.reports import Report
 
 _ROWS = 8
 DASHBOARD = "dashboard.html"
 
 
-@dataclass(frozen=True)
-class _Question:
-    report: str
-    scope: Scope
-    params: dict[str, str] = field(default_factory=dict)
-
-
 _EXPIRY_DAY = dt.date(2021, 7, 1)
-_QUESTIONS = (
-    _Question("website/top_objects", Scope(DEMO_WEBSITE)),
-    _Question("website/response_codes", Scope(DEMO_WEBSITE)),
-    _Question("website/downloads_by_ip", Scope(DEMO_WEBSITE), {"limit": "1000"}),
-    _Question("website/access_denied_by_ip", Scope(DEMO_WEBSITE), {"limit": "1000"}),
-    _Question("website/access_denied_by_key", Scope(DEMO_WEBSITE)),
-    _Question("lifecycle/operation_counts", Scope(DEMO_LIFECYCLE)),
-    _Question("lifecycle/expired_objects", Scope(DEMO_LIFECYCLE, _EXPIRY_DAY, _EXPIRY_DAY)),
-    _Question("lifecycle/expired_keys", Scope(DEMO_LIFECYCLE)),
-    _Question("lifecycle/object_events", Scope(DEMO_LIFECYCLE), {"key": "expiration/test25.txt"}),
+
+
+@dataclass(frozen=True)
+class _Example:
+    """A report as it is shown, of one bucket and, where there is one, of one day."""
+
+    report: str
+    bucket: str
+    day: dt.date | None = None
+    parameters: dict[str, str] = field(default_factory=dict)
+
+    def result(self, lake: Lake, report: Report) -> Result:
+        return lake.report(report, bucket=self.bucket, date_from=self.day, date_to=self.day, **self.parameters)
+
+    def arguments(self, lake: Path) -> list[str]:
+        """What follows `--lake` on the command line."""
+        period = ["--from", str(self.day), "--to", str(self.day)] if self.day else []
+        parameters = [f"-p {name}={quote(value)}" for name, value in self.parameters.items()]
+        return [quote(str(lake)), "--bucket", self.bucket, *period, *parameters]
+
+
+_EXAMPLES = (
+    _Example("website/top_objects", DEMO_WEBSITE),
+    _Example("website/response_codes", DEMO_WEBSITE),
+    _Example("website/downloads_by_ip", DEMO_WEBSITE, parameters={"limit": "1000"}),
+    _Example("website/access_denied_by_ip", DEMO_WEBSITE, parameters={"limit": "1000"}),
+    _Example("website/access_denied_by_key", DEMO_WEBSITE),
+    _Example("lifecycle/operation_counts", DEMO_LIFECYCLE),
+    _Example("lifecycle/expired_objects", DEMO_LIFECYCLE, _EXPIRY_DAY),
+    _Example("lifecycle/expired_keys", DEMO_LIFECYCLE),
+    _Example("lifecycle/object_events", DEMO_LIFECYCLE, parameters={"key": "expiration/test25.txt"}),
 )
 
 
 def build_demo(directory: Path, say: Callable[[str], None], progress: Progress) -> RunSummary:
     """Generate log objects in `directory`, ingest them into a lake there, and draw its dashboard."""
-    logs, lake = directory / "logs", directory / "lake"
+    logs = directory / "logs"
     count = write_objects(demo_objects(), logs)
     say(f"{count} log objects of two buckets in {logs}")
-    summary = run_ingest(Settings(source=(str(logs),), lake=str(lake)), progress=progress)
-    say(f"{summary.result.lines} new lines read into the lake {lake}")
-    settings = Settings(lake=str(lake))
-    page = render_dashboard(open_store(str(lake)), Scope(DEMO_WEBSITE), settings, dt.datetime.now(dt.UTC))
-    write_file(directory / DASHBOARD, page.encode())
+    lake = Lake(Settings(source=(str(logs),), lake=str(directory / "lake")))
+    summary = lake.ingest(progress=progress)
+    say(f"{summary.result.lines} new lines read into the lake {lake.url}")
+    write_file(directory / DASHBOARD, lake.dashboard(bucket=DEMO_WEBSITE).encode())
     return summary
 
 
 def print_demo(directory: Path, out: TextIO) -> None:
     """What the reports say about the demo's lake, each with the command that asks for it."""
-    lake = directory / "lake"
-    store = open_store(str(lake))
-    out.writelines(f"{bucket.bucket}: {bucket.rows:,} records\n" for bucket in read_status(store).buckets)
-    for question in _QUESTIONS:
-        report = find_report(question.report)
-        out.write(f"\n{report.title}: {report.question}\n$ {_command(question, lake)}\n")
-        write_table(run_report(store, report, question.scope, question.params), out, most=_ROWS)
-    out.write(f"\nThe lake stays in {lake}, a dashboard of it in {directory / DASHBOARD}. Ask it yourself:\n")
-    out.write(f"$ accesslake sql --lake {quote(str(lake))} 'SELECT operation, count(*) FROM access_log GROUP BY ALL'\n")
-
-
-def _command(question: _Question, lake: Path) -> str:
-    scope = question.scope
-    words = [
-        "accesslake",
-        "report",
-        question.report,
-        "--lake",
-        quote(str(lake)),
-        "--bucket",
-        scope.bucket or "",
-    ]
-    if scope.date_from and scope.date_to:
-        words += ["--from", str(scope.date_from), "--to", str(scope.date_to)]
-    for name, value in question.params.items():
-        words += ["-p", f"{name}={quote(value)}"]
-    return " ".join(words)
+    lake = Lake(Settings(lake=str(directory / "lake")))
+    out.writelines(f"{bucket.bucket}: {bucket.rows:,} records\n" for bucket in lake.status().buckets)
+    for example in _EXAMPLES:
+        report = lake.find_report(example.report)
+        command = " ".join(["accesslake report", example.report, "--lake", *example.arguments(directory / "lake")])
+        out.write(f"\n{report.title}: {report.question}\n$ {command}\n")
+        write_table(example.result(lake, report), out, most=_ROWS)
+    shell_lake = quote(str(directory / "lake"))
+    out.write(f"\nThe lake stays in {directory / 'lake'}, a dashboard of it in {directory / DASHBOARD}. Query it:\n")
+    out.write(f"$ accesslake sql --lake {shell_lake} 'SELECT operation, count(*) FROM access_log GROUP BY ALL'\n")

@@ -16,7 +16,7 @@ from etl.query import Database, Scope, check_scope
 from etl.reports import ChartError, Report, csp_hash, load_reports, svg
 from etl.reports import answer as ask
 from etl.resources import template, template_text
-from etl.store import Store
+from etl.store import ReadableStore
 from etl.text import in_words, safe_text
 
 DAYS = 7
@@ -127,7 +127,7 @@ class Card:
     chart: Markup | None
 
 
-def render_dashboard(store: Store, scope: Scope, settings: Settings, now: dt.datetime) -> str:
+def render_dashboard(store: ReadableStore, scope: Scope, settings: Settings, now: dt.datetime) -> str:
     """The page as HTML; without a period in `scope`, of the last week with records. Raises UsageError without any."""
     check_scope(store, scope)
     whole = Database(store, Scope(scope.bucket, None, scope.date_to), settings)

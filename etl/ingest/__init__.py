@@ -2,7 +2,7 @@
 
 from etl.ingest.batch import BatchResult, ingest_batch
 from etl.ingest.plan import Batch, plan_batches
-from etl.ingest.privacy import check_policy, with_hash_key
+from etl.ingest.privacy import with_hash_key
 from etl.ingest.run import Progress, RunSummary, new_run_id, parse_sources, run_ingest
 
 __all__ = [
@@ -10,7 +10,6 @@ __all__ = [
     "BatchResult",
     "Progress",
     "RunSummary",
-    "check_policy",
     "ingest_batch",
     "new_run_id",
     "parse_sources",

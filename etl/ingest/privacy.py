@@ -3,11 +3,9 @@
 Presigned signatures and tokens travel in the query strings of request URIs and referrers.
 """
 
-import contextlib
 import hashlib
 import hmac
 import ipaddress
-import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,10 +17,9 @@ from pydantic import SecretStr
 
 from etl.arrow import array_of, as_dictionary, codes_of, dictionary_of, mapped_texts, to_numpy, where_text
 from etl.config import Privacy
-from etl.errors import PreconditionFailedError, StoreError, UsageError
+from etl.errors import UsageError
 from etl.parser import Note, Parsed
 from etl.schema import TEXT
-from etl.store import Store
 
 _KEY_LENGTH = 16
 """Bytes that a key has at least: there are few addresses, so only the key keeps a hash from being turned around."""
@@ -37,7 +34,6 @@ _USER_INFO = re.compile(r"//[^/?#\s\"]*@")
 """Who logs in by a URL, wherever in a text it is."""
 _FAILED = 400
 """HTTP statuses from here on: there may be no object of this key, so it may be anybody's text."""
-_NAME = "_privacy.json"
 
 Address = Callable[[str], str | None]
 """What becomes of an address; it gets whatever text stands for one."""
@@ -62,31 +58,6 @@ def with_hash_key(privacy: Privacy) -> Privacy:
             "set privacy.hash_key_file or ACCESSLAKE_PRIVACY_HASH_KEY (`openssl rand -hex 32` makes one)"
         )
     return privacy.model_copy(update={"hash_key": SecretStr(key)})
-
-
-def check_policy(store: Store, privacy: Privacy) -> None:
-    """Note in the lake what is kept of people, or see that it is what was kept so far.
-
-    Raises UsageError where it is not: a record that is delivered again would not be recognised, and counted twice.
-    """
-    key = privacy.hash_key.get_secret_value().encode() if privacy.remote_ip == "hash" and privacy.hash_key else b""
-    mark = hmac.new(key, b"accesslake", hashlib.sha256).hexdigest()[:_HASH_LENGTH] if key else None
-    policy = {"remote_ip": privacy.remote_ip, "query_strings": privacy.query_strings, "key_mark": mark}
-    try:
-        known = json.loads(store.read(_NAME)[0])
-    except FileNotFoundError:
-        with contextlib.suppress(PreconditionFailedError):
-            store.write(_NAME, json.dumps(policy, indent=2).encode(), if_match=None)
-            return
-        known = json.loads(store.read(_NAME)[0])
-    except ValueError as error:
-        raise StoreError(f"{store.url}/{_NAME}: not readable; remove it if the privacy settings are right") from error
-    if known != policy:
-        raise UsageError(
-            f"{store.url} is written with other privacy settings ({known}) or another key; records that are delivered "
-            "again would count twice. Use the same, or a new lake; or remove "
-            f"{_NAME} from the lake, and accept that"
-        )
 
 
 def protect(parsed: Parsed, privacy: Privacy) -> Parsed:

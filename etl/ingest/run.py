@@ -14,11 +14,10 @@ from typing import Any
 
 from etl.config import Settings
 from etl.errors import AccessLakeError, LeaseHeldError, UsageError
-from etl.ingest.batch import BatchResult, ingest_batch
+from etl.ingest.batch import BatchResult, ingest_batch, ingest_in_worker
 from etl.ingest.plan import Batch, plan_batches
-from etl.ingest.privacy import check_policy, with_hash_key
-from etl.lake import Ledger, hold_lease, read_retention
-from etl.lake import coverage as runs
+from etl.ingest.privacy import with_hash_key
+from etl.lake import Ledger, check_format, check_policy, coverage, hold_lease, migrate, read_retention
 from etl.sources import (
     Found,
     LogObject,
@@ -29,7 +28,7 @@ from etl.sources import (
     require_listing,
     subtract,
 )
-from etl.store import Store, open_store
+from etl.store import Store
 
 _REPORT_SECONDS = 0.1
 
@@ -76,18 +75,19 @@ Progress = Callable[[RunSummary], None]
 
 
 def run_ingest(
+    store: Store,
     settings: Settings,
     *,
     full: bool = False,
     dry_run: bool = False,
     progress: Progress = lambda _summary: None,
 ) -> RunSummary:
-    """Bring the lake up to date with its sources.
+    """Bring the lake in `store` up to date with the sources of the settings.
 
     Raises UsageError for wrong settings, LeaseHeldError where another run is at work, StoreError where a store
-    fails and BooksError where the lines of a log object do not add up; what was committed before stays.
+    fails and AccountingError where the lines of a log object do not add up; what was committed before stays.
     """
-    store = open_store(settings.lake_url, settings.endpoint_url)
+    check_format(store)
     settings = settings.model_copy(update={"privacy": with_hash_key(settings.privacy)})
     sources = parse_sources(settings)
     run = _Run(settings, store, sources, full=full, progress=progress)
@@ -98,6 +98,7 @@ def run_ingest(
     store.check_conditional_writes()
     check_policy(store, settings.privacy)
     with hold_lease(store, run.summary.run_id, settings.lease_seconds) as still_held:
+        migrate(store)
         return run.execute(still_held)
 
 
@@ -134,23 +135,23 @@ class _Run:
 
     def count_new(self) -> RunSummary:
         self.summary.dry_run = True
-        for _ in self._new_objects(runs.read_covered(self._store)):
+        for _ in self._new_objects(coverage.read_covered(self._store)):
             self._report()
         self._report()
         return self.summary
 
     def execute(self, still_held: Callable[[], bool]) -> RunSummary:
-        before = runs.read_covered(self._store)
+        before = coverage.read_covered(self._store)
         batches = plan_batches(self._new_objects(before), self._settings, self.summary.run_id)
         for result in self._results(batches, still_held):
             self.summary.result += result
             self._report()
         if not self.summary.result.failures and not self.summary.result.objects_vanished:
-            runs.write_covered(self._store, self._covered(before))
+            coverage.write_covered(self._store, self._covered(before))
         self._report()
         return self.summary
 
-    def _new_objects(self, covered: Mapping[str, runs.Covered]) -> Iterator[LogObject]:
+    def _new_objects(self, covered: Mapping[str, coverage.Covered]) -> Iterator[LogObject]:
         """The log objects of all sources that are not in the ledger, each once."""
         settings, found = self._settings, self.summary.found
         ledger = Ledger(self._store)
@@ -158,7 +159,7 @@ class _Run:
         for source in self._sources:
             since = settings.since
             if source.has_window and not self._full:
-                since = runs.first_day(covered.get(source.url), settings.since, settings.lookback_days)
+                since = coverage.first_day(covered.get(source.url), settings.since, settings.lookback_days)
             since = max(filter(None, (since, self._expired_before)), default=None)
             objects = discover_objects(
                 source, since, self._started_at.date(), settings.endpoint_url, found, full=self._full
@@ -177,7 +178,7 @@ class _Run:
         first = list(islice(batches, 1))
         if workers == 1 or all(batch.is_last for batch in first):
             for batch in chain(first, batches):
-                yield ingest_batch(batch, self._report_batch)
+                yield ingest_batch(batch, self._store, self._report_batch)
                 _refuse_lost(self._store, still_held)
             return
         # Spawned, not forked: this process has threads.
@@ -191,9 +192,9 @@ class _Run:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _covered(self, before: Mapping[str, runs.Covered]) -> dict[str, runs.Covered]:
+    def _covered(self, before: Mapping[str, coverage.Covered]) -> dict[str, coverage.Covered]:
         return {
-            source.url: runs.now_covered(
+            source.url: coverage.now_covered(
                 before.get(source.url), self._settings.since, self._settings.lookback_days, self._started_at
             )
             for source in self._sources
@@ -229,7 +230,7 @@ def _submit_all(pool: Executor, batches: Iterable[Batch], most: int) -> Iterator
     remaining = iter(batches)
     try:
         while True:
-            pending |= {pool.submit(ingest_batch, batch) for batch in islice(remaining, most - len(pending))}
+            pending |= {pool.submit(ingest_in_worker, batch) for batch in islice(remaining, most - len(pending))}
             if not pending:
                 return
             done, pending = wait(pending, return_when=FIRST_COMPLETED)

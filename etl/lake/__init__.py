@@ -1,7 +1,8 @@
 """The lake as it is stored: parts, their footers, the ledger, and who may write."""
 
 from etl.lake.append import Appended, append_rows, remove_rows
-from etl.lake.coverage import forget_covered, require_lake
+from etl.lake.coverage import forget_covered
+from etl.lake.format import check_format, migrate, require_lake
 from etl.lake.lease import hold_lease
 from etl.lake.ledger import Ledger
 from etl.lake.parts import (
@@ -18,6 +19,7 @@ from etl.lake.parts import (
     partition_path,
     read_footer,
 )
+from etl.lake.policy import check_policy
 from etl.lake.retention import read_retention, write_retention
 
 __all__ = [
@@ -27,12 +29,15 @@ __all__ = [
     "Footer",
     "Ledger",
     "append_rows",
+    "check_format",
+    "check_policy",
     "encode_part",
     "forget_covered",
     "hold_lease",
     "is_edited",
     "is_part",
     "list_parts",
+    "migrate",
     "open_part",
     "part_day",
     "part_number",

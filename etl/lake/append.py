@@ -6,10 +6,9 @@ out again, for a log object that is read anew.
 """
 
 import contextlib
-import random
-import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -33,9 +32,10 @@ from etl.lake.parts import (
     short_etag,
 )
 from etl.schema import Table
-from etl.store import Entry, Store
+from etl.store import LOST, Entry, Store, compete
 
-_ATTEMPTS = 100
+_LOST_OR_GONE = (*LOST, FileNotFoundError, GoneError)
+"""What an append raises that lost to another one, or met a part that was there when it was listed."""
 _FULL_BYTES = 512 * MIB
 """Bytes of rows in memory from which a part is sealed whatever its size: some texts shrink to nearly nothing."""
 
@@ -65,10 +65,11 @@ def append_rows(
 
     Raises StaleRowsError where a footer names a log object with another ETag: it was overwritten since.
     """
-    for attempt in range(_ATTEMPTS):
-        with _lost_races(attempt):
-            return _append_once(store, table, partition, rows, etags, min_part_size)
-    raise _lost_all(store, partition)
+    return compete(
+        lambda: _append_once(store, table, partition, rows, etags, min_part_size),
+        f"{store.url}/{partition}",
+        lost=_LOST_OR_GONE,
+    )
 
 
 def remove_rows(store: Store, table: Table, log_objects: Collection[str]) -> None:
@@ -77,25 +78,8 @@ def remove_rows(store: Store, table: Table, log_objects: Collection[str]) -> Non
     Such a part is sealed from then on, however small: an append that saw it sealed may be on its way.
     """
     for name in [one.name for one in store.entries(partition_path(table)) if is_part(one.name)]:
-        for attempt in range(_ATTEMPTS):
-            with _lost_races(attempt):
-                _remove_once(store, table, name, log_objects)
-                break
-        else:
-            raise _lost_all(store, name)
-
-
-@contextlib.contextmanager
-def _lost_races(attempt: int) -> Iterator[None]:
-    """Suppress that another writer was first, or a part is gone since it was listed; wait a little."""
-    try:
-        yield
-    except (PreconditionFailedError, FileNotFoundError, GoneError):
-        time.sleep(random.random() * min(2.0, 0.02 * 2**attempt))  # noqa: S311 - jitter
-
-
-def _lost_all(store: Store, name: str) -> StoreError:
-    return StoreError(f"{store.url}/{name}: {_ATTEMPTS} writes in a row lost to other writers; run it again")
+        remove_once = partial(_remove_once, store, table, name, log_objects)
+        compete(remove_once, f"{store.url}/{name}", lost=_LOST_OR_GONE)
 
 
 def _remove_once(store: Store, table: Table, name: str, log_objects: Collection[str]) -> None:

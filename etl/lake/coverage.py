@@ -3,14 +3,10 @@
 import datetime as dt
 from collections.abc import Mapping
 
-from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel
 
-from etl.errors import PreconditionFailedError, UsageError
-from etl.lake.parts import partition_path
-from etl.schema import TABLES
-from etl.store import Store
-
-_NAME = "_runs.json"
+from etl.lake.document import Document
+from etl.store import ReadableStore, Store
 
 
 class Covered(BaseModel):
@@ -20,36 +16,24 @@ class Covered(BaseModel):
     listed_at: AwareDatetime
 
 
-_FILE = TypeAdapter(dict[str, Covered])
+# Unreadable, it only costs time: everything is listed again.
+_DOCUMENT = Document("_runs.json", dict[str, Covered])
 
 
-def read_covered(store: Store) -> dict[str, Covered]:
+def read_covered(store: ReadableStore) -> dict[str, Covered]:
     """What each source's last complete run covered. A missing or unreadable file means: nothing is known."""
-    return _read(store)[0]
+    return _DOCUMENT.read(store) or {}
 
 
-def write_covered(store: Store, news: Mapping[str, Covered]) -> None:
-    """Record what a complete run covered, beside what others recorded."""
-    for _ in range(10):
-        known, etag = _read(store)
-        try:
-            store.write(_NAME, _FILE.dump_json({**known, **news}, indent=2), if_match=etag)
-        except PreconditionFailedError:
-            continue
-        return
+def write_covered(store: Store, updates: Mapping[str, Covered]) -> None:
+    """Record what a complete run covered, beside what others recorded. Raises StoreError where that fails."""
+    _DOCUMENT.update(store, lambda before: {**(before or {}), **updates})
 
 
 def forget_covered(store: Store) -> None:
     """Let the next run list everything: log objects are about to be taken out, and must be found again."""
-    if any(read_covered(store).values()):
-        _, etag = _read(store)
-        store.write(_NAME, b"{}", if_match=etag)
-
-
-def require_lake(store: Store) -> None:
-    """Raise UsageError where no run has written anything."""
-    if not any(store.directories(partition_path(table)) for table in TABLES) and not read_covered(store):
-        raise UsageError(f"{store.url}: there is no lake here; `accesslake ingest` makes one")
+    if read_covered(store):
+        _DOCUMENT.update(store, lambda _before: {})
 
 
 def first_day(covered: Covered | None, since: dt.date | None, lookback_days: int) -> dt.date | None:
@@ -83,14 +67,3 @@ def _window(covered: Covered, lookback_days: int) -> dt.date:
 
 def _covers(covered_since: dt.date | None, since: dt.date | None) -> bool:
     return covered_since is None or (since is not None and covered_since <= since)
-
-
-def _read(store: Store) -> tuple[dict[str, Covered], str | None]:
-    try:
-        data, etag = store.read(_NAME)
-    except FileNotFoundError:
-        return {}, None
-    try:
-        return _FILE.validate_json(data), etag
-    except ValidationError:
-        return {}, etag

@@ -7,7 +7,7 @@ from functools import lru_cache
 from etl.dates import parse_date
 from etl.lake.parts import list_parts, open_part, partition_path
 from etl.schema import LEDGER
-from etl.store import Store
+from etl.store import ReadableStore
 
 _DAYS_IN_MEMORY = 64
 
@@ -15,7 +15,7 @@ _DAYS_IN_MEMORY = 64
 class Ledger:
     """What is ingested, read day by day; at most `_DAYS_IN_MEMORY` days are held at a time."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ReadableStore) -> None:
         self._store = store
         self._days = frozenset(_days(store))
         self._day = lru_cache(maxsize=_DAYS_IN_MEMORY)(self._read_day)
@@ -42,7 +42,7 @@ class Ledger:
         return etags
 
 
-def _days(store: Store) -> list[dt.date]:
+def _days(store: ReadableStore) -> list[dt.date]:
     """The days that have log objects in the ledger, in order."""
     names = (name.removeprefix("date=") for name in store.directories(partition_path(LEDGER)))
     return [day for name in names if (day := parse_date(name))]

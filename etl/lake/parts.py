@@ -25,7 +25,7 @@ from etl.arrow import compacted, count_distinct, reader_of, sort_order
 from etl.dates import parse_date
 from etl.errors import GoneError, StoreError
 from etl.schema import Table
-from etl.store import Entry, Store
+from etl.store import Entry, ReadableStore
 
 SET_ASIDE = "_damaged/"
 """Where a repair keeps parts that cannot be used, outside every glob."""
@@ -77,7 +77,7 @@ def partition_path(table: Table, **keys: str | dt.date) -> str:
     return f"{table.name}/{parts}"
 
 
-def list_parts(store: Store, partition: str) -> list[Entry]:
+def list_parts(store: ReadableStore, partition: str) -> list[Entry]:
     """The parts of a partition in the order of their numbers."""
     entries = [one for one in store.entries(partition) if _PART_NAME.fullmatch(one.name.removeprefix(partition))]
     return sorted(entries, key=part_number)
@@ -129,7 +129,7 @@ def _digest(data: memoryview) -> str:
 
 
 @contextlib.contextmanager
-def open_part(store: Store, part: Entry) -> Iterator[pq.ParquetFile]:
+def open_part(store: ReadableStore, part: Entry) -> Iterator[pq.ParquetFile]:
     """A part as a Parquet file. Raises StoreError where it is none, GoneError where it is not there any more."""
     whole = part.size <= READ_WHOLE
     try:
@@ -144,7 +144,7 @@ def open_part(store: Store, part: Entry) -> Iterator[pq.ParquetFile]:
         yield file
 
 
-def damaged(store: Store, part: Entry, error: Exception) -> StoreError:
+def damaged(store: ReadableStore, part: Entry, error: Exception) -> StoreError:
     return StoreError(
         f"{store.url}/{part.name}: not a readable part of the lake ({error}); "
         "`accesslake verify` says what is wrong; run `accesslake verify --repair` to read what it had again"

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from etl.errors import UsageError
-from etl.lake import SET_ASIDE, hold_lease, partition_path, read_retention, require_lake, write_retention
+from etl.lake import SET_ASIDE, hold_lease, migrate, partition_path, read_retention, require_lake, write_retention
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS
 from etl.store import Store
 
@@ -61,6 +61,7 @@ def expire_partitions(
         known = read_retention(store).expired_before
         return _expired(store, max(expired_before, known or expired_before), dry_run=True)
     with hold_lease(store, run_id, lease_seconds):
+        migrate(store)
         kept_from = write_retention(store, expired_before).expired_before
         expired = _expired(store, kept_from or expired_before, dry_run=False)
         for partition in expired.partitions:

@@ -16,7 +16,6 @@ from etl.config import Settings
 from etl.errors import PreconditionFailedError, StoreError
 from etl.ingest import (
     BatchResult,
-    check_policy,
     ingest_batch,
     new_run_id,
     parse_sources,
@@ -26,10 +25,12 @@ from etl.ingest import (
 )
 from etl.lake import (
     SET_ASIDE,
+    check_policy,
     encode_part,
     forget_covered,
     hold_lease,
     list_parts,
+    migrate,
     part_number,
     read_footer,
     require_lake,
@@ -38,7 +39,7 @@ from etl.maintenance.verify import Difference, Verification, unusable_parts, ver
 from etl.query import Database
 from etl.schema import TABLES
 from etl.sources import Found, LogObject, discover_objects
-from etl.store import Store, open_store
+from etl.store import ListedStore, Store
 
 _NOT_AS_WRITTEN = frozenset({"damaged_part", "edited_part", "footer", "wrong_day"})
 _READ_AGAIN = frozenset({"rows", "rejects", "ledger", "books", "changed", "uncommitted"})
@@ -63,29 +64,30 @@ class Repaired:
         return {**done, **self.after.as_dict()}
 
 
-def repair_lake(settings: Settings) -> Repaired:
-    """Mend the lake from the sources of `settings`; `Repaired.after` has what could not be mended, and why.
+def repair_lake(store: Store, settings: Settings) -> Repaired:
+    """Repair the lake in `store` from the sources of `settings`; `Repaired.after` has what is left, and why.
 
     Safe to be killed and repeated at any point, though until it is done the rows that it replaces may be missing.
     Raises UsageError without a source or a lake, and LeaseHeldError where another run is at work.
     """
     settings = settings.model_copy(update={"privacy": with_hash_key(settings.privacy)})
     parse_sources(settings)
-    store = open_store(settings.lake_url, settings.endpoint_url)
     require_lake(store)
     check_policy(store, settings.privacy)
     store.check_conditional_writes()
     run_id = new_run_id(dt.datetime.now(dt.UTC))
     with hold_lease(store, run_id, settings.lease_seconds):
-        before = verify_lake(settings).differences
+        migrate(store)
+        before = verify_lake(ListedStore(store), settings).differences
         if before:
             forget_covered(store)
         set_aside = list(_set_aside(store, settings, run_id, before))
         _fill_gaps(store, before)
-        reread = _read_again(store, settings, run_id, verify_lake(settings).differences if set_aside else before)
-    completed = run_ingest(settings, full=True).result
+        left = verify_lake(ListedStore(store), settings).differences if set_aside else before
+        reread = _read_again(store, settings, run_id, left)
+    completed = run_ingest(store, settings, full=True).result
     failures = {**reread.failures, **completed.failures}
-    after = verify_lake(settings)
+    after = verify_lake(ListedStore(store), settings)
     after.differences = list(_explained(settings, after.differences, failures))
     return Repaired(set_aside, reread.objects_ingested + completed.objects_ingested, after, failures)
 
@@ -140,11 +142,11 @@ def _read_again(store: Store, settings: Settings, run_id: str, differences: Coll
     wrong = {one.log_object for one in differences if one.log_object and one.kind in _READ_AGAIN}
     if not wrong:
         return BatchResult()
-    database = Database(store, settings=settings, without=unusable_parts(differences))
+    database = Database(ListedStore(store), settings=settings, without=unusable_parts(differences))
     left_out = database.query("SELECT log_object FROM ledger WHERE duplicates > 0").to_arrow()
     objects = _available(settings, wrong | set(left_out["log_object"].to_pylist()))
     batches = plan_batches((objects[name] for name in sorted(objects)), settings, run_id, replace=True)
-    return sum(map(ingest_batch, batches), BatchResult())
+    return sum((ingest_batch(batch, store) for batch in batches), BatchResult())
 
 
 def _available(settings: Settings, names: Collection[str]) -> dict[str, LogObject]:

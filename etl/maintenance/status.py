@@ -13,7 +13,7 @@ from etl.lake import coverage as runs
 from etl.lake import is_part, open_part, partition_path, read_retention
 from etl.query import DEFAULTS, Database
 from etl.schema import ACCESS_LOG
-from etl.store import Entry, Store
+from etl.store import Entry, ReadableStore
 
 _READERS = 16
 
@@ -64,7 +64,7 @@ class _PartStatus:
     last_time: dt.datetime
 
 
-def read_status(store: Store, settings: Settings = DEFAULTS) -> LakeStatus:
+def read_status(store: ReadableStore, settings: Settings = DEFAULTS) -> LakeStatus:
     """The lake's state, from footers, ledger and rejects; no record is read."""
     first_day = read_retention(store).expired_before or dt.date.min
     entries = [
@@ -97,7 +97,7 @@ def read_status(store: Store, settings: Settings = DEFAULTS) -> LakeStatus:
     )
 
 
-def _status_or_none(store: Store, entry: Entry) -> _PartStatus | None:
+def _status_or_none(store: ReadableStore, entry: Entry) -> _PartStatus | None:
     """None for a part that `expire` removed since it was listed."""
     try:
         return _part_status(store, entry)
@@ -105,7 +105,7 @@ def _status_or_none(store: Store, entry: Entry) -> _PartStatus | None:
         return None
 
 
-def _part_status(store: Store, entry: Entry) -> _PartStatus | None:
+def _part_status(store: ReadableStore, entry: Entry) -> _PartStatus | None:
     """None for a part without rows, which `verify --repair` leaves in the place of a damaged one."""
     folder = entry.name.split("/")[1]
     with open_part(store, entry) as file:

@@ -29,7 +29,7 @@ from etl.lake import (
 from etl.query import Database, duplicate_rows, held_rows
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS, TABLES, Table
 from etl.sources import Found, discover_objects, log_day, parse_source
-from etl.store import Entry, Store, open_store
+from etl.store import Entry, ReadableStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,11 @@ class Verification:
         return asdict(self)
 
 
-def verify_lake(settings: Settings) -> Verification:
-    """Check the lake, and with sources whether all of their log objects are in it.
+def verify_lake(store: ReadableStore, settings: Settings) -> Verification:
+    """Check the lake in `store`, and whether all log objects of the sources of the settings are in it.
 
     Raises UsageError without a lake and StoreError where it cannot be listed.
     """
-    store = open_store(settings.lake_url, settings.endpoint_url)
     require_lake(store)
     first_day = read_retention(store).expired_before
     result = Verification(lake=store.url)
@@ -88,7 +87,9 @@ def _is_in(table: Table, one: Difference) -> bool:
     return (one.partition or "").startswith(partition_path(table))
 
 
-def _check_table(store: Store, table: Table, first_day: dt.date | None, result: Verification) -> Iterator[Difference]:
+def _check_table(
+    store: ReadableStore, table: Table, first_day: dt.date | None, result: Verification
+) -> Iterator[Difference]:
     entries = store.entries(partition_path(table))
     for partition, group in groupby(entries, key=lambda entry: entry.name.rpartition("/")[0] + "/"):
         files = list(group)
@@ -129,7 +130,9 @@ def _check_sizes(partition: str, parts: list[Entry], footers: list[Footer | None
             yield Difference("small_part", message, partition, part.name)
 
 
-def _check_part(store: Store, table: Table, partition: str, part: Entry) -> Generator[Difference, None, Footer | None]:
+def _check_part(
+    store: ReadableStore, table: Table, partition: str, part: Entry
+) -> Generator[Difference, None, Footer | None]:
     """A part against its digest and its footer (I2), its rows' day against its partition. Returns a readable footer."""
     try:
         data, _ = store.read(part.name)
@@ -208,7 +211,7 @@ ORDER BY log_object
 
 
 def _check_books(
-    store: Store, settings: Settings, first_day: dt.date | None, unusable: Collection[str], result: Verification
+    store: ReadableStore, settings: Settings, first_day: dt.date | None, unusable: Collection[str], result: Verification
 ) -> Iterator[Difference]:
     """The ledger against the rows, partition by partition (I2, I3), and no row twice (I1)."""
     database = Database(store, settings=settings, without=unusable, with_files=True)
@@ -256,7 +259,7 @@ def _rows_difference(what: str, partition: str, row: dict[str, Any]) -> Differen
 
 
 def _check_sources(
-    store: Store, settings: Settings, first_day: dt.date | None, result: Verification
+    store: ReadableStore, settings: Settings, first_day: dt.date | None, result: Verification
 ) -> Iterator[Difference]:
     """Every log object of the sources is in the ledger, as it was when it was read."""
     today = dt.datetime.now(dt.UTC).date()

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+
 from etl.config import DEFAULTS, Settings
 from etl.query.files import LakeFiles
 from etl.query.messages import Limits, Task
@@ -12,7 +14,7 @@ from etl.query.result import ChangedError, Result
 from etl.query.scope import EVERYTHING, Scope, check_scope
 from etl.query.snapshot import SnapshotReader, take_snapshot
 from etl.query.views import view_statements
-from etl.store import Store
+from etl.store import ReadableStore
 
 _ATTEMPTS = 4
 
@@ -26,7 +28,7 @@ class Database:
 
     def __init__(
         self,
-        store: Store,
+        store: ReadableStore,
         scope: Scope = EVERYTHING,
         settings: Settings = DEFAULTS,
         *,
@@ -49,18 +51,23 @@ class Database:
         The lake is listed anew and the query tried again where a run replaced a part since it was listed. Raises
         QueryError for a wrong query, LimitError for one that needs too much, StoreError for a store that fails.
         """
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return self._running().query(sql, parameters)
-            except ChangedError:
-                self.close()
-        return self._running().query(sql, parameters)
+        retrying = Retrying(
+            retry=retry_if_exception_type(ChangedError),
+            stop=stop_after_attempt(_ATTEMPTS),
+            after=lambda _attempt: self._look_again(),
+            reraise=True,
+        )
+        return retrying(lambda: self._running().query(sql, parameters))
 
     def close(self) -> None:
         """End the process that answers; results that are open end, too."""
         with self._lock:
             self._process.close()
             self._is_open = False
+
+    def _look_again(self) -> None:
+        self.close()
+        self._store.forget()
 
     def _running(self) -> WorkerProcess:
         with self._lock:
@@ -84,7 +91,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def query_lake(
-    store: Store,
+    store: ReadableStore,
     sql: str,
     parameters: Mapping[str, object] | None = None,
     scope: Scope = EVERYTHING,
@@ -94,7 +101,7 @@ def query_lake(
     return Database(store, scope, settings).query(sql, parameters)
 
 
-def connect(store: Store, scope: Scope = EVERYTHING, settings: Settings = DEFAULTS) -> Any:
+def connect(store: ReadableStore, scope: Scope = EVERYTHING, settings: Settings = DEFAULTS) -> Any:
     """A DuckDB in this process, over the lake's part in `scope`: for queries of ours that need little.
 
     All others go to `Database`, whose process can do no harm. Raises UsageError for a bucket that is not in the lake.

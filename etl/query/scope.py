@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from etl.errors import UsageError, nearest
 from etl.lake import partition_path
 from etl.schema import ACCESS_LOG
-from etl.store import Store
+from etl.store import ReadableStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def parse_day(name: str, text: str) -> dt.date:
         raise UsageError(f"{name} {text!r} is not a day; write YYYY-MM-DD") from error
 
 
-def check_scope(store: Store, scope: Scope) -> None:
+def check_scope(store: ReadableStore, scope: Scope) -> None:
     """Raise UsageError for days in the wrong order, or a bucket that a lake with buckets does not have."""
     if scope.date_from and scope.date_to and scope.date_from > scope.date_to:
         raise UsageError(f"--from {scope.date_from} is after --to {scope.date_to}; both days are part of the period")
@@ -40,7 +40,7 @@ def check_scope(store: Store, scope: Scope) -> None:
             raise UsageError(f"no bucket {scope.bucket!r} in {store.url}{nearest(scope.bucket, known)}")
 
 
-def buckets(store: Store) -> list[str]:
+def buckets(store: ReadableStore) -> list[str]:
     """The source buckets in the lake, in order."""
     names = store.directories(partition_path(ACCESS_LOG))
     return sorted(unquote(name.removeprefix("bucket=")) for name in names)

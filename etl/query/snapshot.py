@@ -12,7 +12,7 @@ from etl.errors import PreconditionFailedError, StoreError
 from etl.lake import READ_WHOLE, is_part, part_day, partition_path, read_retention
 from etl.query.scope import Scope
 from etl.schema import ACCESS_LOG, CLIMBS, LEDGER, TABLES, Table
-from etl.store import Entry, Store
+from etl.store import Entry, ReadableStore
 
 _CACHE_BYTES = 64 * MIB
 
@@ -38,7 +38,7 @@ class Snapshot:
         return {path: part.size for path, part in self.parts.items()}
 
 
-def take_snapshot(store: Store, scope: Scope, without: Collection[str] = ()) -> Snapshot:
+def take_snapshot(store: ReadableStore, scope: Scope, without: Collection[str] = ()) -> Snapshot:
     """List the parts in `scope`, except those `without` which the lake is looked at, named as the store names them.
 
     Days that `expire` removes are not among them from the moment it begins.
@@ -55,7 +55,7 @@ def take_snapshot(store: Store, scope: Scope, without: Collection[str] = ()) -> 
     return Snapshot({encode(part.name): part for part in parts}, is_encoded_twice)
 
 
-def _list(store: Store, table: Table, scope: Scope) -> Iterator[Entry]:
+def _list(store: ReadableStore, table: Table, scope: Scope) -> Iterator[Entry]:
     prefix = partition_path(table)
     if table is ACCESS_LOG and scope.bucket is not None:
         prefix = partition_path(table, bucket=scope.bucket)
@@ -80,7 +80,7 @@ class SnapshotReader:
     `is_outdated` tells afterwards that a part was not there any more as it was listed, `failure` that the store failed.
     """
 
-    def __init__(self, store: Store, snapshot: Snapshot) -> None:
+    def __init__(self, store: ReadableStore, snapshot: Snapshot) -> None:
         self._store = store
         self._parts = snapshot.parts
         self._whole: OrderedDict[str, bytes] = OrderedDict()

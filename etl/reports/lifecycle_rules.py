@@ -12,7 +12,7 @@ from etl.dates import shifted
 from etl.errors import StoreError, UsageError
 from etl.query import Result, Scope, check_scope, query_lake
 from etl.resources import bundled
-from etl.store import Store
+from etl.store import ReadableStore
 
 PERIOD_DAYS = 30
 _TRANSITIONS = {
@@ -43,7 +43,7 @@ class Action:
 
 def read_rules(bucket: str, settings: Settings) -> list[Action]:
     """The actions of a bucket's rules as S3 has them. Raises StoreError where there are none or one may not ask."""
-    from etl.store.s3_client import error_code, s3_client, s3_errors  # noqa: PLC0415 - as in etl.storage
+    from etl.store.s3_client import error_code, s3_client, s3_errors  # noqa: PLC0415 - as in etl.store.open
 
     try:
         with s3_errors(f"lifecycle rules of {bucket}"):
@@ -78,7 +78,7 @@ def load_rules(path: Path) -> list[Action]:
 
 
 def check_rules(
-    store: Store, bucket: str, actions: Sequence[Action], scope: Scope, settings: Settings
+    store: ReadableStore, bucket: str, actions: Sequence[Action], scope: Scope, settings: Settings
 ) -> tuple[Result, Scope]:
     """Each action with the events that fit it in the period, and a verdict; and the period.
 

@@ -11,7 +11,7 @@ from etl.config import Settings
 from etl.errors import AccessLakeError, UsageError, nearest
 from etl.query import DEFAULTS, EVERYTHING, Database, Result, Scope, sql_literal
 from etl.reports.chart import SUFFIXES, Chart
-from etl.store import Store
+from etl.store import ReadableStore
 
 _TYPES: dict[str, type] = {"integer": int, "number": float, "string": str, "date": dt.date, "boolean": bool}
 _BIGINT = Annotated[int, Field(ge=-(2**63), lt=2**63)]
@@ -63,7 +63,7 @@ class Report(BaseModel):
 
 
 def run_report(
-    store: Store,
+    store: ReadableStore,
     report: Report,
     scope: Scope = EVERYTHING,
     given: Mapping[str, object] | None = None,

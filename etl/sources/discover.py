@@ -18,31 +18,29 @@ from pathlib import Path
 from etl.dates import parse_date
 from etl.errors import StoreError, UsageError
 from etl.sources.log_object import DAY_FOLDER, LogObject, log_day
-from etl.store import split_url
+from etl.store import Location, parse_location
 
-_MAGIC = re.compile(r"[*?\[]")
+_GLOB = re.compile(r"[*?\[]")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where log objects are: an S3 prefix or a local directory (`location`), perhaps with a glob (`pattern`)."""
+    """Where log objects are: below an S3 prefix or in a local directory; with a `pattern`, those that match it."""
 
     url: str
-    scheme: str
-    location: str
-    pattern: str | None
+    """As runs note how far it was listed."""
+    location: Location
+    pattern: str | None = None
 
     @property
     def has_window(self) -> bool:
         """Whether a run lists only the trailing window: under an S3 prefix. A disk is listed in no time."""
-        return self.scheme == "s3" and self.pattern is None
+        return self.location.is_s3 and self.pattern is None
 
     @property
     def below(self) -> str | None:
         """How the names of a glob's objects start; None where the names say the objects' days."""
-        if self.pattern is None:
-            return None
-        return f"{'s3://' if self.scheme == 's3' else ''}{self.location.rstrip('/')}/"
+        return None if self.pattern is None else f"{self.location.url.rstrip('/')}/"
 
 
 @dataclass
@@ -61,33 +59,35 @@ class Found:
 
 def parse_source(url: str) -> Source:
     """A source from its URL. Raises UsageError where it is neither an S3 prefix nor an existing local path."""
-    scheme, rest = split_url(url)
-    if scheme == "s3":
-        directory, slash, last = rest.rpartition("/")
-        if _MAGIC.search(directory):
-            raise UsageError(f"{url}: a glob may stand in the last part only; give several sources instead")
-        if slash and _MAGIC.search(last):
-            return Source(url, scheme, directory + "/", last)
-        return Source(url, scheme, rest if slash else rest + "/", None)
-    path = Path(rest)
+    location = parse_location(url)
+    return _s3_source(url, location) if location.is_s3 else _local_source(url, Path(location.key))
+
+
+def _s3_source(url: str, location: Location) -> Source:
+    folder, slash, last = location.key.rpartition("/")
+    if _GLOB.search(folder):
+        raise UsageError(f"{url}: a glob may stand in the last part only; give several sources instead")
+    if _GLOB.search(last):
+        return Source(url, Location(location.bucket, folder + slash), last)
+    return Source(url, location)
+
+
+def _local_source(url: str, path: Path) -> Source:
+    folder = Location(None, str(path.parent))
     if path.is_dir():
-        return Source(rest, scheme, rest, None)
+        return Source(str(path), Location(None, str(path)))
     if path.is_symlink():
         raise UsageError(f"{url}: is a symbolic link; name the file that it leads to")
     if path.is_file():
-        return Source(rest, scheme, str(path.parent), glob.escape(path.name))
-    if _MAGIC.search(path.name) and path.parent.is_dir():
-        return Source(rest, scheme, str(path.parent), path.name)
+        return Source(str(path), folder, glob.escape(path.name))
+    if _GLOB.search(path.name) and path.parent.is_dir():
+        return Source(str(path), folder, path.name)
     raise UsageError(f"{url}: no such directory; a source is an S3 prefix, a local directory or a glob in one")
 
 
 def refuse_inside(source: Source, lake_url: str) -> None:
     """Raise UsageError where the source is the lake itself or inside it: the job would read what it writes."""
-    scheme, lake = split_url(lake_url)
-    location = source.location.rstrip("/")
-    if scheme == "file":
-        lake, location = os.path.realpath(lake), os.path.realpath(location)
-    if scheme == source.scheme and (location + "/").startswith(lake.rstrip("/") + "/"):
+    if source.location.is_inside(parse_location(lake_url)):
         raise UsageError(f"{source.url}: this source is inside the lake {lake_url}; give the prefix of the raw logs")
 
 
@@ -104,10 +104,10 @@ def discover_objects(
     An S3 prefix is listed only for the days from `since` to `today`; with `full` all of it is, and what is
     older is dropped, as it is from other sources.
     """
-    if source.scheme == "file":
+    if not source.location.is_s3:
         objects = _list_local(source, since)
     else:
-        from etl.sources import s3_listing  # noqa: PLC0415 - as in etl.storage
+        from etl.sources import s3_listing  # noqa: PLC0415 - as in etl.store.open
 
         if source.pattern is not None:
             objects = s3_listing.list_glob(source.location, source.pattern, endpoint_url)
@@ -138,7 +138,7 @@ def subtract(
 
 
 def _list_local(source: Source, since: dt.date | None) -> Iterator[LogObject | None]:
-    root = Path(source.location)
+    root = Path(source.location.key)
     try:
         for path in _walk(str(root), since) if source.pattern is None else _matching(root, source.pattern):
             with contextlib.suppress(FileNotFoundError):

@@ -74,7 +74,7 @@ def _fetch_local(one: LogObject) -> Fetched:
 
 
 def _fetch_s3(objects: Sequence[LogObject], concurrency: int, endpoint_url: str | None) -> Iterator[Fetched]:
-    from etl.store.s3_client import s3_filesystem  # noqa: PLC0415 - as in etl.storage
+    from etl.store.s3_client import s3_filesystem  # noqa: PLC0415 - as in etl.store.open
 
     files = s3_filesystem(endpoint_url)
     ahead: Future[list[Fetched]] | None = None
@@ -111,7 +111,7 @@ async def _read_group(files: Any, group: list[LogObject], concurrency: int) -> l
 
 
 async def _read_s3(files: Any, one: LogObject) -> Fetched:
-    from etl.store.s3_client import error_code, s3_errors  # noqa: PLC0415 - as in etl.storage
+    from etl.store.s3_client import error_code, s3_errors  # noqa: PLC0415 - as in etl.store.open
 
     try:
         with s3_errors(one.name):

@@ -4,12 +4,9 @@
 the object of that name is still the one that the caller saw (its ETag), or there is still none.
 """
 
-import os
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
-from urllib.parse import unquote
-
-from etl.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +18,8 @@ class Entry:
     etag: str
 
 
-class Store(Protocol):
-    """The objects below one URL."""
+class ReadableStore(Protocol):
+    """The objects below one URL, for reading."""
 
     url: str
     is_remote: bool
@@ -46,6 +43,13 @@ class Store(Protocol):
         Raises FileNotFoundError where it is gone since it was listed, PreconditionFailedError where it was replaced.
         """
 
+    def forget(self) -> None:
+        """Forget what was listed, if that is kept at all."""
+
+
+class Store(ReadableStore, Protocol):
+    """The objects below one URL."""
+
     def write(self, name: str, data: bytes, if_match: str | None) -> str:
         """Put `data` in place of the object with the ETag `if_match` (None: of no object); the new ETag.
 
@@ -61,16 +65,9 @@ class Store(Protocol):
     def check_conditional_writes(self) -> None:
         """Raise StoreError if the store does not keep the promise of `write`."""
 
+    def lock_run(self) -> AbstractContextManager[bool]:
+        """A lock of the operating system that ends with its process, held until the context ends.
 
-def split_url(url: str) -> tuple[str, str]:
-    """The scheme ("s3" or "file") of a lake or source URL, and the rest: `bucket/key` or an absolute path."""
-    scheme, separator, rest = url.partition("://")
-    if not separator:
-        return "file", os.path.abspath(os.path.expanduser(url))  # noqa: PTH100, PTH111 - resolves no symlinks
-    if scheme == "file":
-        return "file", os.path.abspath(unquote(rest))  # noqa: PTH100
-    if scheme != "s3":
-        raise UsageError(f"{url}: unknown scheme {scheme!r}; use s3://bucket/prefix or a local directory")
-    if not rest.strip("/"):
-        raise UsageError(f"{url}: names no bucket; use s3://bucket/prefix")
-    return "s3", rest
+        Yields False where the store has no such thing, and so nothing is locked. Raises LockedError where another
+        process holds it.
+        """

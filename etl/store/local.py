@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import filelock
 
-from etl.errors import PreconditionFailedError, StoreError
+from etl.errors import LockedError, PreconditionFailedError, StoreError
 from etl.store.base import Entry
 
 LOCAL_TMP = "_tmp"
@@ -22,6 +22,7 @@ LOCAL_TMP = "_tmp"
 PRIVATE_DIRECTORY, PRIVATE_FILE = 0o700, 0o600
 """Modes of what no other user may open."""
 _LEFTOVER_SECONDS = 3600
+_RUN_LOCK = "run.lock"
 _LOCK_SECONDS = 60
 """A write takes a moment."""
 
@@ -94,7 +95,7 @@ class LocalStore:
         target = self._root / name
         temporary = self._root / LOCAL_TMP / uuid.uuid4().hex
         with os_errors(target):
-            self.make_temporary()
+            self._make_temporary()
             try:
                 with temporary.open("wb") as file:
                     file.write(data)
@@ -114,7 +115,7 @@ class LocalStore:
         target = self._root / prefix
         trash = self._root / LOCAL_TMP / uuid.uuid4().hex
         with os_errors(target):
-            self.make_temporary()
+            self._make_temporary()
             with self._write_lock(), contextlib.suppress(FileNotFoundError):
                 target.rename(trash)  # at one instant, and out of every glob
                 _fsync_directory(target.parent)
@@ -122,7 +123,23 @@ class LocalStore:
                     target.parent.rmdir()  # the bucket's directory, if this was its last day
             shutil.rmtree(trash, ignore_errors=True)
 
-    def clear_leftovers(self) -> None:
+    @contextlib.contextmanager
+    def lock_run(self) -> Iterator[bool]:
+        path = self._root / LOCAL_TMP / _RUN_LOCK
+        lock = filelock.FileLock(path, blocking=False, mode=PRIVATE_FILE)
+        try:
+            with os_errors(path):
+                self._make_temporary()
+                lock.acquire()
+        except filelock.Timeout:
+            raise LockedError(str(path)) from None
+        try:
+            self._clear_leftovers()
+            yield True
+        finally:
+            lock.release()
+
+    def _clear_leftovers(self) -> None:
         """Remove what killed runs left half written or half removed, once it is so old that nobody is at it."""
         horizon = time.time() - _LEFTOVER_SECONDS
         for path in (self._root / LOCAL_TMP).glob("[0-9a-f]" * 32):
@@ -133,7 +150,10 @@ class LocalStore:
     def check_conditional_writes(self) -> None:
         """A local directory always keeps it."""
 
-    def make_temporary(self) -> None:
+    def forget(self) -> None:
+        """Nothing is kept."""
+
+    def _make_temporary(self) -> None:
         """Make the directory for locks and files half written, or make it private: others could hold the locks."""
         directory = self._root / LOCAL_TMP
         directory.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)

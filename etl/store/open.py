@@ -1,20 +1,21 @@
-"""Where a lake lives: S3 or a local directory."""
+"""Opening the store of a lake."""
 
 from pathlib import Path
 
 from etl.errors import UsageError
-from etl.store.base import Store, split_url
+from etl.store.base import Store
 from etl.store.local import LocalStore
+from etl.store.location import parse_location
 
 
 def open_store(url: str, endpoint_url: str | None = None) -> Store:
     """The store at `url`; nothing is read or written yet."""
-    scheme, rest = split_url(url)
-    if scheme == "file":
-        if Path(rest).exists() and not Path(rest).is_dir():
+    location = parse_location(url)
+    if not location.is_s3:
+        path = Path(location.key)
+        if path.exists() and not path.is_dir():
             raise UsageError(f"{url}: is a file; a lake is a directory or s3://bucket/prefix")
-        return LocalStore(Path(rest))
+        return LocalStore(path)
     from etl.store.s3 import S3Store  # noqa: PLC0415 - half of the start-up time, and a local lake needs no AWS client
 
-    bucket, _, prefix = rest.partition("/")
-    return S3Store(bucket, prefix.strip("/"), endpoint_url)
+    return S3Store(location, endpoint_url)

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
 import botocore.exceptions
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from etl.errors import PreconditionFailedError, StoreError
 from etl.store.base import Entry
+from etl.store.location import Location
+from etl.store.retry import compete
 from etl.store.s3_client import (
     BODY_ATTEMPTS,
     BODY_BROKE_OFF,
@@ -21,6 +24,7 @@ from etl.store.s3_client import (
 )
 
 _PROBE = "_probe.json"
+_PROBES = 5
 
 
 class S3Store:
@@ -28,9 +32,10 @@ class S3Store:
 
     is_remote = True
 
-    def __init__(self, bucket: str, prefix: str, endpoint_url: str | None) -> None:
-        self.url = f"s3://{bucket}/{prefix}".rstrip("/")
-        self._bucket = bucket
+    def __init__(self, location: Location, endpoint_url: str | None) -> None:
+        prefix = location.key.strip("/")
+        self.url = f"s3://{location.bucket}/{prefix}".rstrip("/")
+        self._bucket = location.bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self._s3 = s3_client(endpoint_url)
         self._files = s3_filesystem(endpoint_url)
@@ -61,11 +66,11 @@ class S3Store:
         return self._get(entry.name, IfMatch=entry.etag, Range=f"bytes={start}-{last}")[0]
 
     def _get(self, name: str, **options: str) -> tuple[bytes, str]:
+        retrying = Retrying(
+            retry=retry_if_exception_type(BODY_BROKE_OFF), stop=stop_after_attempt(BODY_ATTEMPTS), reraise=True
+        )
         with s3_errors(f"{self.url}/{name}"):
-            for _ in range(BODY_ATTEMPTS - 1):
-                with contextlib.suppress(*BODY_BROKE_OFF):
-                    return self._get_once(name, **options)
-            return self._get_once(name, **options)
+            return retrying(self._get_once, name, **options)
 
     def _get_once(self, name: str, **options: str) -> tuple[bytes, str]:
         try:
@@ -116,10 +121,21 @@ class S3Store:
                 f"{self.url}: this store ignores conditional writes (it accepted {' and '.join(accepted)}), "
                 "so two runs could overwrite each other's records; use a store that honours them"
             )
-        for _ in range(5):  # another run may probe at the same time
-            if self._accepts(probe.encode(), self.read(_PROBE)[1]):
-                return
-        raise StoreError(f"{self.url}: this store refuses a right If-Match; accesslake cannot append to a lake there")
+        try:  # several times, as another run may probe at the same time
+            compete(lambda: self.write(_PROBE, probe.encode(), self.read(_PROBE)[1]), self.url, _PROBES)
+        except StoreError as error:
+            if not isinstance(error.__cause__, PreconditionFailedError):
+                raise
+            raise StoreError(
+                f"{self.url}: this store refuses a right If-Match; accesslake cannot append to a lake there"
+            ) from error
+
+    @contextlib.contextmanager
+    def lock_run(self) -> Iterator[bool]:
+        yield False
+
+    def forget(self) -> None:
+        """Nothing is kept."""
 
     def _accepts(self, data: bytes, if_match: str | None) -> bool:
         try:

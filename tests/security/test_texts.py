@@ -21,11 +21,11 @@ from lines import HEAD, HOST, TAIL, read, rejected
 
 from etl import arrow as arrays
 from etl import open_lake
+from etl.api import Lake
 from etl.arrow import array_of
 from etl.config import Settings
 from etl.dashboard.page import render_dashboard
 from etl.errors import AccessLakeError, StoreError, UsageError
-from etl.maintenance.verify import verify_lake
 from etl.parser import parser as parse
 from etl.parser.line import LONGEST_LINE
 from etl.query import EVERYTHING, Scope
@@ -255,7 +255,7 @@ def test_h3_a_line_that_is_too_long_is_a_reject(tmp_path: Path) -> None:
     assert [(one["line_number"], one["reason"]) for one in rejects] == [(2, "too_long"), (4, "too_long")]
     assert [one["line"].partition(" ... ")[2] for one in rejects] == ["(262145 bytes in all)", "(5000000 bytes in all)"]
     assert all(len(one["line"]) < LONGEST_LINE + 50 for one in rejects)
-    assert verify_lake(Settings(lake=str(tmp_path / "lake"), source=(str(logs),))).differences == []
+    assert Lake(Settings(lake=str(tmp_path / "lake"), source=(str(logs),))).verify().differences == []
 
 
 def LINE_OF(length: int) -> str:  # noqa: N802 - as a constant
@@ -293,7 +293,7 @@ def test_h4_millions_of_bad_lines_take_little_memory(tmp_path: Path) -> None:
     assert done.returncode == 3, done.stderr
     counted = open_lake(str(tmp_path / "lake")).sql("SELECT count(*) AS n, max(line_number) AS last FROM rejects")
     assert counted.to_arrow().to_pylist() == [{"n": 3_000_000, "last": 3_000_000}]
-    assert verify_lake(Settings(lake=str(tmp_path / "lake"))).differences == []
+    assert Lake(Settings(lake=str(tmp_path / "lake"))).verify().differences == []
 
 
 @pytest.mark.parametrize("kind", ["gzip", "zstd", "gzip of many members"])
@@ -346,7 +346,7 @@ def test_h4_many_small_bombs_are_written_in_pieces(tmp_path: Path) -> None:
     assert (result.objects_ingested, result.rows, result.lines) == (8, 16_000, 16_000)
     assert result.parts_written > 2
     assert len({row["request_id"] for row in rows_of(lake)}) == 16_000
-    assert verify_lake(Settings(lake=str(lake), source=(f"{logs}/*",))).differences == []
+    assert Lake(Settings(lake=str(lake), source=(f"{logs}/*",))).verify().differences == []
 
 
 def test_h4_an_object_of_nothing_but_rejects_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,7 +357,7 @@ def test_h4_an_object_of_nothing_but_rejects_has_a_limit(tmp_path: Path, monkeyp
     result = ingest_local(logs, tmp_path / "lake", max_reject_fraction=1).result
     assert (result.rows, result.rejects, len(result.failures)) == (1, 0, 1)
     assert "lines that are no records" in next(iter(result.failures.values()))
-    assert verify_lake(Settings(lake=str(tmp_path / "lake"))).differences == []
+    assert Lake(Settings(lake=str(tmp_path / "lake"))).verify().differences == []
 
 
 def test_h4_text_beyond_what_arrow_can_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -369,7 +369,7 @@ def test_h4_text_beyond_what_arrow_can_hold(tmp_path: Path, monkeypatch: pytest.
     result = ingest_local(logs, tmp_path / "lake", batch_size=500_000).result
     assert (result.rows, result.objects_ingested, len(result.failures)) == (2, 2, 1)
     assert "more text in one field" in next(iter(result.failures.values()))
-    assert verify_lake(Settings(lake=str(tmp_path / "lake"))).differences == []
+    assert Lake(Settings(lake=str(tmp_path / "lake"))).verify().differences == []
 
 
 def test_h4_rejects_that_shrink_to_nothing_do_not_grow_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,7 +380,7 @@ def test_h4_rejects_that_shrink_to_nothing_do_not_grow_a_part(tmp_path: Path, mo
         write_log(logs, ["a" * 1000] * 1_000, f"2026-02-06-0{n}-00-00-AA")
         ingest_local(logs, lake, max_reject_fraction=1)
     assert len(list((lake / "rejects").rglob("*.parquet"))) == 4
-    assert verify_lake(Settings(lake=str(lake), source=(str(logs),))).differences == []
+    assert Lake(Settings(lake=str(lake), source=(str(logs),))).verify().differences == []
 
 
 def test_m1_offsets_do_not_wrap(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -550,7 +550,7 @@ def test_m7_verify_reads_each_part_as_often_whatever_there_is_beside_it(
             return original(*arguments)
 
         monkeypatch.setattr(LocalStore, "read_range", counted)
-        assert verify_lake(Settings(lake=str(lake))).differences == []
+        assert Lake(Settings(lake=str(lake))).verify().differences == []
         monkeypatch.setattr(LocalStore, "read_range", original)
         reads.append(count)
     assert reads[1] < reads[0] * 5
@@ -562,7 +562,7 @@ def test_m7_duplicates_are_still_found(tmp_path: Path) -> None:
     ingest_local(write_log(tmp_path / "logs", [request(n, bucket=f" bucket-{n} ") for n in range(3)]), lake)
     part = lake / "access_log" / "bucket=bucket-1" / "date=2026-02-06" / "part-00000.parquet"
     part.with_name("part-00001.parquet").write_bytes(part.read_bytes())
-    found = [one for one in verify_lake(Settings(lake=str(lake))).differences if one.kind == "duplicate_rows"]
+    found = [one for one in Lake(Settings(lake=str(lake))).verify().differences if one.kind == "duplicate_rows"]
     assert [one.partition for one in found] == ["access_log/bucket=bucket-1/date=2026-02-06/"]
 
 
@@ -582,4 +582,4 @@ def test_names_that_climb_are_rejects_and_old_lakes_are_read(tmp_path: Path) -> 
     assert [one["bucket"] for one in found] == sorted([*names[:3], "site"])
     assert here.report("website/response_codes", bucket="../../etc").to_arrow().num_rows == 1
     every_report_answers(lake)
-    assert {one.kind for one in verify_lake(Settings(lake=str(lake))).differences} <= {"ledger", "books", "rows"}
+    assert {one.kind for one in Lake(Settings(lake=str(lake))).verify().differences} <= {"ledger", "books", "rows"}

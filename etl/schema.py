@@ -5,52 +5,15 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-TEXT = pa.string()
-TIME = pa.timestamp("us")
-HELD_IN = pa.list_(pa.struct({"bucket": TEXT, "date": pa.date32(), "rows": pa.int64()}))
-"""The partitions of `access_log` that a log object's rows are in, and how many are in each."""
+from etl.fields import TEXT, TIME, columns
 
-LARGEST_OBJECT = 50 * 2**40
-"""Bytes that an object of S3 can have: 50 TB, since December 2025."""
-SIZES = ("bytes_sent", "object_size")
-"""Fields that cannot be larger."""
+PARTITION_COUNTS = pa.list_(pa.struct({"bucket": TEXT, "date": pa.date32(), "rows": pa.int64()}))
+"""The partitions of `access_log` that a log object's rows are in, and how many are in each."""
 
 CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)")
 """Names that lead out of a folder, to whoever decodes percent escapes before looking at a path; DuckDB refuses them."""
 
-LOG_FIELDS: dict[str, pa.DataType] = {
-    "bucket_owner": TEXT,
-    "bucket": TEXT,
-    "time": TIME,
-    "remote_ip": TEXT,
-    "requester": TEXT,
-    "request_id": TEXT,
-    "operation": TEXT,
-    "key": TEXT,
-    "key_encoded": TEXT,
-    "request_uri": TEXT,
-    "http_status": pa.int16(),
-    "error_code": TEXT,
-    "bytes_sent": pa.int64(),
-    "object_size": pa.int64(),
-    "total_time": pa.int32(),
-    "turn_around_time": pa.int32(),
-    "referrer": TEXT,
-    "user_agent": TEXT,
-    "version_id": TEXT,
-    "host_id": TEXT,
-    "signature_version": TEXT,
-    "cipher_suite": TEXT,
-    "authentication_type": TEXT,
-    "host_header": TEXT,
-    "tls_version": TEXT,
-    "access_point_arn": TEXT,
-    "acl_required": TEXT,
-    "source_region": TEXT,
-    "field_count": pa.int16(),
-    "extra_fields": TEXT,
-    "parse_note": TEXT,
-}
+LOG_FIELDS: dict[str, pa.DataType] = {one.name: one.type for one in columns()}
 """What a log line says, in the order of the line. Times are UTC, sizes bytes, durations milliseconds."""
 
 
@@ -103,7 +66,7 @@ LEDGER = Table(
             "blank_lines": pa.int64(),
             "run_id": TEXT,
             "committed_at": TIME,
-            "partitions": HELD_IN,
+            "partitions": PARTITION_COUNTS,
         }
     ),
     sort_by=("log_object",),

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from etl.parser import encode_key
-from etl.parser.line import MONTHS
+from etl.parser.record import MONTHS
 
 OWNER = "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"
 ACCOUNT = "111122223333"

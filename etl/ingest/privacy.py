@@ -18,8 +18,8 @@ from pydantic import SecretStr
 from etl.arrow import array_of, as_dictionary, codes_of, dictionary_of, mapped_texts, to_numpy, where_text
 from etl.config import Privacy
 from etl.errors import UsageError
+from etl.fields import TEXT
 from etl.parser import Note, Parsed
-from etl.schema import TEXT
 
 _KEY_LENGTH = 16
 """Bytes that a key has at least: there are few addresses, so only the key keeps a hash from being turned around."""

@@ -12,11 +12,13 @@ import numpy as np
 import pyarrow as pa
 
 from etl.arrow import Ints, array_of, as_dictionary, from_numpy, take_all
+from etl.fields import TEXT, TIME
 from etl.parser.fast import read_regular
 from etl.parser.fast.block import split_block
-from etl.parser.fast.columns import CUT, TYPES, expand
-from etl.parser.line import LONGEST_LINE, RejectError, parse_line
-from etl.schema import LOG_FIELDS, REJECTS, TEXT, TIME
+from etl.parser.fast.columns import SLICED, TYPES, expand
+from etl.parser.grammar import LONGEST_LINE, RejectError
+from etl.parser.line import parse_line
+from etl.schema import LOG_FIELDS, REJECTS
 
 _BLOCK_BYTES = 1024 * 1024
 MOST_REJECTS = 10_000_000
@@ -41,7 +43,7 @@ REJECTED = pa.schema(
 """Schema of rejects, likewise."""
 _Reject = tuple[int, int, str, str]
 """The log object's place among all, number of the line, reason and text of a reject."""
-_EXACT = pa.schema({**LOG_FIELDS, "log_object": TEXT})
+_SLOW = pa.schema({**LOG_FIELDS, "log_object": TEXT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,9 @@ class Parser:
     _lines: Counter[int] = field(default_factory=Counter)
     """Lines parsed of each log object."""
     _regular: list[pa.RecordBatch] = field(default_factory=list)
-    _exact: list[tuple[object, ...]] = field(default_factory=list)
-    _exact_bytes: int = 0
-    """Bytes of the lines in `_exact`; their texts may have four times as many."""
+    _slow: list[tuple[object, ...]] = field(default_factory=list)
+    _slow_bytes: int = 0
+    """Bytes of the lines in `_slow`; their texts may have four times as many."""
     _chunks: list[pa.RecordBatch] = field(default_factory=list)
     _rejects: list[_Reject] = field(default_factory=list)
     _rejected_bytes: int = 0
@@ -136,7 +138,7 @@ class Parser:
 
     def finish(self) -> Parsed:
         self._parse_block()
-        self._flush_exact()
+        self._flush_slow()
         self._flush_rejects()
         return Parsed(
             records=self._records(),
@@ -148,10 +150,10 @@ class Parser:
         )
 
     def _records(self) -> pa.Table:
-        regular = expand(pa.Table.from_batches(self._regular, CUT.append(RECORDS.field("log_object"))))
-        exact = pa.Table.from_batches(self._chunks, RECORDS)
+        regular = expand(pa.Table.from_batches(self._regular, SLICED.append(RECORDS.field("log_object"))))
+        slow = pa.Table.from_batches(self._chunks, RECORDS)
         self._regular, self._chunks = [], []
-        return pa.concat_tables([pa.table(regular, schema=RECORDS), exact])
+        return pa.concat_tables([pa.table(regular, schema=RECORDS), slow])
 
     def _add_piece(self, piece: bytes) -> None:
         self._pieces.append(piece if piece.endswith(b"\n") else piece + b"\n")
@@ -173,12 +175,12 @@ class Parser:
         block = split_block(b"".join(self._pieces))
         pieces = np.cumsum([0, *(len(piece) for piece in self._pieces)])
         owners = np.array(self._owners)[np.searchsorted(pieces, block.starts, side="right") - 1]
-        is_exact = np.ones(len(block.starts), np.bool_)
+        is_slow = np.ones(len(block.starts), np.bool_)
         for lines, records in read_regular(block, self._latest):
-            is_exact[lines] = False
+            is_slow[lines] = False
             self._add_regular(records, owners[lines])
         numbers = self._line_numbers(owners)
-        for line in np.flatnonzero(is_exact).tolist():
+        for line in np.flatnonzero(is_slow).tolist():
             self._add_line(int(owners[line]), int(numbers[line]), block.data[block.starts[line] : block.ends[line]])
         self._pieces, self._owners, self._pending = [], [], 0
 
@@ -203,11 +205,11 @@ class Parser:
             self._blank[owner] += 1
             return
         try:
-            self._exact.append((*parse_line(line, self._latest), self._log_objects[owner]))
+            self._slow.append((*parse_line(line, self._latest), self._log_objects[owner]))
             self._rows[owner] += 1
-            self._exact_bytes += len(line)
-            if len(self._exact) >= _CHUNK_ROWS or self._exact_bytes >= _CHUNK_BYTES:
-                self._flush_exact()
+            self._slow_bytes += len(line)
+            if len(self._slow) >= _CHUNK_ROWS or self._slow_bytes >= _CHUNK_BYTES:
+                self._flush_slow()
         except RejectError as error:
             self._reject(owner, number, error.reason, line)
 
@@ -238,12 +240,12 @@ class Parser:
             self._reject_chunks.append(pa.RecordBatch.from_arrays(columns, schema=REJECTED))
             self._rejects, self._rejected_bytes = [], 0
 
-    def _flush_exact(self) -> None:
-        if self._exact:
-            columns = zip(*self._exact, strict=True)
-            arrays = [array_of(values, kind.type) for values, kind in zip(columns, _EXACT, strict=True)]
-            self._chunks.append(pa.RecordBatch.from_arrays(arrays, schema=_EXACT).cast(RECORDS))
-            self._exact, self._exact_bytes = [], 0
+    def _flush_slow(self) -> None:
+        if self._slow:
+            columns = zip(*self._slow, strict=True)
+            arrays = [array_of(values, kind.type) for values, kind in zip(columns, _SLOW, strict=True)]
+            self._chunks.append(pa.RecordBatch.from_arrays(arrays, schema=_SLOW).cast(RECORDS))
+            self._slow, self._slow_bytes = [], 0
 
 
 def _runs(owners: Ints) -> tuple[Ints, Ints, Ints]:

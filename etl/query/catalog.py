@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 
+from etl import fields
 from etl.query import Result
 from etl.query.connection import run_query
 from etl.query.database import connect
@@ -15,43 +16,10 @@ from etl.store import open_store
 Notes = dict[str, tuple[str, str]]
 """The unit of each column of a view ("" where there is none), and what it means."""
 
-_BUCKET: Notes = {"bucket": ("", "source bucket (partition)")}
 _LOG_OBJECT: Notes = {"log_object": ("", "name of the log object below its source")}
-_ACCESS_LOG: Notes = {
-    **_BUCKET,
-    "date": ("UTC day", "day of time (partition)"),
-    "bucket_owner": ("", "canonical user id"),
-    "time": ("UTC", "when S3 received the request"),
-    "remote_ip": ("", "apparent address; NULL where S3 or another service acted"),
-    "requester": ("", "ARN, canonical user id or service; NULL for anonymous requests"),
-    "request_id": ("", "S3's id of the request; several records may have the same"),
-    "operation": ("", "such as REST.GET.OBJECT or S3.EXPIRE.OBJECT"),
-    "key": ("", "object key, decoded"),
-    "key_encoded": ("", "key as logged, where that differs"),
-    "request_uri": ("", "method, target and protocol, as sent"),
-    "http_status": ("", "HTTP status; NULL for lifecycle events"),
-    "error_code": ("", "S3's error code, such as NoSuchKey"),
-    "bytes_sent": ("bytes", "sent as the answer's body; NULL means none"),
-    "object_size": ("bytes", "of the whole object, also where a range was asked for"),
-    "total_time": ("ms", "from the request's first byte to the last of the answer"),
-    "turn_around_time": ("ms", "from the request's last byte to the first of the answer"),
-    "referrer": ("", "Referer header, as sent"),
-    "user_agent": ("", "User-Agent header, as sent"),
-    "version_id": ("", "version of the object"),
-    "host_id": ("", "S3's extended request id (x-amz-id-2)"),
-    "signature_version": ("", "SigV2 or SigV4; NULL for anonymous requests"),
-    "cipher_suite": ("", "NULL without TLS"),
-    "authentication_type": ("", "AuthHeader, or QueryString for presigned URLs; NULL for anonymous requests"),
-    "host_header": ("", "host that was asked"),
-    "tls_version": ("", "such as TLSv1.3; NULL without TLS"),
-    "access_point_arn": ("", "access point that was asked"),
-    "acl_required": ("", "Yes where an ACL was needed to allow the request; else NULL"),
-    "source_region": ("", "Region of AWS that the request came from (since 2026)"),
-    "field_count": ("fields", "how many of the fields known today the line has"),
-    "extra_fields": ("", "what follows them, as it is"),
-    "parse_note": ("", "why the line needed care; NULL for a regular one"),
-    **_LOG_OBJECT,
-}
+_DATE: Notes = {"date": ("UTC day", "day of time (partition)")}
+_FIELDS: Notes = {one.name: (one.unit, one.meaning) for one in fields.columns()}
+_ACCESS_LOG: Notes = {"bucket": _FIELDS["bucket"], **_DATE, **_FIELDS, **_LOG_OBJECT}
 NOTES: dict[str, Notes] = {
     "access_log": _ACCESS_LOG,
     "website_requests": _ACCESS_LOG,
@@ -140,5 +108,5 @@ def functions() -> list[Function]:
 def as_result(view: str | None = None) -> Result:
     """The columns of one view, or of all, to be written as other results are."""
     rows = [asdict(one) for one in columns() if view in (None, one.view)]
-    fields = [(name, pa.string()) for name in Column.__slots__]
-    return Result(pa.Table.from_pylist(rows, pa.schema(fields)).to_reader())
+    schema = pa.schema([(name, pa.string()) for name in Column.__slots__])
+    return Result(pa.Table.from_pylist(rows, schema).to_reader())

@@ -5,13 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import pyarrow as pa
 
 from etl.config import Settings
+from etl.fields import FIELDS
 from etl.query.files import SCHEME
 from etl.query.snapshot import Snapshot
 from etl.resources import bundled
-from etl.schema import ACCESS_LOG, HELD_IN, LARGEST_OBJECT, SIZES, TABLES, Table
+from etl.schema import ACCESS_LOG, PARTITION_COUNTS, TABLES, Table
 
 _PARTITION_TYPES = {ACCESS_LOG.name: {"bucket": "VARCHAR", "date": "DATE"}}
 _BY_DAY = {"date": "DATE"}
+_LARGEST = {one.name: one.largest for one in FIELDS if one.largest is not None}
 _FILES = "files_of_"
 """Before the name of a table: the view that has the file of each row."""
 
@@ -63,8 +65,8 @@ def sql_literal(text: str) -> str:
 def _column(name: str, snapshot: Snapshot) -> str:
     if name == "bucket" and snapshot.is_encoded_twice:
         return 'url_decode("bucket") AS "bucket"'
-    if name in SIZES:  # as read before such lines were noted
-        return f'CASE WHEN "{name}" <= {LARGEST_OBJECT} THEN "{name}" END AS "{name}"'
+    if name in _LARGEST:  # a lake may be from before larger numbers were noted
+        return f'CASE WHEN "{name}" <= {_LARGEST[name]} THEN "{name}" END AS "{name}"'
     return f'"{name}"'
 
 
@@ -101,6 +103,6 @@ def _duckdb_type(kind: pa.DataType) -> str:
         pa.int16(): "SMALLINT",
         pa.int32(): "INTEGER",
         pa.int64(): "BIGINT",
-        HELD_IN: "STRUCT(bucket VARCHAR, date DATE, rows BIGINT)[]",
+        PARTITION_COUNTS: "STRUCT(bucket VARCHAR, date DATE, rows BIGINT)[]",
     }
     return names[kind]

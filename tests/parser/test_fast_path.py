@@ -14,8 +14,10 @@ from strategies import CLOUDFRONT, log_lines
 from etl.parser import parser as parse
 from etl.parser.fast import read_regular
 from etl.parser.fast.block import split_block
-from etl.parser.line import Record, RejectError, format_line, parse_line
+from etl.parser.grammar import Record, RejectError
+from etl.parser.line import parse_line
 from etl.parser.parser import Parser
+from etl.parser.record import format_line
 
 LINES = int(os.environ.get("ACCESSLAKE_EXAMPLES", "8000"))
 """How many lines are compared. A long run: ACCESSLAKE_EXAMPLES=1000000 pytest tests/parser/test_fast_path.py"""

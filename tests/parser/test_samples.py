@@ -10,7 +10,9 @@ from conftest import ingest_local
 
 from etl.api import Lake
 from etl.config import Settings
-from etl.parser.line import RejectError, format_line, parse_line
+from etl.parser.grammar import RejectError
+from etl.parser.line import parse_line
+from etl.parser.record import format_line
 from etl.schema import LOG_FIELDS
 
 DIRECTORY = os.environ.get("ACCESSLAKE_SAMPLES")

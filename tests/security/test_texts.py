@@ -27,7 +27,7 @@ from etl.config import Settings
 from etl.dashboard.page import render_dashboard
 from etl.errors import AccessLakeError, StoreError, UsageError
 from etl.parser import parser as parse
-from etl.parser.line import LONGEST_LINE
+from etl.parser.grammar import LONGEST_LINE
 from etl.query import EVERYTHING, Scope
 from etl.reports.chart import Chart, ChartError, render, svg
 from etl.reports.lifecycle_rules import check_rules, load_rules
@@ -203,7 +203,8 @@ H3 = """
 import resource, sys
 sys.path[:0] = sys.argv[1:3]
 from test_texts import hostile_lines
-from etl.parser.line import RejectError, parse_line
+from etl.parser.grammar import RejectError
+from etl.parser.line import parse_line
 resource.setrlimit(resource.RLIMIT_CPU, (120, 120))
 for line in hostile_lines(64_000):
     try:

@@ -1,9 +1,9 @@
 """Regular log lines, a block at a time, at the speed of numpy and Arrow.
 
-A line is regular where its bytes leave one reading only: printable ASCII; six quotes, at the places where URI,
+A line is regular where its bytes leave one interpretation only: printable ASCII; six quotes, at the places where URI,
 referrer and user agent begin and end, or none at all; single spaces outside quotes; a number of fields that lines
-have had; a time in UTC; plain numbers. This is decided from the positions of spaces, quotes and line feeds, for all
-lines of a block at once, and the same positions cut the columns out of the block. Every other line is left to
+have had; a time in UTC; plain numbers. This is decided from the positions of spaces, quotes and newlines, for all
+lines of a block at once, and the same positions slice the columns out of the block. Every other line is left to
 `etl.parser.line`, which reads a regular one just the same.
 """
 
@@ -13,15 +13,15 @@ import pyarrow as pa
 
 from etl.arrow import Ints
 from etl.parser.fast.block import Block
-from etl.parser.fast.columns import cut_columns
+from etl.parser.fast.columns import slice_columns
 from etl.parser.fast.fields import find_fields
 from etl.parser.fast.values import read_values
-from etl.parser.line import NO_LATEST
+from etl.parser.grammar import NO_LATEST
 
 
 def read_regular(block: Block, latest: int = NO_LATEST) -> Iterator[tuple[Ints, pa.RecordBatch]]:
-    """The regular lines of a block, of times up to `latest`, by their numbers, and their columns (`columns.CUT`)."""
+    """The regular lines of a block, of times up to `latest`, by their numbers, and their columns (`columns.SLICED`)."""
     for found in find_fields(block):
         lines, values = read_values(block, found, latest)
         if len(lines.number):
-            yield cut_columns(block, lines, values)
+            yield slice_columns(block, lines, values)

@@ -10,41 +10,45 @@ from etl.arrow import Bools, Ints
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]
 
-QUOTE, FEED, _EXCLAMATION, _DASH = b'"\n!-'
+QUOTE, NEWLINE, _EXCLAMATION, _DASH = b'"\n!-'
+_TILDE = ord("~")
 WORD = 8
 """Bytes in a word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Lines of text, each with its line feed, and the marks in it: spaces, quotes, and what no regular line has."""
+    """Lines of text, each with its newline, and its delimiters: spaces, quotes, and what no regular line has."""
 
     data: bytes
     text: Bytes
     positions: Ints
-    """Of the marks."""
-    kinds: Bytes
-    """The marks themselves."""
-    feeds: Ints
-    """Which of the marks are line feeds."""
+    """Of the delimiters."""
+    delimiters: Bytes
+    """The delimiters themselves."""
+    newlines: Ints
+    """Which of the delimiters are newlines."""
     starts: Ints
     """Where each line starts."""
     ends: Ints
-    """Where its line feed is."""
+    """Where its newline is."""
 
 
 def split_block(data: bytes) -> Block:
     """The lines of `data`, and where in it everything is that decides how a line is read."""
     text = np.frombuffer(data, np.uint8)
-    # Up to the quote, or beyond the tilde: in one comparison, as the difference wraps around.
-    positions = np.flatnonzero(text - np.uint8(QUOTE + 1) > ord("~") - QUOTE - 1)
-    kinds = text[positions]
-    if (kinds == _EXCLAMATION).any():
-        positions = positions[kinds != _EXCLAMATION]
-        kinds = text[positions]
-    feeds = np.flatnonzero(kinds == FEED)
-    ends = positions[feeds]
-    return Block(data, text, positions, kinds, feeds, starts=after_each(ends), ends=ends)
+    # Delimiters are the bytes up to the quote and those beyond the tilde. One comparison finds both: with the byte
+    # after the quote subtracted, the small ones wrap around to the end of the range.
+    lowest = QUOTE + 1
+    positions = np.flatnonzero(text - np.uint8(lowest) > _TILDE - lowest)
+    delimiters = text[positions]
+    # Between space and quote there is one more byte, which delimits nothing.
+    if (delimiters == _EXCLAMATION).any():
+        positions = positions[delimiters != _EXCLAMATION]
+        delimiters = text[positions]
+    newlines = np.flatnonzero(delimiters == NEWLINE)
+    ends = positions[newlines]
+    return Block(data, text, positions, delimiters, newlines, starts=after_each(ends), ends=ends)
 
 
 def after_each(ends: Ints) -> Ints:
@@ -60,6 +64,8 @@ def are_dashes(block: Block, begin: Ints, end: Ints) -> Bools:
 
 def words_at(block: Block, at: Ints) -> Words:
     """The eight bytes at each of these positions, the first one lowest."""
-    every = np.ndarray((max(0, len(block.text) - WORD + 1),), "<u8", block.data, strides=(1,))
+    # An array of words that overlap: each byte begins one, and nothing is copied until they are chosen.
+    count = max(0, len(block.text) - WORD + 1)
+    every = np.ndarray((count,), "<u8", block.data, strides=(1,))
     words: Words = every[at]
     return words

@@ -1,10 +1,11 @@
-"""Columns cut out of a block, line after line, and what they become: the columns of records.
+"""Columns sliced out of a block, line after line, and what they become: the columns of records.
 
-Fields that hardly vary together are cut out as one text, which is read once for all lines that share it.
+Fields that hardly vary together are sliced out as one text, which is parsed once for all lines that share it.
 """
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -23,23 +24,23 @@ from etl.arrow import (
     with_nulls,
 )
 from etl.caches import cached_by_text
+from etl.fields import CLOUDFRONT_IDENTITY, TEXT
 from etl.parser.fast.block import QUOTE, Block, are_dashes
-from etl.parser.fast.fields import Lines
-from etl.parser.keys import decode_layers, is_encoded_once
-from etl.parser.line import (
+from etl.parser.fast.fields import Lines, Span
+from etl.parser.grammar import (
     BARE_OPERATIONS,
-    BEFORE_TAIL,
-    CLOUDFRONT_IDENTITY,
-    SIGNATURE,
-    STATUS,
-    TAIL_LENGTH,
+    BEFORE_TRAILING,
+    TRAILING,
     Note,
     Record,
     Value,
+    is_signature,
+    is_status,
     or_null,
-    place_problem,
 )
-from etl.schema import LOG_FIELDS, TEXT
+from etl.parser.keys import decode_layers, is_encoded_once
+from etl.parser.record import why_no_bucket
+from etl.schema import LOG_FIELDS
 
 _DICTIONARY = pa.dictionary(pa.int32(), TEXT)
 _PLAIN = frozenset({"request_id", "request_uri", "version_id", "host_id"})
@@ -51,85 +52,97 @@ TYPES: dict[str, pa.DataType] = {
 
 
 @cached_by_text(entries=8192)
-def _read_place(text: str) -> Record | None:
-    """Owner and bucket; None where they cannot be such."""
+def _parse_owner_and_bucket(text: str) -> Record | None:
     owner, _, bucket = text.partition(" ")
-    return None if place_problem(owner, bucket) else (or_null(owner), bucket)
+    return None if why_no_bucket(owner, bucket) else (or_null(owner), bucket)
 
 
 @cached_by_text(entries=8192)
-def _read_outcome(text: str) -> Record | None:
-    """Status and error code; None where the status is no number."""
+def _parse_status_and_error(text: str) -> Record | None:
     status, _, error = text.partition(" ")
-    if not _is_status(status):
+    if not is_status(status):
         return None
     return None if status == "-" else int(status), or_null(error)
 
 
 @cached_by_text(entries=8192)
-def _read_rest(text: str) -> Record | None:
-    """The fields after the host id, each after a space, and what follows them; None where they cannot be such."""
+def _parse_other_trailing(text: str) -> Record | None:
+    """The fields after the host id, each after a space, and what follows them."""
     values = text.split(" ")[1:]
-    if "" in values or (values and not SIGNATURE.fullmatch(values[0])):
+    if "" in values or (values and not is_signature(values[0])):
         return None
-    known, unknown = values[: len(_REST)], values[len(_REST) :]
-    return *map(or_null, known), *[None] * (len(_REST) - len(known)), " ".join(unknown) or None
+    known, unknown = values[: len(_OTHER_TRAILING)], values[len(_OTHER_TRAILING) :]
+    missing = [None] * (len(_OTHER_TRAILING) - len(known))
+    return *map(or_null, known), *missing, " ".join(unknown) or None
 
 
-_REST = (
-    *("signature_version", "cipher_suite", "authentication_type", "host_header", "tls_version"),
-    *("access_point_arn", "acl_required", "source_region"),
-)
-_GROUPS: dict[str, tuple[Callable[[str], Record | None], tuple[str, ...]]] = {
-    "place": (_read_place, ("bucket_owner", "bucket")),
-    "outcome": (_read_outcome, ("http_status", "error_code")),
-    "rest": (_read_rest, (*_REST, "extra_fields")),
+@dataclass(frozen=True, slots=True)
+class _Several:
+    """A text that holds several fields: how it is parsed (None where they cannot be such), and into which columns."""
+
+    parse: Callable[[str], Record | None]
+    columns: tuple[str, ...]
+
+
+_OTHER_TRAILING = tuple(one.name for one in TRAILING[2:])
+_SEVERAL = {
+    "owner_and_bucket": _Several(_parse_owner_and_bucket, ("bucket_owner", "bucket")),
+    "status_and_error": _Several(_parse_status_and_error, ("http_status", "error_code")),
+    "other_trailing": _Several(_parse_other_trailing, (*_OTHER_TRAILING, "extra_fields")),
 }
-"""Texts that hold several fields: how each is read, and into which columns."""
-_is_status = re.compile(STATUS).fullmatch
+_ALONE = (
+    *("remote_ip", "requester", "request_id", "operation", "key"),
+    *("request_uri", "referrer", "user_agent", "version_id", "host_id"),
+)
+"""Fields that are sliced out each by itself."""
 _may_be_encoded = re.compile("[%+]").search
 _is_cloudfront_identity = re.compile(CLOUDFRONT_IDENTITY).fullmatch
 
 _NOTES = (Note.UNUSUAL_FORM, Note.UNDECODED_KEY)
 """The notes that a regular line may have, the more severe one last."""
 
-_MADE_LATER = {"key_encoded", *(name for _, names in _GROUPS.values() for name in names)}
-CUT = pa.schema(
-    {**dict.fromkeys(_GROUPS, _DICTIONARY), **{name: TYPES[name] for name in TYPES if name not in _MADE_LATER}}
+_MADE_LATER = {"key_encoded", *(name for one in _SEVERAL.values() for name in one.columns)}
+SLICED = pa.schema(
+    {**dict.fromkeys(_SEVERAL, _DICTIONARY), **{name: TYPES[name] for name in TYPES if name not in _MADE_LATER}}
 )
-"""The columns of regular lines as they were cut out: groups of fields still one text, dashes not yet NULL."""
+"""The columns of regular lines as they were sliced out: several fields still one text, dashes not yet NULL."""
 
 
-def cut_columns(block: Block, lines: Lines, values: dict[str, pa.Array]) -> tuple[Ints, pa.RecordBatch]:
-    """Numbers and columns (`CUT`), some of them given, of those `lines` whose texts can be what they should be."""
+def slice_columns(block: Block, lines: Lines, values: dict[str, pa.Array]) -> tuple[Ints, pa.RecordBatch]:
+    """Numbers and columns (`SLICED`), some of them given, of those `lines` whose texts can be what they should be."""
     columns = dict(values)
-    _, after_bucket, _, after_time, *after_rest = lines.head
-    begins = (block.starts[lines.number], *(after + 1 for after in (after_time, *after_rest)))
-    names = ("place", "remote_ip", "requester", "request_id", "operation", "key")
-    spans = dict(zip(names, zip(begins, (after_bucket, *after_rest), strict=False), strict=True))
-    spans["outcome"] = (lines.counts[0] + 1, lines.counts[2])
-    for at, name in enumerate(("request_uri", "referrer", "user_agent")):
-        spans[name] = (lines.text_begins[at], lines.text_ends[at])
-    for at, name in enumerate(("version_id", "host_id")):
-        spans[name] = (np.minimum(lines.tail[at] + 1, lines.tail[at + 1]), lines.tail[at + 1])
-    spans["rest"] = (lines.tail[2], block.ends[lines.number])
-
-    for name, (begin, end) in spans.items():
+    for name, (begin, end) in _spans(lines).items():
         column = _texts_between(block, begin, end)
         if name in _PLAIN:
-            columns[name] = with_nulls(column, _says_nothing(block, begin, end))
+            columns[name] = with_nulls(column, _are_missing(block, begin, end))
         else:
             columns[name] = column.dictionary_encode()
-    field_count = BEFORE_TAIL + np.minimum(lines.tail_length, TAIL_LENGTH)
+    field_count = BEFORE_TRAILING + np.minimum(lines.trailing_count, len(TRAILING))
     columns["field_count"] = from_numpy(field_count, TYPES["field_count"])
-    is_unusual = _are_unusual(block, lines, columns["operation"])
-    columns["parse_note"] = _spread(_NOTES, np.where(is_unusual, _NOTES.index(Note.UNUSUAL_FORM), -1), _DICTIONARY)
+    columns["parse_note"] = _notes(block, lines, columns["operation"])
 
-    right = where_text(columns["requester"], lambda text: " " not in text or _is_cloudfront_identity(text))
-    for name, (read, _) in _GROUPS.items():
-        right &= where_text(columns[name], read)
-    cut = pa.RecordBatch.from_arrays([columns[name] for name in CUT.names], schema=CUT)
-    return (lines.number, cut) if right.all() else (lines.number[right], cut.filter(mask_of(right)))
+    is_right = where_text(columns["requester"], lambda text: " " not in text or _is_cloudfront_identity(text))
+    for name, several in _SEVERAL.items():
+        is_right &= where_text(columns[name], several.parse)
+    sliced = pa.RecordBatch.from_arrays([columns[name] for name in SLICED.names], schema=SLICED)
+    if is_right.all():
+        return lines.number, sliced
+    return lines.number[is_right], sliced.filter(mask_of(is_right))
+
+
+def _spans(lines: Lines) -> dict[str, Span]:
+    return {
+        "owner_and_bucket": lines.span("bucket_owner", "bucket"),
+        "status_and_error": lines.span("http_status", "error_code"),
+        "other_trailing": lines.other_trailing(),
+        **{name: lines.span(name) for name in _ALONE},
+    }
+
+
+def _notes(block: Block, lines: Lines, operations: pa.DictionaryArray) -> pa.DictionaryArray:
+    is_unusual = _are_unusual(block, lines, operations)
+    codes = np.where(is_unusual, _NOTES.index(Note.UNUSUAL_FORM), -1)
+    return _broadcast(_NOTES, codes, _DICTIONARY)
 
 
 def _texts_between(block: Block, begin: Ints, end: Ints) -> pa.StringArray:
@@ -141,45 +154,56 @@ def _texts_between(block: Block, begin: Ints, end: Ints) -> pa.StringArray:
     return both.take(from_numpy(np.arange(0, 2 * len(begin), 2), pa.int32()))
 
 
-def _says_nothing(block: Block, begin: Ints, end: Ints) -> Bools:
+def _are_missing(block: Block, begin: Ints, end: Ints) -> Bools:
     """Which texts are a dash, or empty."""
-    nothing: Bools = are_dashes(block, begin, end) | (begin == end)
-    return nothing
+    are: Bools = are_dashes(block, begin, end) | (begin == end)
+    return are
 
 
 def _are_unusual(block: Block, lines: Lines, operations: pa.DictionaryArray) -> Bools:
     """Where a missing URI, referrer or user agent is not written as S3 writes it for the operation."""
-    begin, end = lines.text_begins, lines.text_ends
+    begin, end = lines.quoted_begins, lines.quoted_ends
     is_bare = block.text[begin - 1] != QUOTE
-    is_wrong_dash = _says_nothing(block, begin, end) & (is_bare != where_text(operations, BARE_OPERATIONS.__contains__))
+    should_be_bare = where_text(operations, BARE_OPERATIONS.__contains__)
+    is_wrong_dash = _are_missing(block, begin, end) & (is_bare != should_be_bare)
     are: Bools = np.logical_or.reduce(is_wrong_dash | (begin == end), axis=0)
     return are
 
 
-def expand(cut: pa.Table) -> dict[str, pa.Array | pa.ChunkedArray]:
-    """The columns (`TYPES`, and others that `cut` may have) of records that were cut out (`CUT`)."""
-    columns = {name: cut[name] for name in cut.column_names if name in TYPES or name not in CUT.names}
-    for group, (read, names) in _GROUPS.items():
-        texts = as_dictionary(cut[group])
-        nothing = (None,) * len(names)
-        values = [read(text) or nothing for text in texts.dictionary.to_pylist()]
-        for name, distinct in zip(names, zip(*values, strict=True) if values else [()] * len(names), strict=True):
-            columns[name] = _spread(distinct, codes_of(texts), TYPES[name])
-    columns.update(_decode_keys(*(as_dictionary(cut[name]) for name in ("key", "operation", "parse_note"))))
+def expand(sliced: pa.Table) -> dict[str, pa.Array | pa.ChunkedArray]:
+    """The columns (`TYPES`, and others that `sliced` may have) of records that were sliced out (`SLICED`)."""
+    columns = {name: sliced[name] for name in sliced.column_names if name in TYPES or name not in SLICED.names}
+    for name, several in _SEVERAL.items():
+        columns.update(_parsed(as_dictionary(sliced[name]), several))
+    columns.update(_decoded_keys(*(as_dictionary(sliced[name]) for name in ("key", "operation", "parse_note"))))
     for name in ("remote_ip", "requester", "operation", "referrer", "user_agent"):
-        texts = as_dictionary(cut[name])
-        columns[name] = _spread([or_null(text) for text in texts.dictionary.to_pylist()], codes_of(texts), _DICTIONARY)
+        texts = as_dictionary(sliced[name])
+        distinct = [or_null(text) for text in texts.dictionary.to_pylist()]
+        columns[name] = _broadcast(distinct, codes_of(texts), _DICTIONARY)
     return columns
 
 
-def _spread(distinct: Sequence[Value], codes: Ints, kind: pa.DataType) -> pa.Array:
+def _parsed(texts: pa.DictionaryArray, several: _Several) -> dict[str, pa.Array]:
+    """The columns of the fields in some texts, each of which is parsed once."""
+    # Texts that cannot be such are still in the dictionary, though no row has them.
+    nothing = (None,) * len(several.columns)
+    values = [several.parse(text) or nothing for text in texts.dictionary.to_pylist()]
+    by_column = zip(*values, strict=True) if values else [()] * len(several.columns)
+    codes = codes_of(texts)
+    return {
+        name: _broadcast(distinct, codes, TYPES[name])
+        for name, distinct in zip(several.columns, by_column, strict=True)
+    }
+
+
+def _broadcast(distinct: Sequence[Value], codes: Ints, kind: pa.DataType) -> pa.Array:
     """The column whose rows have the `distinct` values with these codes; NULL where that is None, or the code -1."""
     if kind != _DICTIONARY:
         return array_of(distinct, kind).take(from_numpy(codes, pa.int64()))
     return dictionary_of(cast("Sequence[str | None]", distinct), codes)
 
 
-def _decode_keys(
+def _decoded_keys(
     keys: pa.DictionaryArray, operations: pa.DictionaryArray, notes: pa.DictionaryArray
 ) -> dict[str, pa.Array]:
     """The columns of key and note; a key is decoded once for each number of layers that it has.
@@ -201,7 +225,7 @@ def _decode_keys(
     note_codes = codes_of(notes)
     note_codes[encoded[failed]] = _NOTES.index(Note.UNDECODED_KEY)
     return {
-        "key": _spread([*map(or_null, logged), *(key for _, key, _ in decoded)], key_codes, _DICTIONARY),
-        "key_encoded": _spread(logged, encoded_codes, _DICTIONARY),
-        "parse_note": _spread(_NOTES, note_codes, _DICTIONARY),
+        "key": _broadcast([*map(or_null, logged), *(key for _, key, _ in decoded)], key_codes, _DICTIONARY),
+        "key_encoded": _broadcast(logged, encoded_codes, _DICTIONARY),
+        "parse_note": _broadcast(_NOTES, note_codes, _DICTIONARY),
     }

@@ -1,0 +1,114 @@
+"""What a log line is made of: the patterns that follow from the table of fields, and the names of what can be wrong.
+
+A line has leading fields, a quoted request URI, the result of the request, a quoted referrer, a quoted user agent, and
+trailing fields. Single spaces stand between them, nearly always.
+"""
+
+import re
+from enum import StrEnum
+
+from etl.fields import FIELDS, Field, Group, in_group
+
+Value = str | int | None
+Record = tuple[Value, ...]
+"""The values of one line, in the order of `schema.LOG_FIELDS`; the time in microseconds since 1970, UTC."""
+
+
+class Note(StrEnum):
+    """Why a row needed care (`parse_note`), most severe first; a row carries the first of these that applies."""
+
+    AMBIGUOUS = "ambiguous"
+    REPLACED_BYTES = "replaced_bytes"
+    EXTRA_COLUMN = "extra_column"
+    TRAILING_TEXT = "trailing_text"
+    UNDECODED_KEY = "undecoded_key"
+    TIME_OFFSET = "time_offset"
+    IMPOSSIBLE_SIZE = "impossible_size"
+    UNESCAPED_QUOTE = "unescaped_quote"
+    SPACING = "spacing"
+    UNUSUAL_FORM = "unusual_form"
+
+
+class RejectError(Exception):
+    """A line that cannot be interpreted; `reason` goes to the rejects table."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+CONTROL_CHARACTER, SPLICED = "control_character", "spliced"
+"""Reasons that are found in more than one place."""
+
+NO_LATEST = 2**63 - 1
+"""The latest time of a record, where there is no bound."""
+LONGEST_LINE = 256 * 1024
+"""Bytes; S3's own lines have a key of at most 1,024 bytes and headers of at most 8 kB."""
+
+LEADING, RESULT, TRAILING = (in_group(group) for group in (Group.LEADING, Group.RESULT, Group.TRAILING))
+BEFORE_TRAILING = len(FIELDS) - len(TRAILING)
+"""Fields up to the user agent, which every line has."""
+TRAILING_COUNTS = frozenset({0, *(one.since - BEFORE_TRAILING for one in TRAILING)})
+"""How many trailing fields lines have had."""
+
+BARE_OPERATIONS = frozenset(
+    {"REST.COPY.OBJECT_GET", "REST.COPY.PART_GET", "BATCH.DELETE.OBJECT", "S3.COMPUTE.OBJECT.CHECKSUM"}
+)
+"""Operations that log a missing URI, referrer or user agent as a bare `-`; all others quote it."""
+
+
+def pattern_of(name: str) -> str:
+    """The pattern of a field as it is logged."""
+    return next(one.pattern for one in FIELDS if one.name == name)
+
+
+def _spaced(fields: tuple[Field, ...]) -> str:
+    """Several fields, each in a group of its own, with spaces between them."""
+    return " +".join(f"({one.pattern})" for one in fields)
+
+
+_NAMED = " +".join(f"(?P<{one.name}>{one.pattern})" for one in LEADING)
+LEADING_FIELDS = re.compile(rf'{_NAMED} +(?=["-])')
+
+_RESULT = f" +{_spaced(RESULT)} +"
+_BEFORE_REFERRER = '(?=["-])'
+_BARE_REST = _RESULT + r"- +-(?= |$)"
+"""The result, and a bare dash each for referrer and user agent."""
+RESULT_AFTER_URI = re.compile('"' + _RESULT + _BEFORE_REFERRER)
+RESULT_AFTER_BARE_URI = re.compile("-" + _RESULT + _BEFORE_REFERRER)
+BARE_AFTER_URI = re.compile('"' + _BARE_REST)
+ALL_BARE = re.compile("-" + _BARE_REST)
+NO_RESULT = re.compile(rf'["-](?: +[^ "]+){{{len(RESULT)}}} +["-]')
+"""Where a result should be, with something in it that no result has."""
+BARE_REFERRER = re.compile(r'- +"')
+BARE_AGENT = re.compile(r" +-(?= |$)")
+BOUNDARY = re.compile(r'(?=(" +"))')
+"""Between two quoted fields; each one is found, also where they overlap."""
+
+# Fields that lines have had for years; unknown fields come after these at least.
+_ALWAYS = 24
+_KNOWN_FOR_LONG = tuple(one for one in TRAILING if one.since <= _ALWAYS)
+_MORE_OR_LESS = tuple(one for one in TRAILING if one.since > _ALWAYS)
+_OPTIONAL = "".join(f"(?: +(?:{one.pattern})" for one in _MORE_OR_LESS) + ")?" * len(_MORE_OR_LESS)
+TRAILING_THEN_EXTRA = re.compile(
+    '"(?P<trailing>' + "".join(f" +(?:{one.pattern})" for one in _KNOWN_FOR_LONG) + rf"{_OPTIONAL}) +(?P<extra>[^ ].*)"
+)
+"""The trailing fields, and after them quoted ones that nobody knows yet."""
+COMPLETE = 6
+"""Trailing fields that a line has at least since 2019."""
+PRINCIPAL_ID = re.compile(r"-|A[A-Z0-9]{15,}")
+"""The extra column of March 2019."""
+
+TIME_STAMP = re.compile(r"\[[0-9]{2}/[A-Za-z]{3}/[0-9]{4}:")
+"""How the time of a record begins."""
+CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+TOKENS = re.compile(r"[^ ]+")
+
+is_host_id = re.compile(pattern_of("host_id").removeprefix("-|")).fullmatch
+is_signature = re.compile(pattern_of("signature_version")).fullmatch
+is_status = re.compile(pattern_of("http_status")).fullmatch
+
+
+def or_null(logged: str | None) -> str | None:
+    """`-` and nothing at all both say that there is no value."""
+    return None if logged in ("-", "") else logged

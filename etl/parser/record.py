@@ -1,0 +1,166 @@
+"""From the texts of a line's fields to the values of a record, and back."""
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Sequence
+from typing import cast
+from urllib.parse import quote
+
+from etl.caches import cached_by_text
+from etl.dates import FIRST_DAY
+from etl.fields import FIELDS, Field
+from etl.parser.grammar import (
+    BARE_OPERATIONS,
+    BEFORE_TRAILING,
+    RESULT,
+    TRAILING,
+    Note,
+    Record,
+    RejectError,
+    Value,
+    or_null,
+)
+from etl.parser.interpretation import Chosen
+from etl.parser.keys import decode_key
+from etl.schema import CLIMBS, LOG_FIELDS
+
+_TIME = re.compile(r"\[(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})\]", re.ASCII)
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_EARLIEST = dt.datetime.combine(FIRST_DAY, dt.time(), dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+_BUCKET_LENGTH = 240
+"""A folder name has at most 255 bytes, percent escapes counted, `bucket=` included."""
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+_TEXTS = ("request_uri", "referrer", "user_agent")
+
+
+def record_of(leading: re.Match[str], chosen: Chosen, notes: set[Note], latest: int) -> Record:
+    """The record of a line with these leading fields and this interpretation; `notes` are added to.
+
+    Raises RejectError for a time that is none, or after `latest`.
+    """
+    owner, bucket, logged_time, *request, logged_key = leading.groups()
+    time, is_utc = parse_time(logged_time)
+    if time > latest:
+        raise RejectError("bad_time")
+    operation = request[-1]
+    key, key_encoded, is_decoded = _decoded_key(logged_key, operation)
+    uri, referrer, user_agent = texts = chosen.interpretation.texts
+    trailing = chosen.interpretation.trailing
+    _add_notes(notes, operation, texts, chosen)
+    if not is_utc:
+        notes.add(Note.TIME_OFFSET)
+    if not is_decoded:
+        notes.add(Note.UNDECODED_KEY)
+    return (
+        or_null(owner),
+        bucket,
+        time,
+        *map(or_null, request),
+        key,
+        key_encoded,
+        or_null(uri),
+        *map(_value, RESULT, chosen.result),
+        or_null(referrer),
+        or_null(user_agent),
+        *map(or_null, trailing.fields),
+        *_NOTHING[len(trailing.fields) :],
+        BEFORE_TRAILING + len(trailing.fields),
+        trailing.extra,
+        next((note.value for note in Note if note in notes), None) if notes else None,
+    )
+
+
+_NOTHING = (None,) * len(TRAILING)
+_SIZES_AND_DURATIONS = slice(len(RESULT) - sum(bool(one.unit) for one in RESULT), None)
+
+
+def _add_notes(notes: set[Note], operation: str, texts: Sequence[str | None], chosen: Chosen) -> None:
+    if any(text is not None and '"' in text for text in texts):
+        notes.add(Note.UNESCAPED_QUOTE)
+    if _is_unusual(operation, texts, chosen.result[_SIZES_AND_DURATIONS]):
+        notes.add(Note.UNUSUAL_FORM)
+    if any(chosen.interpretation.impossible_sizes):
+        notes.add(Note.IMPOSSIBLE_SIZE)
+    if chosen.interpretation.trailing.note:
+        notes.add(chosen.interpretation.trailing.note)
+
+
+def _is_unusual(operation: str, texts: Iterable[str | None], numbers: Iterable[str]) -> bool:
+    """Whether a missing text or a number is written in another way than S3 writes it for this operation."""
+    unusual = ("", "-") if operation in BARE_OPERATIONS else ("", None)
+    return any(text in unusual for text in texts) or any(one.startswith("0") and one != "0" for one in numbers)
+
+
+def _value(field: Field, logged: str) -> Value:
+    """A value of the result; NULL where a size is larger than any can be."""
+    if not field.is_number or logged == "-":
+        return or_null(logged)
+    number = int(logged)
+    return None if field.largest is not None and number > field.largest else number
+
+
+def _decoded_key(logged: str, operation: str) -> tuple[str | None, str | None, bool]:
+    """The key, the logged form where it differs, and whether it could be decoded."""
+    if logged == "-":
+        return None, None, True
+    key, is_decoded = decode_key(logged, operation)
+    return key, None if key == logged else logged, is_decoded
+
+
+@cached_by_text(entries=8192)
+def why_no_bucket(owner: str, bucket: str) -> str | None:
+    """Why these cannot be the owner and the bucket of a record, if so: the bucket names the folder of a partition."""
+    if ":" in owner:
+        return "grep_prefix"
+    if bucket == "-":
+        return "no_bucket"
+    is_bad = bucket == _HIVE_NULL or len(quote(bucket, safe="")) > _BUCKET_LENGTH or CLIMBS.search(bucket)
+    return "bad_bucket" if is_bad else None
+
+
+@cached_by_text(entries=8192)
+def parse_time(logged: str) -> tuple[int, bool]:
+    """A time in brackets in microseconds since 1970 UTC, and whether the line said UTC.
+
+    Month names are English in every locale. Raises RejectError for what is no time, or is before S3.
+    """
+    match = _TIME.fullmatch(logged)
+    if match is None or match[2] not in MONTHS:
+        raise RejectError("bad_time")
+    day, year, hour, minute, second = (int(match[n]) for n in (1, 3, 4, 5, 6))
+    offset_sign = -1 if match[7] == "-" else 1
+    try:
+        zone = dt.timezone(offset_sign * dt.timedelta(hours=int(match[8]), minutes=int(match[9])))
+        time = dt.datetime(year, MONTHS.index(match[2]) + 1, day, hour, minute, second, tzinfo=zone)
+        utc = time.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        raise RejectError("bad_time") from None
+    if utc < _EARLIEST:
+        raise RejectError("bad_time")
+    return (utc - _EPOCH) // _MICROSECOND, logged.endswith(" +0000]")
+
+
+def format_line(record: Record) -> bytes:
+    """The line, without line end, that gives `record`; for a record without a note the very line it was read from."""
+    values = dict(zip(LOG_FIELDS, record, strict=True))
+    missing = "-" if values["operation"] in BARE_OPERATIONS else '"-"'
+    logged = {**values, "time": _format_time(cast("int", values["time"]))}
+    for name in _TEXTS:
+        logged[name] = missing if values[name] is None else f'"{values[name]}"'
+    if values["key_encoded"] is not None:
+        logged["key"] = values["key_encoded"]
+    if values["http_status"] is not None:
+        logged["http_status"] = f"{values['http_status']:03d}"
+    field_count = cast("int", values["field_count"])
+    parts = [logged[one.name] for one in FIELDS[:field_count]]
+    if values["extra_fields"] is not None:
+        parts.append(values["extra_fields"])
+    return " ".join("-" if part is None else str(part) for part in parts).encode()
+
+
+def _format_time(time: int) -> str:
+    moment = _EPOCH + dt.timedelta(microseconds=time)
+    return f"[{moment.day:02d}/{MONTHS[moment.month - 1]}/{moment.year:04d}:{moment:%H:%M:%S} +0000]"

@@ -25,7 +25,7 @@ _FEWEST_DAYS = 4
 """The median of three days says nothing."""
 _ODD_DAYS = 3
 _LATE_MINUTES = 24 * 60
-"""S3 delivers most logs within a few hours; it promises no time."""
+"""S3 delivers most logs within a few hours, but promises nothing."""
 _STALE_DAYS = 3
 _FIRST_REFUSAL = 300
 """HTTP calls a status below it a success."""
@@ -254,7 +254,7 @@ def _missing_days(excerpt: Excerpt) -> Iterator[Notice]:
             missing.setdefault(row["bucket"], []).append(row["date"])
     for bucket, days in missing.items():
         last = days[-1]
-        when = f"{last}" if len(days) == 1 else f"{len(days)} days, the last {last}"
+        when = last if len(days) == 1 else f"{len(days)} days, the last {last}"
         yield Notice(f"Bucket {bucket} has no records on {when}.")
 
 

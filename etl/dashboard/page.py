@@ -190,7 +190,7 @@ def _notices(
     cards: Mapping[Section, Iterable[Card]],
     days_old: int,
 ) -> list[Notice]:
-    """What is unusual, and first of all what could not be answered or drawn: that is no good news."""
+    """What is unusual, and first of all what could not be answered or drawn: an empty card is no good news."""
     excerpts = {name: result.excerpt for name, result in results.items()}
     unusual = find_unusual(_first_row(results[FIGURES]), before, excerpts, days_old)
     notices = [*_failed_queries(results), *_failed_charts(cards), *unusual]
@@ -231,20 +231,23 @@ def _change(name: str, new: float | None, before: Mapping[str, Any]) -> str:
 def _cards(
     sections: Mapping[Section, Iterable[Report]], results: Mapping[str, _ReportResult]
 ) -> dict[Section, list[Card]]:
-    return {
-        section: [_card(report, results[report.name]) for report in reports] for section, reports in sections.items()
-    }
+    cards = {}
+    for section, reports in sections.items():
+        cards[section] = [_card(report, results[report.name]) for report in reports]
+    return cards
 
 
 def _card(report: Report, result: _ReportResult) -> Card:
-    columns, rows = result.table.column_names, result.excerpt.rows[:_SHOWN_ROWS]
+    columns = result.table.column_names
+    rows = result.excerpt.rows[:_SHOWN_ROWS]
+    problem = None if result.problem is None else safe_text(result.problem)
     chart, chart_problem = _chart(report, result.table)
     return Card(
         report=report,
         columns=columns,
         rows=[_cells(columns, row) for row in rows],
         excerpt=result.excerpt,
-        problem=None if result.problem is None else safe_text(result.problem),
+        problem=problem,
         chart_problem=chart_problem,
         chart=chart,
     )

@@ -298,12 +298,11 @@ def _pie(alt: Any, base: Any, chart: Chart, rows: list[Row]) -> Any:
         share = row["value"] / total
         row["name"] = f"{names[row['label']]} {share:.0%}"
     legend_order = [row["name"] for row in rows]
-    return base.mark_arc(stroke="white", strokeWidth=1).encode(
-        theta=alt.Theta("value:Q", stack=True),
-        order=alt.Order("value:Q", sort="descending"),
-        color=alt.Color("name:N", sort=legend_order, title=_title(chart.label)),
-        tooltip=_tooltip(alt, chart),
-    )
+    slices = base.mark_arc(stroke="white", strokeWidth=1)
+    color = alt.Color("name:N", sort=legend_order, title=_title(chart.label))
+    order = alt.Order("value:Q", sort="descending")
+    angle = alt.Theta("value:Q", stack=True)
+    return slices.encode(theta=angle, order=order, color=color, tooltip=_tooltip(alt, chart))
 
 
 def _bars(alt: Any, base: Any, chart: Chart, rows: list[Row]) -> Any:
@@ -335,13 +334,11 @@ def _lying(alt: Any, chart: Chart, names: list[str]) -> dict[str, Any]:
 def _line(alt: Any, base: Any, chart: Chart, rows: list[Row]) -> Any:
     is_sparse = len({row["label"] for row in rows}) <= _POINTS
     point = alt.OverlayMarkDef(size=18) if is_sparse else False
-    return base.mark_line(point=point).encode(
-        # In UTC, as the days of the lake are.
-        x=alt.X("label:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(tickCount=6)),
-        y=alt.Y("value:Q", **_value_axis(alt, chart)),
-        tooltip=_tooltip(alt, chart),
-        **_color(alt, chart, rows),
-    )
+    utc = alt.Scale(type="utc")  # as the days of the lake are
+    x = alt.X("label:T", title=None, scale=utc, axis=alt.Axis(tickCount=6))
+    y = alt.Y("value:Q", **_value_axis(alt, chart))
+    lines = base.mark_line(point=point)
+    return lines.encode(x=x, y=y, **_color(alt, chart, rows), tooltip=_tooltip(alt, chart))
 
 
 def _value_axis(alt: Any, chart: Chart) -> dict[str, Any]:

@@ -114,12 +114,17 @@ def check_rules(
 
 def _known_class(name: str) -> str:
     if name not in _TRANSITIONS:
-        raise ValueError(f"{name!r} is no storage class that S3 moves objects to ({', '.join(_TRANSITIONS)})")
+        known = ", ".join(_TRANSITIONS)
+        raise ValueError(f"{name!r} is no storage class that S3 moves objects to ({known})")
     return name
 
 
+def _in_a_list(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
+
+
 _Part = TypeVar("_Part")
-_OneOrMore = Annotated[list[_Part], BeforeValidator(lambda value: [value] if isinstance(value, dict) else value)]
+_OneOrMore = Annotated[list[_Part], BeforeValidator(_in_a_list)]
 """S3's API had one transition in a rule before it had a list of them, and still takes the old spelling."""
 _StorageClass = Annotated[str, AfterValidator(_known_class)]
 _Size = Annotated[int, Field(ge=0, lt=2**63)]
@@ -127,14 +132,14 @@ _Size = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class _Configuration(BaseModel):
-    """A part of a lifecycle configuration in the words of S3's API; what is not needed here is passed over."""
+    """A part of a lifecycle configuration by the names of S3's API; other keys are ignored."""
 
     model_config = ConfigDict(alias_generator=to_pascal, extra="ignore", frozen=True)
 
     @model_validator(mode="before")
     @classmethod
     def _without_empty_parts(cls, values: Any) -> Any:
-        """Null and `{}` say as little as a key that is not there; files written by hand have them."""
+        """Null and `{}` mean the same as a missing key; files written by hand have them."""
         if not isinstance(values, dict):
             return values
         return {name: value for name, value in values.items() if value not in (None, {}, [])}

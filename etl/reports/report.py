@@ -70,7 +70,10 @@ class Section(StrEnum):
 
 
 class Placement(BaseModel):
-    """Where the dashboard shows a report, and of which records."""
+    """Where the dashboard shows a report, and of which records.
+
+    The page has the bundled reports. One of your own may declare a place as well, under the same rules.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

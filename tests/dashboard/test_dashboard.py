@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: whole, alone, and harmless whatever requests say."""
+"""The dashboard in a real browser: whole, alone, and harmless whatever text requests carry."""
 
 import datetime as dt
 import random

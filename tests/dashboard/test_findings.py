@@ -45,7 +45,7 @@ def test_as_before_is_nothing_unusual() -> None:
     ],
 )
 def test_changes(changed: dict[str, Any], sentence: str) -> None:
-    """Twice or half as many, and a share of failures that grew, are told with both figures."""
+    """Twice or half as many, and a share of failures that grew, are reported with both figures."""
     assert said(NOW | changed, NOW) == [sentence]
 
 
@@ -57,7 +57,7 @@ def days(*requests: int) -> list[dict[str, Any]]:
 
 
 def test_odd_days() -> None:
-    """A day of twice or half the median day is named; the last day may not be whole yet; of many, the oddest three."""
+    """A day of twice or half the median is named; the last day may not be complete yet; of many, the oddest three."""
     assert said(NOW, NOW, operations__status_by_day=days(100, 101, 99, 100, 10)) == []
     assert said(NOW, NOW, operations__status_by_day=days(100, 101, 30, 100, 300)) == [
         "2026-01-03 had 30 requests; the median day had 100.",

@@ -285,7 +285,8 @@ def test_own_reports(lake: Lake, tmp_path: Path) -> None:
     own.mkdir()
     (own / "keys.sql").write_text(
         '-- /// report\n-- title = "Keys"\n-- question = "Which keys?"\n'
-        '-- chart = { kind = "bar", label = "key", value = "n" }\n-- [params.least]\n-- type = "integer"\n'
+        '-- chart = { kind = "bar", label = "key", value = "n" }\n'
+        '-- dashboard = { section = "Website", position = 1 }\n-- [params.least]\n-- type = "integer"\n'
         '-- default = 0\n-- help = "so often"\n-- ///\n'
         "SELECT key, count(*) AS n FROM website_requests GROUP BY key HAVING n >= $least ORDER BY key;\n"
     )

@@ -1,89 +1,31 @@
-"""The dashboard: one page with figures, what is unusual, and the answers of many reports; it fetches nothing."""
+"""The dashboard: one page with figures, what is unusual, and the results of many reports; it fetches nothing."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
 from markupsafe import Markup
 
 from etl.config import Settings
-from etl.dashboard.findings import Answer, Notice, find_unusual
+from etl.dashboard.findings import FIGURES, Excerpt, Notice, find_unusual
 from etl.dates import FIRST_DAY, shifted
 from etl.errors import AccessLakeError, UsageError
 from etl.query import Database, Scope, check_scope
-from etl.reports import ChartError, Report, csp_hash, load_reports, svg
-from etl.reports import answer as ask
+from etl.reports import ChartError, Report, Section, csp_hash, load_reports, query_report, svg
 from etl.resources import template, template_text
 from etl.store import ReadableStore
 from etl.text import in_words, safe_text
 
 DAYS = 7
 """The period where none is given: so many days up to the last one with records. A week, so that weekends cancel out."""
-_ROWS = 100
-"""What a table on the page shows at most, and what a report with a limit is asked for."""
-_KEPT = 10_000
-"""About so many rows of a report, the first, are looked at for charts and for what is unusual."""
-_FIGURES = "overview/figures"
+_SHOWN_ROWS = 100
+"""What a table on the page shows at most, and the limit of a report that has one."""
+_READ_ROWS = 10_000
+"""About so many rows of a result, the first, are read for charts and for what is unusual."""
 _UNKNOWN = "no full period before"
-
-
-_FROM_THE_START = frozenset({"security/first_seen_requesters", "operations/completeness"})
-"""Reports that ask for the records before the period, too."""
-SECTIONS: dict[str, tuple[str, ...]] = {
-    "Overview": (
-        "operations/status_by_day",
-        "operations/buckets",
-        "operations/operation_counts",
-    ),
-    "Website": (
-        "website/requests_by_day",
-        "website/top_objects",
-        "website/response_codes",
-        "website/people_and_bots",
-        "website/user_agents",
-        "website/top_referrers",
-        "website/not_found_objects",
-        "website/broken_links",
-    ),
-    "Lifecycle": (
-        "lifecycle/events_by_day",
-        "lifecycle/operation_counts",
-        "lifecycle/transitions",
-        "lifecycle/deletions_by_actor",
-    ),
-    "Security": (
-        "security/access_denied_by_requester",
-        "security/anonymous_requests",
-        "security/configuration_changes",
-        "security/first_seen_requesters",
-        "security/bulk_deletions",
-        "security/failure_bursts",
-        "security/large_downloads",
-        "security/insecure_transport",
-        "security/log_injection",
-    ),
-    "Cost": (
-        "cost/by_day",
-        "cost/requests_by_price_class",
-        "cost/egress_by_object",
-        "cost/egress_by_requester",
-        "cost/list_requests",
-        "cost/failed_requests",
-    ),
-    "Operations": (
-        "operations/latency",
-        "operations/errors_by_day",
-        "operations/error_codes",
-        "operations/server_errors",
-        "operations/delivery_lag",
-        "operations/completeness",
-        "operations/rejects",
-        "operations/schema_drift",
-    ),
-}
-
 
 _TILES = {
     "requests": "Requests",
@@ -116,15 +58,25 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A report's answer on the page."""
+    """A report's result on the page."""
 
     report: Report
     columns: list[str]
     rows: list[list[Cell]]
-    answer: Answer
+    excerpt: Excerpt
     problem: str | None
     chart_problem: str | None
     chart: Markup | None
+
+
+def reports_by_section(reports: Iterable[Report]) -> dict[Section, list[Report]]:
+    """The reports that are on the page, in its order, as their front matter places them."""
+    placed = [(report.dashboard, report) for report in reports if report.dashboard]
+    placed.sort(key=lambda pair: (pair[0].position, pair[1].name))
+    sections: dict[Section, list[Report]] = {section: [] for section in Section}
+    for placement, report in placed:
+        sections[placement.section].append(report)
+    return sections
 
 
 def render_dashboard(store: ReadableStore, scope: Scope, settings: Settings, now: dt.datetime) -> str:
@@ -140,99 +92,131 @@ def render_dashboard(store: ReadableStore, scope: Scope, settings: Settings, now
     database = Database(store, Scope(scope.bucket, first, last), settings)
     earlier = Database(store, Scope(scope.bucket, shifted(first, -length.days), shifted(first, -1)), settings)
     reports = load_reports()
-    answers = {
-        name: _ask(reports[name], whole if name in _FROM_THE_START else database, length.days)
-        for section in SECTIONS.values()
-        for name in section
-    }
-    answers[_FIGURES] = _ask(reports[_FIGURES], database, length.days)
-    figures, before = _first_row(answers[_FIGURES]), {}
-    if begun <= shifted(first, -length.days):
-        asked = _ask(reports[_FIGURES], earlier, length.days)
-        before = _first_row(asked) if asked.problem else _first_row(asked) or dict.fromkeys(figures, 0)
-    cards = {name: _card(reports[name], answers[name]) for names in SECTIONS.values() for name in names}
+    sections = reports_by_section(reports.values())
+    results = _query_all(sections, database, whole, length.days)
+    results[FIGURES] = _query(reports[FIGURES], database, length.days)
+    figures = _first_row(results[FIGURES])
+    has_before = begun <= shifted(first, -length.days)
+    before = _figures_before(_query(reports[FIGURES], earlier, length.days), figures) if has_before else {}
+    cards = _cards(sections, results)
+    # Of a period that was chosen it is no news that it is over.
     days_old = 0 if scope.date_to else (now.date() - last).days
-    page = template("dashboard", "dashboard.html")
-    style, script = (template_text("dashboard", name) for name in ("dashboard.css", "dashboard.js"))
-    return str(
-        page.render(
-            lake=safe_text(store.url),
-            bucket=safe_text(scope.bucket) if scope.bucket else None,
-            first=first,
-            last=last,
-            days=length.days,
-            now=now,
-            tiles=_tiles(figures, before),
-            unusual=_notices(figures, before, answers, cards.values(), days_old),
-            sections={title: [cards[name] for name in names] for title, names in SECTIONS.items()},
-            style=Markup(style),  # noqa: S704 - our own
-            script=Markup(script),  # noqa: S704
-            style_hash=csp_hash(style),
-            script_hash=csp_hash(script),
-        )
+    return _html(
+        lake=safe_text(store.url),
+        bucket=safe_text(scope.bucket) if scope.bucket else None,
+        first=first,
+        last=last,
+        days=length.days,
+        now=now,
+        tiles=_tiles(figures, before),
+        unusual=_notices(results, before, cards, days_old),
+        sections=cards,
     )
 
 
-def _notices(
-    figures: Mapping[str, Any],
-    before: Mapping[str, Any],
-    answers: Mapping[str, "_Asked"],
-    cards: Iterable[Card],
-    days_old: int,
-) -> list[Notice]:
-    """What is unusual, and first of all what could not be answered or drawn: that is no answer, neither."""
-    failed = [
-        Notice(f"{name} could not be answered.", name, is_alarm=True) for name in answers if answers[name].problem
-    ]
-    failed += [Notice(f"{one.report.name} could not be drawn.", one.report.name) for one in cards if one.chart_problem]
-    usable = {name: one.answer for name, one in answers.items()}
-    return [
-        replace(one, text=safe_text(one.text)) for one in (*failed, *find_unusual(figures, before, usable, days_old))
-    ]
+def _html(**contents: Any) -> str:
+    """The page with these contents; its policy allows no style and no script but its own."""
+    page = template("dashboard", "dashboard.html")
+    style, script = (template_text("dashboard", name) for name in ("dashboard.css", "dashboard.js"))
+    html = page.render(
+        **contents,
+        style=Markup(style),  # noqa: S704 - our own
+        script=Markup(script),  # noqa: S704
+        style_hash=csp_hash(style),
+        script_hash=csp_hash(script),
+    )
+    return str(html)
 
 
 def _days(database: Database, latest: dt.date) -> tuple[dt.date | None, dt.date | None]:
     """The first and the last day with records, of those that can be right: somebody may have invented others."""
     sql = "SELECT min(date) AS first, max(date) AS last FROM access_log WHERE date BETWEEN $earliest AND $latest"
-    (held,) = database.query(sql, {"earliest": FIRST_DAY, "latest": latest}).to_arrow().to_pylist()
-    return held["first"], held["last"]
+    (row,) = database.query(sql, {"earliest": FIRST_DAY, "latest": latest}).to_arrow().to_pylist()
+    return row["first"], row["last"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A report's first rows, as a table for its chart and as an answer; or why it has none."""
+class _ReportResult:
+    """A report's first rows, as a table for its chart and as an excerpt; or why there are none."""
 
     table: pa.Table
-    answer: Answer
+    excerpt: Excerpt
     problem: str | None = None
 
 
-def _ask(report: Report, database: Database, days: int) -> _Asked:
-    wanted = {"days": days, "limit": _ROWS, "website": False}
-    given = {name: value for name, value in wanted.items() if name in report.params}
-    kept, count = [], 0
+def _query_all(
+    sections: Mapping[Section, Iterable[Report]], database: Database, whole: Database, days: int
+) -> dict[str, _ReportResult]:
+    """The result of each report of the page, over the period or all records up to its end."""
+    results = {}
+    for reports in sections.values():
+        for report in reports:
+            reads_history = report.dashboard is not None and report.dashboard.history
+            results[report.name] = _query(report, whole if reads_history else database, days)
+    return results
+
+
+def _query(report: Report, database: Database, days: int) -> _ReportResult:
+    offered = {"days": days, "limit": _SHOWN_ROWS, "website": False}
+    parameters = {name: value for name, value in offered.items() if name in report.params}
+    batches, count = [], 0
     try:
-        result = ask(report, database, given)
+        result = query_report(report, database, parameters)
         for batch in result.batches():
-            if count < _KEPT:
-                kept.append(batch)
+            if count < _READ_ROWS:
+                batches.append(batch)
             count += batch.num_rows
     except AccessLakeError as error:  # of a text that nobody thought of: the other reports are worth a page
-        return _Asked(pa.table({}), Answer([], 0), str(error))
-    table = pa.Table.from_batches(kept, result.schema)
-    return _Asked(table, Answer(table.to_pylist(), count, is_cut=given.get("limit") == count))
+        return _ReportResult(pa.table({}), Excerpt([], 0), str(error))
+    table = pa.Table.from_batches(batches, result.schema)
+    excerpt = Excerpt(table.to_pylist(), count, is_cut=parameters.get("limit") == count)
+    return _ReportResult(table, excerpt)
 
 
-def _first_row(asked: _Asked) -> dict[str, Any]:
+def _first_row(result: _ReportResult) -> dict[str, Any]:
     """The one row of a report of figures; empty where the period has no records."""
-    return dict(next(iter(asked.answer.rows), {}))
+    return dict(next(iter(result.excerpt.rows), {}))
+
+
+def _figures_before(result: _ReportResult, figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of the period before: zeros where it has no records, none where they could not be queried."""
+    row = _first_row(result)
+    return row if row or result.problem else dict.fromkeys(figures, 0)
+
+
+def _notices(
+    results: Mapping[str, _ReportResult],
+    before: Mapping[str, Any],
+    cards: Mapping[Section, Iterable[Card]],
+    days_old: int,
+) -> list[Notice]:
+    """What is unusual, and first of all what could not be answered or drawn: an empty card is no good news."""
+    excerpts = {name: result.excerpt for name, result in results.items()}
+    unusual = find_unusual(_first_row(results[FIGURES]), before, excerpts, days_old)
+    notices = [*_failed_queries(results), *_failed_charts(cards), *unusual]
+    # They quote names from logs, which are untrusted text.
+    return [replace(notice, text=safe_text(notice.text)) for notice in notices]
+
+
+def _failed_queries(results: Mapping[str, _ReportResult]) -> Iterator[Notice]:
+    for name, result in results.items():
+        if result.problem:
+            yield Notice(f"{name} could not be answered.", name, is_alarm=True)
+
+
+def _failed_charts(cards: Mapping[Section, Iterable[Card]]) -> Iterator[Notice]:
+    for card in chain.from_iterable(cards.values()):
+        if card.chart_problem:
+            yield Notice(f"{card.report.name} could not be drawn.", card.report.name)
 
 
 def _tiles(figures: Mapping[str, Any], before: Mapping[str, Any]) -> list[Tile]:
-    return [
-        Tile(words, in_words(name, figures.get(name)), _change(name, figures.get(name), before) if before else _UNKNOWN)
-        for name, words in _TILES.items()
-    ]
+    tiles = []
+    for name, label in _TILES.items():
+        value = figures.get(name)
+        change = _change(name, value, before) if before else _UNKNOWN
+        tiles.append(Tile(label, in_words(name, value), change))
+    return tiles
 
 
 def _change(name: str, new: float | None, before: Mapping[str, Any]) -> str:
@@ -244,22 +228,43 @@ def _change(name: str, new: float | None, before: Mapping[str, Any]) -> str:
     return f"{(new - old) / old:+,.0%}" if old else "none before"
 
 
-def _card(report: Report, asked: _Asked) -> Card:
-    columns, rows = asked.table.column_names, asked.answer.rows[:_ROWS]
-    chart, chart_problem = None, None
-    try:
-        chart = svg(report.chart, asked.table) if report.chart and rows else None
-    except ChartError as error:
-        chart_problem = safe_text(error)
+def _cards(
+    sections: Mapping[Section, Iterable[Report]], results: Mapping[str, _ReportResult]
+) -> dict[Section, list[Card]]:
+    cards = {}
+    for section, reports in sections.items():
+        cards[section] = [_card(report, results[report.name]) for report in reports]
+    return cards
+
+
+def _card(report: Report, result: _ReportResult) -> Card:
+    columns = result.table.column_names
+    rows = result.excerpt.rows[:_SHOWN_ROWS]
+    problem = None if result.problem is None else safe_text(result.problem)
+    chart, chart_problem = _chart(report, result.table)
     return Card(
         report=report,
         columns=columns,
-        rows=[[_cell(name, row[name]) for name in columns] for row in rows],
-        answer=asked.answer,
-        problem=None if asked.problem is None else safe_text(asked.problem),
+        rows=[_cells(columns, row) for row in rows],
+        excerpt=result.excerpt,
+        problem=problem,
         chart_problem=chart_problem,
-        chart=None if chart is None else Markup(chart),  # noqa: S704 - vl-convert escapes texts
+        chart=chart,
     )
+
+
+def _chart(report: Report, table: pa.Table) -> tuple[Markup | None, str | None]:
+    """The chart of a result that has rows, or why it cannot be drawn: the table is worth its place without it."""
+    if report.chart is None or not table.num_rows:
+        return None, None
+    try:
+        return Markup(svg(report.chart, table)), None  # noqa: S704 - vl-convert escapes texts
+    except ChartError as error:
+        return None, safe_text(error)
+
+
+def _cells(columns: Iterable[str], row: Mapping[str, Any]) -> list[Cell]:
+    return [_cell(name, row[name]) for name in columns]
 
 
 def _cell(name: str, value: object) -> Cell:

@@ -3,18 +3,20 @@
 from etl.reports.chart import ChartError, csp_hash, render, svg
 from etl.reports.lifecycle_rules import check_rules, load_rules, read_rules
 from etl.reports.loader import find_report, load_reports
-from etl.reports.report import Report, answer, check_drawable, run_report, statement
+from etl.reports.report import Placement, Report, Section, check_drawable, query_report, run_report, statement
 
 __all__ = [
     "ChartError",
+    "Placement",
     "Report",
-    "answer",
+    "Section",
     "check_drawable",
     "check_rules",
     "csp_hash",
     "find_report",
     "load_reports",
     "load_rules",
+    "query_report",
     "read_rules",
     "render",
     "run_report",

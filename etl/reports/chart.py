@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from itertools import product
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -25,20 +26,26 @@ _BARS = 20
 _SERIES = 7
 _SHORT_SERIES = 10
 """Names of so many letters stand four in a line."""
+_LEGEND_COLUMNS = 4
+_LEGEND_COLUMNS_OF_LONG_NAMES = 2
 _REST = "others"
-_NOTHING = "(none)"
+_NULL = "(none)"
 _STEPS = {pa.date32(): dt.timedelta(days=1), pa.timestamp("us"): dt.timedelta(hours=1)}
+"""How far the labels of a line lie apart, by the type of their column."""
 _COLORS = ["#3d7dd8", "#e07b39", "#2f9e6e", "#c2528b", "#8a6fd1", "#b8922c", "#4aa5b5", "#8d8d8d"]
 _LONGEST_LABEL = 30
 """Columns of a terminal, as East Asian letters and emoji are twice as wide."""
 _LABEL_ENDS = (11, 18)
+"""What is left of a longer one: its start and its end, with an ellipsis between."""
 _BAR_PIXELS = 22
 _POINTS = 40
-_SHORT = "abs(datum.value) < 1 ? format(datum.value, '~r') : format(datum.value, '~s')"
+"""A line of more moments is drawn without points, which would touch each other."""
+_SHORT_NUMBER = "abs(datum.value) < 1 ? format(datum.value, '~r') : format(datum.value, '~s')"
 """12k and 3.5M, but no milli; of each value by itself, so that 0 is 0."""
-_MOST_MOMENTS = 20_000
+_MAX_MOMENTS = 20_000
 """Days or hours that are filled in: two years of hours."""
 _PNG_SCALE = 2
+"""Sharp on screens with two pixels for one."""
 _EMBED = 'vegaEmbed("#chart", %s, {ast: true, actions: {export: true, source: false, compiled: false, editor: false}});'
 """As a syntax tree, an expression needs no `eval`, which the page forbids."""
 
@@ -75,17 +82,22 @@ def render(chart: Chart, table: pa.Table, title: str, suffix: str) -> bytes:
         if suffix == ".png":
             return bytes(vl_convert.vegalite_to_png(spec, scale=_PNG_SCALE))
         bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return _page(spec, title, str(bundle)).encode()
+
+
+def _page(spec: dict[str, Any], title: str, bundle: str) -> str:
+    """A page that draws the chart itself; its policy allows this one script."""
     embedded = json.dumps(spec).replace("<", "\\u003c")  # in a script no text may end the script
     script = Markup(f"\n{bundle}\n{_EMBED % embedded}\n")  # noqa: S704 - a library's, and JSON
-    page = template("reports", "chart.html").render(title=safe_text(title), script=script, script_hash=csp_hash(script))
-    return str(page).encode()
+    page = template("reports", "chart.html")
+    return str(page.render(title=safe_text(title), script=script, script_hash=csp_hash(script)))
 
 
 def svg(chart: Chart, table: pa.Table) -> str:
     """An SVG element without title for a page, in the page's own text color."""
     import vl_convert  # noqa: PLC0415 - as above
 
-    spec = specification(chart, table, None, width=320, height=190, ink="currentColor", paper="transparent")
+    spec = specification(chart, table, None, width=320, height=190, foreground="currentColor", background="transparent")
     with _drawing():
         return str(vl_convert.vegalite_to_svg(spec))
 
@@ -98,12 +110,13 @@ def _drawing() -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a PanicException is no Exception
-        raise ChartError(f"the chart cannot be drawn ({error}); --format has the result in other forms") from error
+        raise ChartError(f"the chart cannot be drawn ({error}); --format has the result in other formats") from error
 
 
 def csp_hash(text: str) -> str:
     """How a Content-Security-Policy names this one inline text."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def specification(
@@ -113,10 +126,10 @@ def specification(
     *,
     width: int = 560,
     height: int = 320,
-    ink: str = "#222222",
-    paper: str = "white",
+    foreground: str = "#222222",
+    background: str = "white",
 ) -> dict[str, Any]:
-    """The chart in Vega-Lite's own words."""
+    """The chart as a Vega-Lite specification."""
     import altair as alt  # noqa: PLC0415 - as above
 
     rows = _rows(chart, table)
@@ -124,82 +137,122 @@ def specification(
     if title:
         base = base.properties(title=safe_text(title))
     draw = {"pie": _pie, "bar": _bars, "line": _line}[chart.kind]
-    words = {
+    drawn = _styled(draw(alt, base, chart, rows), foreground, background)
+    return drawn.to_dict(validate=False)  # type: ignore[no-any-return]  # validation takes longer than all the rest
+
+
+def _styled(drawn: Any, foreground: str, background: str) -> Any:
+    text = {
+        "labelColor": foreground,
+        "labelFontSize": 11,
+        "titleColor": foreground,
+        "titleFontSize": 11,
+        "titleFontWeight": "normal",
         # Vega cuts no text: it would cut letters beyond U+FFFF in two, and then fail.
-        "labelColor": ink, "titleColor": ink, "labelLimit": 0, "titleLimit": 0,
-        "labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal",
-    }  # fmt: skip
-    return (  # type: ignore[no-any-return]
-        draw(alt, base, chart, rows)
-        .configure(background=paper, font="sans-serif", padding=8)
-        .configure_view(stroke=None)
-        .configure_range(category=_COLORS)
-        .configure_title(color=ink, anchor="start", fontSize=14, offset=10, limit=0)
-        .configure_axis(**words, domainColor="#8886", tickColor="#8886", gridColor="#8883")
-        .configure_legend(**words)
-        .to_dict(validate=False)  # which takes longer than all the rest
-    )
+        "labelLimit": 0,
+        "titleLimit": 0,
+    }
+    drawn = drawn.configure(background=background, font="sans-serif", padding=8)
+    drawn = drawn.configure_view(stroke=None).configure_range(category=_COLORS)
+    drawn = drawn.configure_title(color=foreground, anchor="start", fontSize=14, offset=10, limit=0)
+    # Translucent grey is seen on light and on dark pages.
+    drawn = drawn.configure_axis(**text, domainColor="#8886", tickColor="#8886", gridColor="#8883")
+    return drawn.configure_legend(**text)
 
 
 def _rows(chart: Chart, table: pa.Table) -> list[Row]:
     """What is drawn: label, value and series of each row; where they are many, the largest."""
-    rows = [
-        {"label": _label(row[chart.label]), "value": _number(row[chart.value])}
-        | ({"series": str(_label(row[chart.series]))} if chart.series else {})
-        for row in table.select(list(dict.fromkeys(chart.columns))).to_pylist()
-    ]
+    columns = list(dict.fromkeys(chart.columns))  # one column may be label and series
+    rows = [_row(chart, row) for row in table.select(columns).to_pylist()]
     if chart.kind == "pie":
         return _largest(rows, "label", _SLICES)
     if chart.kind == "bar":
-        shown = list(dict.fromkeys(row["label"] for row in rows))[:_BARS]
-        rows = [row for row in rows if row["label"] in shown]
+        rows = _first_bars(rows)
     if chart.series:
-        rows = _largest(rows, "series", _SERIES)
-        names = _short_names(row["series"] for row in rows)
-        rows = [row | {"series": names[row["series"]]} for row in rows]
+        rows = _largest_series(rows)
     if chart.kind == "line":
-        is_count = pa.types.is_integer(table.schema.field(chart.value).type)
-        rows = _filled(rows, _STEPS.get(table.schema.field(chart.label).type), 0 if is_count else None)
+        rows = _filled(rows, *_filling(chart, table.schema))
     return rows
 
 
-def _filled(rows: list[Row], step: dt.timedelta | None, nothing: int | None) -> list[Row]:
-    """The rows of a line, with `nothing` where a day or hour has none: a line across it would invent values."""
+def _row(chart: Chart, row: Row) -> Row:
+    drawn = {"label": _label(row[chart.label]), "value": _number(row[chart.value])}
+    if chart.series:
+        drawn["series"] = str(_label(row[chart.series]))
+    return drawn
+
+
+def _first_bars(rows: list[Row]) -> list[Row]:
+    """The rows of the first labels: the report has put them in order."""
+    labels = dict.fromkeys(row["label"] for row in rows)
+    shown = list(labels)[:_BARS]
+    return [row for row in rows if row["label"] in shown]
+
+
+def _largest_series(rows: list[Row]) -> list[Row]:
+    rows = _largest(rows, "series", _SERIES)
+    names = _short_names(row["series"] for row in rows)
+    return [row | {"series": names[row["series"]]} for row in rows]
+
+
+def _filling(chart: Chart, schema: pa.Schema) -> tuple[dt.timedelta | None, int | None]:
+    """How far the labels of a line lie apart, and the value of one without a row.
+
+    Where events are counted, that is 0. Of a share or a time nothing is known.
+    """
+    step = _STEPS.get(schema.field(chart.label).type)
+    is_count = pa.types.is_integer(schema.field(chart.value).type)
+    return step, 0 if is_count else None
+
+
+def _filled(rows: list[Row], step: dt.timedelta | None, filler: int | None) -> list[Row]:
+    """The rows of a line, with `filler` where a day or hour has none: a line across it would invent values."""
     if not rows or step is None:
         return rows
-    known = {(row["label"], row.get("series")): row for row in rows}
-    first, last = (dt.datetime.fromisoformat(of(row["label"] for row in rows)) for of in (min, max))
-    count = (last - first) // step + 1
-    if count > _MOST_MOMENTS:
+    labels = {row["label"] for row in rows}
+    moments = _moments(min(labels), max(labels), step)
+    if not labels <= set(moments):  # times between the hours, or too many of them
         return rows
-    moments = [_label(first + number * step) for number in range(count)]
-    if not {row["label"] for row in rows} <= set(moments):  # times between the hours
-        return rows
+    by_moment = {(row["label"], row.get("series")): row for row in rows}
+    all_series = dict.fromkeys(row.get("series") for row in rows)
     return [
-        known.get((moment, series)) or {"label": moment, "value": nothing, "series": series}
-        for series in dict.fromkeys(row.get("series") for row in rows)
-        for moment in moments
+        by_moment.get((moment, series)) or {"label": moment, "value": filler, "series": series}
+        for series, moment in product(all_series, moments)
     ]
 
 
-def _largest(rows: list[Row], name: str, most: int) -> list[Row]:
-    """The rows with all but the largest labels (or series) put together under one name."""
+def _moments(first: str, last: str, step: dt.timedelta) -> list[object]:
+    """The labels of all days or hours from the first to the last; none where they are too many."""
+    start, end = dt.datetime.fromisoformat(first), dt.datetime.fromisoformat(last)
+    count = (end - start) // step + 1
+    if count > _MAX_MOMENTS:
+        return []
+    return [_label(start + number * step) for number in range(count)]
+
+
+def _largest(rows: list[Row], column: str, limit: int) -> list[Row]:
+    """The rows with all but the largest labels (or series) merged under one name."""
     sums: Counter[Any] = Counter()
     for row in rows:
-        sums[row[name]] += row["value"] or 0
-    kept = list(sums) if len(sums) <= most else [one for one, _ in sums.most_common(most - 1)]
+        sums[row[column]] += row["value"] or 0
+    largest = set(sums)
+    if len(sums) > limit:
+        largest = {name for name, _ in sums.most_common(limit - 1)}  # and the rest is the last
     merged: Counter[tuple[Any, Any]] = Counter()
     for row in rows:
-        changed = row | {name: row[name] if row[name] in kept else _REST}
-        merged[changed["label"], changed.get("series")] += row["value"] or 0
-    return [
-        {"label": label, "value": value} | ({"series": series} if series is not None else {})
-        for (label, series), value in merged.items()
-    ]
+        name = row[column] if row[column] in largest else _REST
+        renamed = row | {column: name}
+        merged[renamed["label"], renamed.get("series")] += row["value"] or 0
+    return [_merged_row(label, series, value) for (label, series), value in merged.items()]
+
+
+def _merged_row(label: object, series: str | None, value: float) -> Row:
+    row: Row = {"label": label, "value": value}
+    return row if series is None else row | {"series": series}
 
 
 def _number(value: Any) -> float | None:
-    """A sum of DuckDB's may be a Decimal, which JSON does not know."""
+    """DuckDB sums to Decimal, which JSON does not know."""
     return float(value) if isinstance(value, Decimal) else value
 
 
@@ -210,7 +263,7 @@ def _label(value: object) -> object:
         return _label(dt.datetime.combine(value, dt.time()))
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    return _NOTHING if value is None else safe_text(value)
+    return _NULL if value is None else safe_text(value)
 
 
 def _short_names(labels: Iterable[object]) -> dict[Any, str]:
@@ -228,63 +281,86 @@ def _shortened(text: str) -> str:
     if len(text) <= _LONGEST_LABEL and cell_len(text) <= _LONGEST_LABEL:
         return text
     before, after = _LABEL_ENDS
-    start, end = set_cell_size(text[:before], before), set_cell_size(text[: -after - 1 : -1], after)
-    return f"{start.rstrip()}\u2026{end.rstrip()[::-1]}"
+    start = set_cell_size(text[:before], before)
+    # Backwards, as it is cut at the end: what is lost is next to the ellipsis.
+    backwards = text[: -after - 1 : -1]
+    end = set_cell_size(backwards, after).rstrip()[::-1]
+    return f"{start.rstrip()}\u2026{end}"
+
+
+# The rows are changed in place below: the base of the chart already has them as its data.
 
 
 def _pie(alt: Any, base: Any, chart: Chart, rows: list[Row]) -> Any:
-    whole = sum(row["value"] for row in rows) or 1
+    total = sum(row["value"] for row in rows) or 1
     names = _short_names(row["label"] for row in rows)
     for row in rows:
-        row["name"] = f"{names[row['label']]} {row['value'] / whole:.0%}"
-    return base.mark_arc(stroke="white", strokeWidth=1).encode(
-        theta=alt.Theta("value:Q", stack=True),
-        order=alt.Order("value:Q", sort="descending"),
-        color=alt.Color("name:N", sort=[row["name"] for row in rows], title=_words(chart.label)),
-        tooltip=_tooltip(alt, chart),
-    )
+        share = row["value"] / total
+        row["name"] = f"{names[row['label']]} {share:.0%}"
+    legend_order = [row["name"] for row in rows]
+    slices = base.mark_arc(stroke="white", strokeWidth=1)
+    color = alt.Color("name:N", sort=legend_order, title=_title(chart.label))
+    order = alt.Order("value:Q", sort="descending")
+    angle = alt.Theta("value:Q", stack=True)
+    return slices.encode(theta=angle, order=order, color=color, tooltip=_tooltip(alt, chart))
 
 
 def _bars(alt: Any, base: Any, chart: Chart, rows: list[Row]) -> Any:
     labels = list(dict.fromkeys(row["label"] for row in rows))
-    value = {"shorthand": "value:Q", "title": _words(chart.value), "axis": alt.Axis(labelExpr=_SHORT, tickCount=5)}
-    if all(isinstance(one, int) for one in labels):
-        label = {"shorthand": "label:O", "sort": labels}
-        position = {"x": alt.X(**label, title=_words(chart.label), axis=alt.Axis(labelAngle=0)), "y": alt.Y(**value)}
+    if all(isinstance(label, int) for label in labels):
+        position = _upright(alt, chart, labels)
     else:
         names = _short_names(labels)
         for row in rows:
             row["name"] = names[row["label"]]
         base = base.properties(height=alt.Step(_BAR_PIXELS))
-        position = {"y": alt.Y("name:O", sort=list(names.values()), title=None), "x": alt.X(**value)}
+        position = _lying(alt, chart, list(names.values()))
     return base.mark_bar().encode(**position, **_color(alt, chart, rows), tooltip=_tooltip(alt, chart))
+
+
+def _upright(alt: Any, chart: Chart, labels: list[int]) -> dict[str, Any]:
+    """Bars side by side: short labels, such as hours, have their place below them."""
+    axis = alt.Axis(labelAngle=0)
+    x = alt.X("label:O", sort=labels, title=_title(chart.label), axis=axis)
+    return {"x": x, "y": alt.Y("value:Q", **_value_axis(alt, chart))}
+
+
+def _lying(alt: Any, chart: Chart, names: list[str]) -> dict[str, Any]:
+    """Bars one below the other: long labels have their place beside them."""
+    y = alt.Y("name:O", sort=names, title=None)
+    return {"y": y, "x": alt.X("value:Q", **_value_axis(alt, chart))}
 
 
 def _line(alt: Any, base: Any, chart: Chart, rows: list[Row]) -> Any:
     is_sparse = len({row["label"] for row in rows}) <= _POINTS
-    return base.mark_line(point=alt.OverlayMarkDef(size=18) if is_sparse else False).encode(
-        x=alt.X("label:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(tickCount=6)),
-        y=alt.Y("value:Q", title=_words(chart.value), axis=alt.Axis(labelExpr=_SHORT, tickCount=5)),
-        tooltip=_tooltip(alt, chart),
-        **_color(alt, chart, rows),
-    )
+    point = alt.OverlayMarkDef(size=18) if is_sparse else False
+    utc = alt.Scale(type="utc")  # as the days of the lake are
+    x = alt.X("label:T", title=None, scale=utc, axis=alt.Axis(tickCount=6))
+    y = alt.Y("value:Q", **_value_axis(alt, chart))
+    lines = base.mark_line(point=point)
+    return lines.encode(x=x, y=y, **_color(alt, chart, rows), tooltip=_tooltip(alt, chart))
+
+
+def _value_axis(alt: Any, chart: Chart) -> dict[str, Any]:
+    return {"title": _title(chart.value), "axis": alt.Axis(labelExpr=_SHORT_NUMBER, tickCount=5)}
 
 
 def _color(alt: Any, chart: Chart, rows: list[Row]) -> dict[str, Any]:
     if not chart.series:
         return {"color": alt.value(_COLORS[0])}
     longest = max((len(row["series"]) for row in rows), default=0)
-    legend = alt.Legend(orient="bottom", columns=4 if longest <= _SHORT_SERIES else 2)
-    return {"color": alt.Color("series:N", title=_words(chart.series), legend=legend)}
+    columns = _LEGEND_COLUMNS if longest <= _SHORT_SERIES else _LEGEND_COLUMNS_OF_LONG_NAMES
+    legend = alt.Legend(orient="bottom", columns=columns)
+    return {"color": alt.Color("series:N", title=_title(chart.series), legend=legend)}
 
 
 def _tooltip(alt: Any, chart: Chart) -> list[Any]:
-    fields = [("label:N", chart.label), ("value:Q", chart.value)] + (
-        [("series:N", chart.series)] if chart.series else []
-    )
+    fields = [("label:N", chart.label), ("value:Q", chart.value)]
+    if chart.series:
+        fields.append(("series:N", chart.series))
     # A tooltip makes a picture of what is called `image`, and a heading of `title`: not with a space at the end.
-    return [alt.Tooltip(name, title=f"{_words(title)} ") for name, title in fields]
+    return [alt.Tooltip(field, title=f"{_title(column)} ") for field, column in fields]
 
 
-def _words(name: str) -> str:
-    return safe_text(name).replace("_", " ")
+def _title(column: str) -> str:
+    return safe_text(column).replace("_", " ")

@@ -5,7 +5,19 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic.alias_generators import to_pascal
 
 from etl.config import Settings
 from etl.dates import shifted
@@ -29,7 +41,7 @@ _EXPIRE, _MARK, _ABORT = "S3.EXPIRE.OBJECT", "S3.CREATE.DELETEMARKER", "S3.DELET
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing that a rule does, and how its events are told: by operation, prefix of the key, and size in bytes."""
+    """One thing that a rule does, and what its events have: operation, prefix of the key, and size in bytes."""
 
     rule: str
     enabled: bool
@@ -42,12 +54,12 @@ class Action:
 
 
 def read_rules(bucket: str, settings: Settings) -> list[Action]:
-    """The actions of a bucket's rules as S3 has them. Raises StoreError where there are none or one may not ask."""
+    """The actions of a bucket's rules as S3 has them. Raises StoreError where none are there or readable."""
     from etl.store.s3_client import error_code, s3_client, s3_errors  # noqa: PLC0415 - as in etl.store.open
 
     try:
         with s3_errors(f"lifecycle rules of {bucket}"):
-            answer = s3_client(settings.endpoint_url).get_bucket_lifecycle_configuration(Bucket=bucket)
+            response = s3_client(settings.endpoint_url).get_bucket_lifecycle_configuration(Bucket=bucket)
     except StoreError as error:
         if error_code(error) == "NoSuchLifecycleConfiguration":
             raise StoreError(f"bucket {bucket} has no lifecycle rules") from error
@@ -58,20 +70,21 @@ def read_rules(bucket: str, settings: Settings) -> list[Action]:
                 f" {bucket} > rules.json), and give --rules rules.json"
             ) from error
         raise
-    return _actions(answer["Rules"], bucket)
+    return _actions(response["Rules"], bucket)
 
 
 def load_rules(path: Path) -> list[Action]:
     """The actions of the rules in a JSON file, as `aws s3api get-bucket-lifecycle-configuration` prints it."""
     try:
-        found = json.loads(path.read_text("utf-8"))
+        document = json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: cannot read the rules: {error.strerror}") from error
     except ValueError as error:
         raise UsageError(f"{path}: not valid JSON: {error}") from error
-    except RecursionError as error:
+    except RecursionError as error:  # Python's parser goes one call deeper for each list in a list
         raise UsageError(f"{path}: no lifecycle rules: lists or objects in each other, too deep to read") from error
-    rules = found.get("Rules") if isinstance(found, dict) else found
+    # Somebody may have saved the list only.
+    rules = document.get("Rules") if isinstance(document, dict) else document
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
         raise UsageError(f"{path}: no list of rules, nor an object with one under Rules")
     return _actions(rules, str(path))
@@ -84,7 +97,7 @@ def check_rules(
 
     The period is that of `scope`; without one, the last 30 days with records of the bucket. Verdicts: `active` (events
     in the period; `or another rule is` where all of them fit another action, too), `silent since D` (earlier events
-    only), `no match ever`, each after `disabled` where the rule is. Logs do not tell tags, so a filter on tags is not
+    only), `no match ever`, each after `disabled` where the rule is. Logs have no tags, so a filter on tags is not
     applied.
     """
     check_scope(store, scope)
@@ -94,94 +107,208 @@ def check_rules(
     period = Scope(bucket, first, last)
     check_scope(store, period)
     sql = (bundled("sql") / "lifecycle_rules.sql").read_text("utf-8")
-    described = [asdict(one) | {"position": number} for number, one in enumerate(actions)]
-    parameters = {"actions": json.dumps(described), "first": first, "last": last}
+    numbered = [asdict(action) | {"position": number} for number, action in enumerate(actions)]
+    parameters = {"actions": json.dumps(numbered), "first": first, "last": last}
     return query_lake(store, sql, parameters, Scope(bucket, None, last), settings), period
 
 
+def _known_class(name: str) -> str:
+    if name not in _TRANSITIONS:
+        known = ", ".join(_TRANSITIONS)
+        raise ValueError(f"{name!r} is no storage class that S3 moves objects to ({known})")
+    return name
+
+
+def _in_a_list(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
+
+
+_Part = TypeVar("_Part")
+_OneOrMore = Annotated[list[_Part], BeforeValidator(_in_a_list)]
+"""S3's API had one transition in a rule before it had a list of them, and still takes the old spelling."""
+_StorageClass = Annotated[str, AfterValidator(_known_class)]
+_Size = Annotated[int, Field(ge=0, lt=2**63)]
+"""Bytes, in the range of the BIGINT that the SQL makes of them."""
+
+
+class _Configuration(BaseModel):
+    """A part of a lifecycle configuration by the names of S3's API; other keys are ignored."""
+
+    model_config = ConfigDict(alias_generator=to_pascal, extra="ignore", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_parts(cls, values: Any) -> Any:
+        """Null and `{}` mean the same as a missing key; files written by hand have them."""
+        if not isinstance(values, dict):
+            return values
+        return {name: value for name, value in values.items() if value not in (None, {}, [])}
+
+
+class _Tag(_Configuration):
+    key: str
+    value: str
+
+
+class _Conditions(_Configuration):
+    """What objects a rule is limited to."""
+
+    prefix: str | None = None
+    object_size_greater_than: _Size | None = None
+    object_size_less_than: _Size | None = None
+    tags: _OneOrMore[_Tag] = Field(default=[], validation_alias=AliasChoices("Tags", "Tag"))
+
+    def described(self) -> str:
+        conditions = []
+        if self.prefix:
+            conditions.append(f"prefix {self.prefix}")
+        if self.object_size_greater_than is not None:
+            conditions.append(f"larger than {self.object_size_greater_than:,} bytes")
+        if self.object_size_less_than is not None:
+            conditions.append(f"smaller than {self.object_size_less_than:,} bytes")
+        conditions += [f"tag {tag.key}={tag.value} (not in logs)" for tag in self.tags]
+        return ", ".join(conditions) or "whole bucket"
+
+
+class _Filter(_Conditions):
+    """One condition, or several in `And`."""
+
+    several: _Conditions | None = Field(default=None, alias="And")
+
+
+class _Schedule(_Configuration):
+    """A number of days after an object was written, or a date."""
+
+    days: int | None = None
+    date: dt.datetime | None = None
+
+    @property
+    def is_set(self) -> bool:
+        return self.days is not None or self.date is not None
+
+    def described(self) -> str:
+        return f"on {self.date.date()}" if self.date else f"after {self.days} days"
+
+
+class _Expiration(_Schedule):
+    expired_object_delete_marker: bool = False
+
+
+class _Transition(_Schedule):
+    storage_class: _StorageClass
+
+    @model_validator(mode="after")
+    def _has_a_schedule(self) -> Self:
+        if not self.is_set:
+            raise ValueError("neither Days nor Date")
+        return self
+
+
+class _OldVersions(_Configuration):
+    """Days after an object's version became an old one, and how many old versions are spared."""
+
+    noncurrent_days: int
+    newer_noncurrent_versions: int = 0
+
+    def described(self) -> str:
+        days = f"after {self.noncurrent_days} days"
+        return f"{days}, keeping {self.newer_noncurrent_versions}" if self.newer_noncurrent_versions else days
+
+
+class _OldVersionsTransition(_OldVersions):
+    storage_class: _StorageClass
+
+
+class _UnfinishedUploads(_Configuration):
+    days_after_initiation: int
+
+
+class _Rule(_Configuration):
+    """A rule: to which objects it applies, and what it does with them."""
+
+    status: str | None = None
+    filter: _Filter = _Filter()
+    prefix: str | None = None
+    """Where rules had the prefix before they had a filter."""
+    expiration: _Expiration = _Expiration()
+    transitions: _OneOrMore[_Transition] = Field(default=[], validation_alias=AliasChoices("Transitions", "Transition"))
+    old_versions_transitions: _OneOrMore[_OldVersionsTransition] = Field(
+        default=[], validation_alias=AliasChoices("NoncurrentVersionTransitions", "NoncurrentVersionTransition")
+    )
+    old_versions_expiration: _OldVersions | None = Field(default=None, alias="NoncurrentVersionExpiration")
+    unfinished_uploads: _UnfinishedUploads | None = Field(default=None, alias="AbortIncompleteMultipartUpload")
+
+    @property
+    def conditions(self) -> _Conditions:
+        """What the rule is limited to, in whichever of the three places it is written."""
+        conditions = self.filter.several or self.filter
+        if conditions.prefix is None:
+            return conditions.model_copy(update={"prefix": self.prefix})
+        return conditions
+
+
 def _actions(rules: Sequence[Mapping[str, Any]], where: str) -> list[Action]:
-    actions = []
+    """The actions of rules in S3's JSON. Raises UsageError, naming `where` they are from, for what is no rule."""
+    actions: list[Action] = []
     for number, rule in enumerate(rules, 1):
         name = str(rule.get("ID") or f"rule {number}")
         try:
-            chosen = _conditions(rule)
-            described = _describe(chosen)
-            for action, operations in _known_actions(rule):
-                actions.append(
-                    Action(
-                        rule=name,
-                        enabled=rule.get("Status") == "Enabled",
-                        action=action,
-                        filter=described,
-                        operations=operations,
-                        prefix=str(chosen.get("Prefix") or ""),
-                        larger_than=chosen.get("ObjectSizeGreaterThan"),
-                        smaller_than=chosen.get("ObjectSizeLessThan"),
-                    )
-                )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise UsageError(f"{where}: {name}: not a lifecycle rule as S3 writes them ({error!r})") from error
+            actions += _actions_of(name, _Rule.model_validate(rule))
+        except ValidationError as error:
+            problem = _first_problem(error)
+            raise UsageError(f"{where}: {name}: not a lifecycle rule as S3 writes them ({problem})") from error
+        except ValueError as error:
+            raise UsageError(f"{where}: {name}: not a lifecycle rule as S3 writes them ({error})") from error
     if not actions:
         raise UsageError(f"{where}: there are no rules")
     return actions
 
 
-def _conditions(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """What a rule is limited to, whichever of S3's ways it is written in."""
-    chosen = dict(rule.get("Filter") or {})
-    chosen |= chosen.pop("And", {})
-    tags = [*chosen.pop("Tags", []), *([chosen.pop("Tag")] if "Tag" in chosen else [])]
-    return {"Prefix": rule.get("Prefix"), **chosen, "Tags": tags}
+def _first_problem(error: ValidationError) -> str:
+    """What is wrong, and where in the rule."""
+    first: Any = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "missing":
+        return f"{key} is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}" if key else message
 
 
-def _describe(chosen: Mapping[str, Any]) -> str:
-    words = []
-    if chosen["Prefix"]:
-        words.append(f"prefix {chosen['Prefix']}")
-    if chosen.get("ObjectSizeGreaterThan") is not None:
-        words.append(f"larger than {chosen['ObjectSizeGreaterThan']:,} bytes")
-    if chosen.get("ObjectSizeLessThan") is not None:
-        words.append(f"smaller than {chosen['ObjectSizeLessThan']:,} bytes")
-    words += [f"tag {tag['Key']}={tag['Value']} (not in logs)" for tag in chosen["Tags"]]
-    return ", ".join(words) or "whole bucket"
-
-
-def _known_actions(rule: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+def _actions_of(name: str, rule: _Rule) -> list[Action]:
     """What the rule does. Raises ValueError where that is nothing that is known."""
-    known = list(_what_it_does(rule))
-    if not known:
+    conditions = rule.conditions
+    actions = [
+        Action(
+            rule=name,
+            enabled=rule.status == "Enabled",
+            action=action,
+            filter=conditions.described(),
+            operations=operations,
+            prefix=conditions.prefix or "",
+            larger_than=conditions.object_size_greater_than,
+            smaller_than=conditions.object_size_less_than,
+        )
+        for action, operations in _described_actions(rule)
+    ]
+    if not actions:
         raise ValueError("no action that is known")
-    return known
+    return actions
 
 
-def _what_it_does(rule: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
-    """What the rule does, in words, and the operations that S3 logs for it."""
-    expiration = rule.get("Expiration") or {}
-    if "Days" in expiration or "Date" in expiration:
+def _described_actions(rule: _Rule) -> Iterator[tuple[str, list[str]]]:
+    """What the rule does, as text, and the operations that S3 logs for it."""
+    if rule.expiration.is_set:
         # Objects of a versioned bucket are covered by a delete marker, others are gone.
-        yield f"expire {_when(expiration)}", [_EXPIRE, _MARK]
-    if expiration.get("ExpiredObjectDeleteMarker"):
+        yield f"expire {rule.expiration.described()}", [_EXPIRE, _MARK]
+    if rule.expiration.expired_object_delete_marker:
         yield "remove delete markers without versions", [_EXPIRE]
-    for one in rule.get("Transitions") or _one(rule.get("Transition")):
-        yield f"move to {one['StorageClass']} {_when(one)}", [_TRANSITIONS[one["StorageClass"]]]
-    for one in rule.get("NoncurrentVersionTransitions") or _one(rule.get("NoncurrentVersionTransition")):
-        yield f"move old versions to {one['StorageClass']} {_when(one)}", [_TRANSITIONS[one["StorageClass"]]]
-    if old := rule.get("NoncurrentVersionExpiration"):
-        yield f"expire old versions {_when(old)}", [_EXPIRE]
-    if upload := rule.get("AbortIncompleteMultipartUpload"):
-        yield f"abort incomplete uploads after {upload['DaysAfterInitiation']} days", [_ABORT]
-
-
-def _one(action: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
-    """The old way to write a single one."""
-    return [action] if action else []
-
-
-def _when(action: Mapping[str, Any]) -> str:
-    if date := action.get("Date"):
-        return f"on {str(date)[:10]}"
-    days = action.get("Days", action.get("NoncurrentDays"))
-    if days is None:
-        raise ValueError("neither Days nor Date")
-    kept = action.get("NewerNoncurrentVersions")
-    return f"after {days} days" + (f", keeping {kept}" if kept else "")
+    for move in rule.transitions:
+        yield f"move to {move.storage_class} {move.described()}", [_TRANSITIONS[move.storage_class]]
+    for move_old in rule.old_versions_transitions:
+        text = f"move old versions to {move_old.storage_class} {move_old.described()}"
+        yield text, [_TRANSITIONS[move_old.storage_class]]
+    if rule.old_versions_expiration:
+        yield f"expire old versions {rule.old_versions_expiration.described()}", [_EXPIRE]
+    if rule.unfinished_uploads:
+        days = rule.unfinished_uploads.days_after_initiation
+        yield f"abort incomplete uploads after {days} days", [_ABORT]

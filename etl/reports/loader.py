@@ -1,7 +1,8 @@
-"""The reports that there are: one `.sql` file each, described by a head in its own comments.
+"""The reports that there are: one `.sql` file each, described by front matter in its own comments.
 
-The head is TOML between `-- /// report` and `-- ///` (the grammar of PEP 723 with SQL's comment mark): title,
-question, an optional chart, and a table for each parameter. Everything after it is one SELECT.
+The front matter is TOML between `-- /// report` and `-- ///` (the grammar of PEP 723 with SQL's comment mark): title,
+question, an optional chart and place on the dashboard, and a table for each parameter. Everything after it is one
+SELECT.
 """
 
 import re
@@ -9,7 +10,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 from pydantic import ValidationError
@@ -18,7 +19,7 @@ from etl.config import Settings
 from etl.errors import UsageError, nearest
 from etl.query import Database, LimitError, QueryError
 from etl.query.connection import without_semicolons
-from etl.reports.report import Report, ReportFileError, answer, bind
+from etl.reports.report import Report, ReportFileError, bind, query_report
 from etl.resources import bundled
 from etl.store import open_store
 
@@ -64,87 +65,121 @@ def _load_all(root: Path, pattern: str) -> list[Report]:
 
 
 def _load(path: Path, root: Path) -> Report:
-    try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = 1 + error.object[: error.start].count(b"\n")
-        raise ReportFileError(f"{path}:{line}: not UTF-8 text") from error
-    lines = text.removesuffix("\n").split("\n")
-    head = _head(path, lines)
-    toml = "".join(f"{line.removeprefix('--').removeprefix(' ')}\n" for line in head)
+    source = _split(path, _read(path))
     name = path.relative_to(root).with_suffix("").as_posix()
-    below = "\n".join(lines[len(head) + 2 :])
-    line = len(head) + 3 + below[: len(below) - len(below.lstrip())].count("\n")
-    sql = below.strip().removesuffix(";").rstrip()
+    values = {**_parse_toml(path, source.toml), "path": path, "line": source.line, "name": name, "sql": source.sql}
     try:
-        report = Report.model_validate({**tomllib.loads(toml), "path": path, "line": line, "name": name, "sql": sql})
-    except tomllib.TOMLDecodeError as error:
-        at = re.search(r"at line (\d+)", str(error))
-        line = int(at[1]) if at else toml.count("\n")
-        raise ReportFileError(f"{path}:{line + _BEFORE_TOML}: the head is not valid TOML: {error}") from error
+        report = Report.model_validate(values)
     except ValidationError as error:
         first: Any = error.errors()[0]
-        line, where = _line_of(toml, first["loc"]), ".".join(str(part) for part in first["loc"])
-        raise ReportFileError(f"{path}:{line + _BEFORE_TOML}: in the head, {where}: {first['msg']}") from error
+        line = _line_of(source.toml, first["loc"]) + _BEFORE_TOML
+        where = ".".join(str(part) for part in first["loc"])
+        raise ReportFileError(f"{path}:{line}: in the front matter, {where}: {first['msg']}") from error
     _check_sql(report)
     return report
 
 
-def _head(path: Path, lines: Sequence[str]) -> list[str]:
-    """The lines between the first one and the end of the head."""
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")  # editors of Windows put a byte order mark before the text
+    except UnicodeDecodeError as error:
+        line = 1 + error.object[: error.start].count(b"\n")
+        raise ReportFileError(f"{path}:{line}: not UTF-8 text") from error
+
+
+class _Source(NamedTuple):
+    """A report file taken apart: its front matter as TOML, its SELECT, and the line on which that begins, from 1."""
+
+    toml: str
+    sql: str
+    line: int
+
+
+def _split(path: Path, text: str) -> _Source:
+    lines = text.removesuffix("\n").split("\n")
+    front_matter = _front_matter(path, lines)
+    toml = "".join(f"{line.removeprefix('--').removeprefix(' ')}\n" for line in front_matter)
+    after = len(front_matter) + 2  # with the lines that begin and end it
+    below = "\n".join(lines[after:])
+    blank = below[: len(below) - len(below.lstrip())]
+    # Without its semicolon, so that it can be wrapped in another query.
+    sql = below.strip().removesuffix(";").rstrip()
+    return _Source(toml, sql, line=after + blank.count("\n") + 1)
+
+
+def _front_matter(path: Path, lines: Sequence[str]) -> list[str]:
+    """The lines between the one that begins the front matter and the one that ends it."""
     if not lines or lines[0].rstrip() != _BEGIN:
-        raise ReportFileError(f"{path}:1: a report starts with a head, from `{_BEGIN}` to `{_END}`")
+        raise ReportFileError(f"{path}:1: a report starts with front matter, from `{_BEGIN}` to `{_END}`")
     for number, line in enumerate(lines[1:], 2):
         if line.rstrip() == _END:
             return list(lines[1 : number - 1])
         if line.rstrip() != "--" and not line.startswith("-- "):
-            raise ReportFileError(f"{path}:{number}: in the head, before its end `{_END}`, each line begins with `-- `")
-    raise ReportFileError(f"{path}:{len(lines)}: the head is not ended by `{_END}`")
+            problem = f"in the front matter, before its end `{_END}`, each line begins with `-- `"
+            raise ReportFileError(f"{path}:{number}: {problem}")
+    raise ReportFileError(f"{path}:{len(lines)}: the front matter is not ended by `{_END}`")
+
+
+def _parse_toml(path: Path, toml: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(toml)
+    except tomllib.TOMLDecodeError as error:
+        # The message has the line, except where the text ends too early.
+        at = re.search(r"at line (\d+)", str(error))
+        line = int(at[1]) if at else toml.count("\n")
+        raise ReportFileError(f"{path}:{line + _BEFORE_TOML}: the front matter is not valid TOML: {error}") from error
 
 
 def _line_of(toml: str, location: Sequence[Any]) -> int:
     """The line of the TOML that sets a value, or the last one on the way to it that there is."""
     lines, found = toml.splitlines(), 0
     for part in location:
-        key = re.compile(rf'\[(?:.*\.)?"?{re.escape(str(part))}"?\]|"?{re.escape(str(part))}"?\s*=')
-        found = next((number for number in range(found, len(lines)) if key.match(lines[number].lstrip())), found)
+        name = f'"?{re.escape(str(part))}"?'
+        key = re.compile(rf"\[(?:.*\.)?{name}\]|{name}\s*=")
+        matches = (number for number in range(found, len(lines)) if key.match(lines[number].lstrip()))
+        found = next(matches, found)
     return found + 1
 
 
 def _check_sql(report: Report) -> None:
-    """One SELECT, whose parameters are the declared ones: as DuckDB's own parser sees it."""
+    """Raise ReportFileError unless DuckDB's own parser finds one SELECT, with the declared parameters."""
     try:
         statements = duckdb.extract_statements(report.sql)
     except duckdb.Error as error:
         raise ReportFileError(f"{report.path}:{_line_in(report, error)}: {error}") from error
+    where = f"{report.path}:{report.line}"
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise ReportFileError(f"{report.path}:{report.line}: a report is one SELECT statement")
+        raise ReportFileError(f"{where}: a report is one SELECT statement")
     used, declared = set(statements[0].named_parameters), set(report.params)
     if used != declared:
-        wrong = ", ".join(sorted(used ^ declared))
+        differing = ", ".join(sorted(used ^ declared))
         raise ReportFileError(
-            f"{report.path}:{report.line}: parameters declared in the head and used in the SQL differ: {wrong}"
+            f"{where}: parameters declared in the front matter and used in the SQL differ: {differing}"
         )
 
 
 def _check_results(reports: Iterable[Report]) -> None:
-    """What can be told without a lake: the SQL fits the views, and the chart the result."""
+    """What can be checked on an empty lake: the SQL fits the views, and the chart the result."""
     with TemporaryDirectory() as nothing:
         database = Database(open_store(nothing), settings=_FOR_CHECKS)
         for report in reports:
-            given = {name: _EXAMPLES[parameter.type] for name, parameter in report.params.items() if parameter.required}
+            parameters = _examples(report)
             try:
-                answer(report, database, given)
-                _check_columns(report, database, given)
+                query_report(report, database, parameters)
+                _check_columns(report, database, parameters)
             except (QueryError, LimitError) as error:
                 raise ReportFileError(f"{report.path}:{_line_in(report, error)}: {error}") from error
 
 
-def _check_columns(report: Report, database: Database, given: Mapping[str, object]) -> None:
+def _examples(report: Report) -> dict[str, object]:
+    """A value for each parameter without a default."""
+    return {name: _EXAMPLES[parameter.type] for name, parameter in report.params.items() if parameter.required}
+
+
+def _check_columns(report: Report, database: Database, parameters: Mapping[str, object]) -> None:
     """No two columns of one name: in most formats one of them would be lost."""
-    described = database.query(
-        f"SELECT column_name FROM (DESCRIBE {without_semicolons(report.sql)}\n)", bind(report, given)
-    ).to_arrow()
+    sql = f"SELECT column_name FROM (DESCRIBE {without_semicolons(report.sql)}\n)"
+    described = database.query(sql, bind(report, parameters)).to_arrow()
     names = described["column_name"].to_pylist()
     if len(set(names)) < len(names):
         raise ReportFileError(f"{report.path}: two columns of the result have one name: {', '.join(names)}")
@@ -153,4 +188,5 @@ def _check_columns(report: Report, database: Database, given: Mapping[str, objec
 def _line_in(report: Report, error: Exception) -> int:
     """The line of the file that DuckDB's message is about."""
     at = re.search(r"LINE (\d+):", str(error))
-    return report.line + (int(at[1]) - 1 if at else 0)
+    offset = int(at[1]) - 1 if at else 0
+    return report.line + offset

@@ -1,11 +1,23 @@
-"""A report: a question, the SQL that answers it, and what may be asked for besides."""
+"""A report: the question that it answers, its SQL, its parameters, and how and where its result is shown."""
 
 import datetime as dt
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from etl.config import Settings
 from etl.errors import AccessLakeError, UsageError, nearest
@@ -36,6 +48,7 @@ class Parameter(BaseModel):
 
     @property
     def required(self) -> bool:
+        # TOML has no null: a default that is None was not written.
         return "default" not in self.model_fields_set
 
     @model_validator(mode="after")
@@ -43,6 +56,32 @@ class Parameter(BaseModel):
         if not self.required and type(self.default) is not _TYPES[self.type]:
             raise ValueError(f"the default {self.default!r} is no {self.type}")
         return self
+
+
+class Section(StrEnum):
+    """The sections of the dashboard, in the order of the page."""
+
+    OVERVIEW = "Overview"
+    WEBSITE = "Website"
+    LIFECYCLE = "Lifecycle"
+    SECURITY = "Security"
+    COST = "Cost"
+    OPERATIONS = "Operations"
+
+
+class Placement(BaseModel):
+    """Where the dashboard shows a report, and of which records.
+
+    The page has the bundled reports. One of your own may declare a place as well, under the same rules.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    section: Section
+    position: Annotated[StrictInt, Field(ge=1)]
+    """Its place in the section, from 1."""
+    history: StrictBool = False
+    """Whether it reads the records before the page's period, too."""
 
 
 class Report(BaseModel):
@@ -60,6 +99,17 @@ class Report(BaseModel):
     question: str
     chart: Chart | None = None
     params: dict[str, Parameter] = {}
+    dashboard: Placement | None = None
+    """None: it is not on the dashboard."""
+
+    @field_validator("dashboard")
+    @classmethod
+    def _runs_without_parameters(cls, dashboard: Placement | None, info: ValidationInfo) -> Placement | None:
+        params = info.data.get("params", {})  # absent where they are invalid themselves
+        required = [name for name, parameter in params.items() if parameter.required]
+        if dashboard and required:
+            raise ValueError(f"the page runs reports without parameters: give a default to {', '.join(required)}")
+        return dashboard
 
 
 def run_report(
@@ -74,12 +124,12 @@ def run_report(
     `given` holds parameters by name, as text or as values. Raises UsageError for one that is missing, unknown
     or of the wrong type, or for an unknown bucket.
     """
-    return answer(report, Database(store, scope, settings), given)
+    return query_report(report, Database(store, scope, settings), given)
 
 
-def answer(report: Report, database: Database, given: Mapping[str, object] | None = None) -> Result:
+def query_report(report: Report, database: Database, parameters: Mapping[str, object] | None = None) -> Result:
     """A report's result over what `database` has of the lake; see `run_report`."""
-    result = database.query(report.sql, bind(report, given or {}))
+    result = database.query(report.sql, bind(report, parameters or {}))
     for name in report.chart.columns if report.chart else ():
         if name not in result.columns:
             known = ", ".join(result.columns)
@@ -88,27 +138,27 @@ def answer(report: Report, database: Database, given: Mapping[str, object] | Non
 
 
 def check_drawable(report: Report, output: Path) -> None:
-    """Raise UsageError where the report says no chart, or the file's name no kind of picture."""
+    """Raise UsageError where the report declares no chart, or the file's suffix is no picture format."""
     if report.chart is None:
         raise UsageError(f"report {report.name} has no chart; `accesslake reports --json` tells which have one")
     if output.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--chart {output}: the name must end in {', '.join(SUFFIXES)}")
 
 
-def bind(report: Report, given: Mapping[str, object]) -> dict[str, object]:
+def bind(report: Report, parameters: Mapping[str, object]) -> dict[str, object]:
     """A value for every parameter of the report."""
-    for name in given:
+    for name in parameters:
         if name not in report.params:
             known = ", ".join(report.params) or "none"
-            raise UsageError(
-                f"report {report.name} has no parameter {name!r}{nearest(name, report.params)} (it has: {known})"
-            )
-    return {name: _value(report, name, parameter, given) for name, parameter in report.params.items()}
+            suggestion = nearest(name, report.params)
+            raise UsageError(f"report {report.name} has no parameter {name!r}{suggestion} (it has: {known})")
+    return {name: _value(report, name, declared, parameters) for name, declared in report.params.items()}
 
 
-def statement(report: Report, given: Mapping[str, object]) -> str:
+def statement(report: Report, parameters: Mapping[str, object]) -> str:
     """The report as a prepared statement and its execution with these parameters, for a DuckDB that has the views."""
-    values, title = bind(report, given), " ".join(report.title.split())
+    values = bind(report, parameters)
+    title = " ".join(report.title.split())  # a line break would end the comment
     if not values:
         return f"-- {title}\n{report.sql};\n"
     arguments = ", ".join(f'"{name}" := {_literal(value)}' for name, value in values.items())
@@ -121,14 +171,15 @@ def _literal(value: object) -> str:
     return f"DATE '{value}'" if isinstance(value, dt.date) else str(value)
 
 
-def _value(report: Report, name: str, parameter: Parameter, given: Mapping[str, object]) -> object:
-    if name not in given:
-        if parameter.required:
-            raise UsageError(f"report {report.name} needs -p {name}=...: {parameter.help}")
-        return parameter.default
+def _value(report: Report, name: str, declared: Parameter, parameters: Mapping[str, object]) -> object:
+    if name not in parameters:
+        if declared.required:
+            raise UsageError(f"report {report.name} needs -p {name}=...: {declared.help}")
+        return declared.default
+    value = parameters[name]
     try:
-        return _ADAPTERS[parameter.type].validate_python(given[name])
+        return _ADAPTERS[declared.type].validate_python(value)
     except ValidationError as error:
         raise UsageError(
-            f"report {report.name}, -p {name}={given[name]}: not a valid {parameter.type} ({parameter.help})"
+            f"report {report.name}, -p {name}={value}: not a valid {declared.type} ({declared.help})"
         ) from error

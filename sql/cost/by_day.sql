@@ -2,6 +2,7 @@
 -- title = "Cost by day"
 -- question = "What did requests and the bytes that left AWS cost, each day, at most?"
 -- chart = { kind = "line", label = "date", value = "cost" }
+-- dashboard = { section = "Cost", position = 1 }
 -- ///
 WITH by_operation AS (
     SELECT

@@ -2,6 +2,7 @@
 -- title = "Egress by object"
 -- question = "Which objects account for most of the bytes sent of objects, and what do those that leave AWS cost at most?"
 -- chart = { kind = "bar", label = "key", value = "bytes_sent" }
+-- dashboard = { section = "Cost", position = 3 }
 --
 -- [params.limit]
 -- type = "integer"

@@ -2,6 +2,7 @@
 -- title = "Egress by requester"
 -- question = "Who is sent most bytes, and what do those that leave AWS cost at most? No requester: no credentials."
 -- chart = { kind = "bar", label = "requester", value = "bytes_sent" }
+-- dashboard = { section = "Cost", position = 4 }
 --
 -- [params.limit]
 -- type = "integer"

@@ -2,6 +2,7 @@
 -- title = "Failed requests that were billed"
 -- question = "Which requests were answered with an error, and paid for all the same?"
 -- chart = { kind = "bar", label = "error_code", value = "billed" }
+-- dashboard = { section = "Cost", position = 6 }
 --
 -- [params.limit]
 -- type = "integer"

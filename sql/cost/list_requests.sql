@@ -2,6 +2,7 @@
 -- title = "LIST hot spots"
 -- question = "Who lists which prefixes again and again? A LIST costs more than ten times a GET."
 -- chart = { kind = "bar", label = "prefix", value = "requests" }
+-- dashboard = { section = "Cost", position = 5 }
 --
 -- [params.limit]
 -- type = "integer"

@@ -2,6 +2,7 @@
 -- title = "Requests by price class"
 -- question = "What do requests cost, by the line of S3's price list that they are under? An estimate, with the prices of the settings."
 -- chart = { kind = "bar", label = "price_class", value = "cost" }
+-- dashboard = { section = "Cost", position = 2 }
 -- ///
 SELECT
     price_class,

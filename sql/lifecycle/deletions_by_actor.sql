@@ -2,6 +2,7 @@
 -- title = "Deleted by rules and by people"
 -- question = "How many deletions each day were the work of lifecycle rules, how many were asked for?"
 -- chart = { kind = "line", label = "date", value = "events", series = "deleted_by" }
+-- dashboard = { section = "Lifecycle", position = 4 }
 -- ///
 SELECT
     date,

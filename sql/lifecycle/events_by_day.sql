@@ -2,6 +2,7 @@
 -- title = "Lifecycle events by day"
 -- question = "What did the lifecycle rules do each day (UTC)?"
 -- chart = { kind = "line", label = "date", value = "events", series = "operation" }
+-- dashboard = { section = "Lifecycle", position = 1 }
 -- ///
 SELECT
     date,

@@ -2,6 +2,7 @@
 -- title = "Transitions"
 -- question = "To which storage classes did lifecycle rules move objects, and how many bytes?"
 -- chart = { kind = "bar", label = "storage_class", value = "bytes" }
+-- dashboard = { section = "Lifecycle", position = 3 }
 -- ///
 SELECT
     storage_class(operation) AS storage_class,

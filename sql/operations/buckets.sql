@@ -2,6 +2,7 @@
 -- title = "Buckets"
 -- question = "How much is each bucket used, by whom, and how often does it fail?"
 -- chart = { kind = "bar", label = "bucket", value = "requests" }
+-- dashboard = { section = "Overview", position = 2 }
 -- ///
 SELECT
     bucket,

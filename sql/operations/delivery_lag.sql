@@ -2,6 +2,7 @@
 -- title = "Delivery lag"
 -- question = "How long after the request did AWS deliver its record (median, 95th and 99th percentile, worst), by day of the request?"
 -- chart = { kind = "line", label = "date", value = "p95_minutes" }
+-- dashboard = { section = "Operations", position = 5 }
 -- ///
 -- The time of delivery is that of the log object in the log bucket (of a copy, the copy's).
 SELECT

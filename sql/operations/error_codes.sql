@@ -2,6 +2,7 @@
 -- title = "Error codes"
 -- question = "Which errors does S3 answer with? Redirects to another endpoint (301, 307) are among them."
 -- chart = { kind = "bar", label = "error_code", value = "requests" }
+-- dashboard = { section = "Operations", position = 3 }
 --
 -- [params.limit]
 -- type = "integer"

@@ -2,6 +2,7 @@
 -- title = "Errors by day"
 -- question = "What part of each day's answered requests fails: because of the client (4xx), because of S3 (5xx)?"
 -- chart = { kind = "line", label = "date", value = "percent" }
+-- dashboard = { section = "Operations", position = 2 }
 -- ///
 SELECT
     date,

@@ -2,6 +2,7 @@
 -- title = "Latency by operation"
 -- question = "How long do operations take, in milliseconds: in all (total), and until the first byte (turn-around)? Median, 95th and 99th percentile."
 -- chart = { kind = "bar", label = "operation", value = "total_p95" }
+-- dashboard = { section = "Operations", position = 1 }
 -- ///
 SELECT
     operation,

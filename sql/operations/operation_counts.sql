@@ -2,6 +2,7 @@
 -- title = "Operations"
 -- question = "What was S3 asked to do, how often, and how often did it fail?"
 -- chart = { kind = "bar", label = "operation", value = "requests" }
+-- dashboard = { section = "Overview", position = 3 }
 -- ///
 SELECT
     operation,

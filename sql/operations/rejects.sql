@@ -2,6 +2,7 @@
 -- title = "Rejects"
 -- question = "Which lines could not be read, and why? The table rejects has them all."
 -- chart = { kind = "bar", label = "reason", value = "lines" }
+-- dashboard = { section = "Operations", position = 7 }
 -- ///
 SELECT
     reason,

@@ -2,6 +2,7 @@
 -- title = "Answers by day"
 -- question = "How were each day's requests answered: 2xx, 3xx, 4xx or 5xx?"
 -- chart = { kind = "line", label = "date", value = "requests", series = "status" }
+-- dashboard = { section = "Overview", position = 1 }
 -- ///
 SELECT
     date,

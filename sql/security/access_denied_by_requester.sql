@@ -2,6 +2,7 @@
 -- title = "Access denied, by requester"
 -- question = "Who is refused (403), for what, and why? No requester: no credentials."
 -- chart = { kind = "bar", label = "requester", value = "requests" }
+-- dashboard = { section = "Security", position = 1 }
 --
 -- [params.limit]
 -- type = "integer"

@@ -1,7 +1,8 @@
 -- /// report
 -- title = "Anonymous requests"
--- question = "What do strangers without credentials do, are they let in, and do they change anything?"
+-- question = "What do requests without credentials do, are they let in, and do they change anything?"
 -- chart = { kind = "bar", label = "operation", value = "requests" }
+-- dashboard = { section = "Security", position = 2 }
 -- ///
 SELECT
     bucket,

@@ -1,6 +1,7 @@
 -- /// report
 -- title = "Bulk deletions"
 -- question = "Who deleted many objects within one hour of the clock?"
+-- dashboard = { section = "Security", position = 5 }
 --
 -- [params.threshold]
 -- type = "integer"

@@ -1,6 +1,7 @@
 -- /// report
 -- title = "Changes of bucket configuration"
 -- question = "Who changed (or tried to change) a bucket's policy, ACL, logging, lifecycle, versioning, public-access block or another setting?"
+-- dashboard = { section = "Security", position = 3 }
 -- ///
 SELECT
     time,

@@ -1,6 +1,7 @@
 -- /// report
 -- title = "Bursts of failures"
 -- question = "Which addresses failed (4xx, 5xx) many times within one minute of the clock, as who probes or guesses does?"
+-- dashboard = { section = "Security", position = 6 }
 --
 -- [params.threshold]
 -- type = "integer"

@@ -1,6 +1,7 @@
 -- /// report
 -- title = "Large downloads"
 -- question = "Which single answers were larger than others, and who got them?"
+-- dashboard = { section = "Security", position = 7 }
 --
 -- [params.bytes]
 -- type = "integer"

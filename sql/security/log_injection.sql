@@ -1,6 +1,7 @@
 -- /// report
 -- title = "Attempts at log injection"
 -- question = "Which requests carry text that is made, or apt, to forge or break log lines: quotes, a time stamp, bytes that are no text?"
+-- dashboard = { section = "Security", position = 9 }
 --
 -- [params.limit]
 -- type = "integer"

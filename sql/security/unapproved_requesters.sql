@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Unapproved requesters"
--- question = "Who uses the buckets without being on a list of those who may? Strangers without credentials are among them."
+-- question = "Who uses the buckets without being on a list of those who may? Requests without credentials are among them."
 --
 -- [params.approved]
 -- type = "string"

@@ -2,6 +2,7 @@
 -- title = "People and bots"
 -- question = "How much of each day's traffic comes from people, how much from bots and programs?"
 -- chart = { kind = "line", label = "date", value = "requests", series = "kind" }
+-- dashboard = { section = "Website", position = 4 }
 -- ///
 SELECT
     date,

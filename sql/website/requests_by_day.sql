@@ -2,6 +2,7 @@
 -- title = "Requests by day"
 -- question = "How many requests for objects, from how many visitors (address and user agent), came each day (UTC)?"
 -- chart = { kind = "line", label = "date", value = "requests" }
+-- dashboard = { section = "Website", position = 1 }
 -- ///
 SELECT
     date,

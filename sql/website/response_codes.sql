@@ -2,6 +2,7 @@
 -- title = "Response codes"
 -- question = "How were requests answered?"
 -- chart = { kind = "bar", label = "http_status", value = "requests" }
+-- dashboard = { section = "Website", position = 3 }
 -- ///
 SELECT
     http_status,

@@ -2,6 +2,7 @@
 -- title = "Referring sites"
 -- question = "Which other sites send visitors?"
 -- chart = { kind = "bar", label = "site", value = "requests" }
+-- dashboard = { section = "Website", position = 6 }
 --
 -- [params.limit]
 -- type = "integer"

@@ -2,6 +2,7 @@
 -- title = "User agents"
 -- question = "Which browsers, bots and programs ask for objects?"
 -- chart = { kind = "bar", label = "family", value = "requests", series = "kind" }
+-- dashboard = { section = "Website", position = 5 }
 --
 -- [params.limit]
 -- type = "integer"

@@ -23,7 +23,7 @@ from typing import Any
 from etl.cli.demo_logs import GeneratedObject, LogLine, traffic, write_objects
 from etl.query import Database
 from etl.reports.loader import load_reports
-from etl.reports.report import answer
+from etl.reports.report import query_report
 from etl.store.open import open_store
 
 BUCKETS = ("site-a", "site-b", "site-c")
@@ -88,7 +88,7 @@ def run_reports(lake: Path, repeat: int, pipe: Any) -> None:
         seconds, rows = [], 0
         for _ in range(repeat):
             began = time.perf_counter()
-            rows = sum(batch.num_rows for batch in answer(report, database, params).batches())
+            rows = sum(batch.num_rows for batch in query_report(report, database, params).batches())
             seconds.append(time.perf_counter() - began)
         pipe.send((name, statistics.median(seconds), rows))
     pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: whole, alone, and harmless whatever strangers write."""
+"""The dashboard in a real browser: whole, alone, and harmless whatever text requests carry."""
 
 import datetime as dt
 import random
@@ -11,12 +11,13 @@ from playwright.sync_api import Browser
 
 from etl.cli.demo_logs import ADMIN, BROWSERS, LineWriter
 from etl.config import Settings
-from etl.dashboard.page import SECTIONS, render_dashboard
+from etl.dashboard.page import render_dashboard, reports_by_section
 from etl.errors import UsageError
 from etl.query import Scope
 from etl.reports.loader import load_reports
 from etl.store.open import open_store
 
+SECTIONS = reports_by_section(load_reports().values())
 NOW = dt.datetime(2026, 1, 15, tzinfo=dt.UTC)
 SCRIPT = "<script>document.title='hacked'</script><img src=x onerror=\"document.title='hacked'\">"
 LINK = "javascript:document.title='hacked'"
@@ -29,7 +30,7 @@ def _at(day: int, second: int = 0) -> dt.datetime:
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two weeks of a site and its lifecycle rules; in the second, more of everything, and visits by strangers."""
+    """Two weeks of a site and its lifecycle rules; in the second, more of everything, and untrusted texts."""
     root = tmp_path_factory.mktemp("dashboard")
     (root / "logs").mkdir()
     rng = random.Random(0)
@@ -71,8 +72,12 @@ def test_every_section_renders(browser: Browser, page_file: Path, width: int, sc
     """On a phone and on a desk, light and dark: all sections and charts are seen, nothing is wider than the window."""
     with Opened(browser, page_file, width, scheme) as opened:
         page = opened.page
-        for name in SECTIONS:
-            assert page.locator(f"section#{name.lower()} article").count() == len(SECTIONS[name])
+        assert [one.get_attribute("id") for one in page.locator("main section").all()[1:]] == [
+            section.lower() for section in SECTIONS
+        ]
+        for name, reports in SECTIONS.items():
+            articles = page.locator(f"section#{name.lower()} article").all()
+            assert [one.get_attribute("id") for one in articles] == [report.name for report in reports]
             assert page.locator(f"section#{name.lower()} h2").is_visible()
         assert page.locator("figure svg").count() >= 15
         for chart in page.locator("figure svg").all():
@@ -81,11 +86,13 @@ def test_every_section_renders(browser: Browser, page_file: Path, width: int, sc
             assert box["width"] > 200
             assert box["height"] > 40
         assert page.evaluate("document.documentElement.scrollWidth") == width
-        paper, ink = (page.evaluate(f"getComputedStyle(document.body).{what}") for what in ("backgroundColor", "color"))
-        brightness = [sum(int(part) for part in text[4:-1].split(",")) for text in (paper, ink)]
+        background, foreground = (
+            page.evaluate(f"getComputedStyle(document.body).{what}") for what in ("backgroundColor", "color")
+        )
+        brightness = [sum(int(part) for part in text[4:-1].split(",")) for text in (background, foreground)]
         assert (brightness[0] > brightness[1]) is (scheme == "light")
         axis = page.locator("figure svg text").first.evaluate("one => getComputedStyle(one).fill")
-        assert axis == ink
+        assert axis == foreground
 
 
 def test_it_asks_nobody_and_says_nothing(browser: Browser, page_file: Path) -> None:
@@ -98,6 +105,31 @@ def test_it_asks_nobody_and_says_nothing(browser: Browser, page_file: Path) -> N
     policy = page_file.read_text().split('Content-Security-Policy" content="')[1].split('"')[0]
     assert "unsafe" not in policy
     assert policy.startswith("default-src 'none'")
+
+
+def test_every_report_has_a_place_of_its_own() -> None:
+    """No two bundled reports have one place on the page, and no section is empty or has a gap."""
+    for reports in SECTIONS.values():
+        positions = [report.dashboard.position for report in reports if report.dashboard]
+        assert positions == list(range(1, len(positions) + 1))
+        assert positions
+
+
+def test_reports_with_history_read_what_was_before_the_period(tmp_path: Path) -> None:
+    """Who came before the period is no newcomer in it, and a bucket that has no records any more is missed."""
+    writers = [LineWriter(bucket, random.Random(0)) for bucket in ("busy", "silent")]
+    for writer in writers:
+        writer.request(_at(1), "REST.GET.OBJECT", "a", requester=ADMIN)
+    writers[0].request(_at(2), "REST.GET.OBJECT", "a", requester=ADMIN)
+    writers[0].request(_at(2, 1), "REST.GET.OBJECT", "a", requester=f"{ADMIN}-2")
+    (tmp_path / "logs").mkdir()
+    for writer in writers:
+        (tmp_path / "logs" / writer.bucket).write_text("".join(f"{line.text}\n" for line in writer.lines))
+    ingest_local(f"{tmp_path}/logs/*", tmp_path / "lake")
+    second = dt.date(2026, 1, 2)
+    page = render_dashboard(open_store(str(tmp_path / "lake")), Scope(None, second, second), Settings(), NOW)
+    assert "A requester was seen for the first time." in page
+    assert "Bucket silent has no records on 2026-01-02." in page
 
 
 def test_a_table_sorts_on_click(browser: Browser, page_file: Path) -> None:
@@ -122,7 +154,7 @@ def test_a_table_sorts_on_click(browser: Browser, page_file: Path) -> None:
         assert keys == sorted(keys)
 
 
-def test_texts_of_strangers_stay_texts(browser: Browser, page_file: Path) -> None:
+def test_untrusted_texts_stay_texts(browser: Browser, page_file: Path) -> None:
     """A script, a link and quotes in keys, user agents, referrers and requesters are shown, and do nothing."""
     with Opened(browser, page_file) as opened:
         page = opened.page
@@ -147,7 +179,7 @@ def test_it_says_first_what_is_unusual(browser: Browser, page_file: Path) -> Non
         texts = notices.all_inner_texts()
         alarms = [text for text in texts if text.startswith("Look at this:")]
         assert texts[: len(alarms)] == alarms
-        assert any("Strangers changed bucket site: 1 time REST.PUT.OBJECT" in text for text in alarms)
+        assert any("Anonymous requests changed bucket site: 1 time REST.PUT.OBJECT" in text for text in alarms)
         assert any("The configuration of buckets was changed 1 time." in text for text in alarms)
         assert any(text.startswith("Requests: ") and "against 280" in text for text in texts)
         assert any("1 line could not be read" in text for text in texts)
@@ -184,7 +216,7 @@ def test_a_report_that_fails_does_not_cost_the_page(lake: Path, monkeypatch: pyt
 
 
 def test_print_shows_whole_tables(browser: Browser, page_file: Path) -> None:
-    """On paper nothing is behind a scroll bar."""
+    """In print nothing is behind a scroll bar."""
     with Opened(browser, page_file) as opened:
         opened.page.emulate_media(media="print")
         hidden = opened.page.locator(".scroll").evaluate_all(

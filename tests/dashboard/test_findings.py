@@ -2,11 +2,16 @@
 
 import datetime as dt
 from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from etl.dashboard.findings import Answer, find_unusual
+from etl import open_lake
+from etl.dashboard.findings import FIGURE_COLUMNS, FIGURES, FINDINGS, Excerpt, Notice, find_unusual
+from etl.reports.loader import load_reports
 
 NOW = {"requests": 1000, "visitors": 100, "bytes_sent": 10**9, "error_percent": 2.0, "denied": 10, "lag_minutes": 30}
 STATUS = "operations/status_by_day"
@@ -14,9 +19,9 @@ STATUS = "operations/status_by_day"
 
 def said(now: dict[str, Any], before: dict[str, Any], **rows: list[dict[str, Any]]) -> list[str]:
     """The sentences about these rows; alarms with an exclamation mark before them."""
-    answers: dict[str, Answer] = defaultdict(lambda: Answer([], 0))
-    answers |= {name.replace("__", "/"): Answer(some, len(some)) for name, some in rows.items()}
-    return [f"{'!' if notice.is_alarm else ''}{notice.text}" for notice in find_unusual(now, before, answers)]
+    results: dict[str, Excerpt] = defaultdict(lambda: Excerpt([], 0))
+    results |= {name.replace("__", "/"): Excerpt(some, len(some)) for name, some in rows.items()}
+    return [f"{'!' if notice.is_alarm else ''}{notice.text}" for notice in find_unusual(now, before, results)]
 
 
 def test_as_before_is_nothing_unusual() -> None:
@@ -40,7 +45,7 @@ def test_as_before_is_nothing_unusual() -> None:
     ],
 )
 def test_changes(changed: dict[str, Any], sentence: str) -> None:
-    """Twice or half as many, and a share of failures that grew, are told with both figures."""
+    """Twice or half as many, and a share of failures that grew, are reported with both figures."""
     assert said(NOW | changed, NOW) == [sentence]
 
 
@@ -52,7 +57,7 @@ def days(*requests: int) -> list[dict[str, Any]]:
 
 
 def test_odd_days() -> None:
-    """A day of twice or half the median day is named; the last day may not be whole yet; of many, the oddest three."""
+    """A day of twice or half the median is named; the last day may not be complete yet; of many, the oddest three."""
     assert said(NOW, NOW, operations__status_by_day=days(100, 101, 99, 100, 10)) == []
     assert said(NOW, NOW, operations__status_by_day=days(100, 101, 30, 100, 300)) == [
         "2026-01-03 had 30 requests; the median day had 100.",
@@ -81,7 +86,7 @@ def test_what_is_never_usual() -> None:
         ],
     )
     assert texts == [
-        "!Strangers changed bucket b: 1 time REST.PUT.OBJECT without credentials.",
+        "!Anonymous requests changed bucket b: 1 time REST.PUT.OBJECT without credentials.",
         "!The configuration of buckets was changed 2 times.",
         "1 attempt to change the configuration of buckets failed.",
         "S3 failed 1 time (5xx).",
@@ -89,8 +94,52 @@ def test_what_is_never_usual() -> None:
         "Bucket b has no records on 2026-01-02.",
         "1 line could not be read.",
     ]
-    stale = find_unusual(NOW, NOW, defaultdict(lambda: Answer([], 0)), days_old=40)
+    stale = find_unusual(NOW, NOW, defaultdict(lambda: Excerpt([], 0)), days_old=40)
     assert [one.text for one in stale] == ["The newest record is 40 days old: are logs still delivered, and read?"]
-    answers: dict[str, Answer] = defaultdict(lambda: Answer([], 0))
-    answers["website/broken_links"] = Answer([], 100, is_cut=True)
-    assert [one.text for one in find_unusual(NOW, NOW, answers)] == ["100 or more links of the site itself are broken."]
+    results: dict[str, Excerpt] = defaultdict(lambda: Excerpt([], 0))
+    results["website/broken_links"] = Excerpt([], 100, is_cut=True)
+    assert [one.text for one in find_unusual(NOW, NOW, results)] == ["100 or more links of the site itself are broken."]
+
+
+def test_every_report_and_column_that_is_read_exists(tmp_path: Path) -> None:
+    """Each report that a finding reads is on the page, or is that of the figures, and has the columns that are read."""
+    lake = open_lake(str(tmp_path))
+    placed = {name for name, report in load_reports().items() if report.dashboard}
+    read = {finding.report: finding.columns for finding in FINDINGS}
+    assert read.keys() <= placed
+    assert len(read) == len(FINDINGS)
+    for report, columns in [*read.items(), (FIGURES, FIGURE_COLUMNS)]:
+        assert set(columns) <= set(lake.report(report).columns), report
+
+
+def test_a_finding_reads_only_what_it_declares() -> None:
+    """A column that is not declared is not there for the function that makes the notices."""
+    row = {"lines": 1, "reason": "cut"}
+    (rejects,) = (finding for finding in FINDINGS if finding.report == "operations/rejects")
+
+    def look(excerpt: Excerpt) -> Iterator[Notice]:
+        yield from (Notice(str(row)) for row in excerpt.rows)
+
+    (notice,) = replace(rejects, look=look).notices({rejects.report: Excerpt([row], 1)})
+    assert notice.text == "{'lines': 1}"
+
+
+def test_every_notice_leads_to_a_report_on_the_page() -> None:
+    """Whatever is found, by whichever finding, its notice names a report that has its place on the page."""
+    results = {finding.report: Excerpt([], 2) for finding in FINDINGS}
+    results |= {
+        "security/anonymous_requests": Excerpt([{"bucket": "b", "operation": "REST.PUT.OBJECT", "changes": 1}], 1),
+        "security/configuration_changes": Excerpt([{"http_status": 200}, {"http_status": 403}], 2),
+        "operations/errors_by_day": Excerpt([{"server_errors": 1}], 1),
+        "security/insecure_transport": Excerpt([{"operation": "REST.GET.OBJECT", "requests": 1}], 1),
+        STATUS: Excerpt(days(0, 1, 300, 300, 300, 900, 900, 300, 300), 9),
+        "operations/completeness": Excerpt([{"bucket": "b", "date": dt.date(2026, 1, 2), "records": 0}], 1),
+        "operations/rejects": Excerpt([{"lines": 1}], 1),
+        "operations/schema_drift": Excerpt([{"has_extra_fields": True, "records": 1}], 1),
+    }
+    assert all(list(finding.notices(results)) for finding in FINDINGS)
+    grown = dict.fromkeys(FIGURE_COLUMNS, 10_000)
+    of_figures = find_unusual(grown, NOW, defaultdict(lambda: Excerpt([], 0)), days_old=40)
+    assert len(of_figures) == len(FIGURE_COLUMNS) + 1  # and the age of the newest record
+    placed = {name for name, report in load_reports().items() if report.dashboard}
+    assert {notice.report for notice in find_unusual(grown, NOW, results, days_old=40)} <= placed

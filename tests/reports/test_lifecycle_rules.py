@@ -79,7 +79,7 @@ EXPECTED = [
         "big old data", "move to DEEP_ARCHIVE after 90 days",
         "prefix data/, larger than 1,000 bytes, tag k=v (not in logs)", 0, 0, 0, 0, "no match ever",
     ),
-    # The delete marker has no size, so it cannot be told that it is too small for this rule.
+    # The delete marker has no size, so nobody can tell that it is too small for this rule.
     (
         "big old data", "expire old versions after 7 days, keeping 2",
         "prefix data/, larger than 1,000 bytes, tag k=v (not in logs)", 1, 1, 1, 2000, "active, or another rule is",
@@ -114,11 +114,40 @@ def test_each_action_has_its_events_and_a_verdict(lake: Path, tmp_path: Path) ->
     assert (backwards.returncode, "--from 2026-02-01 is after --to 2026-01-01" in backwards.stderr) == (2, True)
 
 
-def test_older_ways_to_write_a_rule(tmp_path: Path) -> None:
-    """A single transition instead of a list of them."""
+@pytest.mark.parametrize(
+    ("rule", "action", "prefix"),
+    [
+        ({"Transition": {"Days": 1, "StorageClass": "GLACIER"}}, "move to GLACIER after 1 days", ""),
+        (
+            {"NoncurrentVersionTransition": {"NoncurrentDays": 2, "StorageClass": "GLACIER"}},
+            "move old versions to GLACIER after 2 days",
+            "",
+        ),
+        ({"Prefix": "a/", "Expiration": {"Date": "2026-01-01"}}, "expire on 2026-01-01", "a/"),
+        ({"Prefix": "", "Filter": {"Prefix": "b/"}, "Expiration": {"Days": 3}}, "expire after 3 days", "b/"),
+    ],
+)
+def test_older_spellings_of_a_rule(tmp_path: Path, rule: dict[str, Any], action: str, prefix: str) -> None:
+    """A single transition instead of a list, and a prefix beside the filter, mean the same as today's spelling."""
     path = tmp_path / "rules.json"
-    path.write_text('[{"Status": "Enabled", "Transition": {"Days": 1, "StorageClass": "GLACIER"}}]')
-    assert [one.action for one in load_rules(path)] == ["move to GLACIER after 1 days"]
+    path.write_text(json.dumps([{"Status": "Enabled", **rule}]))
+    assert [(loaded.action, loaded.prefix) for loaded in load_rules(path)] == [(action, prefix)]
+
+
+def test_what_is_not_needed_is_passed_over(tmp_path: Path) -> None:
+    """Keys that S3 may add, null, and empty objects change nothing."""
+    path = tmp_path / "rules.json"
+    plain: dict[str, Any] = {
+        "Status": "Enabled",
+        "Filter": {"Tag": {"Key": "k", "Value": "v"}},
+        "Expiration": {"Days": 1},
+    }
+    path.write_text(json.dumps([plain]))
+    expected = load_rules(path)
+    assert [action.filter for action in expected] == ["tag k=v (not in logs)"]
+    more = plain | {"Prefix": None, "Transitions": [], "Transition": None, "NoncurrentVersionExpiration": {}, "New": 1}
+    path.write_text(json.dumps({"Rules": [more], "TransitionDefaultMinimumObjectSize": "all_storage_classes_128K"}))
+    assert load_rules(path) == expected
 
 
 def test_rules_are_read_from_s3(lake: Path, s3: S3) -> None:
@@ -144,10 +173,19 @@ def test_rules_are_read_from_s3(lake: Path, s3: S3) -> None:
         ('[{"ID": "x", "Transitions": [{"Days": 1}]}]', "x: not a lifecycle rule as S3 writes them .*StorageClass"),
         ('[{"Transitions": [{"Days": 1, "StorageClass": "WARM"}]}]', "rule 1: not a lifecycle rule .*WARM"),
         ('[{"Transitions": [{"StorageClass": "GLACIER"}]}]', "neither Days nor Date"),
+        ('[{"ID": "x", "Expiration": {"Days": "soon"}}]', r"x: .*\(Expiration\.Days: Input should be a valid integer"),
+        ('[{"ID": "x", "Filter": []}, {"ID": "y", "Filter": "logs/"}]', r"x: .*\(no action that is known\)"),
+        ('[{"ID": "y", "Filter": "logs/", "Expiration": {"Days": 1}}]', r"y: .*\(Filter: Input should be"),
+        ('[{"ID": "x", "NoncurrentVersionExpiration": {"NewerNoncurrentVersions": 1}}]', "NoncurrentDays is missing"),
+        (
+            '[{"Filter": {"ObjectSizeLessThan": 9223372036854775808}, "Expiration": {"Days": 1}}]',
+            "ObjectSizeLessThan: ",
+        ),
+        ("[" * 100_000 + "]" * 100_000, "too deep to read"),
         ('[{"ID": "x", "Explode": {"Days": 1}}]', "x: .*no action that is known"),
     ],
 )
-def test_what_is_no_rule_is_told(tmp_path: Path, text: str, message: str) -> None:
+def test_an_invalid_rule_is_named(tmp_path: Path, text: str, message: str) -> None:
     """The message names file, rule and what is wrong with it."""
     path = tmp_path / "rules.json"
     path.write_text(text)

@@ -1,4 +1,4 @@
-"""Reports: their files, their parameters, their period and bucket, on a small lake. `test_golden` has every answer."""
+"""Reports: their files, their parameters, their period and bucket, on a small lake. `test_golden` has every result."""
 
 import datetime as dt
 import json
@@ -20,8 +20,7 @@ from etl.errors import UsageError
 from etl.query import Database, QueryError, Scope
 from etl.query.database import connect
 from etl.reports.loader import load_reports
-from etl.reports.report import ReportFileError, bind, statement
-from etl.reports.report import answer as ask
+from etl.reports.report import ReportFileError, bind, query_report, statement
 from etl.store.open import open_store
 
 REPORTS = load_reports()
@@ -62,7 +61,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return open_lake(str(root / "lake"))
 
 
-def answer(lake: Lake, name: str, **arguments: Any) -> list[tuple[Any, ...]]:
+def rows_of_report(lake: Lake, name: str, **arguments: Any) -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for row in lake.report(name, **arguments).to_arrow().to_pylist()]
 
 
@@ -70,7 +69,7 @@ def naive(day: int, second: int) -> dt.datetime:
     return _at(day, second).replace(tzinfo=None)
 
 
-ANSWERS: dict[str, tuple[dict[str, Any], list[tuple[Any, ...]]]] = {
+EXPECTED: dict[str, tuple[dict[str, Any], list[tuple[Any, ...]]]] = {
     "website/top_objects": ({}, [("a", 3, 2, 1), ("b", 3, 2, 1), ("c", 1, 0, 1)]),
     "website/response_codes": (
         {"bucket": "site"},
@@ -86,17 +85,17 @@ ANSWERS: dict[str, tuple[dict[str, Any], list[tuple[Any, ...]]]] = {
 
 def test_expired_objects(lake: Lake) -> None:
     """Key and UTC time of every expiration, in the order of time; on a day; or another operation."""
-    rows = [row[:3] for row in answer(lake, "lifecycle/expired_objects")]
+    rows = [row[:3] for row in rows_of_report(lake, "lifecycle/expired_objects")]
     assert rows == [("x y", naive(1, 4), "rules"), ("k", naive(1, 5), "rules"), ("k", naive(2, 4), "rules")]
     day = {"date_from": "2026-01-02", "date_to": dt.date(2026, 1, 2)}
-    assert [row[1] for row in answer(lake, "lifecycle/expired_objects", **day)] == [naive(2, 4)]
-    moved = answer(lake, "lifecycle/expired_objects", operation="S3.TRANSITION.OBJECT")
+    assert [row[1] for row in rows_of_report(lake, "lifecycle/expired_objects", **day)] == [naive(2, 4)]
+    moved = rows_of_report(lake, "lifecycle/expired_objects", operation="S3.TRANSITION.OBJECT")
     assert [row[:2] for row in moved] == [("k", naive(2, 3))]
 
 
 def test_object_events(lake: Lake) -> None:
     """Every lifecycle event of one key; what people did to it is not among them."""
-    rows = [row[:2] for row in answer(lake, "lifecycle/object_events", key="k")]
+    rows = [row[:2] for row in rows_of_report(lake, "lifecycle/object_events", key="k")]
     assert rows == [
         (naive(1, 5), "S3.EXPIRE.OBJECT"),
         (naive(2, 3), "S3.TRANSITION.OBJECT"),
@@ -106,17 +105,17 @@ def test_object_events(lake: Lake) -> None:
 
 def test_both_days_of_a_period_count(lake: Lake) -> None:
     """`--from D --to D` is one day; a limit cuts after the order is made."""
-    assert answer(lake, "website/top_objects", date_from="2026-01-01", date_to="2026-01-01") == [
+    assert rows_of_report(lake, "website/top_objects", date_from="2026-01-01", date_to="2026-01-01") == [
         ("a", 3, 2, 1), ("b", 2, 1, 1), ("c", 1, 0, 1),
     ]  # fmt: skip
-    assert answer(lake, "website/top_objects", date_from="2026-01-02") == [("b", 1, 1, 0)]
-    assert answer(lake, "website/top_objects", date_to="2025-12-31") == []
-    assert answer(lake, "website/top_objects", limit="1") == [("a", 3, 2, 1)]
+    assert rows_of_report(lake, "website/top_objects", date_from="2026-01-02") == [("b", 1, 1, 0)]
+    assert rows_of_report(lake, "website/top_objects", date_to="2025-12-31") == []
+    assert rows_of_report(lake, "website/top_objects", limit="1") == [("a", 3, 2, 1)]
 
 
 @pytest.mark.parametrize("kind", ["no lake", "an empty lake", "an empty lake on S3"])
 def test_an_empty_lake_gives_an_empty_result(kind: str, s3: S3, tmp_path: Path) -> None:
-    """Nothing ingested is no error, whatever is asked."""
+    """Nothing ingested is no error, whichever report runs."""
     if kind == "an empty lake":
         (tmp_path / "logs").mkdir()
         ingest_local(tmp_path / "logs", tmp_path / "lake")
@@ -124,18 +123,18 @@ def test_an_empty_lake_gives_an_empty_result(kind: str, s3: S3, tmp_path: Path) 
     scope = Scope("any", dt.date(2026, 1, 1))
     database = Database(open_store(url, s3.endpoint_url), scope, Settings(endpoint_url=s3.endpoint_url))
     for name, report in REPORTS.items():
-        result = ask(report, database, REQUIRED[name]).to_arrow()
+        result = query_report(report, database, REQUIRED[name]).to_arrow()
         assert (result.num_rows, result.num_columns > 0) == (0, True), name
 
 
 def test_reports_over_s3(s3: S3, lake: Lake) -> None:
-    """The same answers from a lake on S3, read through s3fs."""
+    """The same results from a lake on S3, read through s3fs."""
     logs = Path(lake.url).parent / "logs"
     settings = Settings(source=(f"{logs}/*",), lake=f"s3://{s3.lake}/deep/lake", endpoint_url=s3.endpoint_url)
     Lake(settings).ingest()
     remote = open_lake(f"s3://{s3.lake}/deep/lake", s3.endpoint_url)
-    for name, (arguments, expected) in ANSWERS.items():
-        assert answer(remote, name, **arguments) == expected
+    for name, (arguments, expected) in EXPECTED.items():
+        assert rows_of_report(remote, name, **arguments) == expected
     frame = remote.report("website/top_objects").to_pandas()
     assert frame.to_dict("list")["key"] == ["a", "b", "c"]
 
@@ -152,7 +151,7 @@ def test_reports_over_s3(s3: S3, lake: Lake) -> None:
         ("website/top_objects", {"date_from": "yesterday"}, "date_from 'yesterday' is not a day; write YYYY-MM-DD"),
     ],
 )
-def test_wrong_questions_are_told(lake: Lake, name: str, arguments: dict[str, Any], message: str) -> None:
+def test_wrong_arguments_are_named(lake: Lake, name: str, arguments: dict[str, Any], message: str) -> None:
     """A wrong name or value says so, with the nearest right one."""
     with pytest.raises(UsageError, match=message.replace("?", r"\?")):
         lake.report(name, **arguments)
@@ -163,7 +162,7 @@ HOSTILE = "x'; DROP VIEW access_log; --\" $limit %"
 
 def test_values_are_bound_and_escaped(lake: Lake, tmp_path: Path) -> None:
     """Keys, buckets and paths with quotes in them are values, never SQL."""
-    assert answer(lake, "lifecycle/object_events", key=HOSTILE) == []
+    assert rows_of_report(lake, "lifecycle/object_events", key=HOSTILE) == []
     with pytest.raises(UsageError, match="no bucket"):
         lake.report("website/top_objects", bucket=HOSTILE)
     logs = tmp_path / "it's [here]"
@@ -174,7 +173,7 @@ def test_values_are_bound_and_escaped(lake: Lake, tmp_path: Path) -> None:
     ingest_local(logs / "a*b", logs / "lake")
     hostile = open_lake(str(logs / "lake"))
     assert hostile.sql("SELECT DISTINCT bucket FROM access_log").to_arrow()["bucket"].to_pylist() == [bucket]
-    assert answer(hostile, "website/top_objects", bucket=bucket)[0] == ("a", 3, 2, 1)
+    assert rows_of_report(hostile, "website/top_objects", bucket=bucket)[0] == ("a", 3, 2, 1)
 
 
 @pytest.mark.parametrize(
@@ -256,10 +255,10 @@ def test_a_report_says_what_it_draws(lake: Lake, name: str) -> None:
     result = lake.report(name, **params).to_arrow()
     assert set(report.chart.columns if report.chart else ()) <= set(result.column_names)
     connection = connect(open_store(lake.url))
-    (*prepared, asked) = duckdb.extract_statements(statement(report, params))
+    (*prepared, execution) = duckdb.extract_statements(statement(report, params))
     for one in prepared:
         connection.execute(one)
-    assert connection.execute(asked).fetchall() == [tuple(row.values()) for row in result.to_pylist()]
+    assert connection.execute(execution).fetchall() == [tuple(row.values()) for row in result.to_pylist()]
 
 
 def test_a_day_is_read_from_its_own_partitions(lake: Lake) -> None:
@@ -285,7 +284,8 @@ def test_own_reports(lake: Lake, tmp_path: Path) -> None:
     own.mkdir()
     (own / "keys.sql").write_text(
         '-- /// report\n-- title = "Keys"\n-- question = "Which keys?"\n'
-        '-- chart = { kind = "bar", label = "key", value = "n" }\n-- [params.least]\n-- type = "integer"\n'
+        '-- chart = { kind = "bar", label = "key", value = "n" }\n'
+        '-- dashboard = { section = "Website", position = 1 }\n-- [params.least]\n-- type = "integer"\n'
         '-- default = 0\n-- help = "so often"\n-- ///\n'
         "SELECT key, count(*) AS n FROM website_requests GROUP BY key HAVING n >= $least ORDER BY key;\n"
     )
@@ -316,45 +316,62 @@ def test_own_reports(lake: Lake, tmp_path: Path) -> None:
         ("website/top_objects", "x.gif", "--chart x.gif: the name must end in .svg, .png, .html"),
     ],
 )
-def test_what_cannot_be_drawn_is_told(lake: Lake, name: str, file: str, message: str) -> None:
-    """Before anything is asked."""
+def test_a_chart_that_cannot_be_drawn_is_refused(lake: Lake, name: str, file: str, message: str) -> None:
+    """The error comes before any query runs."""
     done = run_cli("report", name, "--lake", lake.url, "--chart", file)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
 
 
-GOOD_HEAD = '-- /// report\n-- title = "T"\n-- question = "Q?"\n'
+GOOD = '-- /// report\n-- title = "T"\n-- question = "Q?"\n'
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("SELECT 1", r"bad\.sql:1: a report starts with a head"),
-        ("-- /// report\n-- title = \n-- ///\nSELECT 1", r"bad\.sql:2: the head is not valid TOML"),
-        ("-- /// report\n-- title = 'T'\n-- ///\nSELECT 1", r"bad\.sql:2: in the head, question: Field required"),
-        (GOOD_HEAD + "-- tittle = 'T'\n-- ///\nSELECT 1", r"bad\.sql:4: in the head, tittle: Extra inputs"),
-        (GOOD_HEAD + "SELECT 1", r"bad\.sql:4: in the head, before its end"),
-        (GOOD_HEAD, r"bad\.sql:3: the head is not ended"),
-        (GOOD_HEAD + "--chart = 1\n-- ///\nSELECT 1", r"bad\.sql:4: in the head, before its end"),
-        (GOOD_HEAD + "-- ///\n\nSELECT 1,\n  nothing\nFROM access_log", r"bad\.sql:6: .*column .*nothing"),
+        ("SELECT 1", r"bad\.sql:1: a report starts with front matter"),
+        ("-- /// report\n-- title = \n-- ///\nSELECT 1", r"bad\.sql:2: the front matter is not valid TOML"),
         (
-            GOOD_HEAD + "-- chart = {kind='bar', label='a', value='b'}\n-- ///\nSELECT 1 AS a",
+            "-- /// report\n-- title = 'T'\n-- ///\nSELECT 1",
+            r"bad\.sql:2: in the front matter, question: Field required",
+        ),
+        (GOOD + "-- tittle = 'T'\n-- ///\nSELECT 1", r"bad\.sql:4: in the front matter, tittle: Extra inputs"),
+        (GOOD + "SELECT 1", r"bad\.sql:4: in the front matter, before its end"),
+        (GOOD, r"bad\.sql:3: the front matter is not ended"),
+        (GOOD + "--chart = 1\n-- ///\nSELECT 1", r"bad\.sql:4: in the front matter, before its end"),
+        (GOOD + "-- ///\n\nSELECT 1,\n  nothing\nFROM access_log", r"bad\.sql:6: .*column .*nothing"),
+        (
+            GOOD + "-- chart = {kind='bar', label='a', value='b'}\n-- ///\nSELECT 1 AS a",
             "chart's column 'b' is not",
         ),
-        (GOOD_HEAD + "-- ///\nSELECT 1 AS a, 2 AS a", "two columns of the result have one name"),
+        (GOOD + "-- ///\nSELECT 1 AS a, 2 AS a", "two columns of the result have one name"),
         (
-            GOOD_HEAD + "-- [params.n]\n-- type = 'integer'\n-- help = 'h'\n-- default = 'ten'\n-- ///\nSELECT $n",
+            GOOD + "-- [params.n]\n-- type = 'integer'\n-- help = 'h'\n-- default = 'ten'\n-- ///\nSELECT $n",
             r"bad\.sql:4: .*the default 'ten' is no integer",
         ),
-        (GOOD_HEAD + "-- ///\nSELECT $n", r"bad\.sql:5: .*used in the SQL differ: n"),
-        (GOOD_HEAD + "-- [params.n]\n-- type = 'integer'\n-- help = 'h'\n-- ///\nSELECT 1", r"differ: n"),
-        (GOOD_HEAD + "-- ///\nSELECT 1; SELECT 2", r"one SELECT"),
-        (GOOD_HEAD + "-- ///\nDROP VIEW access_log", r"one SELECT"),
-        (GOOD_HEAD + "-- ///\nSELEKT 1", r"bad\.sql:5: .*syntax error"),
+        (GOOD + "-- ///\nSELECT $n", r"bad\.sql:5: .*used in the SQL differ: n"),
+        (GOOD + "-- [params.n]\n-- type = 'integer'\n-- help = 'h'\n-- ///\nSELECT 1", r"differ: n"),
+        (
+            GOOD + "-- dashboard = {section='Shop', position=1}\n-- ///\nSELECT 1",
+            r"bad\.sql:4: .*'Overview', 'Website'",
+        ),
+        (
+            GOOD + "-- dashboard = {section='Cost', position=0}\n-- ///\nSELECT 1",
+            r"dashboard\.position: .*greater than",
+        ),
+        (GOOD + "-- dashboard = {section='Cost'}\n-- ///\nSELECT 1", r"dashboard\.position: Field required"),
+        (
+            GOOD + "-- dashboard = {section='Cost', position=1}\n-- [params.n]\n-- type = 'integer'\n-- help = 'h'\n"
+            "-- ///\nSELECT $n",
+            r"bad\.sql:4: .*the page runs reports without parameters: give a default to n",
+        ),
+        (GOOD + "-- ///\nSELECT 1; SELECT 2", r"one SELECT"),
+        (GOOD + "-- ///\nDROP VIEW access_log", r"one SELECT"),
+        (GOOD + "-- ///\nSELEKT 1", r"bad\.sql:5: .*syntax error"),
     ],
 )
 def test_a_bad_report_file_is_named(tmp_path: Path, text: str, message: str) -> None:
-    """Heads and SQL are checked when they are loaded, by TOML's and DuckDB's own parsers."""
+    """Front matter and SQL are checked when they are loaded, by TOML's and DuckDB's own parsers."""
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "bad.sql").write_text(text)
     with pytest.raises(ReportFileError, match=message):

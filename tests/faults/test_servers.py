@@ -16,7 +16,7 @@ import pytest
 from conftest import TALLY, free_port, run_cli, wait_for_port
 from harness import KILLED, Judge, Place, finish, judge, run_and_kill, s3_place
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+DOCUMENTATION = (Path(__file__).parents[2] / "config" / "README.md").read_text("utf-8")
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ def store(ceph: ceph_store.Ceph) -> Iterator[Store]:
         yield Store(ceph, owner, judge(s3_place(client, ceph.endpoint_url, "ceph")))
 
 
-def policy_in_readme(title: str, names: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The statements of the README's policy under a title, with the buckets of a test in them."""
-    (text,) = re.findall(rf"{re.escape(title)}.*?```json\n(.*?)```", README, flags=re.DOTALL)
+def documented_policy(title: str, names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The statements of the documented policy under a title, with the buckets of a test in them."""
+    (text,) = re.findall(rf"{re.escape(title)}.*?```json\n(.*?)```", DOCUMENTATION, flags=re.DOTALL)
     for example, name in names.items():
         text = text.replace(example, name)
     statements: list[dict[str, Any]] = json.loads(text)["Statement"]
@@ -161,12 +161,12 @@ def _statement(effect: str, action: str | list[str], resource: str) -> dict[str,
     return {"Effect": effect, "Action": action, "Resource": f"arn:aws:s3:::{resource}"}
 
 
-def test_the_policies_of_the_readme(store: Store, tmp_path: Path) -> None:
-    """The rights that the README gives to the job and to readers are enough, and the readers' are for reading only."""
+def test_the_documented_policies(store: Store, tmp_path: Path) -> None:
+    """The IAM permissions documented for the job and for readers are enough, and the readers' are for reading only."""
     logs, lakes = (url.removeprefix("s3://").rstrip("/") for url in (store.place.source, store.place.lakes))
     names = {"/logs/*": "/*", "my-log-bucket": logs, "my-analytics-bucket": lakes, "access-lake/": "least/"}
     job, analyst = store.user("job"), store.user("analyst")
-    policy = policy_in_readme("for the job", names)
+    policy = documented_policy("The policy for the job", names)
     for bucket in (logs, lakes):
         store.allow("job", bucket, for_bucket(policy, bucket))
     code, errors = finish(store.place.start("least", environment=job))
@@ -174,7 +174,7 @@ def test_the_policies_of_the_readme(store: Store, tmp_path: Path) -> None:
     lake = ("--lake", f"{store.place.lakes}/least", "--endpoint-url", store.ceph.endpoint_url)
     counted = run_cli("sql", *lake, "SELECT count(*) AS n FROM access_log", "--format", "json", environment=job)
     assert json.loads(counted.stdout) == [{"n": store.whole.rows.total()}]
-    policy = for_bucket(policy_in_readme("for readers", names), lakes)
+    policy = for_bucket(documented_policy("The policy for readers", names), lakes)
     principals = {"AWS": [f"arn:aws:iam:::user/{name}" for name in ("job", "analyst", "owner")]}
     statements = [{**one, "Principal": principals} for one in policy]
     store.client().put_bucket_policy(

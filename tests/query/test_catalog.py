@@ -1,4 +1,4 @@
-"""What can be asked is described, and the description is true."""
+"""What queries can use is described, and the description is true."""
 
 import json
 from pathlib import Path
@@ -76,6 +76,6 @@ def test_the_command(tmp_path: Path) -> None:
     ],
 )
 def test_functions(tmp_path: Path, call: str, expected: object) -> None:
-    """What they give, by hand."""
+    """Each function gives the value that was worked out by hand."""
     found = connect(open_store(str(tmp_path))).execute(f"SELECT {call}").fetchone()
     assert found == (expected,)

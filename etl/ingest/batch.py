@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.arrow import array_of, as_dictionary, count_texts, group_bounds, mask_of, sort_order, table_of, where_text
+from etl.arrow import array_of, as_dictionary, count_texts, group_bounds, sort_order, where_text
 from etl.config import Privacy
 from etl.errors import AccountingError, StaleRowsError
 from etl.ingest.plan import Batch
@@ -118,7 +118,9 @@ def _without(read: "_Read", log_objects: Mapping[str, str]) -> "_Read":
     """What was read, without some log objects, which are failures then, each for its reason."""
 
     def others(table: pa.Table) -> pa.Table:
-        return table.filter(mask_of(where_text(as_dictionary(table["log_object"]), lambda one: one not in log_objects)))
+        return table.filter(
+            pa.array(where_text(as_dictionary(table["log_object"]), lambda one: one not in log_objects))
+        )
 
     result = read.result + BatchResult(failures=dict(sorted(log_objects.items())))
     result.objects_ingested -= len(log_objects)
@@ -225,7 +227,7 @@ def _write(store: Store, batch: Batch, read: _Read) -> BatchResult:
         | {"run_id": batch.run_id, "committed_at": read.at}
         for one in read.objects
     ]
-    committed = append_all(LEDGER, _by_object_day(table_of(entries, LEDGER.schema), days))
+    committed = append_all(LEDGER, _by_object_day(pa.Table.from_pylist(entries, LEDGER.schema), days))
     sums = {name: sum(entry[name] for entry in entries) for name in _COUNTED}
     sums["rows_expired"] = sum(one.rows.num_rows for one in expired)
     return read.result + BatchResult(**sums) + appended.cost + rejected.cost + committed.cost

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from etl.arrow import as_dictionary, count_texts, decoded, from_numpy, mask_of, reader_of, to_numpy, where_text
+from etl.arrow import as_dictionary, count_texts, decoded, reader_of, where_text
 from etl.config import MIB
 from etl.errors import GoneError, PreconditionFailedError, StaleRowsError, StoreError
 from etl.lake.parts import (
@@ -94,7 +94,7 @@ def _remove_once(store: Store, table: Table, name: str, log_objects: Collection[
         return
     kept = {name: held for name, held in whole.footer.log_objects.items() if name not in log_objects}
     names = as_dictionary(whole.rows["log_object"])
-    rows = whole.rows.filter(mask_of(where_text(names, lambda name: name not in log_objects)))
+    rows = whole.rows.filter(pa.array(where_text(names, lambda name: name not in log_objects)))
     store.write(part.name, encode_part(table, rows, kept, min_part_size=0), if_match=whole.etag)
 
 
@@ -128,7 +128,7 @@ def _append_to(
         fresh = rows
         if not held.keys().isdisjoint(counts):
             names = as_dictionary(rows["log_object"])
-            fresh = rows.filter(mask_of(where_text(names, lambda name: name not in held)))
+            fresh = rows.filter(pa.array(where_text(names, lambda name: name not in held)))
         unique = fresh
         if table.identity:
             unique = drop_duplicates(fresh, _possible_duplicates(table, fresh, sealed, tail), table.identity)
@@ -249,17 +249,17 @@ def drop_duplicates(rows: pa.Table, stored: Iterable[pa.Table], identity: Iterab
     identity = list(identity)
     ids = rows["request_id"]
     counts = pc.value_counts(ids)
-    repeated = counts.field("values").filter(mask_of(to_numpy(counts.field("counts")) > 1))
+    repeated = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
     nothing = rows.select(identity).slice(0, 0)
     stored_rows = pa.concat_tables([decoded(table.select(identity)) for table in (nothing, *stored)])
     suspects = pc.unique(pa.chunked_array([*stored_rows["request_id"].chunks, repeated], pa.string()))
     if not len(suspects):
         return rows
     is_suspect = pc.is_in(ids, suspects)
-    every = from_numpy(np.arange(rows.num_rows), pa.int64())
+    every = pa.array(np.arange(rows.num_rows))
     positions = every.filter(is_suspect.combine_chunks())
     candidates = decoded(rows.select(identity).filter(is_suspect)).append_column("_position", positions)
-    held = stored_rows.append_column("_position", from_numpy(np.full(stored_rows.num_rows, -1), pa.int64()))
+    held = stored_rows.append_column("_position", pa.array(np.full(stored_rows.num_rows, -1)))
     firsts = pa.concat_tables([held, candidates]).group_by(identity).aggregate([("_position", "min")])["_position_min"]
     dropped = pc.invert(pc.is_in(positions, firsts))
     keep = pc.invert(pc.is_in(every, positions.filter(dropped)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from etl.arrow import Ints, array_of, as_dictionary, from_numpy, take_all
+from etl.arrow import Ints, array_of, as_dictionary, take_all
 from etl.fields import TEXT, TIME
 from etl.parser.fast import read_regular
 from etl.parser.fast.block import split_block
@@ -196,7 +196,7 @@ class Parser:
         distinct, _, counts = _runs(owners)
         codes = np.repeat(np.arange(len(distinct)), counts)
         names = array_of([self._log_objects[owner] for owner in distinct.tolist()], TEXT)
-        column = pa.DictionaryArray.from_arrays(from_numpy(codes, pa.int32()), names)
+        column = pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), names)
         self._regular.append(records.append_column("log_object", column))
         self._rows.update(dict(zip(distinct.tolist(), counts.tolist(), strict=True)))
 

@@ -12,7 +12,6 @@ from typing import Any
 import pyarrow as pa
 from lines import LINE
 
-from etl.arrow import table_of
 from etl.ingest.batch import _by_bucket_and_day
 from etl.lake.append import append_rows
 from etl.lake.parts import partition_path
@@ -51,7 +50,7 @@ def store_as_before(store: Store, lines: list[str], **columns: Any) -> None:
     )
     rows.sort(key=lambda row: (row["bucket"], row["time"]))
     held = []
-    for one in _by_bucket_and_day(table_of(rows, schema)):
+    for one in _by_bucket_and_day(pa.Table.from_pylist(rows, schema)):
         part = one.rows.select(ACCESS_LOG.schema.names)
         append_rows(store, ACCESS_LOG, partition_path(ACCESS_LOG, **one.keys), part, {"old": "e"}, 1 << 20)
         held.append({**one.keys, "rows": part.num_rows})
@@ -70,7 +69,7 @@ def store_as_before(store: Store, lines: list[str], **columns: Any) -> None:
         "partitions": held,
     }
     path = partition_path(LEDGER, date=dt.date(2026, 2, 6))
-    append_rows(store, LEDGER, path, table_of([entry], LEDGER.schema), {"old": "e"}, 1 << 20)
+    append_rows(store, LEDGER, path, pa.Table.from_pylist([entry], LEDGER.schema), {"old": "e"}, 1 << 20)
 
 
 def files_of(store: Store) -> dict[str, str]:

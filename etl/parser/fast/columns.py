@@ -18,10 +18,7 @@ from etl.arrow import (
     as_dictionary,
     codes_of,
     dictionary_of,
-    from_numpy,
-    mask_of,
     where_text,
-    with_nulls,
 )
 from etl.caches import cached_by_text
 from etl.fields import CLOUDFRONT_IDENTITY, TEXT
@@ -112,13 +109,12 @@ def slice_columns(block: Block, lines: Lines, values: dict[str, pa.Array]) -> tu
     """Numbers and columns (`SLICED`), some of them given, of those `lines` whose texts can be what they should be."""
     columns = dict(values)
     for name, (begin, end) in _spans(lines).items():
-        column = _texts_between(block, begin, end)
         if name in _PLAIN:
-            columns[name] = with_nulls(column, _are_missing(block, begin, end))
+            columns[name] = _texts_between(block, begin, end, is_null=_are_missing(block, begin, end))
         else:
-            columns[name] = column.dictionary_encode()
+            columns[name] = _texts_between(block, begin, end).dictionary_encode()
     field_count = BEFORE_TRAILING + np.minimum(lines.trailing_count, len(TRAILING))
-    columns["field_count"] = from_numpy(field_count, TYPES["field_count"])
+    columns["field_count"] = pa.array(field_count, TYPES["field_count"])
     columns["parse_note"] = _notes(block, lines, columns["operation"])
 
     is_right = where_text(columns["requester"], lambda text: " " not in text or _is_cloudfront_identity(text))
@@ -127,7 +123,7 @@ def slice_columns(block: Block, lines: Lines, values: dict[str, pa.Array]) -> tu
     sliced = pa.RecordBatch.from_arrays([columns[name] for name in SLICED.names], schema=SLICED)
     if is_right.all():
         return lines.number, sliced
-    return lines.number[is_right], sliced.filter(mask_of(is_right))
+    return lines.number[is_right], sliced.filter(pa.array(is_right))
 
 
 def _spans(lines: Lines) -> dict[str, Span]:
@@ -145,13 +141,13 @@ def _notes(block: Block, lines: Lines, operations: pa.DictionaryArray) -> pa.Dic
     return _broadcast(_NOTES, codes, _DICTIONARY)
 
 
-def _texts_between(block: Block, begin: Ints, end: Ints) -> pa.StringArray:
-    """The texts that begin and end there, line after line."""
+def _texts_between(block: Block, begin: Ints, end: Ints, is_null: Bools | None = None) -> pa.StringArray:
+    """The texts that begin and end there, line after line; NULL where `is_null`."""
     offsets = np.empty(2 * len(begin) + 1, np.int32)
     offsets[:-1:2], offsets[1::2], offsets[-1] = begin, end, end[-1]
     # An array over the block itself, of these texts and what is between them; every other one is taken out.
     both = pa.Array.from_buffers(TEXT, 2 * len(begin), [None, pa.py_buffer(offsets), pa.py_buffer(block.data)])
-    return both.take(from_numpy(np.arange(0, 2 * len(begin), 2), pa.int32()))
+    return both.take(pa.array(np.arange(0, 2 * len(begin), 2), mask=is_null))
 
 
 def _are_missing(block: Block, begin: Ints, end: Ints) -> Bools:
@@ -199,7 +195,7 @@ def _parsed(texts: pa.DictionaryArray, several: _Several) -> dict[str, pa.Array]
 def _broadcast(distinct: Sequence[Value], codes: Ints, kind: pa.DataType) -> pa.Array:
     """The column whose rows have the `distinct` values with these codes; NULL where that is None, or the code -1."""
     if kind != _DICTIONARY:
-        return array_of(distinct, kind).take(from_numpy(codes, pa.int64()))
+        return array_of(distinct, kind).take(pa.array(codes))
     return dictionary_of(cast("Sequence[str | None]", distinct), codes)
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
-from etl.arrow import Bools, Ints, from_numpy, with_nulls
+from etl.arrow import Bools, Ints
 from etl.parser.fast.block import WORD, Block, Words, are_dashes, words_at
 from etl.parser.fast.fields import Lines
 from etl.parser.grammar import RESULT, RejectError
@@ -42,10 +42,9 @@ def read_values(block: Block, lines: Lines, latest: int) -> tuple[Lines, dict[st
     is_null = are_dashes(block, begin, end)
     numbers, is_number = _read_numbers(block, begin, end)
     is_right: Bools = np.logical_and.reduce(is_null | is_number & (numbers <= _LARGEST), axis=0)
-    columns = {"time": from_numpy(times[is_right], LOG_FIELDS["time"])}
+    columns = {"time": pa.array(times[is_right], LOG_FIELDS["time"])}
     for at, one in enumerate(_NUMBERS):
-        column = from_numpy(numbers[at, is_right], one.type)
-        columns[one.name] = with_nulls(column, is_null[at, is_right])
+        columns[one.name] = pa.array(numbers[at, is_right], one.type, mask=is_null[at, is_right])
     return lines.where(is_right), columns
 
 

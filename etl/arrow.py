@@ -105,6 +105,14 @@ def decoded(rows: pa.Table) -> pa.Table:
     return rows.cast(pa.schema(list(zip(rows.schema.names, types, strict=True))))
 
 
+def conformed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """`rows` with the columns of `schema`; NULL in one that they do not have, as parts of before it was added."""
+    columns = [
+        rows[field.name] if field.name in rows.column_names else pa.nulls(rows.num_rows, field.type) for field in schema
+    ]
+    return pa.Table.from_arrays(columns, names=schema.names).cast(schema)
+
+
 def compacted(rows: pa.Table) -> pa.Table:
     """`rows` with dictionaries of just those texts that occur."""
     return pa.Table.from_arrays([_compacted(column) for column in rows.columns], schema=rows.schema)

@@ -272,8 +272,8 @@ class _Appender:
         with ThreadPoolExecutor(_APPENDERS) as pool:
             results = pool.map(lambda one: self._append(table, one), slices)
             for one, result in zip(slices, results, strict=True):
-                outcome.add(one.keys, result.held)
-                outcome.duplicates.update(result.duplicates)
+                outcome.add(one.keys, result.rows_by_object)
+                outcome.duplicates.update(result.duplicates_by_object)
                 outcome.cost += BatchResult(
                     bytes_written=result.bytes_written,
                     bytes_grown=result.growth,

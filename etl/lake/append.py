@@ -1,7 +1,7 @@
-"""Appending rows to a partition: numbered parts, one open tail, every append a compare-and-swap.
+"""Appending rows to a partition: numbered parts, of which the last may be open; every append is a compare-and-swap.
 
 What a partition holds can be read from the footers of its parts, so an append of what it already holds does
-nothing; and any two appends want to write the same object, of which one loses and looks again. `remove` takes rows
+nothing; and any two appends want to write the same object, of which one loses and looks again. `remove_rows` takes rows
 out again, for a log object that is read anew.
 """
 
@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from etl.arrow import as_dictionary, count_texts, decoded, reader_of, where_text
+from etl.arrow import as_dictionary, conformed, count_texts, decoded, reader_of, where_text
 from etl.config import MIB
 from etl.errors import GoneError, PreconditionFailedError, StaleRowsError, StoreError
 from etl.lake.parts import (
     Footer,
-    Held,
+    FooterEntry,
     damaged,
     encode_part,
     is_part,
@@ -34,19 +34,20 @@ from etl.lake.parts import (
 from etl.schema import Table
 from etl.store import LOST, Entry, Store, compete
 
+# What an append raises that lost to another one, or met a part that was there when it was listed.
 _LOST_OR_GONE = (*LOST, FileNotFoundError, GoneError)
-"""What an append raises that lost to another one, or met a part that was there when it was listed."""
+# Bytes of rows in memory from which a part is sealed whatever its size: some texts shrink to nearly nothing, and what
+# is open has to be read whole by the next append.
 _FULL_BYTES = 512 * MIB
-"""Bytes of rows in memory from which a part is sealed whatever its size: some texts shrink to nearly nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What became of the rows given to `append`, by log object, and what that cost."""
+    """What became of the rows given to `append_rows`, by log object, and what that cost."""
 
-    held: dict[str, int]
-    """Rows of each log object that the partition holds now, whoever wrote them."""
-    duplicates: dict[str, int]
+    rows_by_object: dict[str, int]
+    """Rows that the partition holds now, whoever wrote them."""
+    duplicates_by_object: dict[str, int]
     """Rows left out because an equal one is there."""
     bytes_written: int
     growth: int
@@ -83,19 +84,17 @@ def remove_rows(store: Store, table: Table, log_objects: Collection[str]) -> Non
 
 
 def _remove_once(store: Store, table: Table, name: str, log_objects: Collection[str]) -> None:
-    part = next((one for one in store.entries(name.rpartition("/")[0] + "/") if one.name == name), None)
+    folder = name.rpartition("/")[0] + "/"
+    part = next((one for one in store.entries(folder) if one.name == name), None)
     if part is None:
         return
     with open_part(store, part) as file:
         if read_footer(file).log_objects.keys().isdisjoint(log_objects):
             return
-    whole = _read_whole(store, part, table.schema)
-    if whole is None:
-        return
-    kept = {name: held for name, held in whole.footer.log_objects.items() if name not in log_objects}
-    names = as_dictionary(whole.rows["log_object"])
-    rows = whole.rows.filter(pa.array(where_text(names, lambda name: name not in log_objects)))
-    store.write(part.name, encode_part(table, rows, kept, min_part_size=0), if_match=whole.etag)
+    whole = _read_part(store, part, table.schema)
+    entries = {name: entry for name, entry in whole.footer.log_objects.items() if name not in log_objects}
+    rows = _without_objects(whole.rows, log_objects)
+    store.write(part.name, encode_part(table, rows, entries, min_part_size=0), if_match=whole.etag)
 
 
 def _append_once(
@@ -103,62 +102,28 @@ def _append_once(
 ) -> Appended:
     parts = list_parts(store, partition)
     try:
-        return _append_to(store, table, partition, parts, rows, etags, min_part_size)
+        with _opened(store, parts, rows.schema, min_part_size) as known:
+            _refuse_stale(known.entries, etags)
+            new_rows = _without_objects(rows, known.entries)
+            unique = _without_duplicates(table, new_rows, known)
+        new_entries = _footer_entries(new_rows, unique, etags)
+        size = _write(store, table, partition, known, unique, new_entries, min_part_size) if unique.num_rows else 0
     except (StoreError, OSError, pa.ArrowException) as error:
         if list_parts(store, partition) != parts:  # what could not be read was replaced meanwhile
             raise PreconditionFailedError(partition) from error
         raise
-
-
-def _append_to(
-    store: Store,
-    table: Table,
-    partition: str,
-    parts: list[Entry],
-    rows: pa.Table,
-    etags: Mapping[str, str],
-    min_part_size: int,
-) -> Appended:
-    tail = _read_tail(store, parts[-1], rows.schema, may_be_open=parts[-1].size < min_part_size) if parts else None
-    counts = count_texts(rows["log_object"])
-    with contextlib.ExitStack() as stack:
-        sealed = [stack.enter_context(open_part(store, part)) for part in (parts[:-1] if tail else parts)]
-        held = _held_log_objects(store, parts, sealed, tail)
-        _refuse_stale(held, etags)
-        fresh = rows
-        if not held.keys().isdisjoint(counts):
-            names = as_dictionary(rows["log_object"])
-            fresh = rows.filter(pa.array(where_text(names, lambda name: name not in held)))
-        unique = fresh
-        if table.identity:
-            unique = drop_duplicates(fresh, _possible_duplicates(table, fresh, sealed, tail), table.identity)
-    given, kept = count_texts(fresh["log_object"]), count_texts(unique["log_object"])
-    news = {name: Held(short_etag(etags[name]), kept[name], given[name] - kept[name]) for name in given}
-    bytes_written = 0
-    if unique.num_rows:
-        whole = pa.concat_tables([tail.rows, unique]) if tail else unique
-        log_objects = {**(tail.footer.log_objects if tail else {}), **news}
-        is_full = whole.nbytes >= _FULL_BYTES
-        data = encode_part(table, whole, log_objects, 0 if is_full else min_part_size)
-        number = part_number(parts[-1]) + (not tail) if parts else 0
-        store.write(f"{partition}part-{number:05d}.parquet", data, if_match=tail.etag if tail else None)
-        bytes_written = len(data)
+    entries = {name: known.entries.get(name) or new_entries[name] for name in count_texts(rows["log_object"])}
+    replaced = known.open_part.size if known.open_part and size else 0
     return Appended(
-        held={name: (held.get(name) or news[name]).rows for name in counts},
-        duplicates={name: (held.get(name) or news[name]).duplicates for name in counts},
-        bytes_written=bytes_written,
-        growth=bytes_written - tail.size if tail and bytes_written else bytes_written,
+        rows_by_object={name: entry.rows for name, entry in entries.items()},
+        duplicates_by_object={name: entry.duplicates for name, entry in entries.items()},
+        bytes_written=size,
+        growth=size - replaced,
     )
 
 
-def _refuse_stale(held: Mapping[str, Held], etags: Mapping[str, str]) -> None:
-    stale = [name for name, etag in etags.items() if name in held and held[name].etag != short_etag(etag)]
-    if stale:
-        raise StaleRowsError(stale)
-
-
 @dataclass(frozen=True, slots=True)
-class _Whole:
+class _Part:
     """A part, read whole."""
 
     rows: pa.Table
@@ -168,13 +133,93 @@ class _Whole:
     size: int
 
 
-def _read_tail(store: Store, part: Entry, schema: pa.Schema, *, may_be_open: bool) -> _Whole | None:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A partition as it was listed."""
+
+    parts: list[Entry]
+    open_part: _Part | None
+    """The last part, where it may grow."""
+    sealed: list[pq.ParquetFile]
+    entries: dict[str, FooterEntry]
+    """What it holds of each log object; a log object's rows are all in one part."""
+
+
+@contextlib.contextmanager
+def _opened(store: Store, parts: list[Entry], schema: pa.Schema, min_part_size: int) -> Iterator[_Known]:
+    """The parts of a partition: the last one read whole if it is open, the others as files."""
+    open_part_read = _read_open_part(store, parts[-1], schema, min_part_size) if parts else None
+    sealed_parts = parts[:-1] if open_part_read else parts
+    entries = dict(open_part_read.footer.log_objects) if open_part_read else {}
+    with contextlib.ExitStack() as stack:
+        sealed = [stack.enter_context(open_part(store, part)) for part in sealed_parts]
+        for part, file in zip(sealed_parts, sealed, strict=True):
+            try:
+                entries.update(read_footer(file).log_objects)
+            except ValueError as error:
+                raise damaged(store, part, error) from error
+        yield _Known(parts, open_part_read, sealed, entries)
+
+
+def _refuse_stale(entries: Mapping[str, FooterEntry], etags: Mapping[str, str]) -> None:
+    stale = [name for name, etag in etags.items() if name in entries and entries[name].etag != short_etag(etag)]
+    if stale:
+        raise StaleRowsError(stale)
+
+
+def _without_objects(rows: pa.Table, log_objects: Collection[str]) -> pa.Table:
+    """`rows` without those of some log objects."""
+    names = as_dictionary(rows["log_object"])
+    if not any(name in log_objects for name in names.dictionary.to_pylist()):
+        return rows
+    return rows.filter(pa.array(where_text(names, lambda name: name not in log_objects)))
+
+
+def _without_duplicates(table: Table, rows: pa.Table, known: _Known) -> pa.Table:
+    """`rows` without records that were delivered before, in this table if it can have any."""
+    if not table.identity:
+        return rows
+    return drop_duplicates(rows, _possible_duplicates(table, rows, known), table.identity)
+
+
+def _footer_entries(rows: pa.Table, unique: pa.Table, etags: Mapping[str, str]) -> dict[str, FooterEntry]:
+    """What the footer says of new rows, of which only the `unique` are written."""
+    all_counts, unique_counts = count_texts(rows["log_object"]), count_texts(unique["log_object"])
+    return {
+        name: FooterEntry(short_etag(etags[name]), unique_counts[name], count - unique_counts[name])
+        for name, count in all_counts.items()
+    }
+
+
+def _write(
+    store: Store,
+    table: Table,
+    partition: str,
+    known: _Known,
+    new_rows: pa.Table,
+    new_entries: Mapping[str, FooterEntry],
+    min_part_size: int,
+) -> int:
+    """Write the open part again with new rows, or the next part where there is none; its size in bytes."""
+    before = known.open_part
+    rows = pa.concat_tables([before.rows, new_rows]) if before else new_rows
+    entries = {**before.footer.log_objects, **new_entries} if before else new_entries
+    is_full = rows.nbytes >= _FULL_BYTES
+    data = encode_part(table, rows, entries, 0 if is_full else min_part_size)
+    number = part_number(known.parts[-1]) if known.parts else -1
+    if before is None:
+        number += 1
+    store.write(f"{partition}part-{number:05d}.parquet", data, if_match=before.etag if before else None)
+    return len(data)
+
+
+def _read_open_part(store: Store, part: Entry, schema: pa.Schema, min_part_size: int) -> _Part | None:
     """The last part of a partition, or None where it is sealed.
 
     That is for the part itself to say, not for a setting: all writers must see the same, or two of them would write
-    different objects, and both succeed. `may_be_open` only says what is likely: then one request reads all of it.
+    different objects, and both succeed. `min_part_size` only says what is likely: then one request reads all of it.
     """
-    if not may_be_open:
+    if part.size >= min_part_size:
         with open_part(store, part) as file:
             try:
                 footer = read_footer(file)
@@ -182,11 +227,12 @@ def _read_tail(store: Store, part: Entry, schema: pa.Schema, *, may_be_open: boo
                 raise damaged(store, part, error) from error
         if part.size >= footer.min_part_size:
             return None
-    return _read_whole(store, part, schema, only_open=True)
+    found = _read_part(store, part, schema)
+    return None if part.size >= found.footer.min_part_size else found
 
 
-def _read_whole(store: Store, part: Entry, schema: pa.Schema, *, only_open: bool = False) -> _Whole | None:
-    """The part, with columns of these types, and its ETag; with `only_open` None where it is sealed.
+def _read_part(store: Store, part: Entry, schema: pa.Schema) -> _Part:
+    """The part, with columns of these types, and its ETag.
 
     Raises PreconditionFailedError or FileNotFoundError where it was replaced since it was listed.
     """
@@ -196,30 +242,12 @@ def _read_whole(store: Store, part: Entry, schema: pa.Schema, *, only_open: bool
     try:
         texts = [one.name for one in schema if pa.types.is_dictionary(one.type)]
         file = pq.ParquetFile(reader_of(data), read_dictionary=texts)
-        footer = read_footer(file)
-        if only_open and part.size >= footer.min_part_size:
-            return None
-        return _Whole(file.read().cast(schema), footer, etag, len(data))
+        return _Part(conformed(file.read(), schema), read_footer(file), etag, len(data))
     except (pa.ArrowException, ValueError, KeyError) as error:
         raise damaged(store, part, error) from error
 
 
-def _held_log_objects(
-    store: Store, parts: list[Entry], sealed: list[pq.ParquetFile], tail: _Whole | None
-) -> dict[str, Held]:
-    """What the partition holds of each log object; a log object's rows are all in one part."""
-    held = dict(tail.footer.log_objects) if tail else {}
-    for part, file in zip(parts, sealed, strict=False):
-        try:
-            held.update(read_footer(file).log_objects)
-        except ValueError as error:
-            raise damaged(store, part, error) from error
-    return held
-
-
-def _possible_duplicates(
-    table: Table, rows: pa.Table, sealed: Iterable[pq.ParquetFile], tail: _Whole | None
-) -> Iterator[pa.Table]:
+def _possible_duplicates(table: Table, rows: pa.Table, known: _Known) -> Iterator[pa.Table]:
     """Stored rows that share time and request id with some of `rows`: any equal row is among them.
 
     Reads two columns of the row groups whose times overlap, and whole rows only where ids meet; one row group
@@ -229,16 +257,18 @@ def _possible_duplicates(
         return
     ids = pc.unique(rows["request_id"])
     first, last = (bound.as_py() for bound in pc.min_max(rows["time"]).values())
-    if tail is not None:
-        yield tail.rows.filter(pc.is_in(tail.rows["request_id"], ids))
-    for file in sealed:
-        for group in range(file.num_row_groups):
-            statistics = file.metadata.row_group(group).column(table.schema.get_field_index("time")).statistics
-            if statistics is not None and (statistics.max < first or statistics.min > last):
+    if known.open_part is not None:
+        stored = known.open_part.rows
+        yield stored.filter(pc.is_in(stored["request_id"], ids))
+    time_column = table.schema.get_field_index("time")
+    for file in known.sealed:
+        for number in range(file.num_row_groups):
+            times = file.metadata.row_group(number).column(time_column).statistics
+            if times is not None and (times.max < first or times.min > last):
                 continue
-            matches = pc.is_in(file.read_row_group(group, columns=["request_id"])["request_id"], ids)
+            matches = pc.is_in(file.read_row_group(number, columns=["request_id"])["request_id"], ids)
             if pc.any(matches).as_py():
-                yield file.read_row_group(group).cast(table.schema).filter(matches)
+                yield conformed(file.read_row_group(number), table.schema).filter(matches)
 
 
 def drop_duplicates(rows: pa.Table, stored: Iterable[pa.Table], identity: Iterable[str]) -> pa.Table:
@@ -250,8 +280,8 @@ def drop_duplicates(rows: pa.Table, stored: Iterable[pa.Table], identity: Iterab
     ids = rows["request_id"]
     counts = pc.value_counts(ids)
     repeated = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
-    nothing = rows.select(identity).slice(0, 0)
-    stored_rows = pa.concat_tables([decoded(table.select(identity)) for table in (nothing, *stored)])
+    no_rows = rows.select(identity).slice(0, 0)
+    stored_rows = pa.concat_tables([decoded(one.select(identity)) for one in (no_rows, *stored)])
     suspects = pc.unique(pa.chunked_array([*stored_rows["request_id"].chunks, repeated], pa.string()))
     if not len(suspects):
         return rows
@@ -259,8 +289,9 @@ def drop_duplicates(rows: pa.Table, stored: Iterable[pa.Table], identity: Iterab
     every = pa.array(np.arange(rows.num_rows))
     positions = every.filter(is_suspect.combine_chunks())
     candidates = decoded(rows.select(identity).filter(is_suspect)).append_column("_position", positions)
-    held = stored_rows.append_column("_position", pa.array(np.full(stored_rows.num_rows, -1)))
-    firsts = pa.concat_tables([held, candidates]).group_by(identity).aggregate([("_position", "min")])["_position_min"]
-    dropped = pc.invert(pc.is_in(positions, firsts))
-    keep = pc.invert(pc.is_in(every, positions.filter(dropped)))
-    return rows.filter(keep)
+    # A stored row comes before all new ones, so of equal rows the first is the one that stays.
+    before_all = pa.array(np.full(stored_rows.num_rows, -1))
+    both = pa.concat_tables([stored_rows.append_column("_position", before_all), candidates])
+    firsts = both.group_by(identity).aggregate([("_position", "min")])["_position_min"]
+    dropped = positions.filter(pc.invert(pc.is_in(positions, firsts)))
+    return rows.filter(pc.invert(pc.is_in(every, dropped)))

@@ -1,7 +1,7 @@
 """Parts: the Parquet files of a partition, their names, footers and encodings.
 
 A partition's parts are `part-00000.parquet`, `part-00001.parquet`, ...; one of at least the minimum size is
-sealed, and only the last may be smaller: the tail. Every part's footer names the log objects whose rows it holds,
+sealed, and only the last may be smaller: the open part. Every part's footer names the log objects whose rows it holds,
 and has a digest of its data.
 """
 
@@ -41,8 +41,8 @@ _PART_PATH = re.compile(r"(?:access_log/bucket=[^/]+|rejects|_ledger)/date=([0-9
 _PART_NAME = re.compile(r"part-(\d{5,})\.parquet")
 
 
-class Held(NamedTuple):
-    """What became in a part of the rows of one log object."""
+class FooterEntry(NamedTuple):
+    """What a part's footer says of one log object."""
 
     etag: str
     """Of the log object when it was read, as `short_etag` gives it."""
@@ -56,7 +56,7 @@ class Footer:
     """What a part says about itself."""
 
     rows: int
-    log_objects: dict[str, Held]
+    log_objects: dict[str, FooterEntry]
     min_part_size: int
     """Bytes from which a part was sealed when this one was written; 0 where it is sealed whatever its size."""
     digest: str
@@ -110,9 +110,10 @@ def read_footer(file: pq.ParquetFile) -> Footer:
     packed = metadata.get(_FOOTER_LOG_OBJECTS)
     if packed is None:
         raise ValueError("the footer names no log objects")
+    entries = json.loads(zlib.decompress(base64.b64decode(packed)))
     return Footer(
         rows=file.metadata.num_rows,
-        log_objects={name: Held(*held) for name, held in json.loads(zlib.decompress(base64.b64decode(packed))).items()},
+        log_objects={name: FooterEntry(*values) for name, values in entries.items()},
         min_part_size=int(metadata.get(_FOOTER_MIN_PART_SIZE, b"0")),
         digest=metadata.get(_FOOTER_DIGEST, b"").decode(),
     )
@@ -151,7 +152,7 @@ def damaged(store: ReadableStore, part: Entry, error: Exception) -> StoreError:
     )
 
 
-def encode_part(table: Table, rows: pa.Table, log_objects: Mapping[str, Held], min_part_size: int) -> bytes:
+def encode_part(table: Table, rows: pa.Table, log_objects: Mapping[str, FooterEntry], min_part_size: int) -> bytes:
     """`rows`, sorted, as a Parquet file whose footer names their log objects."""
     order = sort_order([rows[name] for name in table.sort_by])
     packed = base64.b64encode(zlib.compress(json.dumps(log_objects, sort_keys=True).encode(), 9))

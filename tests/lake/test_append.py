@@ -62,8 +62,8 @@ def test_what_a_partition_holds_is_not_written_again(store: Store, min_part_size
     """Repeating an append after a crash changes nothing, and says what is held."""
     first = append(store, ACCESS_LOG, PARTITION, rows("o1", "A", "B"), min_part_size)
     again = append(store, ACCESS_LOG, PARTITION, rows("o1", "A", "B"), min_part_size)
-    assert (first.held, again.held) == ({"o1": 2}, {"o1": 2})
-    assert (again.duplicates, again.bytes_written) == ({"o1": 0}, 0)
+    assert (first.rows_by_object, again.rows_by_object) == ({"o1": 2}, {"o1": 2})
+    assert (again.duplicates_by_object, again.bytes_written) == ({"o1": 0}, 0)
     assert len(held(store)) == 2
 
 
@@ -72,7 +72,7 @@ def test_a_record_delivered_twice_is_kept_once(store: Store, min_part_size: int)
     """A row equal in every log field to one in a tail, in a sealed part or in the same batch is a duplicate."""
     append(store, ACCESS_LOG, PARTITION, rows("o1", "A", "B"), min_part_size)
     result = append(store, ACCESS_LOG, PARTITION, rows("o2", "B", "C", "C"), min_part_size)
-    assert (result.held, result.duplicates) == ({"o2": 1}, {"o2": 2})
+    assert (result.rows_by_object, result.duplicates_by_object) == ({"o2": 1}, {"o2": 2})
     assert held(store) == [("A", "o1"), ("B", "o1"), ("C", "o2")]
 
 
@@ -90,9 +90,9 @@ def test_rows_without_request_id_are_compared_too(store: Store) -> None:
     """NULL is no identity."""
     append(store, ACCESS_LOG, PARTITION, rows("o1", "-"), 1)
     result = append(store, ACCESS_LOG, PARTITION, rows("o2", "-"), 1)
-    assert result.duplicates == {"o2": 1}
+    assert result.duplicates_by_object == {"o2": 1}
     result = append(store, ACCESS_LOG, PARTITION, rows("o3", "-", curl="wget"), 1)
-    assert result.held == {"o3": 1}
+    assert result.rows_by_object == {"o3": 1}
 
 
 @pytest.mark.parametrize("min_part_size", [1, NEVER_SEALED])

@@ -1,7 +1,7 @@
 """The lines of a small lake, made to be counted: three buckets, five days, and whatever is special in each report.
 
-Nothing here knows how reports are asked. A record says each field that its line has, so that what a report answers
-can be worked out from the records; `Record.line` writes the line as S3 does.
+Nothing here knows of reports. A record has each field of its line, so that what a report must give can be computed from
+the records; `Record.line` writes the line as S3 does.
 """
 
 import datetime as dt

@@ -6,9 +6,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from attacks import on_terminal
+from attacks import on_terminal, request, run_every_report, store_as_before
 from conftest import S3, ingest_local, rows_of, run_cli
-from lines import LINE
+from lines import LINE, read, rejected
 
 from etl import open_lake
 from etl.config import Settings
@@ -129,3 +129,22 @@ def test_events_on_stderr_are_json(tmp_path: Path) -> None:
     events = [json.loads(line) for line in done.stderr.splitlines()]
     assert "cannot be decompressed" in events[0]["message"]
     assert "\x1b" not in done.stderr
+
+
+def test_names_that_climb_are_rejects_and_old_lakes_are_read(tmp_path: Path) -> None:
+    """A bucket whose path would lead out of the lake is a reject; a lake that has one is queried and verified."""
+    names = ["../../etc", "a/../../b", "..", "a\\..\\b", "/.."]
+    for name in names:
+        assert rejected(request(1, bucket=f" {name} ")) == "bad_bucket"
+    for name in ("a..b", ".", "a.b", "...", "a/b", "%2e%2e"):
+        assert read(request(1, bucket=f" {name} "))["bucket"] == name
+    lake = tmp_path / "lake"
+    store = open_store(str(lake))
+    for name in names[:3]:
+        store_as_before(store, [request(1), request(2)], bucket=name)
+    here = open_lake(str(lake))
+    found = here.sql("SELECT bucket, count(*) AS n FROM access_log GROUP BY ALL ORDER BY ALL").to_arrow().to_pylist()
+    assert [one["bucket"] for one in found] == sorted([*names[:3], "site"])
+    assert here.report("website/response_codes", bucket="../../etc").to_arrow().num_rows == 1
+    run_every_report(lake)
+    assert {one.kind for one in verify_lake(Settings(lake=str(lake))).differences} <= {"ledger", "books", "rows"}

@@ -1,4 +1,4 @@
-"""Charts: what is drawn, from what, and that texts of strangers stay texts."""
+"""Charts: what is drawn, from what, and that untrusted texts stay texts."""
 
 import datetime as dt
 import re
@@ -71,7 +71,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_every_chart_is_drawn(demo: Lake, name: str) -> None:
-    """Each report that declares a chart gives well-formed SVG in the page's own ink, and on an empty result, too."""
+    """Each report that declares a chart gives well-formed SVG in the page's own colour, and on an empty result, too."""
     report = DRAWN[name]
     assert report.chart
     params = {"key": "index.html"} if "key" in report.params else {}
@@ -94,7 +94,7 @@ def test_the_pie_of_the_write_up(demo: Lake) -> None:
     ]  # fmt: skip
 
 
-def test_texts_of_strangers_stay_texts(tmp_path: Path) -> None:
+def test_untrusted_texts_stay_texts(tmp_path: Path) -> None:
     """A key with a script, quotes and control characters is a label in SVG, and in a page no end of its script."""
     table = pa.table({"key": [HOSTILE], "n": [1]})
     drawn = render(PIE, table, HOSTILE, ".svg").decode()

@@ -1,4 +1,4 @@
-"""Reports: their files, their parameters, their period and bucket, on a small lake. `test_golden` has every answer."""
+"""Reports: their files, their parameters, their period and bucket, on a small lake. `test_golden` has every result."""
 
 import datetime as dt
 import json
@@ -63,7 +63,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return open_lake(str(root / "lake"))
 
 
-def answer(lake: Lake, name: str, **arguments: Any) -> list[tuple[Any, ...]]:
+def report_rows(lake: Lake, name: str, **arguments: Any) -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for row in lake.report(name, **arguments).to_arrow().to_pylist()]
 
 
@@ -87,17 +87,17 @@ ANSWERS: dict[str, tuple[dict[str, Any], list[tuple[Any, ...]]]] = {
 
 def test_expired_objects(lake: Lake) -> None:
     """Key and UTC time of every expiration, in the order of time; on a day; or another operation."""
-    rows = [row[:3] for row in answer(lake, "lifecycle/expired_objects")]
+    rows = [row[:3] for row in report_rows(lake, "lifecycle/expired_objects")]
     assert rows == [("x y", naive(1, 4), "rules"), ("k", naive(1, 5), "rules"), ("k", naive(2, 4), "rules")]
     day = {"date_from": "2026-01-02", "date_to": dt.date(2026, 1, 2)}
-    assert [row[1] for row in answer(lake, "lifecycle/expired_objects", **day)] == [naive(2, 4)]
-    moved = answer(lake, "lifecycle/expired_objects", operation="S3.TRANSITION.OBJECT")
+    assert [row[1] for row in report_rows(lake, "lifecycle/expired_objects", **day)] == [naive(2, 4)]
+    moved = report_rows(lake, "lifecycle/expired_objects", operation="S3.TRANSITION.OBJECT")
     assert [row[:2] for row in moved] == [("k", naive(2, 3))]
 
 
 def test_object_events(lake: Lake) -> None:
     """Every lifecycle event of one key; what people did to it is not among them."""
-    rows = [row[:2] for row in answer(lake, "lifecycle/object_events", key="k")]
+    rows = [row[:2] for row in report_rows(lake, "lifecycle/object_events", key="k")]
     assert rows == [
         (naive(1, 5), "S3.EXPIRE.OBJECT"),
         (naive(2, 3), "S3.TRANSITION.OBJECT"),
@@ -107,17 +107,17 @@ def test_object_events(lake: Lake) -> None:
 
 def test_both_days_of_a_period_count(lake: Lake) -> None:
     """`--from D --to D` is one day; a limit cuts after the order is made."""
-    assert answer(lake, "website/top_objects", date_from="2026-01-01", date_to="2026-01-01") == [
+    assert report_rows(lake, "website/top_objects", date_from="2026-01-01", date_to="2026-01-01") == [
         ("a", 3, 2, 1), ("b", 2, 1, 1), ("c", 1, 0, 1),
     ]  # fmt: skip
-    assert answer(lake, "website/top_objects", date_from="2026-01-02") == [("b", 1, 1, 0)]
-    assert answer(lake, "website/top_objects", date_to="2025-12-31") == []
-    assert answer(lake, "website/top_objects", limit="1") == [("a", 3, 2, 1)]
+    assert report_rows(lake, "website/top_objects", date_from="2026-01-02") == [("b", 1, 1, 0)]
+    assert report_rows(lake, "website/top_objects", date_to="2025-12-31") == []
+    assert report_rows(lake, "website/top_objects", limit="1") == [("a", 3, 2, 1)]
 
 
 @pytest.mark.parametrize("kind", ["no lake", "an empty lake", "an empty lake on S3"])
 def test_an_empty_lake_gives_an_empty_result(kind: str, s3: S3, tmp_path: Path) -> None:
-    """Nothing ingested is no error, whatever is asked."""
+    """Every report on a lake without records gives its columns, no rows and no error."""
     if kind == "an empty lake":
         (tmp_path / "logs").mkdir()
         ingest_local(tmp_path / "logs", tmp_path / "lake")
@@ -130,13 +130,13 @@ def test_an_empty_lake_gives_an_empty_result(kind: str, s3: S3, tmp_path: Path) 
 
 
 def test_reports_over_s3(s3: S3, lake: Lake) -> None:
-    """The same answers from a lake on S3, read through s3fs."""
+    """The same results from a lake on S3, read through s3fs."""
     logs = Path(lake.url).parent / "logs"
     settings = Settings(source=(f"{logs}/*",), lake=f"s3://{s3.lake}/deep/lake", endpoint_url=s3.endpoint_url)
     run_ingest(settings)
     remote = open_lake(f"s3://{s3.lake}/deep/lake", s3.endpoint_url)
     for name, (arguments, expected) in ANSWERS.items():
-        assert answer(remote, name, **arguments) == expected
+        assert report_rows(remote, name, **arguments) == expected
     frame = remote.report("website/top_objects").to_pandas()
     assert frame.to_dict("list")["key"] == ["a", "b", "c"]
 
@@ -153,8 +153,8 @@ def test_reports_over_s3(s3: S3, lake: Lake) -> None:
         ("website/top_objects", {"date_from": "yesterday"}, "date_from 'yesterday' is not a day; write YYYY-MM-DD"),
     ],
 )
-def test_wrong_questions_are_told(lake: Lake, name: str, arguments: dict[str, Any], message: str) -> None:
-    """A wrong name or value says so, with the nearest right one."""
+def test_wrong_names_and_values_are_errors(lake: Lake, name: str, arguments: dict[str, Any], message: str) -> None:
+    """The error says which name or value is wrong, and the nearest right one."""
     with pytest.raises(UsageError, match=message.replace("?", r"\?")):
         lake.report(name, **arguments)
 
@@ -164,7 +164,7 @@ HOSTILE = "x'; DROP VIEW access_log; --\" $limit %"
 
 def test_values_are_bound_and_escaped(lake: Lake, tmp_path: Path) -> None:
     """Keys, buckets and paths with quotes in them are values, never SQL."""
-    assert answer(lake, "lifecycle/object_events", key=HOSTILE) == []
+    assert report_rows(lake, "lifecycle/object_events", key=HOSTILE) == []
     with pytest.raises(UsageError, match="no bucket"):
         lake.report("website/top_objects", bucket=HOSTILE)
     logs = tmp_path / "it's [here]"
@@ -175,7 +175,7 @@ def test_values_are_bound_and_escaped(lake: Lake, tmp_path: Path) -> None:
     ingest_local(logs / "a*b", logs / "lake")
     hostile = open_lake(str(logs / "lake"))
     assert hostile.sql("SELECT DISTINCT bucket FROM access_log").to_arrow()["bucket"].to_pylist() == [bucket]
-    assert answer(hostile, "website/top_objects", bucket=bucket)[0] == ("a", 3, 2, 1)
+    assert report_rows(hostile, "website/top_objects", bucket=bucket)[0] == ("a", 3, 2, 1)
 
 
 @pytest.mark.parametrize(
@@ -257,10 +257,10 @@ def test_a_report_says_what_it_draws(lake: Lake, name: str) -> None:
     result = lake.report(name, **params).to_arrow()
     assert set(report.chart.columns if report.chart else ()) <= set(result.column_names)
     connection = connect(open_store(lake.url))
-    (*prepared, asked) = duckdb.extract_statements(statement(report, params))
+    (*prepared, query) = duckdb.extract_statements(statement(report, params))
     for one in prepared:
         connection.execute(one)
-    assert connection.execute(asked).fetchall() == [tuple(row.values()) for row in result.to_pylist()]
+    assert connection.execute(query).fetchall() == [tuple(row.values()) for row in result.to_pylist()]
 
 
 def test_a_day_is_read_from_its_own_partitions(lake: Lake) -> None:
@@ -317,8 +317,8 @@ def test_own_reports(lake: Lake, tmp_path: Path) -> None:
         ("website/top_objects", "x.gif", "--chart x.gif: the name must end in .svg, .png, .html"),
     ],
 )
-def test_what_cannot_be_drawn_is_told(lake: Lake, name: str, file: str, message: str) -> None:
-    """Before anything is asked."""
+def test_what_cannot_be_drawn_is_an_error(lake: Lake, name: str, file: str, message: str) -> None:
+    """A chart that a report or format cannot have is an error before any query runs."""
     done = run_cli("report", name, "--lake", lake.url, "--chart", file)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
@@ -355,7 +355,7 @@ GOOD_HEAD = '-- /// report\n-- title = "T"\n-- question = "Q?"\n'
     ],
 )
 def test_a_bad_report_file_is_named(tmp_path: Path, text: str, message: str) -> None:
-    """Heads and SQL are checked when they are loaded, by TOML's and DuckDB's own parsers."""
+    """Front matter and SQL are checked when they are loaded, by TOML's and DuckDB's own parsers."""
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "bad.sql").write_text(text)
     with pytest.raises(ReportFileError, match=message):

@@ -1,4 +1,4 @@
-"""Names and texts of strangers, all the way: they write nowhere else, run nothing, and stay text."""
+"""Hostile names and texts from log line to output: they write nowhere else, run nothing, and stay text."""
 
 import datetime as dt
 import json
@@ -76,7 +76,7 @@ def test_no_name_leaves_its_partition_on_s3(s3: S3, logs: Path) -> None:
     assert verify_lake(settings).differences == []
 
 
-def test_every_key_can_be_asked_for(logs: Path, tmp_path: Path) -> None:
+def test_every_key_is_found(logs: Path, tmp_path: Path) -> None:
     """A parameter is bound, so a key with quotes, line ends or SQL in it finds just its own events."""
     lake = tmp_path / "lake"
     (logs / "2026-02-06-02-00-00-AA").write_bytes(
@@ -95,7 +95,7 @@ def test_every_key_can_be_asked_for(logs: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["table", "csv", "json", "markdown"])
 def test_a_terminal_gets_no_control_sequence(form: str, logs: Path, tmp_path: Path) -> None:
-    """On a real (pseudo) terminal nothing that a stranger wrote is obeyed, in any format."""
+    """On a real (pseudo) terminal no control sequence of a client has an effect, in any format."""
     lake = tmp_path / "lake"
     ingest_local(logs, lake, max_reject_fraction=1)
     query = "SELECT key, key || chr(155) || chr(8238) || chr(127) AS worse FROM access_log ORDER BY ALL"

@@ -1,7 +1,7 @@
 """The reports once more, in plain Python: what each must give for the records of a small lake, without any SQL.
 
 A section of reports is a module here, and a report the public function of its name there. The function answers the
-question in the report's head from the records alone, so that a report whose SQL computes something else is found out.
+question in the report's head from the records alone, so that a report whose SQL computes something else fails its test.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -16,8 +16,9 @@ import boto3
 import duckdb
 import pytest
 
+from etl.api import Lake
 from etl.config import Settings
-from etl.ingest.run import RunSummary, run_ingest
+from etl.ingest.run import RunSummary
 from etl.store.base import Store
 from etl.store.open import open_store
 
@@ -180,7 +181,7 @@ def run_cli(
 
 def ingest_local(logs: Path | str, lake: Path, **settings: Any) -> RunSummary:
     """A run in this process, over a local directory or glob."""
-    return run_ingest(Settings(source=(str(logs),), lake=str(lake), workers=1, **settings))
+    return Lake(Settings(source=(str(logs),), lake=str(lake), workers=1, **settings)).ingest()
 
 
 def rows_of(lake: Path | str, columns: str = "*", order: str = "ALL") -> list[dict[str, Any]]:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from etl.parser.line import RejectError, parse_line
+from etl.parser.grammar import RejectError
+from etl.parser.line import parse_line
 from etl.schema import LOG_FIELDS
 
 HEAD = "79a59df900b9 site [06/Feb/2026:00:00:38 +0000] 192.0.2.3 arn:aws:iam::111122223333:user/a 3E57427F3EXAMPLE"

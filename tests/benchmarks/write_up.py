@@ -19,9 +19,9 @@ from typing import Any
 import pandas as pd
 from compare import BUCKETS, COLUMNS, DAYS, FIRST_DAY, Corpus, make_corpus
 
+from etl.api import Lake
 from etl import open_lake
 from etl.config import Settings
-from etl.ingest.run import run_ingest
 
 DAY = FIRST_DAY + dt.timedelta(days=1)
 KEY = "site/section 7/page-00007.html"
@@ -64,7 +64,7 @@ def _top(values: Any) -> list[Any]:
 
 def with_accesslake(corpus: Corpus, lake: Path) -> Answers:
     """Ingest what is new, and ask the lake."""
-    run_ingest(Settings(source=(str(corpus.objects),), lake=str(lake)))
+    Lake(Settings(source=(str(corpus.objects),), lake=str(lake))).ingest()
     opened = open_lake(str(lake))
 
     def numbers(name: str, column: str, **arguments: Any) -> list[Any]:
@@ -93,7 +93,7 @@ def before_last_night(corpus: Corpus, lake: Path) -> None:
     folders = [Path("111122223333/eu-central-1", bucket, f"{LAST_NIGHT:%Y/%m/%d}") for bucket in BUCKETS]
     _move(folders, corpus.objects, away)
     try:
-        run_ingest(Settings(source=(str(corpus.objects),), lake=str(lake)))
+        Lake(Settings(source=(str(corpus.objects),), lake=str(lake))).ingest()
     finally:
         _move(folders, away, corpus.objects)
 

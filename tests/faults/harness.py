@@ -21,10 +21,9 @@ import duckdb
 from conftest import TALLY
 from proxy import Fault, Handler, Request, Upstream, fault_proxy
 
+from etl.api import Lake
 from etl.cli.demo_logs import partitioned_objects, traffic
 from etl.config import Settings
-from etl.ingest.run import run_ingest
-from etl.maintenance.verify import verify_lake
 
 RENAMES = Path(__file__).with_name("renames")
 SETTINGS: dict[str, Any] = {
@@ -141,13 +140,13 @@ class Judge:
         self._compare(read(copy, "access_log", LOG_FIELDS), may_miss=False)
         assert read(copy, "rejects", _REJECT) == self.rejects
         assert read(copy, "_ledger", _ENTRY) == self.ledger
-        assert verify_lake(Settings(lake=copy)).differences == []
+        assert Lake(Settings(lake=copy)).verify().differences == []
 
     def recovers(self, lake: str) -> None:
         """No duplicate now, and one more run makes the lake whole."""
         self.no_duplicate(lake)
         self.place.let_lease_run_out(lake)
-        run_ingest(self.place.settings(lake))
+        Lake(self.place.settings(lake)).ingest()
         self.is_whole(lake)
         self.place.remove(lake)
 
@@ -164,7 +163,7 @@ _ENTRY = "log_object, etag, lines, rejects, blank_lines, rows + duplicates AS re
 
 def judge(place: Place) -> Judge:
     """A judge of lakes in this place; makes the undisturbed one."""
-    summary = run_ingest(place.settings("undisturbed"))
+    summary = Lake(place.settings("undisturbed")).ingest()
     lake = place.copy("undisturbed")
     rows = read(lake, "access_log", LOG_FIELDS)
     assert rows.total() == len(rows) == summary.result.rows > 0

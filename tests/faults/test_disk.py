@@ -10,7 +10,6 @@ import pytest
 from conftest import TALLY, run_cli
 from harness import Judge, Place, finish, judge, local_place, log_objects
 
-from etl.ingest.run import run_ingest
 
 LEDGER, PART, REJECTS = (
     "_ledger/date=2026-01-01/part-00000.parquet",
@@ -86,7 +85,7 @@ def half_done(whole: Judge, tmp_path_factory: pytest.TempPathFactory) -> Path:
     hidden = {path: aside / str(n) for n, path in enumerate(paths) if n % 4 < 2}  # in pairs: a delivery and its second
     for path, away in hidden.items():
         path.rename(away)
-    run_ingest(whole.place.settings("half"))
+    Lake(whole.place.settings("half")).ingest()
     for path, away in hidden.items():
         away.rename(path)
     return Path(whole.place.lakes, "half")

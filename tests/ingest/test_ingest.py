@@ -23,16 +23,15 @@ from conftest import S3, ingest_local, rows_of, run_cli
 from lines import LINE
 from pydantic import ByteSize
 
+from etl.api import Lake
 from etl import open_lake
 from etl.cli.demo_logs import GeneratedObject, LogLine, partitioned_objects, simple_objects, traffic, write_objects
 from etl.config import Settings
 from etl.errors import AccessLakeError, AccountingError, StoreError, UsageError
 from etl.ingest.batch import BatchResult, ingest_batch
 from etl.ingest.plan import Batch, plan_batches
-from etl.ingest.run import RunSummary, run_ingest
+from etl.ingest.run import RunSummary
 from etl.lake.coverage import Covered, write_covered
-from etl.maintenance.repair import repair_lake
-from etl.maintenance.verify import verify_lake
 from etl.sources.fetch import fetch_objects
 from etl.sources.log_object import LogObject
 from etl.store.open import open_store
@@ -73,12 +72,12 @@ def test_thousands_of_objects_in_both_layouts(s3: S3) -> None:
     s3.put("simple/README.md", b"these are logs")
     settings = Settings(source=(f"s3://{s3.logs}/simple/logs", f"s3://{s3.logs}/by-day/"), **lake_of(s3))
 
-    first = run_ingest(settings)
+    first = Lake(settings).ingest()
     assert totals(first.result) == (9_000, 9_000, 0, 0)
     assert (first.new, first.result.objects_ingested) == (len(objects), len(objects))
     assert records_in(s3) == Counter(request_id(line) for line in lines)
 
-    second = run_ingest(settings)
+    second = Lake(settings).ingest()
     assert (second.found.discovered, second.new, second.result) == (len(objects), 0, BatchResult())
 
     late = list(traffic(60, ["site-a", "site-b"], FIRST_DAY, 1, seed=4))
@@ -92,11 +91,11 @@ def test_thousands_of_objects_in_both_layouts(s3: S3) -> None:
     ]
     for one in late_objects:
         s3.put(one.key, one.data)
-    third = run_ingest(settings)
+    third = Lake(settings).ingest()
     assert (third.new, third.result.rows) == (2, 60)
     assert records_in(s3) == Counter(request_id(line) for line in [*lines, *late])
 
-    checked = verify_lake(settings)
+    checked = Lake(settings).verify()
     assert checked.differences == []
     assert (checked.rows, checked.log_objects, checked.source_objects) == (9_060, len(objects) + 2, len(objects) + 2)
 
@@ -109,14 +108,13 @@ def test_worker_processes_give_the_same_lake(tmp_path: Path) -> None:
     """Several processes write the lake that one process writes."""
     write_objects(partitioned_objects(traffic(3_000, ["a", "b"], FIRST_DAY, 5), ""), tmp_path / "logs")
     one = ingest_local(tmp_path / "logs", tmp_path / "one", batch_size=200_000)
-    several = run_ingest(
-        Settings(
+    several = Lake(Settings(
             source=(str(tmp_path / "logs"),), lake=str(tmp_path / "several"), workers=2, batch_size=ByteSize(200_000)
-        )
+        )).ingest(
     )
     assert one.result.rows == several.result.rows == 3_000
     assert rows_of(tmp_path / "one") == rows_of(tmp_path / "several")
-    assert verify_lake(Settings(lake=str(tmp_path / "several"))).differences == []
+    assert Lake(Settings(lake=str(tmp_path / "several"))).verify().differences == []
 
 
 def test_a_second_delivery_is_dropped_and_counted(tmp_path: Path) -> None:
@@ -133,7 +131,7 @@ def test_a_second_delivery_is_dropped_and_counted(tmp_path: Path) -> None:
     entries = open_lake(str(lake)).sql("FROM ledger ORDER BY log_object").to_arrow().to_pylist()
     columns = ("lines", "rows", "rejects", "duplicates", "blank_lines")
     assert [tuple(entry[name] for name in columns) for entry in entries] == [(4, 2, 1, 0, 1), (1, 0, 0, 1, 0)]
-    assert verify_lake(Settings(lake=str(lake), source=(str(logs),))).differences == []
+    assert Lake(Settings(lake=str(lake), source=(str(logs),))).verify().differences == []
 
 
 def test_compressed_objects_are_told_by_their_bytes(tmp_path: Path) -> None:
@@ -190,7 +188,7 @@ def test_overwritten_after_ingest_is_reported(tmp_path: Path) -> None:
     path.write_text(f"{LINE}\n{LINE.replace('EXAMPLE', 'X')}")
     summary = ingest_local(logs, lake)
     assert (summary.found.changed, summary.result.rows) == ([str(path)], 0)
-    differences = verify_lake(Settings(lake=str(lake), source=(str(logs),))).differences
+    differences = Lake(Settings(lake=str(lake), source=(str(logs),))).verify().differences
     assert [one.kind for one in differences] == ["changed"]
 
 
@@ -200,7 +198,7 @@ def test_sources_that_overlap_are_read_once(tmp_path: Path) -> None:
     logs.mkdir(parents=True)
     (logs / "2026-02-06-01-00-00-AA").write_text(LINE)
     settings = Settings(source=(str(tmp_path / "logs"), str(logs), f"{logs}/*"), lake=str(tmp_path / "lake"))
-    assert totals(run_ingest(settings).result) == (1, 1, 0, 0)
+    assert totals(Lake(settings).ingest().result) == (1, 1, 0, 0)
 
 
 def test_sources_on_s3_and_on_disk_in_one_batch(s3: S3, tmp_path: Path) -> None:
@@ -209,7 +207,7 @@ def test_sources_on_s3_and_on_disk_in_one_batch(s3: S3, tmp_path: Path) -> None:
     (tmp_path / "logs" / "2026-02-06-01-00-00-AA").write_text(LINE)
     s3.put("2026-02-06-02-00-00-BB", LINE.replace("EXAMPLE", "X").encode())
     sources = (str(tmp_path / "logs"), f"s3://{s3.logs}/")
-    assert totals(run_ingest(Settings(source=sources, **lake_of(s3))).result) == (2, 2, 0, 0)
+    assert totals(Lake(Settings(source=sources, **lake_of(s3))).ingest().result) == (2, 2, 0, 0)
 
 
 def test_a_worker_that_dies_is_an_error(tmp_path: Path) -> None:
@@ -225,9 +223,9 @@ def test_a_worker_that_dies_is_an_error(tmp_path: Path) -> None:
                 os.kill(pid, signal.SIGKILL)
 
     with pytest.raises(AccessLakeError, match="a worker process died"):
-        run_ingest(settings.model_copy(update={"batch_size": ByteSize(100_000)}), progress=kill_a_worker)
+        Lake(settings.model_copy(update={"batch_size": ByteSize(100_000)})).ingest(progress=kill_a_worker)
     assert len(killed) == 2
-    run_ingest(settings)
+    Lake(settings).ingest()
     assert len(rows_of(tmp_path / "lake")) == 4_000
 
 
@@ -240,27 +238,27 @@ def test_since_dry_run_and_full(s3: S3) -> None:
         s3.put(one.key, one.data)
     since = {"since": dt.date(2026, 1, 6)}
     settings = Settings(source=(f"s3://{s3.logs}/",), **lake_of(s3))
-    dry = run_ingest(settings.model_copy(update=since), dry_run=True)
+    dry = Lake(settings.model_copy(update=since)).ingest(dry_run=True)
     assert (dry.new, dry.result) == (15, BatchResult())
     assert "Contents" not in s3.client.list_objects_v2(Bucket=s3.lake)
-    assert run_ingest(settings.model_copy(update=since)).result.rows == 150
-    assert run_ingest(settings).result.rows == 150
+    assert Lake(settings.model_copy(update=since)).ingest().result.rows == 150
+    assert Lake(settings).ingest().result.rows == 150
     s3.put("111122223333/eu-central-1/a/2026/01/01/2026-01-01-00-00-00-0", LINE.encode())
-    assert run_ingest(settings).new == 0
-    assert run_ingest(settings, full=True).new == 1
+    assert Lake(settings).ingest().new == 0
+    assert Lake(settings).ingest(full=True).new == 1
 
 
 def test_since_leaves_no_gap_in_what_is_covered(s3: S3) -> None:
     """After an outage, a run with --since does not make the days before it look covered."""
     settings = Settings(source=(f"s3://{s3.logs}/",), **lake_of(s3))
-    run_ingest(settings)
+    Lake(settings).ingest()
     store = open_store(f"s3://{s3.lake}/lake", s3.endpoint_url)
     long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=60)
     write_covered(store, {f"s3://{s3.logs}/": Covered(since=None, listed_at=long_ago)})
     for age in (50, 20, 5, 1):
         s3.put(f"{TODAY - dt.timedelta(days=age)}-01-00-00-AA", LINE.replace("EXAMPLE", str(age)).encode())
-    assert run_ingest(settings.model_copy(update={"since": TODAY - dt.timedelta(days=2)})).new == 1
-    assert run_ingest(settings).new == 3
+    assert Lake(settings.model_copy(update={"since": TODAY - dt.timedelta(days=2)})).ingest().new == 1
+    assert Lake(settings).ingest().new == 3
 
 
 def test_a_prefix_that_ends_within_a_name(s3: S3) -> None:
@@ -269,7 +267,7 @@ def test_a_prefix_that_ends_within_a_name(s3: S3) -> None:
     for key in (f"x{day}-01-00-00-AA", f"x{TODAY}-01-00-00-AA"):
         s3.put(key, LINE.encode())
     settings = Settings(source=(f"s3://{s3.logs}/x{day}",), **lake_of(s3))
-    assert [run_ingest(settings).found.discovered for _ in range(2)] == [1, 1]
+    assert [Lake(settings).ingest().found.discovered for _ in range(2)] == [1, 1]
 
 
 def test_workers_die_with_their_run(tmp_path: Path) -> None:
@@ -315,7 +313,7 @@ def test_a_store_without_conditional_writes_is_refused(s3: S3, monkeypatch: pyte
     (tmp_path / "2026-02-06-01-00-00-AA").write_text(LINE)
     settings = Settings(source=(str(tmp_path),), **lake_of(s3))
     with pytest.raises(StoreError, match=r"ignores conditional writes .*If-None-Match: \* and a stale If-Match"):
-        run_ingest(settings)
+        Lake(settings).ingest()
     names = [item["Key"] for item in s3.client.list_objects_v2(Bucket=s3.lake).get("Contents", [])]
     assert names == ["lake/_probe.json"]
 
@@ -354,9 +352,9 @@ def test_overwritten_between_a_crash_and_the_next_run(new_lines: int, tmp_path: 
     assert (summary.result.rows, summary.result.objects_ingested) == (1, 1)
     assert "was overwritten after a run that was killed" in summary.result.failures[str(path)]
     assert len(rows_of(lake)) == 4
-    repair_lake(Settings(lake=str(lake), source=(str(logs),)))
+    Lake(Settings(lake=str(lake), source=(str(logs),))).repair()
     assert len(rows_of(lake)) == new_lines + 1
-    assert verify_lake(Settings(lake=str(lake), source=(str(logs),))).differences == []
+    assert Lake(Settings(lake=str(lake), source=(str(logs),))).verify().differences == []
 
 
 def test_accounting_that_does_not_add_up_fails_the_run(tmp_path: Path) -> None:
@@ -402,7 +400,7 @@ def test_a_backfill_hardly_rewrites(tmp_path: Path) -> None:
 def test_wrong_settings_are_refused(settings: dict[str, Any], message: str) -> None:
     """Nothing runs without a lake and a source outside it."""
     with pytest.raises(UsageError, match=message):
-        run_ingest(Settings(**settings))
+        Lake(Settings(**settings)).ingest()
 
 
 def test_summary_names_what_the_contract_names(tmp_path: Path) -> None:
@@ -424,6 +422,6 @@ def test_an_unreachable_or_missing_store_is_an_error(s3: S3, tmp_path: Path) -> 
     """A lake or source that cannot be reached, or does not exist, is an error of one clear line."""
     (tmp_path / "2026-02-06-01-00-00-AA").write_text(LINE)
     with pytest.raises(StoreError, match=r"no-such-bucket.*NoSuchBucket to GetObject: check the bucket's name"):
-        run_ingest(Settings(source=(str(tmp_path),), lake="s3://no-such-bucket/l", endpoint_url=s3.endpoint_url))
+        Lake(Settings(source=(str(tmp_path),), lake="s3://no-such-bucket/l", endpoint_url=s3.endpoint_url)).ingest()
     with pytest.raises(StoreError, match=r"missing-logs.*NoSuchBucket"):
-        run_ingest(Settings(source=("s3://missing-logs/",), **lake_of(s3)))
+        Lake(Settings(source=("s3://missing-logs/",), **lake_of(s3))).ingest()

@@ -12,12 +12,11 @@ from conftest import ingest_local, rows_of
 from lines import LINE
 from pydantic import SecretStr
 
+from etl.api import Lake
 from etl import open_lake
 from etl.config import Privacy, Settings, load_settings
 from etl.errors import StoreError, UsageError
 from etl.ingest.privacy import protect, with_hash_key
-from etl.ingest.run import run_ingest
-from etl.maintenance.repair import repair_lake
 from etl.parser.parser import Parser
 
 KEY = "a key of more than sixteen bytes"
@@ -187,7 +186,7 @@ def test_a_run_without_a_key_writes_nothing(tmp_path: Path) -> None:
         {"source": (str(tmp_path),), "lake": str(tmp_path / "lake")}, {"ACCESSLAKE_PRIVACY_REMOTE_IP": "hash"}
     )
     with pytest.raises(UsageError, match="needs a key"):
-        run_ingest(settings)
+        Lake(settings).ingest()
     assert not (tmp_path / "lake").exists()
 
 
@@ -205,7 +204,7 @@ def test_other_settings_for_the_same_lake_are_refused(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="is written with other privacy settings"):
             ingest_local(logs, lake, privacy=other)
     with pytest.raises(UsageError, match="is written with other privacy settings"):
-        repair_lake(Settings(source=(str(logs),), lake=str(lake)))
+        Lake(Settings(source=(str(logs),), lake=str(lake))).repair()
     (lake / "_privacy.json").write_text("{garbled")
     with pytest.raises(StoreError, match=r"_privacy\.json: not readable"):
         ingest_local(logs, lake, privacy=hashed)

@@ -13,16 +13,14 @@ import duckdb
 import pytest
 from conftest import S3, ingest_local, rows_of, run_cli
 
+from etl.api import Lake
 from etl import open_lake
 from etl.cli.demo_logs import LogLine, partitioned_objects, simple_objects, traffic, write_objects
 from etl.config import Settings
 from etl.errors import LeaseHeldError, StoreError, UsageError
-from etl.ingest.run import run_ingest
 from etl.lake.lease import hold_lease
 from etl.lake.retention import read_retention
 from etl.maintenance.expire import expire_partitions, parse_age
-from etl.maintenance.repair import repair_lake
-from etl.maintenance.verify import verify_lake
 from etl.store.open import open_store
 
 TODAY = dt.datetime.now(dt.UTC).date()
@@ -71,9 +69,9 @@ def test_old_days_are_removed_and_stay_so(lake: Path, logs: Path) -> None:
     for table in ("access_log", "rejects"):
         assert min(days(lake, table)) == FIRST_KEPT.isoformat()
     assert len(days(lake, "_ledger")) == DAYS
-    assert verify_lake(Settings(lake=str(lake), source=(str(logs),))).differences == []
+    assert Lake(Settings(lake=str(lake), source=(str(logs),))).verify().differences == []
     for full in (False, True):
-        summary = run_ingest(Settings(source=(str(logs),), lake=str(lake), workers=1), full=full)
+        summary = Lake(Settings(source=(str(logs),), lake=str(lake), workers=1)).ingest(full=full)
         assert (summary.new, summary.result.rows) == (0, 0)
     assert expired(lake).partitions == []
     assert open_lake(str(lake)).status().buckets[0].first_time.date() >= FIRST_KEPT
@@ -87,7 +85,7 @@ def test_a_day_is_not_ingested_again_without_its_ledger(lake: Path, logs: Path) 
         path.unlink()
     ingest_local(logs, lake, max_reject_fraction=1)
     assert rows_of(lake) == kept
-    assert verify_lake(Settings(lake=str(lake), source=(str(logs),))).differences == []
+    assert Lake(Settings(lake=str(lake), source=(str(logs),))).verify().differences == []
 
 
 def test_late_records_of_a_removed_day_are_counted_and_not_written(tmp_path: Path) -> None:
@@ -102,7 +100,7 @@ def test_late_records_of_a_removed_day_are_counted_and_not_written(tmp_path: Pat
     assert summary.result.rows_expired > 0
     assert summary.result.lines == summary.result.rows
     assert {row["date"] >= FIRST_KEPT for row in rows_of(lake)} == {True}
-    assert verify_lake(Settings(lake=str(lake), source=(str(logs),))).differences == []
+    assert Lake(Settings(lake=str(lake), source=(str(logs),))).verify().differences == []
 
 
 def test_dry_run_and_the_command_line(lake: Path) -> None:
@@ -133,11 +131,11 @@ def test_what_a_repair_set_aside_goes_too(lake: Path, logs: Path) -> None:
     """An expired day is nowhere in the lake."""
     for part in (lake / "access_log").rglob("part-00000.parquet"):
         part.write_bytes(part.read_bytes()[:-9])
-    repair_lake(Settings(lake=str(lake), source=(str(logs),)))
+    Lake(Settings(lake=str(lake), source=(str(logs),))).repair()
     assert min(days(lake, "_damaged")) < FIRST_KEPT.isoformat()
     expired(lake)
     assert min(days(lake, "_damaged")) == FIRST_KEPT.isoformat()
-    assert verify_lake(Settings(lake=str(lake), source=(str(logs),))).differences == []
+    assert Lake(Settings(lake=str(lake), source=(str(logs),))).verify().differences == []
 
 
 def test_the_first_day_never_moves_back(lake: Path) -> None:
@@ -209,7 +207,7 @@ def test_a_killed_run_is_completed_by_the_next(logs: Path, tmp_path: Path) -> No
         assert rows_of(lake) == kept
         ingest_local(logs, lake, max_reject_fraction=1)
         assert rows_of(lake) == kept
-        assert verify_lake(Settings(lake=str(lake))).differences == []
+        assert Lake(Settings(lake=str(lake))).verify().differences == []
     assert kills > 5
 
 
@@ -220,12 +218,12 @@ def test_on_s3(s3: S3) -> None:
     settings = Settings(
         source=(f"s3://{s3.logs}/",), lake=f"s3://{s3.lake}/lake", endpoint_url=s3.endpoint_url, workers=1
     )
-    run_ingest(settings)
+    Lake(settings).ingest()
     store = open_store(settings.lake_url, s3.endpoint_url)
     expire_partitions(store, "run", parse_age(AGE), 60)
     assert min(_dates(store.entries("access_log/"))) == f"date={FIRST_KEPT}"
-    assert verify_lake(settings).differences == []
-    assert run_ingest(settings, full=True).new == 0
+    assert Lake(settings).verify().differences == []
+    assert Lake(settings).ingest(full=True).new == 0
 
 
 def _dates(entries: list[Any]) -> Iterator[str]:

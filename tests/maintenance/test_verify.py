@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import ingest_local, rows_of
 
+from etl.api import Lake
 from etl import open_lake
 from etl.cli.demo_logs import partitioned_objects, traffic, write_objects
 from etl.config import Settings
@@ -19,8 +20,6 @@ from etl.errors import UsageError
 from etl.ingest import batch
 from etl.lake import coverage as runs
 from etl.lake.parts import encode_part, list_parts, open_part, partition_path, read_footer
-from etl.maintenance.repair import repair_lake
-from etl.maintenance.verify import verify_lake
 from etl.schema import ACCESS_LOG, LEDGER
 from etl.store.open import open_store
 
@@ -41,7 +40,7 @@ def lake(logs: Path) -> Path:
 
 
 def kinds(lake: Path, logs: Path) -> set[str]:
-    return {one.kind for one in verify_lake(Settings(lake=str(lake), source=(str(logs),))).differences}
+    return {one.kind for one in Lake(Settings(lake=str(lake), source=(str(logs),))).verify().differences}
 
 
 def rewrite(lake: Path, name: str, change: Callable[[pq.ParquetFile], bytes]) -> None:
@@ -141,7 +140,7 @@ def test_damage_is_found_and_nothing_is_changed(name: str, lake: Path, logs: Pat
     damage, expected = {**DAMAGES, **FOREIGN}[name]
     damage(lake)
     before = {entry.name: entry.etag for entry in open_store(str(lake)).entries("")}
-    found = verify_lake(Settings(lake=str(lake), source=(str(logs),))).differences
+    found = Lake(Settings(lake=str(lake), source=(str(logs),))).verify().differences
     assert {one.kind for one in found} >= expected
     for one in found:
         assert one.log_object or one.part or one.partition
@@ -157,11 +156,11 @@ def test_repair_makes_the_lake_whole(name: str, lake: Path, logs: Path) -> None:
     """Whatever was damaged, the sources have it, and the lake is then what it was before."""
     before = rows_of(lake, "* EXCLUDE (log_object)")
     DAMAGES[name][0](lake)
-    repaired = repair_lake(Settings(lake=str(lake), source=(str(logs),)))
+    repaired = Lake(Settings(lake=str(lake), source=(str(logs),))).repair()
     assert repaired.after.differences == []
     assert rows_of(lake, "* EXCLUDE (log_object)") == before
     assert open_lake(str(lake)).status().rows == 200
-    again = repair_lake(Settings(lake=str(lake), source=(str(logs),)))
+    again = Lake(Settings(lake=str(lake), source=(str(logs),))).repair()
     assert (again.set_aside, again.objects_reread) == ([], 0)
 
 
@@ -170,17 +169,17 @@ def test_repair_names_what_it_cannot_repair(lake: Path, logs: Path) -> None:
     gone = min(logs.rglob("*2026-01-02-00-00-00-*"))
     gone.unlink()
     rewrite(lake, PART, change_a_status)
-    repaired = repair_lake(Settings(lake=str(lake), source=(str(logs),)))
+    repaired = Lake(Settings(lake=str(lake), source=(str(logs),))).repair()
     assert repaired.set_aside == []
     assert {one.kind for one in repaired.after.differences} == {"edited_part"}
     assert len(rows_of(lake)) == 200
     (lake / PART).unlink()
-    repaired = repair_lake(Settings(lake=str(lake), source=(str(logs),)))
+    repaired = Lake(Settings(lake=str(lake), source=(str(logs),))).repair()
     (left,) = repaired.after.differences
     assert (left.kind, left.log_object) == ("rows", str(gone))
     assert left.message == "0 rows, 7 by the ledger; no source has this log object"
     with pytest.raises(UsageError, match="no source given"):
-        repair_lake(Settings(lake=str(lake)))
+        Lake(Settings(lake=str(lake))).repair()
 
 
 def test_repair_keeps_what_was_left_out_as_a_duplicate(lake: Path, logs: Path) -> None:
@@ -192,12 +191,12 @@ def test_repair_keeps_what_was_left_out_as_a_duplicate(lake: Path, logs: Path) -
     ingest_local(logs, lake)
     before = rows_of(lake, "* EXCLUDE (log_object)")
     kept.write_text(f"{second}\n")
-    repaired = repair_lake(Settings(lake=str(lake), source=(str(logs),)))
+    repaired = Lake(Settings(lake=str(lake), source=(str(logs),))).repair()
     assert repaired.after.differences == []
     assert rows_of(lake, "* EXCLUDE (log_object)") == before
     kept.unlink()
     (lake / "access_log/bucket=a/date=2026-01-05/part-00000.parquet").unlink()
-    repaired = repair_lake(Settings(lake=str(lake), source=(str(logs),)))
+    repaired = Lake(Settings(lake=str(lake), source=(str(logs),))).repair()
     assert {one.log_object for one in repaired.after.differences} <= {str(kept)}
     left = rows_of(lake, "request_id")
     assert {first.split()[6], third.split()[6]} <= {row["request_id"] for row in left}
@@ -213,7 +212,7 @@ def test_a_killed_repair_loses_nothing(lake: Path, logs: Path, monkeypatch: pyte
 
     monkeypatch.setattr(batch, "_write", die)
     with pytest.raises(KeyboardInterrupt):
-        repair_lake(Settings(lake=str(lake), source=(str(logs),)))
+        Lake(Settings(lake=str(lake), source=(str(logs),))).repair()
     monkeypatch.undo()
     assert len(rows_of(lake)) < 200 - 60
     assert runs.read_covered(open_store(str(lake))) == {}
@@ -225,7 +224,7 @@ def test_repair_says_why_it_could_not_read(lake: Path, logs: Path) -> None:
     """The source has the log object, and it is broken: the rows that are there stay, and the reason is reported."""
     broken = logs / "2026-01-06-00-00-00-AA"
     broken.write_bytes(b"\x1f\x8bno gzip")
-    repaired = repair_lake(Settings(lake=str(lake), source=(str(logs),)))
+    repaired = Lake(Settings(lake=str(lake), source=(str(logs),))).repair()
     (left,) = repaired.after.differences
     assert (left.kind, left.log_object) == ("not_ingested", str(broken))
     assert "cannot be decompressed" in left.message
@@ -238,15 +237,15 @@ def test_parts_in_folders_that_are_no_partition(folder: str, lake: Path, logs: P
     stray = lake / "access_log" / folder / "part-00000.parquet"
     stray.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(lake / PART, stray)
-    (found,) = verify_lake(Settings(lake=str(lake), source=(str(logs),))).differences
+    (found,) = Lake(Settings(lake=str(lake), source=(str(logs),))).verify().differences
     assert (found.kind, found.part) == ("foreign_part", f"access_log/{folder}/part-00000.parquet")
 
 
 def test_a_ledger_part_in_the_wrong_day(lake: Path, logs: Path) -> None:
     """It would be looked up in vain."""
     (lake / "_ledger/date=2026-01-02").rename(lake / "_ledger/date=2026-02-02")
-    assert "wrong_day" in {one.kind for one in verify_lake(Settings(lake=str(lake))).differences}
-    repaired = repair_lake(Settings(lake=str(lake), source=(str(logs),)))
+    assert "wrong_day" in {one.kind for one in Lake(Settings(lake=str(lake))).verify().differences}
+    repaired = Lake(Settings(lake=str(lake), source=(str(logs),))).repair()
     assert repaired.after.differences == []
     assert len(rows_of(lake)) == 200
 
@@ -257,7 +256,7 @@ def test_repair_reads_overwritten_log_objects_again(lake: Path, logs: Path) -> N
     text = path.read_text()
     path.write_text(text + text.splitlines()[0].replace("HTTP/1.1", "HTTP/1.0") + "\n")
     assert kinds(lake, logs) == {"changed"}
-    repaired = repair_lake(Settings(lake=str(lake), source=(str(logs),)))
+    repaired = Lake(Settings(lake=str(lake), source=(str(logs),))).repair()
     assert (repaired.objects_reread, repaired.after.differences) == (1, [])
     assert len(rows_of(lake)) == 201
 
@@ -285,7 +284,7 @@ def test_a_log_object_that_was_never_ingested(lake: Path, logs: Path) -> None:
 def test_books_that_do_not_close(lake: Path, logs: Path) -> None:
     """A ledger row whose figures do not add up is named with them."""
     change_the_ledger(lake, one_line_more)
-    (first, *_) = verify_lake(Settings(lake=str(lake))).differences
+    (first, *_) = Lake(Settings(lake=str(lake))).verify().differences
     assert first.kind == "books"
     accounting = r"\d+ lines are not \d+ rows \(\d+ by partition\) \+ 0 rejects \+ 0 duplicates \+ 0 blank lines"
     assert re.fullmatch(accounting, first.message)

@@ -14,7 +14,9 @@ from strategies import CLOUDFRONT, log_lines
 from etl.parser import parser as parse
 from etl.parser.fast import read_regular
 from etl.parser.fast.block import split_block
-from etl.parser.line import Record, RejectError, format_line, parse_line
+from etl.parser.grammar import Record, RejectError
+from etl.parser.record import format_line
+from etl.parser.line import parse_line
 from etl.parser.parser import Parser
 
 LINES = int(os.environ.get("ACCESSLAKE_EXAMPLES", "8000"))

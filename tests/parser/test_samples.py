@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from conftest import ingest_local
 
+from etl.api import Lake
 from etl.config import Settings
-from etl.maintenance.verify import verify_lake
-from etl.parser.line import RejectError, format_line, parse_line
+from etl.parser.grammar import RejectError
+from etl.parser.record import format_line
+from etl.parser.line import parse_line
 from etl.schema import LOG_FIELDS
 
 DIRECTORY = os.environ.get("ACCESSLAKE_SAMPLES")
@@ -57,7 +59,7 @@ def test_every_line_is_accounted_for(tmp_path: Path) -> None:
     every = [line for path in sorted(SAMPLES.glob("*.log")) for line in lines(path.name)]
     assert summary.lines == len(every)
     assert (summary.rows, summary.rejects, summary.duplicates) == (len(set(every)), 0, len(every) - len(set(every)))
-    assert verify_lake(Settings(lake=str(tmp_path / "lake"), source=(source,))).differences == []
+    assert Lake(Settings(lake=str(tmp_path / "lake"), source=(source,))).verify().differences == []
 
 
 def test_every_line_without_a_note_is_given_back() -> None:

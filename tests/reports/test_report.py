@@ -17,7 +17,6 @@ from etl import Lake, open_lake
 from etl.cli.demo_logs import ADMIN, LineWriter
 from etl.config import Settings
 from etl.errors import UsageError
-from etl.ingest.run import run_ingest
 from etl.query import Database, QueryError, Scope
 from etl.query.database import connect
 from etl.reports.loader import load_reports
@@ -133,7 +132,7 @@ def test_reports_over_s3(s3: S3, lake: Lake) -> None:
     """The same results from a lake on S3, read through s3fs."""
     logs = Path(lake.url).parent / "logs"
     settings = Settings(source=(f"{logs}/*",), lake=f"s3://{s3.lake}/deep/lake", endpoint_url=s3.endpoint_url)
-    run_ingest(settings)
+    Lake(settings).ingest()
     remote = open_lake(f"s3://{s3.lake}/deep/lake", s3.endpoint_url)
     for name, (arguments, expected) in ANSWERS.items():
         assert report_rows(remote, name, **arguments) == expected

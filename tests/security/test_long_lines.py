@@ -8,10 +8,10 @@ from attacks import request, write_log
 from conftest import ingest_local
 from lines import HEAD, HOST, TAIL, read, rejected
 
+from etl.api import Lake
 from etl import open_lake
 from etl.config import Settings
-from etl.maintenance.verify import verify_lake
-from etl.parser.line import LONGEST_LINE
+from etl.parser.grammar import LONGEST_LINE
 
 SHAPES = [
     '" - - - - - - ',
@@ -53,7 +53,8 @@ PARSE_HOSTILE_LINES = """
 import resource, sys
 sys.path[:0] = sys.argv[1:3]
 from test_long_lines import hostile_lines
-from etl.parser.line import RejectError, parse_line
+from etl.parser.grammar import RejectError
+from etl.parser.line import parse_line
 resource.setrlimit(resource.RLIMIT_CPU, (120, 120))
 for line in hostile_lines(64_000):
     try:
@@ -112,4 +113,4 @@ def test_a_line_that_is_too_long_is_a_reject(tmp_path: Path) -> None:
     assert [(one["line_number"], one["reason"]) for one in rejects] == [(2, "too_long"), (4, "too_long")]
     assert [one["line"].partition(" ... ")[2] for one in rejects] == ["(262145 bytes in all)", "(5000000 bytes in all)"]
     assert all(len(one["line"]) < LONGEST_LINE + 50 for one in rejects)
-    assert verify_lake(Settings(lake=str(tmp_path / "lake"), source=(str(logs),))).differences == []
+    assert Lake(Settings(lake=str(tmp_path / "lake"), source=(str(logs),))).verify().differences == []

@@ -7,8 +7,8 @@ import pytest
 from attacks import request, write_log
 from conftest import ingest_local
 
+from etl.api import Lake
 from etl.config import Settings
-from etl.maintenance.verify import verify_lake
 from etl.store.local import LocalStore
 
 
@@ -28,7 +28,7 @@ def test_verify_reads_a_part_as_often_among_many_partitions(tmp_path: Path, monk
             return original(*arguments)
 
         monkeypatch.setattr(LocalStore, "read_range", counted)
-        assert verify_lake(Settings(lake=str(lake))).differences == []
+        assert Lake(Settings(lake=str(lake))).verify().differences == []
         monkeypatch.setattr(LocalStore, "read_range", original)
         reads.append(count)
     assert reads[1] < reads[0] * 5
@@ -40,5 +40,5 @@ def test_verify_finds_duplicates_among_many_partitions(tmp_path: Path) -> None:
     ingest_local(write_log(tmp_path / "logs", [request(n, bucket=f" bucket-{n} ") for n in range(3)]), lake)
     part = lake / "access_log" / "bucket=bucket-1" / "date=2026-02-06" / "part-00000.parquet"
     part.with_name("part-00001.parquet").write_bytes(part.read_bytes())
-    found = [one for one in verify_lake(Settings(lake=str(lake))).differences if one.kind == "duplicate_rows"]
+    found = [one for one in Lake(Settings(lake=str(lake))).verify().differences if one.kind == "duplicate_rows"]
     assert [one.partition for one in found] == ["access_log/bucket=bucket-1/date=2026-02-06/"]

@@ -13,10 +13,10 @@ import zstandard
 from attacks import request, write_log
 from conftest import ingest_local, rows_of
 
+from etl.api import Lake
 from etl import open_lake
 from etl.arrow import array_of
 from etl.config import Settings
-from etl.maintenance.verify import verify_lake
 from etl.parser.parser import Parser
 
 BOUNDED = """
@@ -49,7 +49,7 @@ def test_millions_of_bad_lines_take_little_memory(tmp_path: Path) -> None:
     assert done.returncode == 3, done.stderr
     counted = open_lake(str(tmp_path / "lake")).sql("SELECT count(*) AS n, max(line_number) AS last FROM rejects")
     assert counted.to_arrow().to_pylist() == [{"n": 3_000_000, "last": 3_000_000}]
-    assert verify_lake(Settings(lake=str(tmp_path / "lake"))).differences == []
+    assert Lake(Settings(lake=str(tmp_path / "lake"))).verify().differences == []
 
 
 @pytest.mark.parametrize("kind", ["gzip", "zstd", "gzip of many members"])
@@ -102,7 +102,7 @@ def test_many_small_bombs_are_written_in_pieces(tmp_path: Path) -> None:
     assert (result.objects_ingested, result.rows, result.lines) == (8, 16_000, 16_000)
     assert result.parts_written > 2
     assert len({row["request_id"] for row in rows_of(lake)}) == 16_000
-    assert verify_lake(Settings(lake=str(lake), source=(f"{logs}/*",))).differences == []
+    assert Lake(Settings(lake=str(lake), source=(f"{logs}/*",))).verify().differences == []
 
 
 def test_an_object_has_a_limit_of_rejects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +113,7 @@ def test_an_object_has_a_limit_of_rejects(tmp_path: Path, monkeypatch: pytest.Mo
     result = ingest_local(logs, tmp_path / "lake", max_reject_fraction=1).result
     assert (result.rows, result.rejects, len(result.failures)) == (1, 0, 1)
     assert "lines that are no records" in next(iter(result.failures.values()))
-    assert verify_lake(Settings(lake=str(tmp_path / "lake"))).differences == []
+    assert Lake(Settings(lake=str(tmp_path / "lake"))).verify().differences == []
 
 
 def test_more_text_than_arrow_can_hold_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +125,7 @@ def test_more_text_than_arrow_can_hold_fails_alone(tmp_path: Path, monkeypatch: 
     result = ingest_local(logs, tmp_path / "lake", batch_size=500_000).result
     assert (result.rows, result.objects_ingested, len(result.failures)) == (2, 2, 1)
     assert "more text in one field" in next(iter(result.failures.values()))
-    assert verify_lake(Settings(lake=str(tmp_path / "lake"))).differences == []
+    assert Lake(Settings(lake=str(tmp_path / "lake"))).verify().differences == []
 
 
 def test_rejects_that_compress_well_do_not_grow_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +136,7 @@ def test_rejects_that_compress_well_do_not_grow_a_part(tmp_path: Path, monkeypat
         write_log(logs, ["a" * 1000] * 1_000, f"2026-02-06-0{n}-00-00-AA")
         ingest_local(logs, lake, max_reject_fraction=1)
     assert len(list((lake / "rejects").rglob("*.parquet"))) == 4
-    assert verify_lake(Settings(lake=str(lake), source=(str(logs),))).differences == []
+    assert Lake(Settings(lake=str(lake), source=(str(logs),))).verify().differences == []
 
 
 def test_offsets_of_an_array_do_not_wrap(monkeypatch: pytest.MonkeyPatch) -> None:

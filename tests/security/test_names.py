@@ -10,11 +10,10 @@ from attacks import on_terminal, request, run_every_report, store_as_before
 from conftest import S3, ingest_local, rows_of, run_cli
 from lines import LINE, read, rejected
 
+from etl.api import Lake
 from etl import open_lake
 from etl.config import Settings
-from etl.ingest.run import run_ingest
 from etl.lake.parts import is_part
-from etl.maintenance.verify import verify_lake
 from etl.parser.keys import encode_key
 from etl.store.open import open_store
 
@@ -59,7 +58,7 @@ def test_no_name_leaves_its_partition(logs: Path, tmp_path: Path) -> None:
     }
     keys = {row["key"] for row in rows}
     assert set(KEYS) - keys <= {"-"}
-    assert verify_lake(Settings(lake=str(lake), source=(str(logs),))).differences == []
+    assert Lake(Settings(lake=str(lake), source=(str(logs),))).verify().differences == []
     here = open_lake(str(lake))
     for bucket in {row["bucket"] for row in rows}:
         expected = sum(row["bucket"] == bucket for row in rows)
@@ -70,10 +69,10 @@ def test_no_name_leaves_its_partition(logs: Path, tmp_path: Path) -> None:
 def test_no_name_leaves_its_partition_on_s3(s3: S3, logs: Path) -> None:
     """The same on S3, where names are keys."""
     settings = Settings(source=(str(logs),), lake=f"s3://{s3.lake}/lake", endpoint_url=s3.endpoint_url, workers=1)
-    run_ingest(settings.model_copy(update={"max_reject_fraction": 1.0}))
+    Lake(settings.model_copy(update={"max_reject_fraction": 1.0})).ingest()
     names = [one.name for one in open_store(settings.lake_url, s3.endpoint_url).entries("")]
     assert all(is_part(name) or name in ("_lock.json", "_privacy.json", "_probe.json", "_runs.json") for name in names)
-    assert verify_lake(settings).differences == []
+    assert Lake(settings).verify().differences == []
 
 
 def test_every_key_is_found(logs: Path, tmp_path: Path) -> None:
@@ -147,4 +146,4 @@ def test_names_that_climb_are_rejects_and_old_lakes_are_read(tmp_path: Path) -> 
     assert [one["bucket"] for one in found] == sorted([*names[:3], "site"])
     assert here.report("website/response_codes", bucket="../../etc").to_arrow().num_rows == 1
     run_every_report(lake)
-    assert {one.kind for one in verify_lake(Settings(lake=str(lake))).differences} <= {"ledger", "books", "rows"}
+    assert {one.kind for one in Lake(Settings(lake=str(lake))).verify().differences} <= {"ledger", "books", "rows"}

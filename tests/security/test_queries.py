@@ -11,10 +11,10 @@ import pytest
 from attacks import every, files_of, request, write_log
 from conftest import S3, ingest_local, run_cli
 
+from etl.api import Lake
 from etl import open_lake
 from etl.config import Settings
 from etl.errors import StoreError
-from etl.ingest.run import run_ingest
 from etl.query import Database, QueryError
 from etl.query.connection import open_connection, run_query
 from etl.query.files import LakeFiles
@@ -108,7 +108,7 @@ def test_no_statement_writes_on_s3(s3: S3, tmp_path: Path) -> None:
     """With the credentials of the job on S3 each is refused, too."""
     logs = write_log(tmp_path / "logs", [request(n) for n in range(5)])
     url = f"s3://{s3.lake}/lake"
-    run_ingest(Settings(source=(str(logs),), lake=url, endpoint_url=s3.endpoint_url, workers=1))
+    Lake(Settings(source=(str(logs),), lake=url, endpoint_url=s3.endpoint_url, workers=1)).ingest()
     store = open_store(url, s3.endpoint_url)
     before = files_of(store)
     writes = [query for query in attempts(url) if "COPY" in query]

@@ -43,11 +43,17 @@ TALLY = Tally()
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=44, help="Runs that are killed at a random time.")
     parser.addoption("--all-servers", action="store_true", help="Fail, do not skip, where a server is not installed.")
+    parser.addoption("--update-expected", action="store_true", help="Write the expected results of reports anew.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--update-expected") and config.getoption("numprocesses", None):
+        raise pytest.UsageError("--update-expected: processes would write the same files; run with -n 0")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The files that take longest come first, so that two processes end at about the same time."""
-    slow = ("test_kills", "test_regular", "test_faults", "test_packaging")
+    slow = ("test_kills", "test_fast_path", "test_faults", "test_packaging", "test_memory")
     items.sort(
         key=lambda item: (item.path.stem not in slow, slow.index(item.path.stem) if item.path.stem in slow else 0)
     )

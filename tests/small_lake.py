@@ -1,7 +1,7 @@
 """The lines of a small lake, made to be counted: three buckets, five days, and whatever is special in each report.
 
-Nothing here knows how reports are asked. A record says each field that its line has, so that what a report answers
-can be worked out from the records; `Record.line` writes the line as S3 does.
+Nothing here knows of reports. A record has each field of its line, so that what a report must give can be computed from
+the records; `Record.line` writes the line as S3 does.
 """
 
 import datetime as dt
@@ -141,7 +141,7 @@ def page(time: str, ip: str, agent: str | None, key: str, status: int = 200, **g
 
 
 def api(time: str, op: str, key: str | None = None, status: int | None = 200, **given: Any) -> Record:
-    """A signed request, of the application if nothing else is said."""
+    """A signed request, of the application by default."""
     fields: dict[str, Any] = {
         "bucket": DATA, "ip": PRIVATE, "requester": APP, "rid": f"{next(_numbers):016X}", "agent": BOTO, "total": 30,
         "uri": f"{op.split('.')[1]} /{quote(key or '')} HTTP/1.1", "error": ERRORS.get(status or 0), "sig": "SigV4",

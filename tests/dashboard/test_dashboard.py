@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: whole, alone, and harmless whatever text requests carry."""
+"""The dashboard in a real browser: whole, alone, and harmless whatever clients write."""
 
 import datetime as dt
 import random
@@ -30,7 +30,7 @@ def _at(day: int, second: int = 0) -> dt.datetime:
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two weeks of a site and its lifecycle rules; in the second, more of everything, and untrusted texts."""
+    """Two weeks of a site and its lifecycle rules; in the second, more of everything, and hostile visits."""
     root = tmp_path_factory.mktemp("dashboard")
     (root / "logs").mkdir()
     rng = random.Random(0)
@@ -95,13 +95,13 @@ def test_every_section_renders(browser: Browser, page_file: Path, width: int, sc
         assert axis == foreground
 
 
-def test_it_asks_nobody_and_says_nothing(browser: Browser, page_file: Path) -> None:
+def test_it_makes_no_request_and_logs_nothing(browser: Browser, page_file: Path) -> None:
     """No request but for the page itself, no console message, no violation of its Content-Security-Policy."""
     with Opened(browser, page_file) as opened:
         opened.page.mouse.wheel(0, 20000)
         opened.page.locator("th button").first.click()
-        assert opened.asked == [page_file.as_uri()]
-        assert opened.said == []
+        assert opened.requests == [page_file.as_uri()]
+        assert opened.messages == []
     policy = page_file.read_text().split('Content-Security-Policy" content="')[1].split('"')[0]
     assert "unsafe" not in policy
     assert policy.startswith("default-src 'none'")
@@ -171,7 +171,7 @@ def test_untrusted_texts_stay_texts(browser: Browser, page_file: Path) -> None:
         assert "\\ufffe" in shown
 
 
-def test_it_says_first_what_is_unusual(browser: Browser, page_file: Path) -> None:
+def test_findings_come_first(browser: Browser, page_file: Path) -> None:
     """Before any figure: alarms, then what has grown; each leads to its report."""
     with Opened(browser, page_file) as opened:
         page = opened.page
@@ -204,7 +204,7 @@ def test_figures_and_their_change(browser: Browser, page_file: Path) -> None:
 
 
 def test_a_report_that_fails_does_not_cost_the_page(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page says first which report could not be answered, and why in its place."""
+    """The page says first which report failed, and why in the report's place."""
     reports = load_reports()
     reports["cost/by_day"] = reports["cost/by_day"].model_copy(
         update={"sql": "SELECT error('boom') AS date, 1 AS cost"}

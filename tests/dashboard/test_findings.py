@@ -17,7 +17,7 @@ NOW = {"requests": 1000, "visitors": 100, "bytes_sent": 10**9, "error_percent": 
 STATUS = "operations/status_by_day"
 
 
-def said(now: dict[str, Any], before: dict[str, Any], **rows: list[dict[str, Any]]) -> list[str]:
+def sentences(now: dict[str, Any], before: dict[str, Any], **rows: list[dict[str, Any]]) -> list[str]:
     """The sentences about these rows; alarms with an exclamation mark before them."""
     results: dict[str, Excerpt] = defaultdict(lambda: Excerpt([], 0))
     results |= {name.replace("__", "/"): Excerpt(some, len(some)) for name, some in rows.items()}
@@ -26,10 +26,10 @@ def said(now: dict[str, Any], before: dict[str, Any], **rows: list[dict[str, Any
 
 def test_as_before_is_nothing_unusual() -> None:
     """Small differences, and small numbers that double, are none."""
-    assert said(NOW, NOW) == []
-    assert said(NOW | {"requests": 1900}, NOW) == []
-    assert said(NOW | {"denied": 25}, NOW) == []
-    assert said(NOW, {}) == []
+    assert sentences(NOW, NOW) == []
+    assert sentences(NOW | {"requests": 1900}, NOW) == []
+    assert sentences(NOW | {"denied": 25}, NOW) == []
+    assert sentences(NOW, {}) == []
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def test_as_before_is_nothing_unusual() -> None:
     ],
 )
 def test_changes(changed: dict[str, Any], sentence: str) -> None:
-    """Twice or half as many, and a share of failures that grew, are reported with both figures."""
-    assert said(NOW | changed, NOW) == [sentence]
+    """Twice or half as many, and a share of failures that grew, are told with both figures."""
+    assert sentences(NOW | changed, NOW) == [sentence]
 
 
 def days(*requests: int) -> list[dict[str, Any]]:
@@ -57,19 +57,19 @@ def days(*requests: int) -> list[dict[str, Any]]:
 
 
 def test_odd_days() -> None:
-    """A day of twice or half the median is named; the last day may not be complete yet; of many, the oddest three."""
-    assert said(NOW, NOW, operations__status_by_day=days(100, 101, 99, 100, 10)) == []
-    assert said(NOW, NOW, operations__status_by_day=days(100, 101, 30, 100, 300)) == [
+    """A day of twice or half the median day is named; the last day may not be whole yet; of many, the oddest three."""
+    assert sentences(NOW, NOW, operations__status_by_day=days(100, 101, 99, 100, 10)) == []
+    assert sentences(NOW, NOW, operations__status_by_day=days(100, 101, 30, 100, 300)) == [
         "2026-01-03 had 30 requests; the median day had 100.",
         "2026-01-05 had 300 requests; the median day had 100.",
     ]
-    many = said(NOW, NOW, operations__status_by_day=days(*[100] * 9, 300, 310, 320, 330, 340))
+    many = sentences(NOW, NOW, operations__status_by_day=days(*[100] * 9, 300, 310, 320, 330, 340))
     assert [text.split()[0] for text in many] == ["2026-01-12", "2026-01-13", "2026-01-14", "2"]
 
 
 def test_what_is_never_usual() -> None:
     """Alarms come first; a report that was limited says how many there are at least."""
-    texts = said(
+    texts = sentences(
         NOW,
         NOW,
         operations__rejects=[{"lines": 1}],

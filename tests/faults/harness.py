@@ -135,7 +135,7 @@ class Judge:
         self._compare(read(self.place.copy(lake), "access_log", LOG_FIELDS), may_miss=True)
 
     def is_whole(self, lake: str) -> None:
-        """Row for row the lake of the undisturbed run, and books that close."""
+        """Row for row the lake of the undisturbed run, and accounting that adds up."""
         copy = self.place.copy(lake)
         self._compare(read(copy, "access_log", LOG_FIELDS), may_miss=False)
         assert read(copy, "rejects", _REJECT) == self.rejects

@@ -49,7 +49,7 @@ def answer_error(status: int, code: str) -> Fault:
 
 
 def store_then_error(status: int, code: str) -> Fault:
-    """S3 does what it was asked, and says that it failed."""
+    """S3 carries out the request, and says that it failed."""
 
     def fault(handler: "Handler", upstream: Upstream) -> None:
         upstream()

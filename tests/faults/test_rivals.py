@@ -111,7 +111,7 @@ def test_readers_while_a_run_writes(local: Judge) -> None:
     lake = uuid.uuid4().hex
     path = f"{local.place.lakes}/{lake}"
     run = local.place.start(lake, environment={"ACCESSLAKE_BATCH_SIZE": "1500"})
-    answers = 0
+    successes = 0
     while run.poll() is None:
         if not list(Path(path).glob("access_log/*/*/*.parquet")):
             continue
@@ -120,8 +120,8 @@ def test_readers_while_a_run_writes(local: Judge) -> None:
         assert ours <= local.rows.total()
         with contextlib.suppress(duckdb.Error):  # it opens a file twice, and may find another the second time
             local.no_duplicate(lake)
-            answers += 1
+            successes += 1
     code, errors = finish(run)
     assert code == 0, errors
-    assert answers > 0
+    assert successes > 0
     local.is_whole(lake)

@@ -39,7 +39,7 @@ class Store:
         return keys(*self.ceph.create_user(name))
 
     def allow(self, user: str, bucket: str, statements: list[dict[str, Any]]) -> None:
-        """Give a user, and the owner, rights on a bucket: an object belongs to whoever wrote it."""
+        """Give a user, and the owner, permissions on a bucket: an object belongs to whoever wrote it."""
         principal = {"AWS": [f"arn:aws:iam:::user/{user}", "arn:aws:iam:::user/owner"]}
         policy = {
             "Version": "2012-10-17",
@@ -87,7 +87,7 @@ def for_bucket(statements: list[dict[str, Any]], bucket: str) -> list[dict[str, 
 
 
 def test_a_run_on_ceph(store: Store) -> None:
-    """What moto is asked all the time, a real store is asked too: a run with two workers, verify and a report."""
+    """What all tests do on moto works on a real store, too: a run with two workers, verify and a report."""
     code, errors = finish(store.place.start("run", workers=2, environment=store.owner))
     assert code == 0, errors
     store.whole.is_whole("run")
@@ -133,8 +133,8 @@ def test_wrong_credentials(store: Store) -> None:
     )
 
 
-def test_too_few_rights(store: Store) -> None:
-    """Who may not write the lake, or list or read the source, learns which right is missing; nothing is written."""
+def test_too_few_permissions(store: Store) -> None:
+    """Who may not write the lake, or list or read the source, learns which permission to add; nothing is written."""
     logs, lakes = (url.removeprefix("s3://").rstrip("/") for url in (store.place.source, store.place.lakes))
     allow = functools.partial(_statement, "Allow")
     reader = store.user("reader")
@@ -161,8 +161,8 @@ def _statement(effect: str, action: str | list[str], resource: str) -> dict[str,
     return {"Effect": effect, "Action": action, "Resource": f"arn:aws:s3:::{resource}"}
 
 
-def test_the_documented_policies(store: Store, tmp_path: Path) -> None:
-    """The IAM permissions documented for the job and for readers are enough, and the readers' are for reading only."""
+def test_the_policies_of_the_readme(store: Store, tmp_path: Path) -> None:
+    """The IAM permissions that the README gives to job and readers suffice, and those of readers allow no write."""
     logs, lakes = (url.removeprefix("s3://").rstrip("/") for url in (store.place.source, store.place.lakes))
     names = {"/logs/*": "/*", "my-log-bucket": logs, "my-analytics-bucket": lakes, "access-lake/": "least/"}
     job, analyst = store.user("job"), store.user("analyst")

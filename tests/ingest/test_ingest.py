@@ -119,7 +119,7 @@ def test_worker_processes_give_the_same_lake(tmp_path: Path) -> None:
 
 
 def test_a_second_delivery_is_dropped_and_counted(tmp_path: Path) -> None:
-    """The same record in another log object, in a later run, is a duplicate; the books say so."""
+    """The same record in another log object, in a later run, is a duplicate, and is counted as one."""
     logs, lake = tmp_path / "logs", tmp_path / "lake"
     logs.mkdir()
     (logs / "2026-02-06-01-00-00-AA").write_text(f"{LINE}\n\n{LINE.replace('EXAMPLE', 'OTHER')}\nnonsense\n")
@@ -149,7 +149,7 @@ def test_compressed_objects_are_told_by_their_bytes(tmp_path: Path) -> None:
 
 
 def test_an_object_that_cannot_be_read_stops_no_other(tmp_path: Path) -> None:
-    """A damaged object is told of and tried again by the next run; the others are ingested."""
+    """A damaged object is reported and tried again by the next run; the others are ingested."""
     logs, lake = tmp_path / "logs", tmp_path / "lake"
     logs.mkdir()
     (logs / "2026-02-06-01-00-00-AA").write_bytes(gzip.compress(LINE.encode())[:-9])
@@ -179,7 +179,7 @@ def test_vanished_and_overwritten_objects(s3: S3, tmp_path: Path) -> None:
     assert (result.objects_ingested, result.objects_vanished, result.rows) == (1, 1, 1)
 
 
-def test_overwritten_after_ingest_is_told(tmp_path: Path) -> None:
+def test_overwritten_after_ingest_is_reported(tmp_path: Path) -> None:
     """An ingested object that changed is not read again, but not passed over in silence; verify finds it."""
     logs, lake = tmp_path / "logs", tmp_path / "lake"
     logs.mkdir()
@@ -211,7 +211,7 @@ def test_sources_on_s3_and_on_disk_in_one_batch(s3: S3, tmp_path: Path) -> None:
     assert totals(Lake(Settings(source=sources, **lake_of(s3))).ingest().result) == (2, 2, 0, 0)
 
 
-def test_a_worker_that_dies_is_told(tmp_path: Path) -> None:
+def test_a_worker_that_dies_is_an_error(tmp_path: Path) -> None:
     """A worker process killed from outside ends the run with a clear line; the next run completes it."""
     write_objects(partitioned_objects(traffic(4_000, ["a"], FIRST_DAY, 5), ""), tmp_path / "logs")
     settings = Settings(source=(str(tmp_path / "logs"),), lake=str(tmp_path / "lake"), workers=2)
@@ -336,9 +336,9 @@ def strip_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boto3.session.Session, "client", client)
 
 
-@pytest.mark.parametrize("news", [3, 1])
-def test_overwritten_between_a_crash_and_the_next_run(news: int, tmp_path: Path) -> None:
-    """A log file that was half copied when a run read it, and was killed: it is named, not mixed; a repair mends it."""
+@pytest.mark.parametrize("new_lines", [3, 1])
+def test_overwritten_between_a_crash_and_the_next_run(new_lines: int, tmp_path: Path) -> None:
+    """A log file that a killed run read half copied is named, its rows are not mixed, and a repair puts it right."""
     logs, lake = tmp_path / "logs", tmp_path / "lake"
     logs.mkdir()
     path = logs / "2026-02-06-01-00-00-AA"
@@ -347,18 +347,18 @@ def test_overwritten_between_a_crash_and_the_next_run(news: int, tmp_path: Path)
     path.write_text("\n".join([*texts[:2], other_day]) + "\n")
     ingest_local(logs, lake)
     shutil.rmtree(lake / "_ledger")  # as if the run had been killed right before
-    path.write_text("\n".join(texts[:news]) + "\n")
+    path.write_text("\n".join(texts[:new_lines]) + "\n")
     (logs / "2026-02-06-01-00-00-BB").write_text(LINE.replace("EXAMPLE", "OTHER"))
     summary = ingest_local(logs, lake)
     assert (summary.result.rows, summary.result.objects_ingested) == (1, 1)
     assert "was overwritten after a run that was killed" in summary.result.failures[str(path)]
     assert len(rows_of(lake)) == 4
     Lake(Settings(lake=str(lake), source=(str(logs),))).repair()
-    assert len(rows_of(lake)) == news + 1
+    assert len(rows_of(lake)) == new_lines + 1
     assert Lake(Settings(lake=str(lake), source=(str(logs),))).verify().differences == []
 
 
-def test_books_that_do_not_close_fail_the_run(tmp_path: Path) -> None:
+def test_accounting_that_does_not_add_up_fails_the_run(tmp_path: Path) -> None:
     """If a partition holds more rows of an object than it has lines, the object is not committed."""
     logs, lake = tmp_path / "logs", tmp_path / "lake"
     logs.mkdir()
@@ -419,8 +419,8 @@ def test_summary_names_what_the_contract_names(tmp_path: Path) -> None:
     assert RunSummary("x").as_dict().keys() == summary.keys()
 
 
-def test_an_unreachable_or_missing_store_is_told(s3: S3, tmp_path: Path) -> None:
-    """A lake or source that does not answer, or is not there, is one clear line."""
+def test_an_unreachable_or_missing_store_is_an_error(s3: S3, tmp_path: Path) -> None:
+    """A lake or source that cannot be reached, or does not exist, is an error of one clear line."""
     (tmp_path / "2026-02-06-01-00-00-AA").write_text(LINE)
     with pytest.raises(StoreError, match=r"no-such-bucket.*NoSuchBucket to GetObject: check the bucket's name"):
         Lake(Settings(source=(str(tmp_path),), lake="s3://no-such-bucket/l", endpoint_url=s3.endpoint_url)).ingest()

@@ -94,7 +94,7 @@ def test_query_strings_of_referrers(url: str, kept: str) -> None:
 
 
 def test_ambiguous_lines_lose_what_may_be_more_of_a_query_string() -> None:
-    """Where a line has several readings, the end of a query string may be in the next text."""
+    """Where a line can be parsed in several ways, the end of a query string may be in the next text."""
     hostile = f'GET /a.html?x" 200 - 1 2 3 4 "{SECRET}" "y HTTP/1.1'
     row = protected(LINE.replace("GET /a.html HTTP/1.1", hostile), query_strings="drop")
     assert row["parse_note"] == "ambiguous"
@@ -180,7 +180,7 @@ def test_nothing_private_reaches_the_disk(mode: str, tmp_path: Path) -> None:
 
 
 def test_a_run_without_a_key_writes_nothing(tmp_path: Path) -> None:
-    """The key is asked for before any work."""
+    """A missing key is an error before any log object is read."""
     (tmp_path / "2026-02-06-00-00-00-AA").write_text(LINE)
     settings = load_settings(
         {"source": (str(tmp_path),), "lake": str(tmp_path / "lake")}, {"ACCESSLAKE_PRIVACY_REMOTE_IP": "hash"}

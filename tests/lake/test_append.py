@@ -36,7 +36,7 @@ def append(store: Store, table: Table, partition: str, rows: pa.Table, min_part_
     return append_with_etags(store, table, partition, rows, etags, min_part_size)
 
 
-def held(store: Store) -> list[tuple[str, str]]:
+def stored_rows(store: Store) -> list[tuple[str, str]]:
     pairs = []
     for part in list_parts(store, PARTITION):
         with open_part(store, part) as file:
@@ -45,7 +45,7 @@ def held(store: Store) -> list[tuple[str, str]]:
     return sorted(pairs)
 
 
-def test_open_tail_grows_and_a_sealed_one_does_not(store: Store) -> None:
+def test_an_open_part_grows_and_a_sealed_one_does_not(store: Store) -> None:
     """A part below the minimum size is written again with the new rows; a larger one gets a successor."""
     append(store, ACCESS_LOG, PARTITION, rows("o1", "A"), NEVER_SEALED)
     append(store, ACCESS_LOG, PARTITION, rows("o2", "B"), NEVER_SEALED)
@@ -54,26 +54,26 @@ def test_open_tail_grows_and_a_sealed_one_does_not(store: Store) -> None:
     assert len(list_parts(store, PARTITION)) == 1  # what is open is for the part to say; it says so no more
     append(store, ACCESS_LOG, PARTITION, rows("o4", "D"), NEVER_SEALED)
     assert [part.name[-18:] for part in list_parts(store, PARTITION)] == ["part-00000.parquet", "part-00001.parquet"]
-    assert held(store) == [("A", "o1"), ("B", "o2"), ("C", "o3"), ("D", "o4")]
+    assert stored_rows(store) == [("A", "o1"), ("B", "o2"), ("C", "o3"), ("D", "o4")]
 
 
 @pytest.mark.parametrize("min_part_size", [1, NEVER_SEALED])
 def test_what_a_partition_holds_is_not_written_again(store: Store, min_part_size: int) -> None:
-    """Repeating an append after a crash changes nothing, and says what is held."""
+    """Repeating an append after a crash changes nothing, and returns what the partition has already."""
     first = append(store, ACCESS_LOG, PARTITION, rows("o1", "A", "B"), min_part_size)
     again = append(store, ACCESS_LOG, PARTITION, rows("o1", "A", "B"), min_part_size)
     assert (first.rows_by_object, again.rows_by_object) == ({"o1": 2}, {"o1": 2})
     assert (again.duplicates_by_object, again.bytes_written) == ({"o1": 0}, 0)
-    assert len(held(store)) == 2
+    assert len(stored_rows(store)) == 2
 
 
 @pytest.mark.parametrize("min_part_size", [1, NEVER_SEALED])
 def test_a_record_delivered_twice_is_kept_once(store: Store, min_part_size: int) -> None:
-    """A row equal in every log field to one in a tail, in a sealed part or in the same batch is a duplicate."""
+    """A row equal in every log field to one in the open part, in a sealed part or in the same batch is a duplicate."""
     append(store, ACCESS_LOG, PARTITION, rows("o1", "A", "B"), min_part_size)
     result = append(store, ACCESS_LOG, PARTITION, rows("o2", "B", "C", "C"), min_part_size)
     assert (result.rows_by_object, result.duplicates_by_object) == ({"o2": 1}, {"o2": 2})
-    assert held(store) == [("A", "o1"), ("B", "o1"), ("C", "o2")]
+    assert stored_rows(store) == [("A", "o1"), ("B", "o1"), ("C", "o2")]
 
 
 def test_one_request_id_may_have_several_records(store: Store) -> None:
@@ -83,7 +83,7 @@ def test_one_request_id_may_have_several_records(store: Store) -> None:
         [("a.html", "b.html"), (" 200 ", " 304 "), ("curl", "wget"), ("eu-central-1", "-"), ("226", "-")]
     ):
         append(store, ACCESS_LOG, PARTITION, rows(f"x{number}", "A", **{old: new}), 1)
-    assert len(held(store)) == 6
+    assert len(stored_rows(store)) == 6
 
 
 def test_rows_without_request_id_are_compared_too(store: Store) -> None:
@@ -97,7 +97,7 @@ def test_rows_without_request_id_are_compared_too(store: Store) -> None:
 
 @pytest.mark.parametrize("min_part_size", [1, NEVER_SEALED])
 def test_appends_at_the_same_time_lose_nothing(store: Store, min_part_size: int) -> None:
-    """Writers that race for one tail all get their rows in, once."""
+    """Writers that race for one open part all get their rows in, once."""
     with ThreadPoolExecutor(8) as pool:
         list(
             pool.map(
@@ -105,7 +105,7 @@ def test_appends_at_the_same_time_lose_nothing(store: Store, min_part_size: int)
                 range(8),
             )
         )
-    assert sorted(one for _, one in held(store)) == sorted(f"o{n:02d}" for n in range(8) for _ in "AB")
+    assert sorted(one for _, one in stored_rows(store)) == sorted(f"o{n:02d}" for n in range(8) for _ in "AB")
 
 
 def test_an_overwritten_log_object_is_noticed_and_can_be_removed(store: Store) -> None:
@@ -118,8 +118,8 @@ def test_an_overwritten_log_object_is_noticed_and_can_be_removed(store: Store) -
         assert caught.value.log_objects == [name]
         remove_rows(store, ACCESS_LOG, {name})
         append_with_etags(store, ACCESS_LOG, PARTITION, rows(name, f"{name}C"), {name: "newer"}, min_part_size)
-        assert [one for one in held(store) if one[1] == name] == [(f"{name}C", name)]
-    assert [one for one in held(store) if one[1] == "other"] == [("B", "other")]
+        assert [one for one in stored_rows(store) if one[1] == name] == [(f"{name}C", name)]
+    assert [one for one in stored_rows(store) if one[1] == "other"] == [("B", "other")]
 
 
 def test_footer_says_what_a_part_holds(store: Store) -> None:
@@ -150,7 +150,7 @@ def test_parts_are_sorted_compressed_and_filtered(store: Store) -> None:
 
 
 def test_a_file_that_is_no_part_stops_the_append(store: Store) -> None:
-    """A damaged tail is never overwritten; the message names it."""
+    """A damaged open part is never overwritten; the message names it."""
     store.write(f"{PARTITION}part-00000.parquet", b"not Parquet", if_match=None)
     with pytest.raises(StoreError, match=r"part-00000\.parquet: not a readable part of the lake"):
         append(store, ACCESS_LOG, PARTITION, rows("o1", "A"), NEVER_SEALED)

@@ -89,7 +89,7 @@ def test_a_day_is_not_ingested_again_without_its_ledger(lake: Path, logs: Path) 
 
 
 def test_late_records_of_a_removed_day_are_counted_and_not_written(tmp_path: Path) -> None:
-    """In simple naming a log object may hold records of the day before: the books count them all the same."""
+    """In simple naming a log object may hold records of the day before: the accounting counts them all the same."""
     logs, lake = tmp_path / "logs", tmp_path / "lake"
     objects = sorted(simple_objects(lines(("a",)), "", minutes=1440), key=lambda one: one.key)
     write_objects(objects[: -KEPT - 2], logs)
@@ -104,7 +104,7 @@ def test_late_records_of_a_removed_day_are_counted_and_not_written(tmp_path: Pat
 
 
 def test_dry_run_and_the_command_line(lake: Path) -> None:
-    """--dry-run names what would go and removes nothing; wrong ages are told; a working run is waited for."""
+    """--dry-run names what would go and removes nothing; wrong ages are errors; a working run is waited for."""
     before = rows_of(lake)
     shown = run_cli("expire", "--older-than", AGE, "--lake", str(lake), "--dry-run")
     assert f"partitions of days before {FIRST_KEPT}" in shown.stdout

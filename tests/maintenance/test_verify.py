@@ -164,7 +164,7 @@ def test_repair_makes_the_lake_whole(name: str, lake: Path, logs: Path) -> None:
     assert (again.set_aside, again.objects_reread) == ([], 0)
 
 
-def test_repair_says_what_it_cannot_mend(lake: Path, logs: Path) -> None:
+def test_repair_names_what_it_cannot_repair(lake: Path, logs: Path) -> None:
     """What no source has any more stays named; rows that are there are not taken away."""
     gone = min(logs.rglob("*2026-01-02-00-00-00-*"))
     gone.unlink()
@@ -221,7 +221,7 @@ def test_a_killed_repair_loses_nothing(lake: Path, logs: Path, monkeypatch: pyte
 
 
 def test_repair_says_why_it_could_not_read(lake: Path, logs: Path) -> None:
-    """The source has the log object, and it is broken: the rows that are there stay, and the reason is told."""
+    """The source has the log object, and it is broken: the rows that are there stay, and the reason is reported."""
     broken = logs / "2026-01-06-00-00-00-AA"
     broken.write_bytes(b"\x1f\x8bno gzip")
     repaired = Lake(Settings(lake=str(lake), source=(str(logs),))).repair()
@@ -233,7 +233,7 @@ def test_repair_says_why_it_could_not_read(lake: Path, logs: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["bucket=a/date=2026-01-02.bak", "bucket=a/date=2026-02-30", "x/y", "bucket=a"])
 def test_parts_in_folders_that_are_no_partition(folder: str, lake: Path, logs: Path) -> None:
-    """They are named; the books are looked at without them."""
+    """They are named, and the accounting is checked without them."""
     stray = lake / "access_log" / folder / "part-00000.parquet"
     stray.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(lake / PART, stray)
@@ -286,13 +286,13 @@ def test_books_that_do_not_close(lake: Path, logs: Path) -> None:
     change_the_ledger(lake, one_line_more)
     (first, *_) = Lake(Settings(lake=str(lake))).verify().differences
     assert first.kind == "books"
-    books = r"\d+ lines are not \d+ rows \(\d+ by partition\) \+ 0 rejects \+ 0 duplicates \+ 0 blank lines"
-    assert re.fullmatch(books, first.message)
+    accounting = r"\d+ lines are not \d+ rows \(\d+ by partition\) \+ 0 rejects \+ 0 duplicates \+ 0 blank lines"
+    assert re.fullmatch(accounting, first.message)
     assert kinds(lake, logs) == {"books"}
 
 
 def test_status_counts_what_is_there(lake: Path) -> None:
-    """Buckets, books, rejects by reason, and the newest of everything."""
+    """Buckets, accounting, rejects by reason, and the newest of everything."""
     status = open_lake(str(lake)).status()
     (bucket,) = status.buckets
     assert (bucket.bucket, bucket.rows, bucket.parts) == ("a", 200, 3)

@@ -36,7 +36,7 @@ def test_decoding_depends_on_the_operation(operation: str, logged: str, key: str
     ],
 )
 def test_a_layer_that_does_not_decode_stays(operation: str, logged: str, key: str) -> None:
-    """A malformed escape, or bytes that are not UTF-8, stop the decoding there, and it is said."""
+    """A malformed escape, or bytes that are not UTF-8, stop the decoding there, and are noted."""
     assert decode_key(logged, operation) == (key, False)
 
 

@@ -1,4 +1,4 @@
-"""The exact reading of one line: every shape that is known, and what strangers could forge."""
+"""The slow path, one line at a time: every known shape, and what a client could forge."""
 
 import pytest
 from lines import BATCH_DELETE, GET, HEAD, HOST, LIFECYCLE, LINE, TAIL, read, rejected
@@ -6,7 +6,7 @@ from lines import BATCH_DELETE, GET, HEAD, HOST, LIFECYCLE, LINE, TAIL, read, re
 from etl.schema import LOG_FIELDS
 
 
-def test_regular_line_fills_every_column() -> None:
+def test_a_line_of_today_fills_every_column() -> None:
     """A line of today has 27 fields; each goes to its column, with its type."""
     assert read(LINE) == {
         "bucket_owner": "79a59df900b9",
@@ -105,7 +105,7 @@ UNESCAPED = {
 
 
 @pytest.mark.parametrize("name", UNESCAPED)
-def test_text_of_strangers_is_read_verbatim(name: str) -> None:
+def test_untrusted_text_is_read_verbatim(name: str) -> None:
     """Quotes inside quoted fields are not escaped by S3, and backslashes mean nothing."""
     uri, referrer, user_agent = UNESCAPED[name]
     row = read(f'{HEAD} REST.GET.OBJECT a "{uri}" 404 NoSuchKey 272 - 9 - "{referrer}" "{user_agent}" {TAIL}')
@@ -139,7 +139,7 @@ def test_forged_fields_never_pass_unnoticed(uri: str, referrer: str, user_agent:
     ] * 5
 
 
-def test_forged_tail_does_not_reach_the_tail() -> None:
+def test_forged_trailing_fields_do_not_replace_the_real_ones() -> None:
     """The fields after the user agent are read from the right end, where nobody can write."""
     forged_host = "F" * 76
     agent = f'x" - {forged_host} SigV2 RC4-MD5 QueryString evil.example TLSv1 - - us-east-1'
@@ -295,7 +295,7 @@ REJECTED = {
 
 
 @pytest.mark.parametrize("name", REJECTED)
-def test_lines_without_a_right_reading_are_rejected(name: str) -> None:
+def test_lines_that_do_not_parse_are_rejected(name: str) -> None:
     """A rejected line says why."""
     line, reason = REJECTED[name]
     assert rejected(line) == reason

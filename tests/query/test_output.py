@@ -81,7 +81,7 @@ def test_table(tmp_path: Path) -> None:
     assert "[b]x[/b]" in written(Format.TABLE, tmp_path, "SELECT '[b]x[/b]' AS key")
 
 
-def test_control_sequences_of_strangers_are_neutralised(tmp_path: Path) -> None:
+def test_control_sequences_are_escaped(tmp_path: Path) -> None:
     """A user agent cannot repaint a terminal, ring its bell or turn text around."""
     query = "SELECT chr(27) || '[2J' || chr(7) || chr(8238) || chr(155) AS ua"
     assert "\\x1b[2J\\x07\\u202e\\x9b" in written(Format.TABLE, tmp_path, query)

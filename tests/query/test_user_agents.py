@@ -40,7 +40,7 @@ def test_kinds(text: str | None, kind: str, family: str | None, system: str | No
 
 
 def test_a_long_text_takes_no_long_time() -> None:
-    """Whatever a stranger writes: the engine looks at each character a bounded number of times."""
+    """Whatever a client sends: the engine looks at each character a bounded number of times."""
     began = time.process_time()
     for text in ("Mozilla/5.0 " * 10_000, "(" * 100_000, "a" * 100_000 + "!", "Android " * 20_000):
         parse_user_agent(text)

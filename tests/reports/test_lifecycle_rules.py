@@ -79,7 +79,7 @@ EXPECTED = [
         "big old data", "move to DEEP_ARCHIVE after 90 days",
         "prefix data/, larger than 1,000 bytes, tag k=v (not in logs)", 0, 0, 0, 0, "no match ever",
     ),
-    # The delete marker has no size, so nobody can tell that it is too small for this rule.
+    # The delete marker has no size, so nothing shows that it is too small for this rule.
     (
         "big old data", "expire old versions after 7 days, keeping 2",
         "prefix data/, larger than 1,000 bytes, tag k=v (not in logs)", 1, 1, 1, 2000, "active, or another rule is",

@@ -61,7 +61,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return open_lake(str(root / "lake"))
 
 
-def rows_of_report(lake: Lake, name: str, **arguments: Any) -> list[tuple[Any, ...]]:
+def report_rows(lake: Lake, name: str, **arguments: Any) -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for row in lake.report(name, **arguments).to_arrow().to_pylist()]
 
 
@@ -85,17 +85,17 @@ EXPECTED: dict[str, tuple[dict[str, Any], list[tuple[Any, ...]]]] = {
 
 def test_expired_objects(lake: Lake) -> None:
     """Key and UTC time of every expiration, in the order of time; on a day; or another operation."""
-    rows = [row[:3] for row in rows_of_report(lake, "lifecycle/expired_objects")]
+    rows = [row[:3] for row in report_rows(lake, "lifecycle/expired_objects")]
     assert rows == [("x y", naive(1, 4), "rules"), ("k", naive(1, 5), "rules"), ("k", naive(2, 4), "rules")]
     day = {"date_from": "2026-01-02", "date_to": dt.date(2026, 1, 2)}
-    assert [row[1] for row in rows_of_report(lake, "lifecycle/expired_objects", **day)] == [naive(2, 4)]
-    moved = rows_of_report(lake, "lifecycle/expired_objects", operation="S3.TRANSITION.OBJECT")
+    assert [row[1] for row in report_rows(lake, "lifecycle/expired_objects", **day)] == [naive(2, 4)]
+    moved = report_rows(lake, "lifecycle/expired_objects", operation="S3.TRANSITION.OBJECT")
     assert [row[:2] for row in moved] == [("k", naive(2, 3))]
 
 
 def test_object_events(lake: Lake) -> None:
     """Every lifecycle event of one key; what people did to it is not among them."""
-    rows = [row[:2] for row in rows_of_report(lake, "lifecycle/object_events", key="k")]
+    rows = [row[:2] for row in report_rows(lake, "lifecycle/object_events", key="k")]
     assert rows == [
         (naive(1, 5), "S3.EXPIRE.OBJECT"),
         (naive(2, 3), "S3.TRANSITION.OBJECT"),
@@ -105,17 +105,17 @@ def test_object_events(lake: Lake) -> None:
 
 def test_both_days_of_a_period_count(lake: Lake) -> None:
     """`--from D --to D` is one day; a limit cuts after the order is made."""
-    assert rows_of_report(lake, "website/top_objects", date_from="2026-01-01", date_to="2026-01-01") == [
+    assert report_rows(lake, "website/top_objects", date_from="2026-01-01", date_to="2026-01-01") == [
         ("a", 3, 2, 1), ("b", 2, 1, 1), ("c", 1, 0, 1),
     ]  # fmt: skip
-    assert rows_of_report(lake, "website/top_objects", date_from="2026-01-02") == [("b", 1, 1, 0)]
-    assert rows_of_report(lake, "website/top_objects", date_to="2025-12-31") == []
-    assert rows_of_report(lake, "website/top_objects", limit="1") == [("a", 3, 2, 1)]
+    assert report_rows(lake, "website/top_objects", date_from="2026-01-02") == [("b", 1, 1, 0)]
+    assert report_rows(lake, "website/top_objects", date_to="2025-12-31") == []
+    assert report_rows(lake, "website/top_objects", limit="1") == [("a", 3, 2, 1)]
 
 
 @pytest.mark.parametrize("kind", ["no lake", "an empty lake", "an empty lake on S3"])
 def test_an_empty_lake_gives_an_empty_result(kind: str, s3: S3, tmp_path: Path) -> None:
-    """Nothing ingested is no error, whichever report runs."""
+    """Every report on a lake without records gives its columns, no rows and no error."""
     if kind == "an empty lake":
         (tmp_path / "logs").mkdir()
         ingest_local(tmp_path / "logs", tmp_path / "lake")
@@ -134,7 +134,7 @@ def test_reports_over_s3(s3: S3, lake: Lake) -> None:
     Lake(settings).ingest()
     remote = open_lake(f"s3://{s3.lake}/deep/lake", s3.endpoint_url)
     for name, (arguments, expected) in EXPECTED.items():
-        assert rows_of_report(remote, name, **arguments) == expected
+        assert report_rows(remote, name, **arguments) == expected
     frame = remote.report("website/top_objects").to_pandas()
     assert frame.to_dict("list")["key"] == ["a", "b", "c"]
 
@@ -151,8 +151,8 @@ def test_reports_over_s3(s3: S3, lake: Lake) -> None:
         ("website/top_objects", {"date_from": "yesterday"}, "date_from 'yesterday' is not a day; write YYYY-MM-DD"),
     ],
 )
-def test_wrong_arguments_are_named(lake: Lake, name: str, arguments: dict[str, Any], message: str) -> None:
-    """A wrong name or value says so, with the nearest right one."""
+def test_wrong_names_and_values_are_errors(lake: Lake, name: str, arguments: dict[str, Any], message: str) -> None:
+    """The error says which name or value is wrong, and the nearest right one."""
     with pytest.raises(UsageError, match=message.replace("?", r"\?")):
         lake.report(name, **arguments)
 
@@ -162,7 +162,7 @@ HOSTILE = "x'; DROP VIEW access_log; --\" $limit %"
 
 def test_values_are_bound_and_escaped(lake: Lake, tmp_path: Path) -> None:
     """Keys, buckets and paths with quotes in them are values, never SQL."""
-    assert rows_of_report(lake, "lifecycle/object_events", key=HOSTILE) == []
+    assert report_rows(lake, "lifecycle/object_events", key=HOSTILE) == []
     with pytest.raises(UsageError, match="no bucket"):
         lake.report("website/top_objects", bucket=HOSTILE)
     logs = tmp_path / "it's [here]"
@@ -173,7 +173,7 @@ def test_values_are_bound_and_escaped(lake: Lake, tmp_path: Path) -> None:
     ingest_local(logs / "a*b", logs / "lake")
     hostile = open_lake(str(logs / "lake"))
     assert hostile.sql("SELECT DISTINCT bucket FROM access_log").to_arrow()["bucket"].to_pylist() == [bucket]
-    assert rows_of_report(hostile, "website/top_objects", bucket=bucket)[0] == ("a", 3, 2, 1)
+    assert report_rows(hostile, "website/top_objects", bucket=bucket)[0] == ("a", 3, 2, 1)
 
 
 @pytest.mark.parametrize(
@@ -255,10 +255,10 @@ def test_a_report_says_what_it_draws(lake: Lake, name: str) -> None:
     result = lake.report(name, **params).to_arrow()
     assert set(report.chart.columns if report.chart else ()) <= set(result.column_names)
     connection = connect(open_store(lake.url))
-    (*prepared, execution) = duckdb.extract_statements(statement(report, params))
+    (*prepared, query) = duckdb.extract_statements(statement(report, params))
     for one in prepared:
         connection.execute(one)
-    assert connection.execute(execution).fetchall() == [tuple(row.values()) for row in result.to_pylist()]
+    assert connection.execute(query).fetchall() == [tuple(row.values()) for row in result.to_pylist()]
 
 
 def test_a_day_is_read_from_its_own_partitions(lake: Lake) -> None:
@@ -316,8 +316,8 @@ def test_own_reports(lake: Lake, tmp_path: Path) -> None:
         ("website/top_objects", "x.gif", "--chart x.gif: the name must end in .svg, .png, .html"),
     ],
 )
-def test_a_chart_that_cannot_be_drawn_is_refused(lake: Lake, name: str, file: str, message: str) -> None:
-    """The error comes before any query runs."""
+def test_what_cannot_be_drawn_is_an_error(lake: Lake, name: str, file: str, message: str) -> None:
+    """A chart that a report or format cannot have is an error before any query runs."""
     done = run_cli("report", name, "--lake", lake.url, "--chart", file)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr

@@ -1,4 +1,4 @@
-"""What the attacks share: log objects that somebody forged, and lakes that hold what is not read any more."""
+"""What the attacks share: forged log objects, lakes that hold what is rejected today, and what is looked at after."""
 
 import datetime as dt
 import os
@@ -12,12 +12,18 @@ from typing import Any
 import pyarrow as pa
 from lines import LINE
 
+from etl import open_lake
+from etl.config import Settings
+from etl.dashboard.page import render_dashboard
 from etl.ingest.batch import _by_bucket_and_day
 from etl.lake.append import append_rows
 from etl.lake.parts import partition_path
 from etl.parser.parser import Parser
+from etl.query import EVERYTHING, Scope
+from etl.reports.loader import load_reports
 from etl.schema import ACCESS_LOG, LEDGER
 from etl.store.base import Store
+from etl.store.open import open_store
 
 _DELIVERED = dt.datetime(2026, 2, 6)  # noqa: DTZ001
 URI = '"GET /a.html HTTP/1.1"'
@@ -70,6 +76,30 @@ def store_as_before(store: Store, lines: list[str], **columns: Any) -> None:
     }
     path = partition_path(LEDGER, date=dt.date(2026, 2, 6))
     append_rows(store, LEDGER, path, pa.Table.from_pylist([entry], LEDGER.schema), {"old": "e"}, 1 << 20)
+
+
+_NOW = dt.datetime(2026, 2, 7, tzinfo=dt.UTC)
+
+
+def dashboard(lake: Path, scope: Scope = EVERYTHING) -> str:
+    """The page, on the day after the lines."""
+    return render_dashboard(open_store(str(lake)), scope, Settings(), _NOW)
+
+
+def is_complete(page: str) -> bool:
+    """Whether every report of a dashboard was run, and every chart drawn."""
+    return not any(f"could not be {failure}" in page for failure in ("answered", "drawn"))
+
+
+_REQUIRED = {"key": "k", "requester": "r", "remote_ip": "192.0.2.1", "approved": "arn:.*"}
+"""Parameters without a default."""
+
+
+def run_every_report(lake: Path, **scope: Any) -> None:
+    here = open_lake(str(lake))
+    for name, report in load_reports().items():
+        required = {key: _REQUIRED[key] for key, one in report.params.items() if one.required}
+        here.report(name, **required, **scope).to_arrow()
 
 
 def files_of(store: Store) -> dict[str, str]:

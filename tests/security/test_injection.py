@@ -1,4 +1,4 @@
-"""Log injection: whatever strangers write into URI, referrer and user agent, they change no other field unnoticed."""
+"""Log injection: whatever a client puts into URI, referrer and user agent, it changes no other field unnoticed."""
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,7 +26,7 @@ HOSTILE = st.one_of(
 TAIL_LENGTHS = st.sampled_from([0, 1, 6, 7, 8, 9, 10, 11])
 COUNTS = st.sampled_from(["403 AccessDenied 243 - 9 -", "304 - - 1024 4 -", "- - - 1024 - -"])
 ALWAYS = ("bucket_owner", "bucket", "time", "remote_ip", "requester", "request_id", "operation", "key")
-"""Fields before the URI, where no stranger writes."""
+"""Fields before the URI, which no client can write."""
 
 
 def text_of(hostile: str) -> str | None:

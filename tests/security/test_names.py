@@ -1,4 +1,4 @@
-"""Names and texts of strangers, all the way: they write nowhere else, run nothing, and stay text."""
+"""Hostile names and texts from log line to output: they write nowhere else, run nothing, and stay text."""
 
 import datetime as dt
 import json
@@ -6,9 +6,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from attacks import on_terminal
+from attacks import on_terminal, request, run_every_report, store_as_before
 from conftest import S3, ingest_local, rows_of, run_cli
-from lines import LINE
+from lines import LINE, read, rejected
 
 from etl import open_lake
 from etl.api import Lake
@@ -75,7 +75,7 @@ def test_no_name_leaves_its_partition_on_s3(s3: S3, logs: Path) -> None:
     assert Lake(settings).verify().differences == []
 
 
-def test_every_key_can_be_asked_for(logs: Path, tmp_path: Path) -> None:
+def test_every_key_is_found(logs: Path, tmp_path: Path) -> None:
     """A parameter is bound, so a key with quotes, line ends or SQL in it finds just its own events."""
     lake = tmp_path / "lake"
     (logs / "2026-02-06-02-00-00-AA").write_bytes(
@@ -94,7 +94,7 @@ def test_every_key_can_be_asked_for(logs: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["table", "csv", "json", "markdown"])
 def test_a_terminal_gets_no_control_sequence(form: str, logs: Path, tmp_path: Path) -> None:
-    """On a real (pseudo) terminal nothing that a stranger wrote is obeyed, in any format."""
+    """On a real (pseudo) terminal no control sequence of a client has an effect, in any format."""
     lake = tmp_path / "lake"
     ingest_local(logs, lake, max_reject_fraction=1)
     query = "SELECT key, key || chr(155) || chr(8238) || chr(127) AS worse FROM access_log ORDER BY ALL"
@@ -128,3 +128,22 @@ def test_events_on_stderr_are_json(tmp_path: Path) -> None:
     events = [json.loads(line) for line in done.stderr.splitlines()]
     assert "cannot be decompressed" in events[0]["message"]
     assert "\x1b" not in done.stderr
+
+
+def test_names_that_climb_are_rejects_and_old_lakes_are_read(tmp_path: Path) -> None:
+    """A bucket whose path would lead out of the lake is a reject; a lake that has one is queried and verified."""
+    names = ["../../etc", "a/../../b", "..", "a\\..\\b", "/.."]
+    for name in names:
+        assert rejected(request(1, bucket=f" {name} ")) == "bad_bucket"
+    for name in ("a..b", ".", "a.b", "...", "a/b", "%2e%2e"):
+        assert read(request(1, bucket=f" {name} "))["bucket"] == name
+    lake = tmp_path / "lake"
+    store = open_store(str(lake))
+    for name in names[:3]:
+        store_as_before(store, [request(1), request(2)], bucket=name)
+    here = open_lake(str(lake))
+    found = here.sql("SELECT bucket, count(*) AS n FROM access_log GROUP BY ALL ORDER BY ALL").to_arrow().to_pylist()
+    assert [one["bucket"] for one in found] == sorted([*names[:3], "site"])
+    assert here.report("website/response_codes", bucket="../../etc").to_arrow().num_rows == 1
+    run_every_report(lake)
+    assert {one.kind for one in Lake(Settings(lake=str(lake))).verify().differences} <= {"ledger", "books", "rows"}

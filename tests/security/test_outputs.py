@@ -1,4 +1,4 @@
-"""Attacks by what is shown and kept: the rest of the list; in spreadsheets, pages, terminals, and in lakes."""
+"""Attacks by what is shown and kept: in spreadsheets, pages and terminals, in files, caches and lakes."""
 
 import csv
 import datetime as dt
@@ -233,7 +233,7 @@ HARMFUL = """
 
 @pytest.fixture(scope="module")
 def hostile_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every payload as key, URI, referrer and user agent; answered with 404, so that it is in most cards."""
+    """Every payload as key, URI, referrer and user agent; half of them with 404, so that they are in most cards."""
     root = tmp_path_factory.mktemp("payloads")
     lines = []
     for number, payload in enumerate(PAYLOADS):
@@ -258,8 +258,8 @@ def test_44_payloads_in_a_real_browser(hostile_lake: Path, tmp_path: Path, brows
         with Opened(browser, path) as opened:
             found = opened.page.evaluate(HARMFUL)
             assert found == {"handlers": 0, "frames": 0, "links": 0}, page
-            assert opened.said == [], page
-            assert opened.asked == [path.as_uri()], page
+            assert opened.messages == [], page
+            assert opened.requests == [path.as_uri()], page
             assert opened.page.locator("svg").count() > 0
 
 
@@ -273,7 +273,7 @@ def test_a_chart_page_loads_nothing(tmp_path: Path, browser: Any) -> None:
         opened.page.locator("svg path, canvas").first.wait_for()
         opened.page.mouse.move(300, 60)
         opened.page.wait_for_timeout(300)
-        assert [one for one in opened.asked if not one.startswith(("file:", "data:", "blob:"))] == []
+        assert [one for one in opened.requests if not one.startswith(("file:", "data:", "blob:"))] == []
 
 
 URLS = [
@@ -314,16 +314,16 @@ def test_query_strings_leave_nothing_behind(tmp_path: Path) -> None:
 
 def test_caches_keep_no_long_text() -> None:
     """What is kept of texts that anybody may write is bounded in bytes, not in entries only."""
-    asked: list[str] = []
+    computed: list[str] = []
 
     @cached_by_text(entries=2)
     def length(text: str) -> int:
-        asked.append(text)
+        computed.append(text)
         return len(text)
 
     for text in ("a", "a", "b" * 512, "b" * 512, "c" * 513, "c" * 513):
         assert length(text) == len(text)
-    assert asked == ["a", "b" * 512, "c" * 513, "c" * 513]
+    assert computed == ["a", "b" * 512, "c" * 513, "c" * 513]
 
 
 def test_a_long_user_agent_costs_as_little_as_its_start() -> None:
@@ -395,7 +395,7 @@ def test_documents_of_a_lake_that_somebody_wrote(tmp_path: Path) -> None:
 
 
 def test_a_lake_with_a_pattern_as_its_name_shows_nothing_else(tmp_path: Path) -> None:
-    """Its URL is no pattern, for listings neither."""
+    """Its URL is no pattern, neither for queries nor for listings."""
     for name in ("lake", "lakes"):
         ingest_local(write_log(tmp_path / f"logs-{name}", [request(1, bucket=f" {name} ")]), tmp_path / name)
     empty = open_lake(str(tmp_path / "lake*"))
@@ -414,6 +414,6 @@ def test_an_output_does_not_follow_a_link(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_keys_of_payloads_come_back(hostile_lake: Path) -> None:
-    """Text is text: what the browser was given is what the log said."""
+    """Text is text: what the browser was given is what the log has."""
     keys = {row["key"] for row in rows_of(hostile_lake, "key")}
     assert {payload for payload in PAYLOADS if "\0" not in payload} <= keys

@@ -1,0 +1,159 @@
+"""Reports of the section operations."""
+
+import datetime as dt
+from typing import Any
+
+from small_lake import REJECTS, Record, delivered, log_object
+
+from oracle.measures import (
+    addresses,
+    bytes_sent,
+    client_failures,
+    distinct,
+    error_percent,
+    failed,
+    first_time,
+    last_time,
+    minute,
+    minutes_to_delivery,
+    operations,
+    quantile,
+    quantiles,
+    server_failures,
+    without_error,
+)
+from oracle.selections import authenticated, failures, requests, with_status
+from oracle.tables import Records, Rows, chronological, group_by, in_order, summarize
+
+
+def _buckets(records: Records) -> int:
+    return distinct(records, "bucket")
+
+
+def _first_date(records: Records) -> dt.date:
+    return first_time(records).date()
+
+
+def _last_date(records: Records) -> dt.date:
+    return last_time(records).date()
+
+
+def buckets(records: Records) -> Rows:
+    def requesters_of(group: Records) -> int:
+        return distinct(authenticated(group), "requester")
+
+    measures = (len, failed, error_percent, addresses, requesters_of, bytes_sent, first_time, last_time)
+    return in_order(summarize(requests(records), ["bucket"], *measures), -2, 1)
+
+
+def busiest_prefixes(records: Records, prefix: str = "") -> Rows:
+    def folder(record: Record) -> str:
+        below = (record.key or "")[len(prefix) :]
+        return prefix + (below.split("/")[0] + "/" if "/" in below else "")
+
+    below = [record for record in requests(records) if record.key is not None and record.key.startswith(prefix)]
+    busiest: dict[tuple[str, str], tuple[Any, ...]] = {}
+    for (bucket, name, time), group in sorted(group_by(below, "bucket", folder, minute).items()):
+        reads = [record for record in group if record.op.split(".")[1] in ("GET", "HEAD") or record.op.endswith("_GET")]
+        slow_down = [record for record in group if record.error == "SlowDown"]
+        row = (bucket, name, len(group), len(reads), len(group) - len(reads), len(slow_down), time)
+        known = busiest.get((bucket, name))
+        if known is None or len(group) > known[2]:
+            busiest[bucket, name] = row
+    return in_order(busiest.values(), -3, 1, 2)
+
+
+def completeness(records: Records) -> Rows:
+    days = (_last_date(records) - _first_date(records)).days + 1
+    dates = [_first_date(records) + dt.timedelta(days=day) for day in range(days)]
+    rows: Rows = []
+    for bucket in sorted({record.bucket for record in records}):
+        for date in dates:
+            group = [record for record in records if (record.bucket, record.date) == (bucket, date)]
+            log_objects = {delivered(record) for record in group}
+            hours = {record.time.hour for record in group}
+            times = (first_time(group), last_time(group)) if group else (None, None)
+            rows.append((bucket, date, len(group), len(hours), len(log_objects), *times))
+    return rows
+
+
+def delivery_lag(records: Records) -> Rows:
+    rows: Rows = []
+    for (date,), group in group_by(records, "date").items():
+        lags = [minutes_to_delivery(record) for record in group]
+        rows.append((date, len(group), *(round(lag, 1) for lag in (*quantiles(lags), max(lags)))))
+    return in_order(rows, 1)
+
+
+def error_codes(records: Records) -> Rows:
+    errors = [record for record in records if record.error or failures([record])]
+    rows = summarize(errors, ["error", "status"], len, operations, addresses, first_time, last_time)
+    return in_order(rows, -3, 1, 2)
+
+
+def errors_by_day(records: Records) -> Rows:
+    measures = (len, client_failures, server_failures, error_percent)
+    return in_order(summarize(with_status(records, 100), ["date"], *measures), 1)
+
+
+def latency(records: Records) -> Rows:
+    rows: Rows = []
+    for (op,), group in group_by([record for record in records if record.total is not None], "op").items():
+        totals, turns = [record.total for record in group], [record.turn for record in group]
+        rows.append((op, len(group), *quantiles(totals), quantile(totals, 1), *quantiles(turns)))
+    return in_order(rows, -2, 1)
+
+
+def operation_counts(records: Records) -> Rows:
+    return in_order(summarize(requests(records), ["op"], len, failed, error_percent, last_time), -2, 1)
+
+
+def parse_notes(records: Records) -> Rows:
+    noted = [record for record in records if record.note]
+    return in_order(summarize(noted, ["note"], len, _buckets, first_time, last_time), -2, 1)
+
+
+def rejects(_records: Records) -> Rows:
+    rows: Rows = []
+    for reason in {reject.reason for reject in REJECTS}:
+        lines = sorted(
+            (log_object(reject.bucket, reject.delivered), reject.delivered.date(), reject.line)
+            for reject in REJECTS
+            if reject.reason == reason
+        )
+        log_objects, dates = {line[0] for line in lines}, [line[1] for line in lines]
+        rows.append((reason, len(lines), len(log_objects), min(dates), max(dates), lines[0][2]))
+    return in_order(rows, -2, 1)
+
+
+def requesters(records: Records) -> Rows:
+    measures = (len, failed, error_percent, _buckets, operations, addresses, bytes_sent, last_time)
+    return in_order(summarize(requests(records), ["requester"], *measures), -2, 1)
+
+
+def request_uris(records: Records) -> Rows:
+    with_uri = [record for record in records if record.uri]
+    return in_order(summarize(with_uri, ["uri"], len, without_error, failed), -2, 1)
+
+
+def schema_drift(records: Records) -> Rows:
+    def has_extra(record: Record) -> bool:
+        return bool(record.extra)
+
+    def example(group: Records) -> str | None:
+        return min((record.extra for record in group if record.extra), default=None)
+
+    rows = summarize(records, ["bucket", "fields", has_extra], len, _first_date, _last_date, example)
+    return in_order(rows, 1, 5, 2, 3)
+
+
+def server_errors(records: Records) -> Rows:
+    columns = "time bucket op key status error rid host_id ip agent"
+    return chronological(with_status(records, 500), columns, "bucket", "op", "key", "rid")
+
+
+def status_by_day(records: Records) -> Rows:
+    def status_class(record: Record) -> str:
+        return f"{(record.status or 0) // 100}xx"
+
+    return in_order(summarize(with_status(records, 100), ["date", status_class], len), 1, 2)

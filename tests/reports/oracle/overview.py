@@ -1,0 +1,37 @@
+"""Reports of the section overview."""
+
+from small_lake import REJECTS
+
+from oracle.measures import (
+    bytes_sent,
+    client_failures,
+    distinct,
+    error_percent,
+    minutes_to_delivery,
+    quantile,
+    server_failures,
+)
+from oracle.selections import anonymous, authenticated, deletes, expiries, requests, successes, with_status
+from oracle.tables import Records, Rows
+
+
+def figures(records: Records) -> Rows:
+    everything = requests(records)
+    with_address = [record for record in anonymous(records) if record.ip is not None]
+    return [
+        (
+            len(everything),
+            client_failures(everything),
+            server_failures(everything),
+            error_percent(everything),
+            len(with_status(everything, 403, 403)),
+            bytes_sent(everything),
+            distinct(with_address, "ip", "agent"),
+            distinct(authenticated(everything), "requester"),
+            len(anonymous(everything)),
+            distinct(expiries(records), "bucket", "key"),
+            len(successes(deletes(records))),
+            len(REJECTS),
+            round(quantile([minutes_to_delivery(record) for record in records], 0.95)),
+        )
+    ]

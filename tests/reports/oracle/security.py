@@ -1,0 +1,232 @@
+"""Reports of the section security."""
+
+import datetime as dt
+import re
+from zoneinfo import ZoneInfo
+
+from small_lake import GOBUSTER, SQLMAP, Record
+
+from oracle.measures import (
+    addresses,
+    bytes_sent,
+    distinct,
+    failed,
+    first_time,
+    hour,
+    last_time,
+    minute,
+    object_sizes,
+    objects,
+    operations,
+    successful,
+)
+from oracle.selections import (
+    anonymous,
+    authenticated,
+    by_principal,
+    deletes,
+    failures,
+    requests,
+    successes,
+    with_operation,
+    with_status,
+    writes,
+)
+from oracle.tables import Records, Rows, chronological, in_order, summarize
+
+
+def _denied(records: Records) -> int:
+    return len(with_status(records, 403, 403))
+
+
+def _not_found(records: Records) -> int:
+    return len(with_status(records, 404, 404))
+
+
+def _with_address(records: Records) -> Records:
+    return [record for record in records if record.ip is not None]
+
+
+def access_denied_by_requester(records: Records) -> Rows:
+    denied = with_status(records, 403, 403)
+    rows = summarize(denied, ["requester", "bucket", "op", "error"], len, objects, addresses, last_time)
+    return in_order(rows, -5, 1, 2, 3, 4)
+
+
+def acl_required(records: Records) -> Rows:
+    by_acl = [record for record in records if record.acl == "Yes"]
+    return in_order(summarize(by_acl, ["bucket", "requester", "op"], len, objects, last_time), -4, 1, 2, 3)
+
+
+_ACTIVITY_ORDER = ("bucket", "op", "key", "rid", "status", "version")
+
+
+def address_activity(records: Records, remote_ip: str) -> Rows:
+    activity = [record for record in records if record.ip == remote_ip]
+    columns = "time bucket op key status error sent requester agent rid"
+    return chronological(activity, columns, *_ACTIVITY_ORDER)
+
+
+def anonymous_requests(records: Records) -> Rows:
+    def changes(group: Records) -> int:
+        return sum(record.op.split(".")[1] in ("PUT", "POST", "COPY", "DELETE") for record in successes(group))
+
+    measures = (len, successful, changes, addresses, bytes_sent, last_time)
+    return in_order(summarize(anonymous(records), ["bucket", "op"], *measures), -3, 1, 2)
+
+
+def bulk_deletions(records: Records, threshold: int) -> Rows:
+    def requests_of(group: Records) -> int:
+        return distinct(group, "rid")
+
+    def first_key(group: Records) -> str:
+        return min(record.key or "" for record in group)
+
+    def last_key(group: Records) -> str:
+        return max(record.key or "" for record in group)
+
+    measures = (len, requests_of, addresses, object_sizes, first_key, last_key)
+    rows = summarize(successes(deletes(records)), [hour, "bucket", "requester"], *measures)
+    return in_order((row for row in rows if row[3] >= threshold), -4, 1, 2, 3)
+
+
+def configuration_changes(records: Records) -> Rows:
+    settings = with_operation(
+        records,
+        "REST.PUT.BUCKETPOLICY",
+        "REST.PUT.VERSIONING",
+        "REST.DELETE.LIFECYCLE",
+        "REST.PUT.PUBLIC_ACCESS_BLOCK",
+        "REST.PUT.ACL",
+    )
+    of_bucket = [record for record in settings if record.key is None]
+    return chronological(of_bucket, "time bucket op status error requester ip agent rid", "bucket", "op", "rid")
+
+
+def deleters(records: Records) -> Rows:
+    deleted = by_principal(successes(deletes(records)))
+    measures = (len, objects, object_sizes, first_time, last_time)
+    return in_order(summarize(deleted, ["requester", "bucket"], *measures), -3, 1, 2)
+
+
+def deletions(records: Records, prefix: str) -> Rows:
+    deleted = [record for record in successes(deletes(records)) if (record.key or "").startswith(prefix)]
+    columns = "time bucket key version requester ip op status size rid"
+    return chronological(deleted, columns, "bucket", "key", "version")
+
+
+def failed_uploads(records: Records) -> Rows:
+    uploads = failures(writes(records) + with_operation(records, "REST.PUT.PART"))
+    keys = ("bucket", "requester", "op", "status", "error")
+    return in_order(summarize(uploads, keys, len, objects, addresses, last_time), -6, 1, 2, 3, 4, 5)
+
+
+def failure_bursts(records: Records, threshold: int) -> Rows:
+    rows = summarize(_with_address(failures(records)), ["ip", minute], len, _denied, _not_found, objects)
+    return in_order((row for row in rows if row[2] >= threshold), -3, 1, 2)
+
+
+def first_seen_requesters(records: Records, days: int) -> Rows:
+    since = last_time(records).date() - dt.timedelta(days=days - 1)
+    measures = (first_time, last_time, len, failed, operations, addresses)
+    rows = summarize(by_principal(authenticated(records)), ["requester"], *measures)
+    return in_order((row for row in rows if row[1].date() >= since), 2, 1)
+
+
+def high_request_rates(records: Records, threshold: int) -> Rows:
+    rows = summarize(_with_address(records), ["ip", minute], len, failed, objects, bytes_sent)
+    return in_order((row for row in rows if row[2] >= threshold), -3, 1, 2)
+
+
+def insecure_transport(records: Records) -> Rows:
+    def tls_version(record: Record) -> str:
+        return record.tls or "none"
+
+    insecure = [
+        record
+        for record in requests(records)
+        # older lines do not tell; parts of another request have no transport
+        if record.fields > 18
+        and record.op not in ("BATCH.DELETE.OBJECT", "REST.COPY.OBJECT_GET")
+        and record.tls in (None, "TLSv1", "TLSv1.1")
+    ]
+    keys = (tls_version, "bucket", "op", "requester", "agent")
+    return in_order(summarize(insecure, keys, len, addresses, last_time), -6, 1, 2, 3, 4, 5)
+
+
+def large_downloads(records: Records, bytes: int) -> Rows:  # noqa: A002 - the parameter's name
+    large = [record for record in records if (record.sent or 0) >= bytes]
+    columns = "time bucket key sent requester ip agent rid"
+    return in_order(chronological(large, columns, "bucket", "key", "rid"), -4)
+
+
+def large_uploads(records: Records, bytes: int) -> Rows:  # noqa: A002 - the parameter's name
+    large = [record for record in successes(writes(records)) if (record.size or 0) >= bytes]
+    columns = "time bucket key size requester ip agent rid"
+    return in_order(chronological(large, columns, "bucket", "key", "rid"), -4)
+
+
+def log_injection(records: Records) -> Rows:
+    noted = [record for record in records if record.note]
+    columns = "time bucket note ip requester status uri referrer agent rid"
+    return in_order(chronological(noted, columns, "bucket", "rid"), -1)
+
+
+def not_found_by_ip(records: Records) -> Rows:
+    missed = with_status(records, 404, 404)
+    return in_order(summarize(missed, ["ip"], len, objects, first_time, last_time), -2, 1)
+
+
+def object_activity(records: Records, key: str) -> Rows:
+    activity = [record for record in records if record.key == key]
+    columns = "time bucket op requester ip status error sent version agent rid"
+    return chronological(activity, columns, "bucket", "op", "rid", "status", "version")
+
+
+def outside_working_hours(records: Records, timezone: str, first_hour: int, last_hour: int) -> Rows:
+    def local_time(record: Record) -> dt.datetime:
+        return record.time.replace(tzinfo=dt.UTC).astimezone(ZoneInfo(timezone))
+
+    def is_on_weekend(record: Record) -> bool:
+        return local_time(record).weekday() >= 5
+
+    def on_weekends(group: Records) -> int:
+        return sum(map(is_on_weekend, group))
+
+    def days(group: Records) -> int:
+        return len({local_time(record).date() for record in group})
+
+    outside = [
+        record
+        for record in authenticated(records)
+        if is_on_weekend(record) or not first_hour <= local_time(record).hour < last_hour
+    ]
+    return in_order(summarize(outside, ["requester"], len, on_weekends, failed, days, last_time), -2, 1)
+
+
+def presigned_requests(records: Records) -> Rows:
+    presigned = [record for record in records if record.auth == "QueryString"]
+    measures = (len, failed, objects, addresses, bytes_sent, last_time)
+    return in_order(summarize(presigned, ["requester", "bucket", "op"], *measures), -4, 1, 2, 3)
+
+
+def requester_activity(records: Records, requester: str) -> Rows:
+    activity = [record for record in records if record.requester == requester]
+    columns = "time bucket op key status error sent ip agent rid"
+    return chronological(activity, columns, *_ACTIVITY_ORDER)
+
+
+def signature_version_2(records: Records) -> Rows:
+    outdated = [record for record in records if record.sig == "SigV2"]
+    return in_order(summarize(outdated, ["requester", "agent", "bucket"], len, addresses, last_time), -4, 1, 2, 3)
+
+
+def suspicious_user_agents(records: Records) -> Rows:
+    by_tool = [record for record in records if record.agent in (SQLMAP, GOBUSTER)]
+    return in_order(summarize(by_tool, ["agent"], len, successful, addresses, objects, last_time), -2, 1)
+
+
+def unapproved_requesters(records: Records, approved: str) -> Rows:
+    unapproved = [record for record in requests(records) if not re.fullmatch(approved, record.requester or "")]
+    measures = (len, successful, operations, first_time, last_time)
+    return in_order(summarize(unapproved, ["requester", "bucket"], *measures), -3, 1, 2)

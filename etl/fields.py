@@ -125,21 +125,21 @@ FIELDS: tuple[Field, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A column that is not a field of the line, but says something about it; it follows the column `after`."""
+    """A column that is not a field of the line, but says something about it, or about one of its fields."""
 
     name: str
-    after: str
     meaning: str
     type: pa.DataType = TEXT
     unit: str = ""
+    after: str | None = None
+    """The field that it follows; without one it comes after all fields."""
 
 
-_LAST = FIELDS[-1].name
 DERIVED: tuple[Derived, ...] = (
-    Derived("key_encoded", "key", "key as logged, where that differs"),
-    Derived("field_count", _LAST, "how many of the fields known today the line has", pa.int16(), "fields"),
-    Derived("extra_fields", "field_count", "what follows them, as it is"),
-    Derived("parse_note", "extra_fields", "why the line needed care; NULL for a regular one"),
+    Derived("key_encoded", "key as logged, where that differs", after="key"),
+    Derived("field_count", "how many of the fields known today the line has", pa.int16(), "fields"),
+    Derived("extra_fields", "what follows them, as it is"),
+    Derived("parse_note", "why the line needed care; NULL for a regular one"),
 )
 
 
@@ -150,8 +150,8 @@ def in_group(group: Group) -> tuple[Field, ...]:
 
 def columns() -> list[Field | Derived]:
     """Fields and what is derived from them, in the order of the lake's columns."""
-    found: list[Field | Derived] = list(FIELDS)
-    for derived in DERIVED:
-        place = next(number for number, one in enumerate(found) if one.name == derived.after)
-        found.insert(place + 1, derived)
-    return found
+    found: list[Field | Derived] = []
+    for field in FIELDS:
+        found.append(field)
+        found += [derived for derived in DERIVED if derived.after == field.name]
+    return found + [derived for derived in DERIVED if derived.after is None]

@@ -2,7 +2,7 @@
 
 from etl.lake.append import Appended, append_rows, remove_rows
 from etl.lake.coverage import forget_covered
-from etl.lake.format import check_format, migrate, require_lake
+from etl.lake.format import check_format, has_older_parts, migrate, require_lake
 from etl.lake.lease import hold_lease
 from etl.lake.ledger import Ledger
 from etl.lake.parts import (
@@ -33,6 +33,7 @@ __all__ = [
     "check_policy",
     "encode_part",
     "forget_covered",
+    "has_older_parts",
     "hold_lease",
     "is_edited",
     "is_part",

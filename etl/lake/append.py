@@ -240,8 +240,10 @@ def _read_part(store: Store, part: Entry, schema: pa.Schema) -> _Part:
     if len(data) != part.size:
         raise PreconditionFailedError(part.name)
     try:
-        texts = [one.name for one in schema if pa.types.is_dictionary(one.type)]
-        file = pq.ParquetFile(reader_of(data), read_dictionary=texts)
+        reader = reader_of(data)
+        written = pq.read_schema(reader)
+        texts = [one.name for one in schema if pa.types.is_dictionary(one.type) and one.name in written.names]
+        file = pq.ParquetFile(reader, read_dictionary=texts)
         return _Part(conformed(file.read(), schema), read_footer(file), etag, len(data))
     except (pa.ArrowException, ValueError, KeyError) as error:
         raise damaged(store, part, error) from error

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pydantic import BaseModel
 
 from etl.errors import StoreError, UsageError
+from etl.fields import FIELDS
 from etl.lake.coverage import read_covered
 from etl.lake.document import Document
 from etl.lake.parts import partition_path
@@ -17,22 +18,25 @@ from etl.store import ReadableStore, Store
 
 FORMAT = 1
 """The format that this version writes."""
-_BEFORE_FORMATS = 0
-"""Of a lake without a note of its format."""
+# Of a lake without a note of its format, from before there were notes.
+_FIRST_FORMAT, _FIRST_FIELDS = 0, 27
 
 
 class LakeFormat(BaseModel):
     """The note of a lake's format."""
 
     format: int
-    written_by: str
+    fields: int = _FIRST_FIELDS
+    """How many fields of a log line the version that wrote last knew."""
+    oldest_fields: int = _FIRST_FIELDS
+    """How many the version that wrote first knew: its parts may still be there, without the columns of newer ones."""
+    written_by: str = ""
 
 
 _DOCUMENT = Document(
     "_lake.json",
     LakeFormat,
-    "it says which format the lake has; if no newer version was ever used on it, write "
-    f'{{"format": {FORMAT}, "written_by": ""}} into it',
+    f'it says which format the lake has; if no newer version was ever used on it, write {{"format": {FORMAT}}} into it',
 )
 
 Migration = Callable[[Store], None]
@@ -48,6 +52,12 @@ def check_format(store: ReadableStore) -> None:
     _check(store, _DOCUMENT.read(store))
 
 
+def has_older_parts(store: ReadableStore) -> bool:
+    """Whether there may be parts without the columns of fields that were added since."""
+    known = _DOCUMENT.read(store)
+    return (known.oldest_fields if known else _FIRST_FIELDS) < len(FIELDS)
+
+
 def migrate(store: Store) -> None:
     """Bring a lake, or what is to become one, to the present format. Only for the holder of the lease.
 
@@ -55,25 +65,36 @@ def migrate(store: Store) -> None:
     """
     known = _DOCUMENT.read(store)
     _check(store, known)
-    for older in range(known.format if known else _BEFORE_FORMATS, FORMAT):
+    if known is None:
+        known = LakeFormat(format=_FIRST_FORMAT, oldest_fields=_FIRST_FIELDS if _has_parts(store) else len(FIELDS))
+    for older in range(known.format, FORMAT):
         MIGRATIONS[older](store)
-        _note(store, LakeFormat(format=older + 1, written_by=f"accesslake {version('accesslake')}"))
+        _note(store, known, older + 1)
+    if known.fields < len(FIELDS):
+        _note(store, known, FORMAT)
 
 
-def _note(store: Store, note: LakeFormat) -> None:
+def _note(store: Store, known: LakeFormat, new_format: int) -> None:
+    written_by = f"accesslake {version('accesslake')}"
+    note = known.model_copy(update={"format": new_format, "fields": len(FIELDS), "written_by": written_by})
     _DOCUMENT.update(store, lambda _before: note)
 
 
 def require_lake(store: ReadableStore) -> None:
     """Raise UsageError where no run has written anything, StoreError where a newer version has."""
     check_format(store)
-    if not any(store.directories(partition_path(table)) for table in TABLES) and not read_covered(store):
+    if not _has_parts(store) and not read_covered(store):
         raise UsageError(f"{store.url}: there is no lake here; `accesslake ingest` makes one")
 
 
+def _has_parts(store: ReadableStore) -> bool:
+    return any(store.directories(partition_path(table)) for table in TABLES)
+
+
 def _check(store: ReadableStore, known: LakeFormat | None) -> None:
-    if known is not None and known.format > FORMAT:
-        raise StoreError(
-            f"{store.url}: the lake has format {known.format} ({known.written_by} wrote it), and this version knows "
-            f"formats up to {FORMAT}; install a newer accesslake"
-        )
+    if known is None or (known.format <= FORMAT and known.fields <= len(FIELDS)):
+        return
+    raise StoreError(
+        f"{store.url}: the lake has format {known.format} and {known.fields} fields ({known.written_by} wrote it), "
+        f"this version knows formats up to {FORMAT} and {len(FIELDS)} fields; install a newer accesslake"
+    )

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 from etl.config import MIB
 from etl.errors import PreconditionFailedError, StoreError
-from etl.lake import READ_WHOLE, is_part, part_day, partition_path, read_retention
+from etl.lake import READ_WHOLE, has_older_parts, is_part, part_day, partition_path, read_retention
 from etl.query.scope import Scope
 from etl.schema import ACCESS_LOG, CLIMBS, LEDGER, TABLES, Table
 from etl.store import Entry, ReadableStore
@@ -27,6 +27,8 @@ class Snapshot:
 
     parts: Mapping[str, Entry]
     is_encoded_twice: bool = False
+    has_older_parts: bool = False
+    """Whether there may be parts without columns that were added since."""
 
     def of(self, table: Table) -> list[str]:
         """The paths of a table's parts."""
@@ -52,7 +54,8 @@ def take_snapshot(store: ReadableStore, scope: Scope, without: Collection[str] =
     ]
     is_encoded_twice = any(CLIMBS.search(unquote(part.name)) for part in parts)
     encode = _encoded if is_encoded_twice else str
-    return Snapshot({encode(part.name): part for part in parts}, is_encoded_twice)
+    paths = {encode(part.name): part for part in parts}
+    return Snapshot(paths, is_encoded_twice, has_older_parts(store))
 
 
 def _list(store: ReadableStore, table: Table, scope: Scope) -> Iterator[Entry]:

@@ -51,9 +51,10 @@ def duplicate_rows(folder: str) -> str:
     `folder` is that of its parts, as `filename` has it in a view of `with_files`.
     """
     identity = ", ".join(f'"{name}"' for name in ACCESS_LOG.identity)
+    parts = f"FROM read_parquet({sql_literal(f'{folder}*')}, union_by_name = true)"
     return (
         "SELECT coalesce(sum(n - 1), 0)::BIGINT AS twice FROM (SELECT count(*) AS n"
-        f" FROM read_parquet({sql_literal(f'{folder}*')}) GROUP BY {identity} HAVING count(*) > 1)"
+        f" FROM ({_empty(ACCESS_LOG)} UNION ALL BY NAME {parts}) GROUP BY {identity} HAVING count(*) > 1)"
     )
 
 
@@ -86,14 +87,23 @@ def _partitions(table: Table) -> Mapping[str, str]:
 
 def _source(snapshot: Snapshot, table: Table) -> str:
     """What stands after FROM for a table: the snapshot's parts of it, or an empty table with its columns."""
-    partitions = _partitions(table)
     if not snapshot.of(table):
-        kinds = {**partitions, **{one.name: _duckdb_type(one.type) for one in table.schema}, "filename": "VARCHAR"}
-        nulls = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in kinds.items())
-        return f"(SELECT {nulls} WHERE false)"
-    hive_types = ", ".join(f"{name}: '{kind}'" for name, kind in partitions.items())
+        return f"({_empty(table)})"
+    hive_types = ", ".join(f"{name}: '{kind}'" for name, kind in _partitions(table).items())
     parts = sql_literal(f"{SCHEME}{table.name}/*")
-    return f"read_parquet({parts}, hive_partitioning = true, hive_types = {{{hive_types}}})"
+    options = f"hive_partitioning = true, hive_types = {{{hive_types}}}"
+    if not snapshot.has_older_parts:
+        return f"read_parquet({parts}, {options})"
+    # By name, columns are looked up in every part; where none has one, the empty table does.
+    by_name = f"FROM read_parquet({parts}, {options}, union_by_name = true, filename = true)"
+    return f"({_empty(table)} UNION ALL BY NAME {by_name})"
+
+
+def _empty(table: Table) -> str:
+    """SQL for no rows of a table, with its columns and those of its files."""
+    types = {**_partitions(table), **{one.name: _duckdb_type(one.type) for one in table.schema}, "filename": "VARCHAR"}
+    nulls = ", ".join(f'NULL::{type_name} AS "{name}"' for name, type_name in types.items())
+    return f"SELECT {nulls} WHERE false"
 
 
 def _duckdb_type(kind: pa.DataType) -> str:

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -16,7 +16,6 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 
 from etl.config import Settings
@@ -51,11 +50,16 @@ class Parameter(BaseModel):
         # TOML has no null: a default that is None was not written.
         return "default" not in self.model_fields_set
 
-    @model_validator(mode="after")
-    def _default_has_its_type(self) -> Self:
-        if not self.required and type(self.default) is not _TYPES[self.type]:
-            raise ValueError(f"the default {self.default!r} is no {self.type}")
-        return self
+    @field_validator("default")
+    @classmethod
+    def _has_its_type(cls, default: object, info: ValidationInfo) -> object:
+        """The default as a value of the parameter's type: `1` is a number, too, but no text is one."""
+        if "type" not in info.data:  # which is wrong itself
+            return default
+        try:
+            return _ADAPTERS[info.data["type"]].validate_python(default, strict=True)
+        except ValidationError as error:
+            raise ValueError(f"the default {default!r} is no {info.data['type']}") from error
 
 
 class Section(StrEnum):

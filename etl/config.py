@@ -127,7 +127,7 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], config_f
     layers = (
         _from_file(config_file) if config_file else {},
         _from_environment(environ),
-        {key: (value, f"--{key.replace('_', '-')}") for key, value in flags.items() if value is not None},
+        _from_flags(flags),
     )
     for layer in layers:
         for key, (value, where) in layer.items():
@@ -149,18 +149,33 @@ def _from_file(path: str) -> dict[str, tuple[Any, str]]:
         raise UsageError(f"{path}: cannot read the configuration file: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not valid TOML: {error}") from error
-    values = {}
-    for key, value in table.items():
-        if key in _TABLES and isinstance(value, dict):
-            values.update({f"{key}.{name}": one for name, one in value.items()})
-        else:
-            values[key] = value
+    values = _flat(table)
     for key in values:
         if key in _SECRETS:
             raise UsageError(f"{path}: a key is not set here: put it into a file of its own, {key}_file, or a variable")
         if key not in SETTINGS:
             raise UsageError(f"{path}: unknown key {key!r}{nearest(key, SETTINGS)}")
     return {key: (value, path) for key, value in values.items()}
+
+
+def _from_flags(flags: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
+    """Flags of the command line, or arguments of `open_lake`; None is one that was not given."""
+    values = _flat({key: value for key, value in flags.items() if value is not None})
+    for key in values:
+        if key not in SETTINGS:
+            raise UsageError(f"no setting {key!r}{nearest(key, SETTINGS)}")
+    return {key: (value, f"--{key.replace('_', '-')}") for key, value in values.items()}
+
+
+def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by name; those of a table as `privacy.remote_ip`."""
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key in _TABLES and isinstance(value, Mapping):
+            values.update({f"{key}.{name}": one for name, one in value.items()})
+        else:
+            values[key] = value
+    return values
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:

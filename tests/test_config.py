@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from etl.api import open_lake
 from etl.config import SETTINGS, Settings, load_settings
 from etl.errors import UsageError
 from etl.resources import bundled
@@ -81,6 +82,26 @@ def test_prices_and_lists() -> None:
     assert found.site_hosts == ("www.example.com", "a.example")
     with pytest.raises(UsageError, match=r"bad value '-1' for prices.egress: .*greater than or equal to 0"):
         load_settings({}, {"ACCESSLAKE_PRICES_EGRESS": "-1"})
+
+
+def test_open_lake_takes_the_settings_of_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arguments come before variables, and those before the file, as on the command line; wrong names are refused."""
+    file = toml(tmp_path, 'lake = "/from-file"\nquery_seconds = 7\n[prices]\negress = 1.0\nget_and_others = 2.0')
+    monkeypatch.setenv("ACCESSLAKE_CONFIG", file)
+    monkeypatch.setenv("ACCESSLAKE_PRICES_GET_AND_OTHERS", "3.0")
+    settings = open_lake().settings
+    assert (settings.lake, settings.query_seconds) == ("/from-file", 7)
+    assert (settings.prices.egress, settings.prices.get_and_others) == (1.0, 3.0)
+    own = open_lake(str(tmp_path), source="/logs", prices={"egress": 5.0}).settings
+    assert (own.lake, own.source, own.prices.egress, own.prices.get_and_others) == (str(tmp_path), ("/logs",), 5.0, 3.0)
+    (tmp_path / "other").mkdir()
+    other = toml(tmp_path / "other", "query_seconds = 8")
+    assert open_lake(str(tmp_path), config=other).settings.query_seconds == 8
+    with pytest.raises(UsageError, match="no setting 'query_second'; did you mean 'query_seconds'"):
+        open_lake(str(tmp_path), query_second=1)
+    monkeypatch.delenv("ACCESSLAKE_CONFIG")
+    with pytest.raises(UsageError, match="no lake given"):
+        open_lake()
 
 
 def test_the_reference_file_has_every_setting_with_its_default() -> None:

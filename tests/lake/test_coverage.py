@@ -1,11 +1,14 @@
 """The trailing window: counted back from the last complete run, never past what that run covered."""
 
 import datetime as dt
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from etl.errors import StoreError
 from etl.lake.coverage import Covered, first_day, now_covered, read_covered, write_covered
+from etl.store.base import Store
 from etl.store.open import open_store
 
 LISTED = dt.datetime(2026, 3, 20, 2, tzinfo=dt.UTC)
@@ -51,3 +54,21 @@ def test_what_a_run_covers(tmp_path: Path) -> None:
     assert read_covered(store) == {}
     write_covered(store, {"c": Covered(since=None, listed_at=now)})
     assert set(read_covered(store)) == {"c"}
+
+
+def test_a_note_that_others_always_write_first_is_an_error(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run covered is noted, or the run says that it is not: it would list everything again for ever."""
+    write, others = store.write, count()
+
+    def beaten(name: str, data: bytes, if_match: str | None) -> str:
+        _, etag = store.read(name) if if_match else (b"", None)
+        write(
+            name, f'{{"other-{next(others)}": {{"since": null, "listed_at": "2026-03-20T00:00:00Z"}}}}'.encode(), etag
+        )
+        return write(name, data, if_match)
+
+    monkeypatch.setattr(store, "write", beaten)
+    monkeypatch.setattr("etl.store.retry._LONGEST_WAIT", 0.001)
+    with pytest.raises(StoreError, match=r"_runs\.json: 10 writes in a row lost to other writers; run it again"):
+        write_covered(store, {"a": Covered(since=None, listed_at=LISTED)})
+    assert next(others) == 10

@@ -103,6 +103,38 @@ def test_object_events(lake: Lake) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "default", "value"),
+    [
+        ("number", "1", 1.0),
+        ("number", "-2.5", -2.5),
+        ("integer", "1", 1),
+        ("boolean", "true", True),
+        ("date", "2026-01-02", dt.date(2026, 1, 2)),
+        ("string", '"1"', "1"),
+    ],
+)
+def test_defaults_as_toml_writes_them(tmp_path: Path, kind: str, default: str, value: object) -> None:
+    """A default is a value of its type: a whole number is a number, and DuckDB gets it as one."""
+    head = f"-- /// report\n-- title = 't'\n-- question = 'q'\n-- [params.n]\n-- type = '{kind}'\n-- help = 'h'\n"
+    (tmp_path / "own.sql").write_text(f"{head}-- default = {default}\n-- ///\nSELECT $n AS n, typeof($n) AS type\n")
+    result = open_lake(str(tmp_path / "lake"), sql_dir=[tmp_path]).report("own").to_arrow().to_pylist()
+    types = {"number": "DOUBLE", "integer": "INTEGER", "boolean": "BOOLEAN", "date": "DATE", "string": "VARCHAR"}
+    assert result == [{"n": value, "type": types[kind]}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "default"),
+    [("integer", "1.0"), ("integer", "true"), ("integer", "9223372036854775808"), ("number", "true"), ("string", "1")],
+)
+def test_defaults_of_another_type_are_refused(tmp_path: Path, kind: str, default: str) -> None:
+    """The error names the file and the line before any query runs."""
+    head = f"-- /// report\n-- title = 't'\n-- question = 'q'\n-- [params.n]\n-- type = '{kind}'\n-- help = 'h'\n"
+    (tmp_path / "own.sql").write_text(f"{head}-- default = {default}\n-- ///\nSELECT $n AS n\n")
+    with pytest.raises(ReportFileError, match=rf"own\.sql:7: .*the default .* is no {kind}"):
+        load_reports([tmp_path])
+
+
 def test_both_days_of_a_period_count(lake: Lake) -> None:
     """`--from D --to D` is one day; a limit cuts after the order is made."""
     assert report_rows(lake, "website/top_objects", date_from="2026-01-01", date_to="2026-01-01") == [
@@ -347,7 +379,7 @@ GOOD = '-- /// report\n-- title = "T"\n-- question = "Q?"\n'
         (GOOD + "-- ///\nSELECT 1 AS a, 2 AS a", "two columns of the result have one name"),
         (
             GOOD + "-- [params.n]\n-- type = 'integer'\n-- help = 'h'\n-- default = 'ten'\n-- ///\nSELECT $n",
-            r"bad\.sql:4: .*the default 'ten' is no integer",
+            r"bad\.sql:7: .*the default 'ten' is no integer",
         ),
         (GOOD + "-- ///\nSELECT $n", r"bad\.sql:5: .*used in the SQL differ: n"),
         (GOOD + "-- [params.n]\n-- type = 'integer'\n-- help = 'h'\n-- ///\nSELECT 1", r"differ: n"),

@@ -23,8 +23,10 @@ def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     Raises OverflowError for more text than an array can have, of which pyarrow would make several.
     """
     array = pa.array(values, kind)
-    if array.nbytes > _LONGEST_TEXTS:
-        raise OverflowError(f"{array.nbytes} bytes are more than one Arrow array can have")
+    if kind == pa.string():
+        size = pc.sum(pc.binary_length(array)).as_py() or 0
+        if size > _LONGEST_TEXTS:
+            raise OverflowError(f"{size} bytes of text are more than one Arrow array can have")
     return array
 
 

@@ -1,8 +1,9 @@
 """One run of the job: from new log objects to rows of the lake."""
 
-from etl.ingest.batch import BatchResult, ingest_batch
+from etl.ingest.batch import ingest_batch
 from etl.ingest.plan import Batch, plan_batches
 from etl.ingest.privacy import with_hash_key
+from etl.ingest.result import BatchResult
 from etl.ingest.run import Progress, RunSummary, new_run_id, parse_sources, run_ingest
 
 __all__ = [

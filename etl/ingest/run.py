@@ -14,9 +14,10 @@ from typing import Any
 
 from etl.config import Settings
 from etl.errors import AccessLakeError, LeaseHeldError, UsageError
-from etl.ingest.batch import BatchResult, ingest_batch, ingest_in_worker
+from etl.ingest.batch import ingest_batch, ingest_in_worker
 from etl.ingest.plan import Batch, plan_batches
 from etl.ingest.privacy import with_hash_key
+from etl.ingest.result import BatchResult
 from etl.lake import Ledger, check_format, check_policy, coverage, hold_lease, migrate, read_retention
 from etl.sources import (
     Found,

@@ -51,23 +51,26 @@ class Database:
         The lake is listed anew and the query tried again where a run replaced a part since it was listed. Raises
         QueryError for a wrong query, LimitError for one that needs too much, StoreError for a store that fails.
         """
+
+        def query_once() -> Result:
+            try:
+                return self._running().query(sql, parameters)
+            except ChangedError:
+                self.close()
+                self._store.forget()
+                raise
+
+        # It must not hold this object: in a cycle with itself, it would keep the process until Python looks for cycles.
         retrying = Retrying(
-            retry=retry_if_exception_type(ChangedError),
-            stop=stop_after_attempt(_ATTEMPTS),
-            after=lambda _attempt: self._look_again(),
-            reraise=True,
+            retry=retry_if_exception_type(ChangedError), stop=stop_after_attempt(_ATTEMPTS), reraise=True
         )
-        return retrying(lambda: self._running().query(sql, parameters))
+        return retrying(query_once)
 
     def close(self) -> None:
         """End the process that answers; results that are open end, too."""
         with self._lock:
             self._process.close()
             self._is_open = False
-
-    def _look_again(self) -> None:
-        self.close()
-        self._store.forget()
 
     def _running(self) -> WorkerProcess:
         with self._lock:

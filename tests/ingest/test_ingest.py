@@ -28,8 +28,9 @@ from etl.api import Lake
 from etl.cli.demo_logs import GeneratedObject, LogLine, partitioned_objects, simple_objects, traffic, write_objects
 from etl.config import Settings
 from etl.errors import AccessLakeError, AccountingError, StoreError, UsageError
-from etl.ingest.batch import BatchResult, ingest_batch
+from etl.ingest.batch import ingest_batch
 from etl.ingest.plan import Batch, plan_batches
+from etl.ingest.result import BatchResult
 from etl.ingest.run import RunSummary
 from etl.lake.coverage import Covered, write_covered
 from etl.sources.fetch import fetch_objects

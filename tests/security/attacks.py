@@ -15,7 +15,7 @@ from lines import LINE
 from etl import open_lake
 from etl.config import Settings
 from etl.dashboard.page import render_dashboard
-from etl.ingest.batch import _by_bucket_and_day
+from etl.ingest.write import _by_bucket_and_day
 from etl.lake.append import append_rows
 from etl.lake.parts import partition_path
 from etl.parser.parser import Parser

@@ -71,7 +71,8 @@ def test_no_name_leaves_its_partition_on_s3(s3: S3, logs: Path) -> None:
     settings = Settings(source=(str(logs),), lake=f"s3://{s3.lake}/lake", endpoint_url=s3.endpoint_url, workers=1)
     Lake(settings.model_copy(update={"max_reject_fraction": 1.0})).ingest()
     names = [one.name for one in open_store(settings.lake_url, s3.endpoint_url).entries("")]
-    assert all(is_part(name) or name in ("_lock.json", "_privacy.json", "_probe.json", "_runs.json") for name in names)
+    documents = ("_lake.json", "_lock.json", "_privacy.json", "_probe.json", "_runs.json")
+    assert all(is_part(name) or name in documents for name in names)
     assert Lake(settings).verify().differences == []
 
 

@@ -1,0 +1,139 @@
+"""The first half of a batch: its log objects are fetched and parsed, in one piece or in several."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl.arrow import as_dictionary, sort_order, where_text
+from etl.config import Privacy
+from etl.ingest.plan import Batch
+from etl.ingest.privacy import protect
+from etl.ingest.result import BatchResult
+from etl.parser import MOST_REJECTED_BYTES, MOST_REJECTS, Parsed, Parser
+from etl.schema import ACCESS_LOG
+from etl.sources import Fetched, LogObject, fetch_objects
+
+# How many times its planned size a batch may have before it is written in pieces: compressed objects can hold anything.
+_MOST_BATCHES = 2
+_TOO_MUCH_TEXT = "has more text in one field than can be held at a time: set aside; split it, or set batch_size lower"
+_NOT_A_LOG = (
+    f"has more than {MOST_REJECTS:,} lines that are no records, or more than {MOST_REJECTED_BYTES:,} bytes of them: "
+    "set aside; move it out of the source if it is no log object"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Log objects of a batch that could be read, and what is in them."""
+
+    objects: list[LogObject]
+    parsed: Parsed
+    """Its records are in the order of partitions and parts."""
+    read_at: dt.datetime
+    """In UTC and naive."""
+    result: BatchResult
+
+    def without(self, reasons: Mapping[str, str]) -> "Piece":
+        """The piece without some log objects, which are failures then, each for its reason."""
+        result = self.result + BatchResult(failures=dict(sorted(reasons.items())))
+        result.objects_ingested -= len(reasons)
+        parsed = replace(
+            self.parsed,
+            records=_of_others(self.parsed.records, reasons),
+            rejects=_of_others(self.parsed.rejects, reasons),
+        )
+        objects = [one for one in self.objects if one.name not in reasons]
+        return replace(self, objects=objects, parsed=parsed, result=result)
+
+
+def _of_others(rows: pa.Table, log_objects: Mapping[str, str]) -> pa.Table:
+    names = as_dictionary(rows["log_object"])
+    return rows.filter(pa.array(where_text(names, lambda name: name not in log_objects)))
+
+
+def read_pieces(batch: Batch, progress: Callable[[BatchResult], None]) -> Iterator[Piece]:
+    """Fetch and parse a batch: nearly always in one piece, in several where compressed objects hold more than usual."""
+    settings = batch.settings
+    largest_piece = _MOST_BATCHES * settings.batch_size
+    fetched = fetch_objects(batch.objects, settings.fetch_concurrency, settings.endpoint_url, settings.max_object_size)
+    collected = _Collected()
+    for one in fetched:
+        is_large = one.data is not None and len(one.data) > settings.batch_size
+        if is_large and collected.result.objects_ingested:
+            # On its own, so that no other has to do with it.
+            yield collected.finish(settings.privacy)
+            collected = _Collected()
+        collected.add(one)
+        progress(collected.result)
+        if collected.result.bytes_read >= largest_piece or collected.rejects >= MOST_REJECTS:
+            yield collected.finish(settings.privacy)
+            collected = _Collected()
+    yield collected.finish(settings.privacy)
+
+
+class _Collected:
+    """Log objects and what was parsed of them, until it is finished."""
+
+    def __init__(self) -> None:
+        self._read_at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+        self._parser = Parser(ingested_at=self._read_at)
+        self._objects: list[LogObject] = []
+        self.result = BatchResult()
+
+    @property
+    def rejects(self) -> int:
+        return self._parser.rejects
+
+    def add(self, one: Fetched) -> None:
+        """Parse a log object that could be read; note one that could not."""
+        if one.data is not None:
+            self._parser.add(one.log_object.name, one.data)
+            self._objects.append(one.log_object)
+            self.result.objects_ingested += 1
+            self.result.bytes_read += len(one.data)
+        elif one.problem:
+            self.result.failures[one.log_object.name] = one.problem
+        else:
+            self.result.objects_vanished += 1
+
+    def finish(self, privacy: Privacy) -> Piece:
+        """All of it."""
+        try:
+            return self._finish(privacy)
+        except (OverflowError, pa.ArrowInvalid, pa.ArrowCapacityError) as error:
+            # A column of more than 2 GiB of text, for which pyarrow has several errors.
+            is_overflow = isinstance(error, (OverflowError, pa.ArrowCapacityError)) or "overflow" in str(error)
+            if not is_overflow:
+                raise
+            return self._failed(f"{_TOO_MUCH_TEXT} ({error})")
+
+    def _failed(self, reason: str) -> Piece:
+        """A piece without any of its log objects, for the same reason."""
+        failures = {**self.result.failures, **{one.name: reason for one in self._objects}}
+        result = replace(self.result, objects_ingested=0, failures=failures)
+        return Piece([], Parser(ingested_at=self._read_at).finish(), self._read_at, result)
+
+    def _finish(self, privacy: Privacy) -> Piece:
+        parsed = protect(self._parser.finish(), privacy)
+        order = _partition_order(parsed.records)
+        # Arrow keeps what it frees for itself; the next step needs as much again.
+        pa.default_memory_pool().release_unused()
+        parsed.reorder(order)
+        pa.default_memory_pool().release_unused()
+        piece = Piece(self._objects, parsed, self._read_at, self.result)
+        overfull = self._parser.overfull
+        return piece.without(dict.fromkeys(overfull, _NOT_A_LOG)) if overfull else piece
+
+
+def _partition_order(records: pa.Table) -> pa.Array:
+    """The order in which the rows of a partition are together, sorted as in its parts."""
+    keys = [records["bucket"], dates_of(records)]
+    return sort_order([*keys, *(records[name] for name in ACCESS_LOG.sort_by)])
+
+
+def dates_of(records: pa.Table) -> pa.ChunkedArray:
+    """The UTC day of each record, which names its partition."""
+    return pc.cast(records["time"], pa.date32())

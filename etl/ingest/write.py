@@ -1,0 +1,153 @@
+"""The second half of a batch: what was read is appended, partition by partition, and then committed to the ledger."""
+
+import datetime as dt
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from etl.arrow import array_of, as_dictionary, count_texts, group_bounds, sort_order
+from etl.errors import AccountingError
+from etl.ingest.plan import Batch
+from etl.ingest.read import Piece, dates_of
+from etl.ingest.result import BatchResult
+from etl.lake import Appended, append_rows, partition_path, read_retention
+from etl.parser import ObjectCounts
+from etl.schema import ACCESS_LOG, LEDGER, REJECTS, Table
+from etl.sources import LogObject
+from etl.store import Store
+
+# Partitions at a time: encoding takes a processor and the memory of two copies, storing takes neither.
+_APPENDERS = 2
+_COUNTED = ("lines", "rows", "rejects", "duplicates", "blank_lines")
+
+
+def write_piece(store: Store, batch: Batch, piece: Piece) -> BatchResult:
+    """Append what was read, and when all of it is in the lake, commit it to the ledger.
+
+    Raises StaleRowsError where the lake holds rows of an older text of a log object, AccountingError where the lines of
+    one do not add up.
+    """
+    days = {one.name: one.day for one in piece.objects}
+    etags = {one.name: one.etag for one in piece.objects}
+    appender = _Appender(store, batch.settings.min_part_size, etags)
+    appended, rows_expired = _append_records(appender, piece)
+    rejected = appender.append_all(REJECTS, _by_object_day(piece.parsed.rejects, days))
+    run = {"run_id": batch.run_id, "committed_at": piece.read_at}
+    entries = [_ledger_entry(one, piece.parsed.counts[one.name], appended, rejected) | run for one in piece.objects]
+    ledger_rows = pa.Table.from_pylist(entries, LEDGER.schema)
+    committed = appender.append_all(LEDGER, _by_object_day(ledger_rows, days))
+    counts = {name: sum(entry[name] for entry in entries) for name in _COUNTED}
+    result = piece.result + BatchResult(**counts, rows_expired=rows_expired)
+    return result + appended.cost + rejected.cost + committed.cost
+
+
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """The rows of a batch that belong into one partition, whose keys are these."""
+
+    keys: dict[str, Any]
+    rows: pa.Table
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What became of a table's rows over all partitions, by log object."""
+
+    rows: Counter[str] = field(default_factory=Counter)
+    duplicates: Counter[str] = field(default_factory=Counter)
+    partitions: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    """The keys of the partitions that have rows of a log object, and how many."""
+    cost: BatchResult = field(default_factory=BatchResult)
+
+    def add(self, keys: Mapping[str, Any], rows_by_object: Mapping[str, int]) -> None:
+        self.rows.update(rows_by_object)
+        for name, count in rows_by_object.items():
+            if count:
+                self.partitions[name].append({**keys, "rows": count})
+
+
+@dataclass(frozen=True, slots=True)
+class _Appender:
+    """Appends to several partitions at a time; they do not concern each other."""
+
+    store: Store
+    min_part_size: int
+    etags: Mapping[str, str]
+
+    def append_all(self, table: Table, slices: Iterable[_Slice]) -> _Outcome:
+        outcome = _Outcome()
+        slices = list(slices)
+        with ThreadPoolExecutor(_APPENDERS) as pool:
+            results = pool.map(lambda one: self._append(table, one), slices)
+            for one, appended in zip(slices, results, strict=True):
+                outcome.add(one.keys, appended.rows_by_object)
+                outcome.duplicates.update(appended.duplicates_by_object)
+                outcome.cost += BatchResult(
+                    bytes_written=appended.bytes_written,
+                    bytes_grown=appended.growth,
+                    parts_written=1 if appended.bytes_written else 0,
+                )
+        return outcome
+
+    def _append(self, table: Table, one: _Slice) -> Appended:
+        partition = partition_path(table, **one.keys)
+        rows = one.rows.select(table.schema.names)
+        appended = append_rows(self.store, table, partition, rows, self.etags, self.min_part_size)
+        # Arrow keeps what it frees for itself; so many partitions would add up.
+        pa.default_memory_pool().release_unused()
+        return appended
+
+
+def _append_records(appender: _Appender, piece: Piece) -> tuple[_Outcome, int]:
+    """Append the records, but for those of removed days, which are only counted; and how many these are."""
+    first_day = read_retention(appender.store).expired_before or dt.date.min
+    slices = list(_by_bucket_and_day(piece.parsed.records))
+    expired = [one for one in slices if one.keys["date"] < first_day]
+    outcome = appender.append_all(ACCESS_LOG, (one for one in slices if one.keys["date"] >= first_day))
+    for one in expired:
+        outcome.add(one.keys, count_texts(one.rows["log_object"]))
+    return outcome, sum(one.rows.num_rows for one in expired)
+
+
+def _by_bucket_and_day(records: pa.Table) -> Iterator[_Slice]:
+    """The records, which are in order, by their partitions."""
+    for (bucket, date), start, end in group_bounds([records["bucket"], dates_of(records)]):
+        yield _Slice({"bucket": bucket, "date": date}, records.slice(start, end - start))
+
+
+def _by_object_day(rows: pa.Table, days: Mapping[str, dt.date]) -> Iterator[_Slice]:
+    """Rows by the day of their log object."""
+    names = as_dictionary(rows["log_object"])
+    day_of_name = array_of([days[name] for name in names.dictionary.to_pylist()], pa.date32())
+    dates = pa.chunked_array([day_of_name.take(names.indices)])
+    order = sort_order([dates])
+    rows = rows.take(order)
+    for (date,), start, end in group_bounds([dates.take(order)]):
+        yield _Slice({"date": date}, rows.slice(start, end - start))
+
+
+def _ledger_entry(one: LogObject, counts: ObjectCounts, appended: _Outcome, rejected: _Outcome) -> dict[str, Any]:
+    """The ledger's entry of a log object. Raises AccountingError where its lines do not add up (I3)."""
+    rows, duplicates, rejects = appended.rows[one.name], appended.duplicates[one.name], rejected.rows[one.name]
+    total = rows + duplicates + rejects + counts.blank_lines
+    if total != counts.lines or rejects != counts.rejects:
+        raise AccountingError(
+            f"{one.name}: {counts.lines} lines, but {rows} rows, {rejects} rejects, {duplicates} duplicates and "
+            f"{counts.blank_lines} blank lines; the object is not committed. Run `accesslake verify` and report this"
+        )
+    return {
+        "log_object": one.name,
+        "etag": one.etag,
+        "size": one.size,
+        "last_modified": one.last_modified.replace(tzinfo=None),
+        "lines": counts.lines,
+        "rows": rows,
+        "rejects": rejects,
+        "duplicates": duplicates,
+        "blank_lines": counts.blank_lines,
+        "partitions": appended.partitions[one.name],
+    }

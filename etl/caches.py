@@ -1,4 +1,4 @@
-"""Caches whose memory is bounded whatever strangers write: long texts are not kept."""
+"""Caches of bounded memory for untrusted text: long texts are not kept."""
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
@@ -7,8 +7,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# Characters of a text whose result is kept.
 _LONGEST = 512
-"""Characters of a text whose result is kept."""
 
 
 def cached_by_text(entries: int) -> Callable[[Callable[Concatenate[str, P], R]], Callable[Concatenate[str, P], R]]:

@@ -23,8 +23,8 @@ from pydantic import (
 from etl.errors import UsageError, nearest
 
 ENV_PREFIX = "ACCESSLAKE_"
+# Where the settings file is, and two variables of the tests.
 _NO_SETTINGS = frozenset({"ACCESSLAKE_CONFIG", "ACCESSLAKE_SAMPLES", "ACCESSLAKE_EXAMPLES"})
-"""Where the settings file is, and two variables of the tests."""
 MIB = 1024 * 1024
 
 
@@ -106,8 +106,8 @@ class Settings(BaseModel):
 
 DEFAULTS = Settings()
 _TABLES: dict[str, type[BaseModel]] = {"prices": Prices, "privacy": Privacy}
+# Settings of several values, which are separated by spaces in a variable.
 _LISTS = frozenset({"source", "sql_dir", "site_hosts"})
-"""Settings of several values, which are separated by spaces in a variable."""
 SETTINGS = frozenset(
     [name for name in Settings.model_fields if name not in _TABLES]
     + [f"{table}.{name}" for table, model in _TABLES.items() for name in model.model_fields]

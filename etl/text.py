@@ -5,21 +5,20 @@ import json
 import re
 from decimal import Decimal
 
+# What a terminal obeys, what turns the direction of text or breaks lines, what XML forbids, and what nobody sees.
+#
+# Of the last kind are the letters with Unicode's property Default_Ignorable_Code_Point (DerivedCoreProperties.txt).
 _UNSAFE_LETTERS = (
     r"\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     r"\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
     r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-"""What a terminal obeys, what turns the direction of text or breaks lines, what XML forbids, and what nobody sees.
-
-Of the last kind are the letters with Unicode's property Default_Ignorable_Code_Point (DerivedCoreProperties.txt).
-"""
 _UNSAFE = re.compile(f"[{_UNSAFE_LETTERS}]")
 _FILLING = rf"[\s{_UNSAFE_LETTERS},;|\"']"
+# What may stand between the start of a cell and a formula; a run of it is looked at once.
 _BEFORE_FORMULA = re.compile(rf"(?<!{_FILLING}){_FILLING}*+(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
-"""What may stand between the start of a cell and a formula; a run of it is looked at once."""
+# Where a spreadsheet may take a new cell to begin, whatever it was told.
 _CELL_ENDS = re.compile(r"[,;|\t\r\n\"']")
-"""Where a spreadsheet may take a new cell to begin, whatever it was told."""
 
 
 def safe_text(value: object) -> str:
@@ -54,8 +53,8 @@ def _escape(match: re.Match[str]) -> str:
 
 
 _BYTES = frozenset({"bytes", "bytes_sent", "object_size", "egress_bytes"})
+# Numbers that are names: no thousands are marked in them.
 _NAMES = frozenset({"http_status", "hour", "field_count"})
-"""Numbers that are names: no thousands are marked in them."""
 _NOTHING = "\u2013"
 
 

@@ -35,7 +35,7 @@ CREATE MACRO is_write(operation) AS operation IN (
     'REST.PUT.OBJECT', 'REST.POST.OBJECT', 'REST.POST.UPLOAD', 'REST.COPY.OBJECT', 'SOAP.PUT.OBJECT'
 );
 
--- Deletions that somebody asked for. BATCH.DELETE.OBJECT is one key of a multi-object delete.
+-- Deletions on request. BATCH.DELETE.OBJECT is one key of a multi-object delete.
 CREATE MACRO is_delete(operation) AS operation IN ('REST.DELETE.OBJECT', 'BATCH.DELETE.OBJECT', 'SOAP.DELETE.OBJECT');
 
 -- Lifecycle rules that take an object away: for good, or below a delete marker.
@@ -45,7 +45,7 @@ CREATE MACRO is_expiry(operation) AS operation IN ('S3.EXPIRE.OBJECT', 'S3.CREAT
 CREATE MACRO is_change(operation) AS split_part(operation, '.', 2) IN ('PUT', 'POST', 'COPY', 'DELETE', 'PATCH')
     AND operation NOT LIKE '%.COPY.%_GET' AND NOT is_read(operation);
 
--- S3 did what it was asked for: not where it sent the client elsewhere (307), but where the client has it already (304).
+-- S3 did what was requested: not where it sent the client elsewhere (307), but where the client has it already (304).
 -- Records of a copy or of a multi-object delete may have no status.
 CREATE MACRO succeeded(http_status) AS coalesce(http_status, 200) < 300 OR coalesce(http_status, 0) = 304;
 
@@ -120,7 +120,7 @@ CREATE MACRO host_of(url) AS nullif(rtrim(lower(
     regexp_extract(url, '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#]*@)?(\[[^\]/?#]*\]|[^/?#:]*)', 1)
 ), '.'), '');
 
--- The referrer is a page of the site itself: its host is the one that was asked, the bucket, or one of the settings.
+-- The referrer is a page of the site itself: its host is the one that the request named, the bucket, or one of the settings.
 CREATE MACRO is_own_site(referrer, bucket, host_header) AS coalesce(
     host_of(referrer) IN (bucket, split_part(lower(host_header), ':', 1))
     OR host_of(referrer) IN (SELECT host FROM site_hosts), false

@@ -235,6 +235,7 @@ def traffic(count: int, buckets: Sequence[str], first_day: dt.date, days: int, s
         yield writer.lines.pop()
 
 
+# Of a hundred lines of traffic: how many, the operation, how it was answered.
 _VISITS = (
     (70, "REST.GET.OBJECT", 200, "-"),
     (8, "REST.GET.OBJECT", 304, "-"),
@@ -243,7 +244,6 @@ _VISITS = (
     (7, "REST.PUT.OBJECT", 200, "-"),
     (5, "S3.EXPIRE.OBJECT", 0, "-"),
 )
-"""Of a hundred lines of traffic: how many, the operation, how it was answered."""
 
 
 def _visit(writer: LineWriter, rng: random.Random, time: dt.datetime, address: str, key: str) -> None:

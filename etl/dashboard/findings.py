@@ -14,23 +14,23 @@ from etl.text import in_words, minutes
 
 FIGURES = "overview/figures"
 """The report whose one row is compared with that of the period before."""
+# Less than this is no change, whatever its ratio.
 _FEW = 20
-"""Less than this is no change, whatever its ratio."""
 _RATIO = 2.0
+# Percentage points by which the share of failures must grow.
 _POINTS = 1.0
-"""Percentage points by which the share of failures must grow."""
+# And by which factor: one point more is little where many requests fail anyway.
 _FAILURE_RATIO = 1.5
-"""And by which factor: one point more is little where many requests fail anyway."""
+# The median of three days says nothing.
 _FEWEST_DAYS = 4
-"""The median of three days says nothing."""
 _ODD_DAYS = 3
+# S3 delivers most logs within a few hours, but promises nothing.
 _LATE_MINUTES = 24 * 60
-"""S3 delivers most logs within a few hours, but promises nothing."""
 _STALE_DAYS = 3
+# HTTP calls a status below it a success.
 _FIRST_REFUSAL = 300
-"""HTTP calls a status below it a success."""
+# How the operations of website endpoints begin, which have no TLS at all.
 _WEBSITE = "WEBSITE."
-"""How the operations of website endpoints begin, which have no TLS at all."""
 
 Row = Mapping[str, Any]
 
@@ -103,15 +103,15 @@ def find_unusual(now: Row, before: Row, results: Mapping[str, Excerpt], days_old
     return sorted(notices, key=lambda notice: not notice.is_alarm)
 
 
+# Columns of the figures that are compared: what they are called, and the report that says more.
 _COUNTS = {
     "requests": ("Requests", "operations/status_by_day"),
     "visitors": ("Visitors", "website/requests_by_day"),
     "bytes_sent": ("Bytes sent", "cost/by_day"),
     "denied": ("Denied requests (403)", "security/access_denied_by_requester"),
     "expired": ("Expired objects", "lifecycle/events_by_day"),
-    "deleted": ("Deletions that were asked for", "lifecycle/deletions_by_actor"),
+    "deleted": ("Deletions on request", "lifecycle/deletions_by_actor"),
 }
-"""Columns of the figures that are compared: what they are called, and the report that says more."""
 FIGURE_COLUMNS = (*_COUNTS, "error_percent", "lag_minutes")
 """All columns of the figures that are read."""
 
@@ -280,6 +280,7 @@ def _times(count: int) -> str:
     return "time" if count == 1 else "times"
 
 
+# What is worth a notice whatever the period before was like, in the order of the page.
 _ALWAYS = (
     _anonymous_changes,
     _configuration,
@@ -294,5 +295,4 @@ _ALWAYS = (
     _rejects,
     _drift,
 )
-"""What is worth a notice whatever the period before was like, in the order of the page."""
 FINDINGS = (_NEWCOMERS, *_ALWAYS)

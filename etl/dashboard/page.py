@@ -21,12 +21,13 @@ from etl.text import in_words, safe_text
 
 DAYS = 7
 """The period where none is given: so many days up to the last one with records. A week, so that weekends cancel out."""
+# What a table on the page shows at most, and the limit of a report that has one.
 _SHOWN_ROWS = 100
-"""What a table on the page shows at most, and the limit of a report that has one."""
+# About so many rows of a result, the first, are read for charts and for what is unusual.
 _READ_ROWS = 10_000
-"""About so many rows of a result, the first, are read for charts and for what is unusual."""
 _UNKNOWN = "no full period before"
 
+# The figures at the top of the page, and what they are called.
 _TILES = {
     "requests": "Requests",
     "error_percent": "Errors",
@@ -36,7 +37,6 @@ _TILES = {
     "rejects": "Rejects",
     "lag_minutes": "Delivery lag (p95)",
 }
-"""The figures at the top of the page, and what they are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ def _notices(
     cards: Mapping[Section, Iterable[Card]],
     days_old: int,
 ) -> list[Notice]:
-    """What is unusual, and first of all what could not be answered or drawn: an empty card is no good news."""
+    """What is unusual, and first of all what failed or could not be drawn: an empty card is no good news."""
     excerpts = {name: result.excerpt for name, result in results.items()}
     unusual = find_unusual(_first_row(results[FIGURES]), before, excerpts, days_old)
     notices = [*_failed_queries(results), *_failed_charts(cards), *unusual]

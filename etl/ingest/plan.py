@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from etl.config import Settings
 from etl.sources import LogObject
 
+# Log text shrinks by about this much; a compressed object weighs as much as its text.
 _COMPRESSED_RATIO = 8
-"""Log text shrinks by about this much; a compressed object weighs as much as its text."""
 
 
 @dataclass(frozen=True, slots=True)

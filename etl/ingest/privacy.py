@@ -21,19 +21,19 @@ from etl.errors import UsageError
 from etl.fields import TEXT
 from etl.parser import Note, Parsed
 
+# Bytes that a key has at least: there are few addresses, so only the key keeps a hash from being turned around.
 _KEY_LENGTH = 16
-"""Bytes that a key has at least: there are few addresses, so only the key keeps a hash from being turned around."""
+# Hexadecimal digits of a hash; of 128 bits no two addresses share one.
 _HASH_LENGTH = 32
-"""Hexadecimal digits of a hash; of 128 bits no two addresses share one."""
+# What of a reject is surely nobody's address or query string: owner, bucket and time, at the start of the line.
 _UP_TO_TIME = re.compile(r"[!-~]+ [!-~]+ \[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\]")
-"""What of a reject is surely nobody's address or query string: owner, bucket and time, at the start of the line."""
 _HTTP_VERSION = re.compile(r" HTTP/[0-9.]+$")
+# Where a URL's query string or fragment begins, or would, however often it is percent-encoded.
 _QUERY = re.compile(r"[?#]|%(?:25)*(?:3[Ff]|23)")
-"""Where a URL's query string or fragment begins, or would, however often it is percent-encoded."""
+# Who logs in by a URL, wherever in a text it is.
 _USER_INFO = re.compile(r"//[^/?#\s\"]*@")
-"""Who logs in by a URL, wherever in a text it is."""
+# HTTP statuses from here on: there may be no object of this key, so it may be anybody's text.
 _FAILED = 400
-"""HTTP statuses from here on: there may be no object of this key, so it may be anybody's text."""
 
 Address = Callable[[str], str | None]
 """What becomes of an address; it gets whatever text stands for one."""
@@ -111,7 +111,7 @@ def _parsed_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address 
 
 
 def _without_ambiguous_texts(records: pa.Table) -> pa.Table:
-    """Records without the texts of strangers where a line can be read in more than one way.
+    """Records without untrusted text where a line can be interpreted in more than one way.
 
     Nobody knows where one ends, so there may be more of a query string in the next, or another record's address.
     """

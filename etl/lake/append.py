@@ -60,7 +60,7 @@ def append_rows(
     """Add `rows` to a partition, except those that it holds already.
 
     `rows` has the columns of `table.schema`, texts perhaps as dictionaries; `etags` has the ETags of their log
-    objects. Held already are the rows of log objects that a footer names (an earlier run wrote them and died before
+    objects. It holds already the rows of log objects that a footer names (an earlier run wrote them and died before
     its ledger), and rows equal in every column of `table.identity` to one that is there. Safe against any other
     append at the same time, and when repeated after a crash at any point.
 
@@ -276,7 +276,7 @@ def _possible_duplicates(table: Table, rows: pa.Table, known: _Known) -> Iterato
 def drop_duplicates(rows: pa.Table, stored: Iterable[pa.Table], identity: Iterable[str]) -> pa.Table:
     """`rows` without those equal, in every column of `identity`, to a stored row or to an earlier one of `rows`.
 
-    NULL equals NULL. Rows whose request id occurs once are told apart by that alone.
+    NULL equals NULL. A row whose request id occurs once has no equal.
     """
     identity = list(identity)
     ids = rows["request_id"]

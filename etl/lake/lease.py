@@ -19,8 +19,8 @@ from etl.errors import AccessLakeError, LeaseHeldError, LockedError
 from etl.lake.document import Document
 from etl.store import Store
 
+# In each term: two may fail before the lease expires.
 _RENEWALS = 3
-"""In each term: two may fail before the lease expires."""
 
 
 class Holder(BaseModel):
@@ -90,7 +90,7 @@ def _acquire(store: Store, holder: Holder) -> None:
 
     def taken(before: Holder | None) -> Holder:
         if before is not None and before.run_id == holder.run_id:
-            return before  # the first answer to our own write was lost on the way
+            return before  # our own write was stored, and the response to it lost
         if before is not None and before.expires > _now():
             raise _held(store, before)
         return holder

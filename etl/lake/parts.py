@@ -33,8 +33,8 @@ ROW_GROUP_ROWS = 128 * 1024
 _FOOTER_LOG_OBJECTS = b"accesslake.log_objects"
 _FOOTER_MIN_PART_SIZE = b"accesslake.min_part_size"
 _FOOTER_DIGEST = b"accesslake.digest"
+# Characters of a log object's ETag in a footer: enough to tell that it was overwritten.
 _ETAG_LENGTH = 12
-"""Characters of a log object's ETag in a footer: enough to tell that it was overwritten."""
 READ_WHOLE = 4 * 1024 * 1024
 """Bytes up to which one request for all of a part is cheaper than several for its footer and columns."""
 _PART_PATH = re.compile(r"(?:access_log/bucket=[^/]+|rejects|_ledger)/date=([0-9-]{10})/part-[0-9]{5,}\.parquet")

@@ -11,8 +11,8 @@ from etl.errors import UsageError
 from etl.lake.document import Document
 from etl.store import Store
 
+# Hexadecimal digits that tell one key from another, and say nothing about it.
 _MARK_LENGTH = 32
-"""Hexadecimal digits that tell one key from another, and say nothing about it."""
 
 
 class Policy(BaseModel):

@@ -72,8 +72,8 @@ LEADING_FIELDS = re.compile(rf'{_NAMED} +(?=["-])')
 
 _RESULT = f" +{_spaced(RESULT)} +"
 _BEFORE_REFERRER = '(?=["-])'
+# The result, and a bare dash each for referrer and user agent.
 _BARE_REST = _RESULT + r"- +-(?= |$)"
-"""The result, and a bare dash each for referrer and user agent."""
 RESULT_AFTER_URI = re.compile('"' + _RESULT + _BEFORE_REFERRER)
 RESULT_AFTER_BARE_URI = re.compile("-" + _RESULT + _BEFORE_REFERRER)
 BARE_AFTER_URI = re.compile('"' + _BARE_REST)

@@ -38,16 +38,16 @@ from etl.parser.grammar import (
     is_signature,
 )
 
+# More are not compared: somebody made them, so no number is believed.
 _MOST_INTERPRETATIONS = 64
-"""More are not compared: somebody made them, so no number is believed."""
 _NOTHING_AGREED = (False,) * len(RESULT)
 _NUMBERS = tuple(number for number, one in enumerate(RESULT) if one.unit)
 _SIZES = tuple(number for number, one in enumerate(RESULT) if one.largest is not None)
+# The largest numbers that their columns hold.
 _LIMITS = {number: 2 ** (RESULT[number].type.bit_width - 1) - 1 for number in _NUMBERS}
-"""The largest numbers that their columns hold."""
 _MOST_DIGITS = 19
+# After the last field of a few lines of 2019.
 _ODD_END = '";'
-"""After the last field of a few lines of 2019."""
 
 Span = tuple[int, int] | None
 """Where a text begins and ends; None where the line has none."""

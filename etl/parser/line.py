@@ -20,8 +20,8 @@ from etl.parser.grammar import (
 from etl.parser.interpretation import choose
 from etl.parser.record import record_of, why_no_bucket
 
+# Some editors put a byte order mark wherever a file began.
 _AROUND = " \r\ufeff"
-"""Some editors put a byte order mark wherever a file began."""
 
 
 def parse_line(raw: bytes, latest: int = NO_LATEST) -> Record:

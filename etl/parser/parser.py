@@ -41,8 +41,8 @@ REJECTED = pa.schema(
     }
 )
 """Schema of rejects, likewise."""
+# The log object's place among all, number of the line, reason and text of a reject.
 _Reject = tuple[int, int, str, str]
-"""The log object's place among all, number of the line, reason and text of a reject."""
 _SLOW = pa.schema({**LOG_FIELDS, "log_object": TEXT})
 
 

@@ -30,8 +30,8 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _EARLIEST = dt.datetime.combine(FIRST_DAY, dt.time(), dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
+# A folder name has at most 255 bytes, percent escapes counted, `bucket=` included.
 _BUCKET_LENGTH = 240
-"""A folder name has at most 255 bytes, percent escapes counted, `bucket=` included."""
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 _TEXTS = ("request_uri", "referrer", "user_agent")
 

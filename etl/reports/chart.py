@@ -24,30 +24,30 @@ SUFFIXES = (".svg", ".png", ".html")
 _SLICES = 6
 _BARS = 20
 _SERIES = 7
+# Names of so many letters stand four in a line.
 _SHORT_SERIES = 10
-"""Names of so many letters stand four in a line."""
 _LEGEND_COLUMNS = 4
 _LEGEND_COLUMNS_OF_LONG_NAMES = 2
 _REST = "others"
 _NULL = "(none)"
+# How far the labels of a line lie apart, by the type of their column.
 _STEPS = {pa.date32(): dt.timedelta(days=1), pa.timestamp("us"): dt.timedelta(hours=1)}
-"""How far the labels of a line lie apart, by the type of their column."""
 _COLORS = ["#3d7dd8", "#e07b39", "#2f9e6e", "#c2528b", "#8a6fd1", "#b8922c", "#4aa5b5", "#8d8d8d"]
+# Columns of a terminal, as East Asian letters and emoji are twice as wide.
 _LONGEST_LABEL = 30
-"""Columns of a terminal, as East Asian letters and emoji are twice as wide."""
+# What is left of a longer one: its start and its end, with an ellipsis between.
 _LABEL_ENDS = (11, 18)
-"""What is left of a longer one: its start and its end, with an ellipsis between."""
 _BAR_PIXELS = 22
+# A line of more moments is drawn without points, which would touch each other.
 _POINTS = 40
-"""A line of more moments is drawn without points, which would touch each other."""
+# 12k and 3.5M, but no milli; of each value by itself, so that 0 is 0.
 _SHORT_NUMBER = "abs(datum.value) < 1 ? format(datum.value, '~r') : format(datum.value, '~s')"
-"""12k and 3.5M, but no milli; of each value by itself, so that 0 is 0."""
+# Days or hours that are filled in: two years of hours.
 _MAX_MOMENTS = 20_000
-"""Days or hours that are filled in: two years of hours."""
+# Sharp on screens with two pixels for one.
 _PNG_SCALE = 2
-"""Sharp on screens with two pixels for one."""
+# As a syntax tree, an expression needs no `eval`, which the page forbids.
 _EMBED = 'vegaEmbed("#chart", %s, {ast: true, actions: {export: true, source: false, compiled: false, editor: false}});'
-"""As a syntax tree, an expression needs no `eval`, which the page forbids."""
 
 Row = dict[str, Any]
 

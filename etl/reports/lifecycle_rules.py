@@ -27,6 +27,7 @@ from etl.resources import bundled
 from etl.store import ReadableStore
 
 PERIOD_DAYS = 30
+# The operation that S3 logs for a move to each storage class.
 _TRANSITIONS = {
     "STANDARD_IA": "S3.TRANSITION_SIA.OBJECT",
     "ONEZONE_IA": "S3.TRANSITION_ZIA.OBJECT",
@@ -35,7 +36,6 @@ _TRANSITIONS = {
     "GLACIER": "S3.TRANSITION.OBJECT",
     "DEEP_ARCHIVE": "S3.TRANSITION_GDA.OBJECT",
 }
-"""The operation that S3 logs for a move to each storage class."""
 _EXPIRE, _MARK, _ABORT = "S3.EXPIRE.OBJECT", "S3.CREATE.DELETEMARKER", "S3.DELETE.UPLOAD"
 
 
@@ -101,8 +101,8 @@ def check_rules(
     applied.
     """
     check_scope(store, scope)
-    held = query_lake(store, "SELECT newest_day() AS last", scope=Scope(bucket), settings=settings)
-    last = scope.date_to or held.to_arrow()["last"][0].as_py() or dt.datetime.now(dt.UTC).date()
+    newest = query_lake(store, "SELECT newest_day() AS last", scope=Scope(bucket), settings=settings)
+    last = scope.date_to or newest.to_arrow()["last"][0].as_py() or dt.datetime.now(dt.UTC).date()
     first = scope.date_from or shifted(last, 1 - PERIOD_DAYS)
     period = Scope(bucket, first, last)
     check_scope(store, period)
@@ -124,11 +124,11 @@ def _in_a_list(value: Any) -> Any:
 
 
 _Part = TypeVar("_Part")
+# S3's API had one transition in a rule before it had a list of them, and still takes the old spelling.
 _OneOrMore = Annotated[list[_Part], BeforeValidator(_in_a_list)]
-"""S3's API had one transition in a rule before it had a list of them, and still takes the old spelling."""
 _StorageClass = Annotated[str, AfterValidator(_known_class)]
+# Bytes, in the range of the BIGINT that the SQL makes of them.
 _Size = Annotated[int, Field(ge=0, lt=2**63)]
-"""Bytes, in the range of the BIGINT that the SQL makes of them."""
 
 
 class _Configuration(BaseModel):

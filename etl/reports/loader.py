@@ -25,10 +25,10 @@ from etl.store import open_store
 
 _BEGIN, _END = "-- /// report", "-- ///"
 _EXAMPLES = {"integer": 1, "number": 1.0, "string": "", "date": "2026-01-01", "boolean": True}
+# A report takes no time over an empty lake, unless it would never end.
 _FOR_CHECKS = Settings(query_seconds=10)
-"""A report takes no time over an empty lake, unless it would never end."""
+# Lines of a file before the first one of its TOML.
 _BEFORE_TOML = 1
-"""Lines of a file before the first one of its TOML."""
 
 
 def load_reports(directories: Iterable[Path] = ()) -> dict[str, Report]:

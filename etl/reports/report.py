@@ -25,8 +25,8 @@ from etl.reports.chart import SUFFIXES, Chart
 from etl.store import ReadableStore
 
 _TYPES: dict[str, type] = {"integer": int, "number": float, "string": str, "date": dt.date, "boolean": bool}
+# What DuckDB has as an integer.
 _BIGINT = Annotated[int, Field(ge=-(2**63), lt=2**63)]
-"""What DuckDB has as an integer."""
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     name: TypeAdapter(_BIGINT if kind is int else kind) for name, kind in _TYPES.items()
 }

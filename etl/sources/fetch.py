@@ -20,12 +20,12 @@ from etl.store.local import open_no_link
 _GROUP_BYTES = 32 * MIB
 _GROUP_OBJECTS = 2048
 _PIECE = MIB
+# Compressed bytes at a time: a block of 128 KiB may be four of them.
 _STEP = 1024
-"""Compressed bytes at a time: a block of 128 KiB may be four of them."""
 LARGEST = 1024 * MIB
 """Bytes of text of a log object, where no setting says otherwise."""
+# Encrypted with a key that may not be used, or archived: the other objects may be well.
 _ONLY_THIS_OBJECT = ("AccessDenied", "InvalidObjectState")
-"""Encrypted with a key that may not be used, or archived: the other objects may be well."""
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
@@ -44,8 +44,8 @@ def fetch_objects(
 ) -> Iterator[Fetched]:
     """The objects' texts, in order. While one group is used, the next one is on its way.
 
-    What concerns a single object (gone, unreadable, archived, damaged, of more than `largest` bytes of text) is told
-    of that object. A store that does not answer raises StoreError.
+    What concerns a single object (gone, unreadable, archived, damaged, of more than `largest` bytes of text) is a
+    problem of that object. A store that does not respond raises StoreError.
     """
     for on_s3, group in groupby(objects, key=lambda one: one.name.startswith("s3://")):
         of_store = list(group)
@@ -131,7 +131,7 @@ def _fetched(one: LogObject, data: bytes) -> Fetched:
 
 
 def _as_text(stored: Fetched, largest: int) -> Fetched:
-    """Plain text as it is; gzip and zstd, told by their magic bytes, decompressed (several frames too)."""
+    """Plain text as it is; gzip and zstd, recognised by their magic bytes, decompressed (several frames too)."""
     one, data = stored.log_object, stored.data
     if data is None or not data.startswith((_GZIP_MAGIC, _ZSTD_MAGIC)):
         return stored

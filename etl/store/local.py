@@ -23,8 +23,8 @@ PRIVATE_DIRECTORY, PRIVATE_FILE = 0o700, 0o600
 """Modes of what no other user may open."""
 _LEFTOVER_SECONDS = 3600
 _RUN_LOCK = "run.lock"
+# A write takes a moment.
 _LOCK_SECONDS = 60
-"""A write takes a moment."""
 
 
 class LocalStore:
@@ -214,7 +214,7 @@ def _fsync_directory(directory: Path) -> None:
 
 @contextlib.contextmanager
 def os_errors(path: Path, what: str = "write") -> Iterator[None]:
-    """Translate what the operating system raises to StoreError with the next step; FileNotFoundError is an answer."""
+    """Translate what the operating system raises to StoreError with the next step; FileNotFoundError passes."""
     try:
         yield
     except (filelock.Timeout, FileNotFoundError):

@@ -11,8 +11,8 @@ T = TypeVar("T")
 
 LOST = (PreconditionFailedError,)
 """What a write raises that lost to another one."""
+# Seconds; drawn at random below a bound that doubles, so that writers who met once do not meet again.
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 2.0
-"""Seconds; drawn at random below a bound that doubles, so that writers who met once do not meet again."""
 
 
 def compete(write: Callable[[], T], what: str, attempts: int = 100, lost: tuple[type[Exception], ...] = LOST) -> T:

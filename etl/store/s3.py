@@ -74,14 +74,14 @@ class S3Store:
 
     def _get_once(self, name: str, **options: str) -> tuple[bytes, str]:
         try:
-            answer = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + name, **options)
+            response = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + name, **options)
         except botocore.exceptions.ClientError as error:
             if code_of(error) in ("NoSuchKey", "404"):
                 raise FileNotFoundError(f"{self.url}/{name}") from error
             if code_of(error) in ("PreconditionFailed", "412"):
                 raise PreconditionFailedError(name) from error
             raise
-        return answer["Body"].read(), etag_of(answer, f"{self.url}/{name}")
+        return response["Body"].read(), etag_of(response, f"{self.url}/{name}")
 
     def open(self, name: str) -> BinaryIO:
         with s3_errors(f"{self.url}/{name}"):
@@ -91,7 +91,7 @@ class S3Store:
         condition = {"IfNoneMatch": "*"} if if_match is None else {"IfMatch": if_match}
         with s3_errors(f"{self.url}/{name}"):
             try:
-                answer = self._s3.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=data, **condition)
+                response = self._s3.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=data, **condition)
             except botocore.exceptions.ClientError as error:
                 code = code_of(error)
                 if code in ("PreconditionFailed", "412", "ConditionalRequestConflict", "409") or (
@@ -99,7 +99,7 @@ class S3Store:
                 ):
                     raise PreconditionFailedError(name) from error
                 raise
-            return etag_of(answer, f"{self.url}/{name}")
+            return etag_of(response, f"{self.url}/{name}")
 
     def remove(self, prefix: str) -> None:
         with s3_errors(f"{self.url}/{prefix}"):

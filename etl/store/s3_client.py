@@ -20,6 +20,7 @@ from etl.errors import StoreError, UsageError
 
 _RETRIES = {"mode": "standard", "max_attempts": 5}
 _TIMEOUTS = {"connect_timeout": 10, "read_timeout": 30}
+# What boto3, aiobotocore and s3fs raise.
 _FAILURES = (
     botocore.exceptions.BotoCoreError,
     botocore.exceptions.ClientError,
@@ -28,7 +29,6 @@ _FAILURES = (
     urllib3.exceptions.HTTPError,
     OSError,
 )
-"""What boto3, aiobotocore and s3fs raise."""
 BODY_ATTEMPTS = 3
 BODY_BROKE_OFF = (
     botocore.exceptions.ResponseStreamingError,
@@ -37,7 +37,7 @@ BODY_BROKE_OFF = (
     botocore.exceptions.FlexibleChecksumError,
     urllib3.exceptions.HTTPError,
 )
-"""What botocore does not try again: an answer that began well."""
+"""What botocore does not try again: a response that began well."""
 
 
 @lru_cache(maxsize=1)
@@ -86,38 +86,39 @@ def s3_errors(what: str) -> Iterator[None]:
     except RecursionError as error:  # botocore follows every redirect
         raise StoreError(f"{what}: the store redirects in a circle; check --endpoint-url and the region") from error
     except _FAILURES as error:
-        answer = _answer(error)
-        if answer is None:
+        failed = _client_error(error)
+        if failed is None:
             problem = f"{error or type(error).__name__}; check the network and --endpoint-url, then run it again"
         else:
-            problem = f"S3 answered {code_of(answer)} to {answer.operation_name}: {_next_step(answer)}"
+            problem = f"S3 answered {code_of(failed)} to {failed.operation_name}: {_next_step(failed)}"
         raise StoreError(f"{what}: {problem}") from error
 
 
 def error_code(error: BaseException | None) -> str | None:
     """S3's code (`AccessDenied`, ...) in an error or in what caused it."""
-    answer = _answer(error)
-    return code_of(answer) if answer is not None else None
+    failed = _client_error(error)
+    return code_of(failed) if failed is not None else None
 
 
-def etag_of(answer: Mapping[str, Any], what: str) -> str:
-    """The ETag in an answer. Raises StoreError where the store gave none: nothing is safe to write then."""
-    if "ETag" not in answer:
+def etag_of(response: Mapping[str, Any], what: str) -> str:
+    """The ETag in a response. Raises StoreError where the store gave none: nothing is safe to write then."""
+    if "ETag" not in response:
         raise StoreError(f"{what}: this store gives no ETag; accesslake needs one that does, as Amazon S3")
-    return cast("str", answer["ETag"].strip('"'))
+    return cast("str", response["ETag"].strip('"'))
 
 
-def _answer(error: BaseException | None) -> botocore.exceptions.ClientError | None:
-    """S3's answer; s3fs wraps it."""
+def _client_error(error: BaseException | None) -> botocore.exceptions.ClientError | None:
+    """The error that S3 responded with; s3fs wraps it."""
     while error is not None and not isinstance(error, botocore.exceptions.ClientError):
         error = error.__cause__
     return error
 
 
-def code_of(answer: botocore.exceptions.ClientError) -> str:
-    return cast("str", answer.response.get("Error", {}).get("Code", "unknown"))
+def code_of(error: botocore.exceptions.ClientError) -> str:
+    return cast("str", error.response.get("Error", {}).get("Code", "unknown"))
 
 
+# What a policy must allow for a request.
 _PERMISSIONS = {
     "ListObjectsV2": "s3:ListBucket",
     "HeadObject": "s3:GetObject",
@@ -125,7 +126,6 @@ _PERMISSIONS = {
     "PutObject": "s3:PutObject",
     "DeleteObject": "s3:DeleteObject",
 }
-"""What a policy must allow for a request."""
 _EXPIRED = "the session's credentials have expired; get new ones and run it again: it goes on where this ended"
 _NEXT_STEPS = {
     "InvalidAccessKeyId": "the store does not know this access key; check AWS_PROFILE or AWS_ACCESS_KEY_ID",
@@ -137,9 +137,9 @@ _NEXT_STEPS = {
 }
 
 
-def _next_step(answer: botocore.exceptions.ClientError) -> str:
-    code = code_of(answer)
+def _next_step(failed: botocore.exceptions.ClientError) -> str:
+    code = code_of(failed)
     if code in ("AccessDenied", "403", "Forbidden"):
-        permission = _PERMISSIONS.get(answer.operation_name, answer.operation_name)
+        permission = _PERMISSIONS.get(failed.operation_name, failed.operation_name)
         return f"these credentials may not do that; their policy and the bucket's must allow {permission}"
     return _NEXT_STEPS.get(code, "try again later; if it stays, see the store's own log")

@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Failed requests that were billed"
--- question = "Which requests were answered with an error, and paid for all the same?"
+-- question = "Which requests failed, and were billed all the same?"
 -- chart = { kind = "bar", label = "error_code", value = "billed" }
 -- dashboard = { section = "Cost", position = 6 }
 --

@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Deleted by rules and by people"
--- question = "How many deletions each day were the work of lifecycle rules, how many were asked for?"
+-- question = "How many deletions each day were the work of lifecycle rules, how many were requested?"
 -- chart = { kind = "line", label = "date", value = "events", series = "deleted_by" }
 -- dashboard = { section = "Lifecycle", position = 4 }
 -- ///

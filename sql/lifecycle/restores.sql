@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Restores"
--- question = "Which archived objects were asked back (REST.POST.RESTORE), by whom, and which came (S3.RESTORE.OBJECT)?"
+-- question = "Which archived objects were to be restored (REST.POST.RESTORE), by whom, and which were (S3.RESTORE.OBJECT)?"
 -- ///
 SELECT
     time,

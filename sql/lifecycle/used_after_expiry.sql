@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Used after expiry"
--- question = "Which objects were asked for (found or not) or written again after they first expired? In a versioned bucket an old version may have expired of an object that lives on."
+-- question = "Which objects were requested (found or not) or written again after they first expired? In a versioned bucket an old version may have expired of an object that lives on."
 --
 -- [params.limit]
 -- type = "integer"

@@ -15,7 +15,7 @@ WITH days AS (
     FROM access_log
     GROUP BY bucket
 ),
-held AS (
+days_with_records AS (
     SELECT
         bucket,
         date,
@@ -36,5 +36,5 @@ SELECT
     first_time,
     last_time
 FROM days
-LEFT JOIN held USING (bucket, date)
+LEFT JOIN days_with_records USING (bucket, date)
 ORDER BY days.bucket, days.date

@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Error codes"
--- question = "Which errors does S3 answer with? Redirects to another endpoint (301, 307) are among them."
+-- question = "Which errors does S3 respond with? Redirects to another endpoint (301, 307) are among them."
 -- chart = { kind = "bar", label = "error_code", value = "requests" }
 -- dashboard = { section = "Operations", position = 3 }
 --

@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Errors by day"
--- question = "What part of each day's answered requests fails: because of the client (4xx), because of S3 (5xx)?"
+-- question = "What part of each day's requests fails: because of the client (4xx), because of S3 (5xx)?"
 -- chart = { kind = "line", label = "date", value = "percent" }
 -- dashboard = { section = "Operations", position = 2 }
 -- ///

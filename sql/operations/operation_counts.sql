@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Operations"
--- question = "What was S3 asked to do, how often, and how often did it fail?"
+-- question = "Which operations were requested, how often, and how often did they fail?"
 -- chart = { kind = "bar", label = "operation", value = "requests" }
 -- dashboard = { section = "Overview", position = 3 }
 -- ///

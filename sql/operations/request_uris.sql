@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Request lines"
--- question = "Which request lines (method, target and protocol) are sent most often, and how are they answered?"
+-- question = "Which request lines (method, target and protocol) are sent most often, and with which result?"
 -- chart = { kind = "bar", label = "request_uri", value = "requests" }
 --
 -- [params.limit]

@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Server errors"
--- question = "Which requests failed because of S3 (5xx, which SlowDown is one of)? With the two ids that AWS Support asks for."
+-- question = "Which requests failed because of S3 (5xx, which SlowDown is one of)? With the two ids that AWS Support needs."
 -- dashboard = { section = "Operations", position = 4 }
 -- ///
 SELECT

@@ -1,6 +1,6 @@
 -- /// report
--- title = "Answers by day"
--- question = "How were each day's requests answered: 2xx, 3xx, 4xx or 5xx?"
+-- title = "Responses by day"
+-- question = "How many requests of each day succeeded, were redirected or failed (2xx, 3xx, 4xx, 5xx)?"
 -- chart = { kind = "line", label = "date", value = "requests", series = "status" }
 -- dashboard = { section = "Overview", position = 1 }
 -- ///

@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Everything from one address"
--- question = "What was asked for from one address, and when (UTC)?"
+-- question = "What was requested from one address, and when (UTC)?"
 --
 -- [params.remote_ip]
 -- type = "string"

@@ -1,6 +1,6 @@
 -- /// report
 -- title = "First-seen requesters"
--- question = "Which users, roles and accounts have their first record in the last days of the period? Ask without --from: what is before it counts as not seen."
+-- question = "Which users, roles and accounts have their first record in the last days of the period? Run it without --from: what is before it counts as not seen."
 -- dashboard = { section = "Security", position = 4, history = true }
 --
 -- [params.days]

@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Insecure TLS and no TLS"
--- question = "Who asks without TLS 1.2 or newer? Website endpoints have no TLS at all."
+-- question = "Who sends requests without TLS 1.2 or newer? Website endpoints have no TLS at all."
 -- dashboard = { section = "Security", position = 8 }
 --
 -- [params.website]

@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Large downloads"
--- question = "Which single answers were larger than others, and who got them?"
+-- question = "Which single responses were larger than others, and who got them?"
 -- dashboard = { section = "Security", position = 7 }
 --
 -- [params.bytes]
@@ -11,7 +11,7 @@
 -- [params.limit]
 -- type = "integer"
 -- default = 20
--- help = "how many answers, the largest first"
+-- help = "how many responses, the largest first"
 -- ///
 SELECT
     time,

@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Not found, by address"
--- question = "Which addresses ask for what is not there (404) most often, and for how many different keys?"
+-- question = "Which addresses request what does not exist (404) most often, and for how many different keys?"
 -- chart = { kind = "bar", label = "remote_ip", value = "requests" }
 --
 -- [params.limit]

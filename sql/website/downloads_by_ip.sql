@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Downloads by address"
--- question = "Which addresses ask for objects most often?"
+-- question = "Which addresses request objects most often?"
 -- chart = { kind = "bar", label = "remote_ip", value = "requests" }
 --
 -- [params.limit]

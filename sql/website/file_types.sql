@@ -1,6 +1,6 @@
 -- /// report
 -- title = "File types"
--- question = "Which kinds of files, told by the ends of their keys, do visitors ask for?"
+-- question = "Which kinds of files, told by the ends of their keys, do visitors request?"
 -- chart = { kind = "pie", label = "extension", value = "requests" }
 --
 -- [params.limit]

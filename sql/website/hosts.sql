@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Hosts"
--- question = "Under which host names do visitors ask?"
+-- question = "Which host names do visitors use?"
 -- chart = { kind = "bar", label = "host_header", value = "requests" }
 --
 -- [params.limit]

@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Objects not found"
--- question = "Which objects do visitors ask for that are not there (404)? S3 says 403, not 404, to those who may not list the bucket. Equal keys of several buckets count as one; --bucket tells them apart."
+-- question = "Which objects do visitors request that do not exist (404)? S3 says 403, not 404, to those who may not list the bucket. Equal keys of several buckets count as one; --bucket tells them apart."
 -- chart = { kind = "bar", label = "key", value = "requests" }
 -- dashboard = { section = "Website", position = 7 }
 --

@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Not modified"
--- question = "How many requests could be answered from the visitor's own copy (304), each day?"
+-- question = "How many requests could be served from the visitor's own copy (304), each day?"
 -- chart = { kind = "line", label = "date", value = "percent" }
 -- ///
 SELECT

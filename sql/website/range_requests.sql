@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Range requests"
--- question = "Which objects are read in pieces (206), and how many times over are they sent, whole answers (200) included?"
+-- question = "Which objects are read in pieces (206), and how many times over are they sent, whole responses (200) included?"
 -- chart = { kind = "bar", label = "key", value = "range_requests" }
 --
 -- [params.limit]

@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Response codes"
--- question = "How were requests answered?"
+-- question = "With which HTTP statuses did S3 respond?"
 -- chart = { kind = "bar", label = "http_status", value = "requests" }
 -- dashboard = { section = "Website", position = 3 }
 -- ///

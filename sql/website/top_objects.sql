@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Most requested objects"
--- question = "Which objects do visitors ask for most often, and do they get them? Equal keys of several buckets count as one; --bucket tells them apart."
+-- question = "Which objects do visitors request most often, and do they get them? Equal keys of several buckets count as one; --bucket tells them apart."
 -- chart = { kind = "pie", label = "key", value = "requests" }
 -- dashboard = { section = "Website", position = 2 }
 --

@@ -10,13 +10,13 @@
 -- ///
 -- An object has at most as many downloads as requests. So the most requested ones say how many downloads the last of the
 -- list has at least, and only objects with as many requests are looked at.
-WITH answered AS NOT MATERIALIZED (
+WITH delivered AS NOT MATERIALIZED (
     SELECT * FROM website_requests
     WHERE http_status IN (200, 206) AND key IS NOT NULL
 ),
 objects AS MATERIALIZED (
     SELECT key, bucket, count(*) AS requests
-    FROM answered
+    FROM delivered
     GROUP BY key, bucket
 ),
 most_requested AS MATERIALIZED (
@@ -28,7 +28,7 @@ fewest AS (
     SELECT min(downloads) AS downloads
     FROM (
         SELECT count(DISTINCT (remote_ip, user_agent)) AS downloads
-        FROM answered
+        FROM delivered
         SEMI JOIN most_requested USING (key, bucket)
         GROUP BY key, bucket
     )
@@ -48,7 +48,7 @@ visits AS (
         coalesce(sum(bytes_sent) FILTER (WHERE http_status = 206), 0)
         + coalesce(max(bytes_sent) FILTER (WHERE http_status = 200), 0) AS received,
         max(object_size) AS object_size
-    FROM answered
+    FROM delivered
     SEMI JOIN candidates USING (key, bucket)
     GROUP BY key, bucket, remote_ip, user_agent
 )

@@ -1,6 +1,6 @@
 -- /// report
 -- title = "User agents"
--- question = "Which browsers, bots and programs ask for objects?"
+-- question = "Which browsers, bots and programs request objects?"
 -- chart = { kind = "bar", label = "family", value = "requests", series = "kind" }
 -- dashboard = { section = "Website", position = 5 }
 --

@@ -40,8 +40,8 @@ from etl.parser.record import why_no_bucket
 from etl.schema import LOG_FIELDS
 
 _DICTIONARY = pa.dictionary(pa.int32(), TEXT)
+# Text that hardly repeats; the other texts are dictionaries, which take a fraction of the memory.
 _PLAIN = frozenset({"request_id", "request_uri", "version_id", "host_id"})
-"""Text that hardly repeats; the other texts are dictionaries, which take a fraction of the memory."""
 TYPES: dict[str, pa.DataType] = {
     name: kind if kind != TEXT or name in _PLAIN else _DICTIONARY for name, kind in LOG_FIELDS.items()
 }
@@ -87,16 +87,16 @@ _SEVERAL = {
     "status_and_error": _Several(_parse_status_and_error, ("http_status", "error_code")),
     "other_trailing": _Several(_parse_other_trailing, (*_OTHER_TRAILING, "extra_fields")),
 }
+# Fields that are sliced out each by itself.
 _ALONE = (
     *("remote_ip", "requester", "request_id", "operation", "key"),
     *("request_uri", "referrer", "user_agent", "version_id", "host_id"),
 )
-"""Fields that are sliced out each by itself."""
 _may_be_encoded = re.compile("[%+]").search
 _is_cloudfront_identity = re.compile(CLOUDFRONT_IDENTITY).fullmatch
 
+# The notes that a regular line may have, the more severe one last.
 _NOTES = (Note.UNUSUAL_FORM, Note.UNDECODED_KEY)
-"""The notes that a regular line may have, the more severe one last."""
 
 _MADE_LATER = {"key_encoded", *(name for one in _SEVERAL.values() for name in one.columns)}
 SLICED = pa.schema(

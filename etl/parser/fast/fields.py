@@ -1,4 +1,4 @@
-"""Where the fields of regular lines are, told from the positions of spaces, quotes and newlines alone."""
+"""Where the fields of regular lines are, as the positions of spaces, quotes and newlines alone show."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -16,16 +16,16 @@ Span = tuple[Ints, Ints]
 
 (_SPACE,) = b" "
 _QUOTES = 6
+# Spaces inside the only requester that has any, a CloudFront identity.
 _IDENTITY_SPACES = 4
-"""Spaces inside the only requester that has any, a CloudFront identity."""
+# Spaces inside the time: before its zone.
 _TIME_SPACES = 1
-"""Spaces inside the time: before its zone."""
 _LEADING_SPACES = len(LEADING) + _TIME_SPACES
+# Delimiters up to the one after the address. As a requester may have spaces, the others are counted from the URI.
 _BEFORE_REQUESTER = 1 + _TIME_SPACES + next(at for at, one in enumerate(LEADING) if one.name == "remote_ip")
-"""Delimiters up to the one after the address. As a requester may have spaces, the others are counted from the URI."""
 _AFTER_REQUESTER = _LEADING_SPACES - _BEFORE_REQUESTER
+# Spaces around and between the fields from status to turn-around time.
 _RESULT_SPACES = len(RESULT) + 1
-"""Spaces around and between the fields from status to turn-around time."""
 
 
 class _Place(NamedTuple):
@@ -48,8 +48,8 @@ def _leading_places() -> Iterator[tuple[str, _Place]]:
 
 _PLACES = dict(_leading_places())
 _PLACES.update({one.name: _Place("result", at, at + 1) for at, one in enumerate(RESULT)})
+# The trailing fields that differ from line to line, so that each is sliced out by itself; others are kept together.
 _OFTEN = TRAILING[:2]
-"""The trailing fields that differ from line to line, so that each is sliced out by itself; others are kept together."""
 _PLACES.update({one.name: _Place("trailing", at, at + 1) for at, one in enumerate(_OFTEN)})
 _QUOTED = [one.name for one in FIELDS if one.group is Group.QUOTED]
 

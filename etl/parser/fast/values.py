@@ -22,16 +22,16 @@ _LARGEST = np.array(
     [[one.largest if one.largest is not None else 2 ** (one.type.bit_width - 1) - 1] for one in _NUMBERS]
 )
 _TIME_LENGTH = len("[06/Feb/2026:00:00:38 +0000]")
+# Where, in a time, the word with the year begins, the clock, and the last digit of the clock before the zone.
 _YEAR_AT, _CLOCK_AT, _ZONE_AT = 5, 13, 20
-"""Where, in a time, the word with the year begins, the clock, and the last digit of the clock before the zone."""
 _ZONE = int.from_bytes(b" +0000]", "little")
+# Taken off by an exclusive or, digits are their values and colons are 0.
 _CLOCK = int.from_bytes(b"00:00:00", "little")
-"""Taken off by an exclusive or, digits are their values and colons are 0."""
 _HIGH_BITS = 0x8080808080808080
+# Added to the values of digits, it sets the high bit of those beyond 9: 9 + 0x76 = 0x7f.
 _DIGITS_LIMIT = 0x7676767676767676
-"""Added to the values of digits, it sets the high bit of those beyond 9: 9 + 0x76 = 0x7f."""
+# Likewise for digits and colons, of which 0 is the only one: 0 + 0x7f = 0x7f.
 _CLOCK_LIMIT = int.from_bytes(bytes.fromhex("7676 7f 7676 7f 7676"), "little")
-"""Likewise for digits and colons, of which 0 is the only one: 0 + 0x7f = 0x7f."""
 _DATE_LENGTH = len("[06/Feb/2026:")
 
 

@@ -4,7 +4,6 @@ A batch needs nothing but itself and the lake: it may be ingested, and again, in
 """
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 
 from etl.errors import StaleRowsError
 from etl.ingest.plan import Batch
@@ -13,23 +12,12 @@ from etl.ingest.result import BatchResult
 from etl.ingest.write import write_piece
 from etl.lake import remove_rows
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS
-from etl.store import Store, open_store
+from etl.store import Store
 
 _OVERWRITTEN = (
     "was overwritten after a run that was killed had written rows of an older text of it; "
     "`accesslake verify --repair` replaces them"
 )
-
-
-def ingest_in_worker(batch: Batch) -> BatchResult:
-    """`ingest_batch` in a process of its own, which needs nothing but the batch."""
-    return ingest_batch(batch, _worker_store(batch.settings.lake_url, batch.settings.endpoint_url))
-
-
-@lru_cache(maxsize=1)
-def _worker_store(url: str, endpoint_url: str | None) -> Store:
-    """Opened once: the clients of a store take half as long to set up as a batch of small objects takes."""
-    return open_store(url, endpoint_url)
 
 
 def ingest_batch(

@@ -1,23 +1,21 @@
 """One run of the job: discover and plan, then batch by batch, in this process or in several."""
 
 import datetime as dt
-import multiprocessing
 import os
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain, islice
 from typing import Any
 
 from etl.config import Settings
-from etl.errors import AccessLakeError, LeaseHeldError, UsageError
-from etl.ingest.batch import ingest_batch, ingest_in_worker
+from etl.errors import LeaseHeldError, UsageError
+from etl.ingest.batch import ingest_batch
 from etl.ingest.plan import Batch, plan_batches
 from etl.ingest.privacy import with_hash_key
 from etl.ingest.result import BatchResult
+from etl.ingest.workers import ingest_in_workers
 from etl.lake import Ledger, check_format, check_policy, coverage, hold_lease, migrate, read_retention
 from etl.sources import (
     Found,
@@ -158,20 +156,24 @@ class _Run:
         ledger = Ledger(self._store)
         seen: set[str] = set()
         for source in self._sources:
-            since = settings.since
-            if source.has_window and not self._full:
-                since = coverage.first_day(covered.get(source.url), settings.since, settings.lookback_days)
-            since = max(filter(None, (since, self._expired_before)), default=None)
-            objects = discover_objects(
-                source, since, self._started_at.date(), settings.endpoint_url, found, full=self._full
-            )
+            since = self._first_day(source, covered)
+            today = self._started_at.date()
+            objects = discover_objects(source, since, today, settings.endpoint_url, found, full=self._full)
             for one in subtract(objects, ledger.lookup(source.below), found):
+                if one.name in seen:
+                    continue
+                # Sources may overlap. Of a single one nothing needs to be remembered, however much it has.
                 if len(self._sources) > 1:
-                    if one.name in seen:
-                        continue
                     seen.add(one.name)
                 self.summary.new += 1
                 yield one
+
+    def _first_day(self, source: Source, covered: Mapping[str, coverage.Covered]) -> dt.date | None:
+        """The first day of a source that has to be listed; None for all there are."""
+        since = self._settings.since
+        if source.has_window and not self._full:
+            since = coverage.first_day(covered.get(source.url), since, self._settings.lookback_days)
+        return max(filter(None, (since, self._expired_before)), default=None)
 
     def _results(self, batches: Iterator[Batch], still_held: Callable[[], bool]) -> Iterator[BatchResult]:
         """Results as they come: in this process for a single batch or worker, else from a process pool."""
@@ -182,16 +184,9 @@ class _Run:
                 yield ingest_batch(batch, self._store, self._report_batch)
                 _refuse_lost(self._store, still_held)
             return
-        # Spawned, not forked: this process has threads.
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_die_with_parent) as pool:
-            try:
-                for result in _submit_all(pool, chain(first, batches), most=workers + 1):
-                    yield result
-                    _refuse_lost(self._store, still_held)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        for result in ingest_in_workers(chain(first, batches), workers):
+            yield result
+            _refuse_lost(self._store, still_held)
 
     def _covered(self, before: Mapping[str, coverage.Covered]) -> dict[str, coverage.Covered]:
         return {
@@ -211,36 +206,6 @@ class _Run:
     def _report(self) -> None:
         self.summary.seconds = time.monotonic() - self._clock
         self._progress(self.summary)
-
-
-def _die_with_parent() -> None:
-    """End this worker process when the run that started it is gone, however it went."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-
-        def watch() -> None:
-            parent.join()
-            os._exit(1)
-
-        threading.Thread(target=watch, name="die-with-parent", daemon=True).start()
-
-
-def _submit_all(pool: Executor, batches: Iterable[Batch], most: int) -> Iterator[BatchResult]:
-    """Results in the order of their completion; at most so many batches are on their way."""
-    pending: set[Future[BatchResult]] = set()
-    remaining = iter(batches)
-    try:
-        while True:
-            pending |= {pool.submit(ingest_in_worker, batch) for batch in islice(remaining, most - len(pending))}
-            if not pending:
-                return
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done)
-    except BrokenExecutor as error:
-        raise AccessLakeError(
-            "a worker process died (out of memory?); what was committed is safe: "
-            "run again, with fewer --workers or a smaller batch_size"
-        ) from error
 
 
 def _refuse_lost(store: Store, still_held: Callable[[], bool]) -> None:

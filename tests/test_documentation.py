@@ -4,6 +4,7 @@
 """
 
 import datetime as dt
+import inspect
 import re
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 from conftest import ingest_local, run_cli
 from lines import LINE
 
-from etl import open_lake
+from etl.api import Lake, open_lake
 from etl.cli.commands import app
 from etl.parser import Note
 from etl.query.catalog import NOTES, columns, functions
@@ -189,6 +190,16 @@ def test_every_parse_note_is_described() -> None:
     """The table of parse notes has each of them, the most severe first."""
     text = section(ROOT / "etl" / "README.md", "## Parse notes").partition("\n### ")[0]
     assert re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE) == [note.value for note in Note]
+
+
+def test_every_method_of_the_handle_is_described() -> None:
+    """What the table says of the lake in Python is there, and the other way round."""
+    text = (ROOT / "etl" / "README.md").read_text("utf-8").partition("## From Python")[2].partition("\n## ")[0]
+    described = set(re.findall(r"`\.(\w+)", text)) - {"to_arrow", "to_pandas", "batches"}
+    assert described == {name for name in vars(Lake) if not name.startswith("_")}
+    (signature,) = re.findall(r"open_lake\((.*)\)\n", text)
+    named = re.findall(r"(\w+)(?==|,|$)", re.sub(r"=\S+?(?=,|$)", "", signature))
+    assert named == list(inspect.signature(open_lake).parameters)
 
 
 def test_the_import_layers_are_those_that_are_checked() -> None:

@@ -11,21 +11,20 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from etl.arrow import Ints, array_of, as_dictionary, take_all
-from etl.fields import TEXT, TIME
+from etl.arrow import Ints, array_of, take_all
+from etl.fields import TEXT
 from etl.parser.fast import read_regular
 from etl.parser.fast.block import split_block
 from etl.parser.fast.columns import SLICED, TYPES, expand
 from etl.parser.grammar import LONGEST_LINE, RejectError
 from etl.parser.line import parse_line
+from etl.parser.rows import RowBuffer
 from etl.schema import LOG_FIELDS, REJECTS
 
 _BLOCK_BYTES = 1024 * 1024
 MOST_REJECTS = 10_000_000
 MOST_REJECTED_BYTES = 256 * 1024 * 1024
 """What is kept of one log object: one with more is none."""
-_CHUNK_ROWS = 32 * 1024
-_CHUNK_BYTES = 32 * 1024 * 1024
 _DAY = dt.timedelta(days=1)
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC, as `ingested_at`
 
@@ -41,9 +40,7 @@ REJECTED = pa.schema(
     }
 )
 """Schema of rejects, likewise."""
-# The log object's place among all, number of the line, reason and text of a reject.
-_Reject = tuple[int, int, str, str]
-_SLOW = pa.schema({**LOG_FIELDS, "log_object": TEXT})
+_PLAIN_RECORDS = pa.schema({**LOG_FIELDS, "log_object": TEXT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,7 @@ class Parser:
     """UTC and naive."""
     _log_objects: list[str] = field(default_factory=list)
     _pieces: list[bytes] = field(default_factory=list)
-    """Text not parsed yet, less than a block: pieces of log objects that end with a line feed."""
+    """Text not parsed yet, less than a block: pieces of log objects that end with a newline."""
     _owners: list[int] = field(default_factory=list)
     """The log object of each piece, by its place in `_log_objects`."""
     _pending: int = 0
@@ -89,14 +86,8 @@ class Parser:
     _lines: Counter[int] = field(default_factory=Counter)
     """Lines parsed of each log object."""
     _regular: list[pa.RecordBatch] = field(default_factory=list)
-    _slow: list[tuple[object, ...]] = field(default_factory=list)
-    _slow_bytes: int = 0
-    """Bytes of the lines in `_slow`; their texts may have four times as many."""
-    _chunks: list[pa.RecordBatch] = field(default_factory=list)
-    _rejects: list[_Reject] = field(default_factory=list)
-    _rejected_bytes: int = 0
-    """Bytes in `_rejects`."""
-    _reject_chunks: list[pa.RecordBatch] = field(default_factory=list)
+    _slow: RowBuffer = field(default_factory=lambda: RowBuffer(_PLAIN_RECORDS, RECORDS))
+    _rejects: RowBuffer = field(default_factory=lambda: RowBuffer(REJECTS.schema, REJECTED))
     _rejected: Counter[int] = field(default_factory=Counter)
     _bytes_of_rejects: Counter[int] = field(default_factory=Counter)
     _overfull: set[int] = field(default_factory=set)
@@ -138,11 +129,9 @@ class Parser:
 
     def finish(self) -> Parsed:
         self._parse_block()
-        self._flush_slow()
-        self._flush_rejects()
         return Parsed(
             records=self._records(),
-            rejects=pa.Table.from_batches(self._reject_chunks, REJECTED),
+            rejects=self._rejects.finish(),
             counts={
                 name: ObjectCounts(self._lines[n], self._rows[n], self._rejected[n], self._blank[n])
                 for n, name in enumerate(self._log_objects)
@@ -151,9 +140,8 @@ class Parser:
 
     def _records(self) -> pa.Table:
         regular = expand(pa.Table.from_batches(self._regular, SLICED.append(RECORDS.field("log_object"))))
-        slow = pa.Table.from_batches(self._chunks, RECORDS)
-        self._regular, self._chunks = [], []
-        return pa.concat_tables([pa.table(regular, schema=RECORDS), slow])
+        self._regular = []
+        return pa.concat_tables([pa.table(regular, schema=RECORDS), self._slow.finish()])
 
     def _add_piece(self, piece: bytes) -> None:
         self._pieces.append(piece if piece.endswith(b"\n") else piece + b"\n")
@@ -205,13 +193,12 @@ class Parser:
             self._blank[owner] += 1
             return
         try:
-            self._slow.append((*parse_line(line, self._latest), self._log_objects[owner]))
-            self._rows[owner] += 1
-            self._slow_bytes += len(line)
-            if len(self._slow) >= _CHUNK_ROWS or self._slow_bytes >= _CHUNK_BYTES:
-                self._flush_slow()
+            record = parse_line(line, self._latest)
         except RejectError as error:
             self._reject(owner, number, error.reason, line)
+        else:
+            self._slow.add((*record, self._log_objects[owner]), len(line))
+            self._rows[owner] += 1
 
     def _reject(self, owner: int, number: int, reason: str, line: bytes) -> None:
         self._rejected[owner] += 1
@@ -222,30 +209,7 @@ class Parser:
         text = line[:LONGEST_LINE].decode("utf-8", errors="backslashreplace")
         if len(line) > LONGEST_LINE:
             text += f" ... ({len(line)} bytes in all)"
-        self._rejects.append((owner, number, reason, text))
-        self._rejected_bytes += len(text)
-        if len(self._rejects) >= _CHUNK_ROWS or self._rejected_bytes >= _CHUNK_BYTES:
-            self._flush_rejects()
-
-    def _flush_rejects(self) -> None:
-        if self._rejects:
-            owners, numbers, reasons, texts = zip(*self._rejects, strict=True)
-            columns = [
-                as_dictionary(array_of([self._log_objects[owner] for owner in owners], TEXT)),
-                array_of(numbers, pa.int64()),
-                as_dictionary(array_of(reasons, TEXT)),
-                array_of(texts, TEXT),
-                array_of([self.ingested_at] * len(owners), TIME),
-            ]
-            self._reject_chunks.append(pa.RecordBatch.from_arrays(columns, schema=REJECTED))
-            self._rejects, self._rejected_bytes = [], 0
-
-    def _flush_slow(self) -> None:
-        if self._slow:
-            columns = zip(*self._slow, strict=True)
-            arrays = [array_of(values, kind.type) for values, kind in zip(columns, _SLOW, strict=True)]
-            self._chunks.append(pa.RecordBatch.from_arrays(arrays, schema=_SLOW).cast(RECORDS))
-            self._slow, self._slow_bytes = [], 0
+        self._rejects.add((self._log_objects[owner], number, reason, text, self.ingested_at), len(text))
 
 
 def _runs(owners: Ints) -> tuple[Ints, Ints, Ints]:

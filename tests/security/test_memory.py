@@ -152,7 +152,7 @@ def test_rejects_do_not_depend_on_the_size_of_chunks(monkeypatch: pytest.MonkeyP
     lines = b"".join(b"%d bad\n" % n for n in range(1_000))
     found = []
     for size in (1, 50, 1 << 25):
-        monkeypatch.setattr("etl.parser.parser._CHUNK_BYTES", size)
+        monkeypatch.setattr("etl.parser.rows._CHUNK_BYTES", size)
         parser = Parser(dt.datetime(2026, 3, 1))  # noqa: DTZ001
         parser.add("a", lines)
         found.append(parser.finish().rejects.to_pylist())

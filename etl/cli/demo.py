@@ -15,16 +15,15 @@ from etl.query import Result
 from etl.query.output import write_file, write_table
 from etl.reports import Report
 
-_ROWS = 8
 DASHBOARD = "dashboard.html"
-
-
+# Of each result, so that all of them fit on a few screens.
+_MAX_ROWS = 8
 _EXPIRY_DAY = dt.date(2021, 7, 1)
 
 
 @dataclass(frozen=True)
 class _Example:
-    """A report as it is shown, of one bucket and, where there is one, of one day."""
+    """A report to show: of one bucket and, where `day` is set, of one day."""
 
     report: str
     bucket: str
@@ -34,11 +33,12 @@ class _Example:
     def result(self, lake: Lake, report: Report) -> Result:
         return lake.report(report, bucket=self.bucket, date_from=self.day, date_to=self.day, **self.parameters)
 
-    def arguments(self, lake: Path) -> list[str]:
-        """What follows `--lake` on the command line."""
-        period = ["--from", str(self.day), "--to", str(self.day)] if self.day else []
-        parameters = [f"-p {name}={quote(value)}" for name, value in self.parameters.items()]
-        return [quote(str(lake)), "--bucket", self.bucket, *period, *parameters]
+    def command(self, lake: Path) -> str:
+        """The command line that prints the result."""
+        period = f" --from {self.day} --to {self.day}" if self.day else ""
+        parameters = "".join(f" -p {name}={quote(value)}" for name, value in self.parameters.items())
+        lake_argument = quote(str(lake))
+        return f"accesslake report {self.report} --lake {lake_argument} --bucket {self.bucket}{period}{parameters}"
 
 
 _EXAMPLES = (
@@ -54,27 +54,28 @@ _EXAMPLES = (
 )
 
 
-def build_demo(directory: Path, say: Callable[[str], None], progress: Progress) -> RunSummary:
-    """Generate log objects in `directory`, ingest them into a lake there, and draw its dashboard."""
+def build_demo(directory: Path, log: Callable[[str], None], progress: Progress) -> RunSummary:
+    """Generate log objects in `directory`, ingest them into a lake there, and write its dashboard."""
     logs = directory / "logs"
     count = write_objects(demo_objects(), logs)
-    say(f"{count} log objects of two buckets in {logs}")
+    log(f"{count} log objects of two buckets in {logs}")
     lake = Lake(Settings(source=(str(logs),), lake=str(directory / "lake")))
     summary = lake.ingest(progress=progress)
-    say(f"{summary.result.lines} new lines read into the lake {lake.url}")
+    log(f"{summary.result.lines} new lines read into the lake {lake.url}")
     write_file(directory / DASHBOARD, lake.dashboard(bucket=DEMO_WEBSITE).encode())
     return summary
 
 
 def print_demo(directory: Path, out: TextIO) -> None:
-    """What the reports say about the demo's lake, each with the command that asks for it."""
-    lake = Lake(Settings(lake=str(directory / "lake")))
-    out.writelines(f"{bucket.bucket}: {bucket.rows:,} records\n" for bucket in lake.status().buckets)
+    """Print what the reports say about the demo's lake, each with its command."""
+    lake_directory = directory / "lake"
+    lake = Lake(Settings(lake=str(lake_directory)))
+    buckets = lake.status().buckets
+    out.writelines(f"{bucket.bucket}: {bucket.rows:,} records\n" for bucket in buckets)
     for example in _EXAMPLES:
         report = lake.find_report(example.report)
-        command = " ".join(["accesslake report", example.report, "--lake", *example.arguments(directory / "lake")])
-        out.write(f"\n{report.title}: {report.question}\n$ {command}\n")
-        write_table(example.result(lake, report), out, most=_ROWS)
-    shell_lake = quote(str(directory / "lake"))
-    out.write(f"\nThe lake stays in {directory / 'lake'}, a dashboard of it in {directory / DASHBOARD}. Query it:\n")
-    out.write(f"$ accesslake sql --lake {shell_lake} 'SELECT operation, count(*) FROM access_log GROUP BY ALL'\n")
+        out.write(f"\n{report.title}: {report.question}\n$ {example.command(lake_directory)}\n")
+        write_table(example.result(lake, report), out, max_rows=_MAX_ROWS)
+    out.write(f"\nThe lake stays in {lake_directory}, a dashboard of it in {directory / DASHBOARD}. Query it:\n")
+    sql = "SELECT operation, count(*) FROM access_log GROUP BY ALL"
+    out.write(f"$ accesslake sql --lake {quote(str(lake_directory))} '{sql}'\n")

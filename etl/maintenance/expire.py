@@ -1,4 +1,4 @@
-"""Removing whole partitions of days that are older than the lake is to keep."""
+"""Removing whole partitions of days that are older than a given age."""
 
 import datetime as dt
 import re
@@ -9,7 +9,7 @@ from typing import Any
 from etl.errors import UsageError
 from etl.lake import SET_ASIDE, hold_lease, migrate, partition_path, read_retention, require_lake, write_retention
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS
-from etl.store import Store
+from etl.store import Entry, Store
 
 _AGE = re.compile(r"([1-9][0-9]*)d")
 _DATE = re.compile(r"/date=([0-9]{4}-[0-9]{2}-[0-9]{2})/")
@@ -50,32 +50,46 @@ def expire_partitions(
 ) -> Expired:
     """Remove the partitions of records and rejects of days that are more than `age` ago (UTC).
 
-    What a repair set aside of them goes too. First the new first day is written down: from then on no report reads
-    older days and no run ingests them, so a run that is killed here only leaves files for the next one to remove. The
-    ledger stays. A day that an earlier run removed stays removed, however large `age` is now. Raises UsageError where
-    there is no lake, and LeaseHeldError where another run is at work.
+    What a repair set aside of them is removed, too. The ledger stays. A day that an earlier run removed stays removed,
+    however large `age` is now. Raises UsageError where there is no lake, and LeaseHeldError where another run is at
+    work.
     """
     require_lake(store)
     expired_before = dt.datetime.now(dt.UTC).date() - age
     if dry_run:
-        known = read_retention(store).expired_before
-        return _expired(store, max(expired_before, known or expired_before), dry_run=True)
+        known = read_retention(store).expired_before or expired_before
+        return _expired(store, max(expired_before, known), dry_run=True)
     with hold_lease(store, run_id, lease_seconds):
         migrate(store)
-        kept_from = write_retention(store, expired_before).expired_before
-        expired = _expired(store, kept_from or expired_before, dry_run=False)
+        # First the new first day is written down: from then on no report reads older days and no run ingests them, so
+        # that a run which is killed here only leaves files for the next one to remove.
+        first_day = write_retention(store, expired_before).expired_before
+        expired = _expired(store, first_day or expired_before, dry_run=False)
         for partition in expired.partitions:
             store.remove(partition.path)
     return expired
 
 
 def _expired(store: Store, expired_before: dt.date, *, dry_run: bool) -> Expired:
-    prefixes = [*(partition_path(table) for table in (ACCESS_LOG, REJECTS)), SET_ASIDE]
-    entries = [one for prefix in prefixes for one in store.entries(prefix)]
+    prefixes = [partition_path(ACCESS_LOG), partition_path(REJECTS), SET_ASIDE]
+    entries = (entry for prefix in prefixes for entry in store.entries(prefix))
     partitions = []
-    for path, group in groupby(entries, key=lambda entry: entry.name.rpartition("/")[0] + "/"):
-        match = None if f"/{LEDGER.name}/" in path else _DATE.search(path)
-        if match and match[1] < expired_before.isoformat():
-            sizes = [entry.size for entry in group]
+    for path, files in groupby(entries, key=_folder):
+        if _is_expired(path, expired_before):
+            sizes = [file.size for file in files]
             partitions.append(Partition(path, len(sizes), sum(sizes)))
     return Expired(expired_before, dry_run, partitions)
+
+
+def _folder(entry: Entry) -> str:
+    folder, _, _ = entry.name.rpartition("/")
+    return f"{folder}/"
+
+
+def _is_expired(path: str, expired_before: dt.date) -> bool:
+    # A repair sets aside parts of the ledger, too, which never expires.
+    if f"/{LEDGER.name}/" in path:
+        return False
+    match = _DATE.search(path)
+    # Days written as YYYY-MM-DD sort as text; the name of a folder may be of a day that does not exist.
+    return match is not None and match[1] < expired_before.isoformat()

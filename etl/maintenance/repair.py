@@ -1,7 +1,7 @@
-"""Mending what `verify` finds: what is missing or wrong in a lake is read again from the sources.
+"""Repairing what `verify` finds: what is missing or wrong in a lake is read again from the sources.
 
-Rows are taken out only once the log objects that they come from have been read anew. What a repair that is killed has
-taken out, the next run finds by itself: the first thing that a repair does is to let it list everything.
+Rows are removed only once the log objects that they come from have been read again. What a killed repair has removed,
+the next run restores by itself: a repair first makes the next run list everything.
 """
 
 import datetime as dt
@@ -42,8 +42,10 @@ from etl.sources import Found, LogObject, discover_objects
 from etl.store import ListedStore, Store
 
 _NOT_AS_WRITTEN = frozenset({"damaged_part", "edited_part", "footer", "wrong_day"})
-_READ_AGAIN = frozenset({"rows", "rejects", "ledger", "books", "changed", "uncommitted"})
-_MOST_GAPS = 1000
+_READ_AGAIN = frozenset({"rows", "rejects", "ledger", "accounting", "changed", "uncommitted"})
+# A part with a number far beyond the others was put there by somebody, and not written by a run: filling the gap with
+# a million empty parts would be worse than leaving it.
+_MAX_GAPS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Repaired:
     """What a repair did, and what it left."""
 
     set_aside: list[str]
-    """Parts that were kept under `_damaged/` and replaced by empty ones."""
+    """Parts that were moved to `_damaged/` and replaced by empty ones."""
     objects_reread: int
     """Log objects whose rows were replaced, or completed, from the sources."""
     after: Verification
@@ -60,14 +62,14 @@ class Repaired:
 
     def as_dict(self) -> dict[str, Any]:
         """One object, as `verify --repair --json` prints it."""
-        done = {"set_aside": self.set_aside, "objects_reread": self.objects_reread, "failures": self.failures}
-        return {**done, **self.after.as_dict()}
+        repair = {"set_aside": self.set_aside, "objects_reread": self.objects_reread, "failures": self.failures}
+        return {**repair, **self.after.as_dict()}
 
 
 def repair_lake(store: Store, settings: Settings) -> Repaired:
     """Repair the lake in `store` from the sources of `settings`; `Repaired.after` has what is left, and why.
 
-    Safe to be killed and repeated at any point, though until it is done the rows that it replaces may be missing.
+    It may be killed and repeated at any point, though the rows that it replaces may be missing until it is done.
     Raises UsageError without a source or a lake, and LeaseHeldError where another run is at work.
     """
     settings = settings.model_copy(update={"privacy": with_hash_key(settings.privacy)})
@@ -79,12 +81,15 @@ def repair_lake(store: Store, settings: Settings) -> Repaired:
     with hold_lease(store, run_id, settings.lease_seconds):
         migrate(store)
         before = verify_lake(ListedStore(store), settings).differences
+        # Before any row is removed: if this process is killed then, the next run finds the log objects again.
         if before:
             forget_covered(store)
         set_aside = list(_set_aside(store, settings, run_id, before))
         _fill_gaps(store, before)
-        left = verify_lake(ListedStore(store), settings).differences if set_aside else before
-        reread = _read_again(store, settings, run_id, left)
+        # What was set aside had rows, which are missing now.
+        missing = verify_lake(ListedStore(store), settings).differences if set_aside else before
+        reread = _read_again(store, settings, run_id, missing)
+    # Log objects that the lake does not have are not there to be replaced: an ordinary run adds them.
     completed = run_ingest(store, settings, full=True).result
     failures = {**reread.failures, **completed.failures}
     after = verify_lake(ListedStore(store), settings)
@@ -92,17 +97,26 @@ def repair_lake(store: Store, settings: Settings) -> Repaired:
     return Repaired(set_aside, reread.objects_ingested + completed.objects_ingested, after, failures)
 
 
-def _set_aside(store: Store, settings: Settings, run_id: str, differences: Iterable[Difference]) -> Iterator[str]:
+def _set_aside(store: Store, settings: Settings, run_id: str, differences: Collection[Difference]) -> Iterator[str]:
     """Replace by empty ones the parts that cannot be read, and those edited of which the sources have everything."""
-    suspects = {one.part: store.read(one.part) for one in differences if one.part and one.kind in _NOT_AS_WRITTEN}
-    damaged = {one.part for one in differences if one.kind == "damaged_part"}
-    names = {part: _log_objects(data) for part, (data, _) in suspects.items() if part not in damaged}
-    available = _available(settings, frozenset().union(*names.values()))
-    for part, (data, etag) in sorted(suspects.items()):
-        if names.get(part, frozenset()) <= available.keys():
+    damaged = _parts_with(differences, {"damaged_part"})
+    payloads = {part: store.read(part) for part in sorted(_parts_with(differences, _NOT_AS_WRITTEN))}
+    log_objects = {part: _log_objects(data) for part, (data, _) in payloads.items() if part not in damaged}
+    available = _available(settings, frozenset().union(*log_objects.values()))
+    for part, (data, etag) in payloads.items():
+        # Nobody can read what a damaged part has, so nothing is lost by replacing it.
+        if log_objects.get(part, frozenset()) <= available.keys():
             _write(store, f"{SET_ASIDE}{run_id}/{part}", data, None)
             _write(store, part, _empty_part(part), etag)
             yield part
+
+
+def _parts_with(differences: Iterable[Difference], kinds: Collection[str]) -> set[str]:
+    return {difference.part for difference in differences if difference.part and difference.kind in kinds}
+
+
+def _objects_with(differences: Iterable[Difference], kinds: Collection[str]) -> set[str]:
+    return {difference.log_object for difference in differences if difference.log_object and difference.kind in kinds}
 
 
 def _write(store: Store, name: str, data: bytes, if_match: str | None) -> None:
@@ -113,39 +127,46 @@ def _write(store: Store, name: str, data: bytes, if_match: str | None) -> None:
 
 
 def _log_objects(data: bytes) -> frozenset[str]:
-    """The log objects that a part has rows of, or says that it has."""
+    """The log objects that a part has rows of, or names in its footer."""
     with pq.ParquetFile(reader_of(data)) as file:
-        held = frozenset(file.read(columns=["log_object"])["log_object"].to_pylist())
-        return held | read_footer(file).log_objects.keys()
+        rows = file.read(columns=["log_object"])
+        of_rows = frozenset(rows["log_object"].to_pylist())
+        return of_rows | read_footer(file).log_objects.keys()
 
 
 def _fill_gaps(store: Store, differences: Iterable[Difference]) -> None:
     """Put empty parts where numbers are missing, so that it shows when another goes missing."""
-    for partition in sorted({one.partition or "" for one in differences if one.kind == "missing_part"}):
+    incomplete = (difference for difference in differences if difference.kind == "missing_part")
+    for partition in sorted({difference.partition or "" for difference in incomplete}):
         numbers = {part_number(part) for part in list_parts(store, partition)}
         gaps = sorted(set(range(max(numbers))) - numbers)
-        for number in gaps if len(gaps) <= _MOST_GAPS else ():
+        if len(gaps) > _MAX_GAPS:
+            continue
+        for number in gaps:
             name = f"{partition}part-{number:05d}.parquet"
             _write(store, name, _empty_part(name), None)
 
 
 def _empty_part(name: str) -> bytes:
-    table = next(table for table in TABLES if table.name == name.partition("/")[0])
+    table_name, _, _ = name.partition("/")
+    table = next(table for table in TABLES if table.name == table_name)
     return encode_part(table, table.schema.empty_table(), {}, min_part_size=0)
 
 
 def _read_again(store: Store, settings: Settings, run_id: str, differences: Collection[Difference]) -> BatchResult:
-    """Replace the rows, rejects and ledger entries of log objects that are not as booked.
+    """Replace the rows, rejects and ledger entries of log objects that are not as the ledger says.
 
-    And of those that had records left out as duplicates: the equal ones may be among what is missing, or goes now.
+    And of those that had records left out as duplicates: the equal records may be among what is missing, or is now
+    replaced.
     """
-    wrong = {one.log_object for one in differences if one.log_object and one.kind in _READ_AGAIN}
+    wrong = _objects_with(differences, _READ_AGAIN)
     if not wrong:
         return BatchResult()
     database = Database(ListedStore(store), settings=settings, without=unusable_parts(differences))
-    left_out = database.query("SELECT log_object FROM ledger WHERE duplicates > 0").to_arrow()
-    objects = _available(settings, wrong | set(left_out["log_object"].to_pylist()))
-    batches = plan_batches((objects[name] for name in sorted(objects)), settings, run_id, replace=True)
+    with_duplicates = database.query("SELECT log_object FROM ledger WHERE duplicates > 0").to_arrow()
+    objects = _available(settings, wrong.union(with_duplicates["log_object"].to_pylist()))
+    by_name = (objects[name] for name in sorted(objects))
+    batches = plan_batches(by_name, settings, run_id, replace=True)
     return sum((ingest_batch(batch, store) for batch in batches), BatchResult())
 
 
@@ -153,20 +174,21 @@ def _available(settings: Settings, names: Collection[str]) -> dict[str, LogObjec
     """Those of the log objects `names` that the sources have."""
     if not names:
         return {}
+    return {log_object.name: log_object for log_object in _discover_all(settings) if log_object.name in names}
+
+
+def _discover_all(settings: Settings) -> Iterator[LogObject]:
+    """All log objects of the sources, whatever the window."""
     today = dt.datetime.now(dt.UTC).date()
-    return {
-        one.name: one
-        for source in parse_sources(settings)
-        for one in discover_objects(source, None, today, settings.endpoint_url, Found(), full=True)
-        if one.name in names
-    }
+    for source in parse_sources(settings):
+        yield from discover_objects(source, None, today, settings.endpoint_url, Found(), full=True)
 
 
 def _explained(settings: Settings, differences: list[Difference], failures: dict[str, str]) -> Iterator[Difference]:
     """Differences that are left, each with the reason where it is that its log object could not be read again."""
-    available = _available(settings, {one.log_object for one in differences if one.log_object})
-    for one in differences:
-        reason = failures.get(one.log_object or "")
-        if one.log_object and one.log_object not in available:
+    available = _available(settings, {difference.log_object or "" for difference in differences} - {""})
+    for difference in differences:
+        reason = failures.get(difference.log_object or "")
+        if difference.log_object and difference.log_object not in available:
             reason = "no source has this log object"
-        yield replace(one, message=f"{one.message}; {reason}") if reason else one
+        yield replace(difference, message=f"{difference.message}; {reason}") if reason else difference

@@ -9,13 +9,26 @@ from urllib.parse import unquote
 from etl.config import Settings
 from etl.dates import tomorrow
 from etl.errors import GoneError
-from etl.lake import coverage as runs
-from etl.lake import is_part, open_part, partition_path, read_retention
+from etl.lake import coverage, is_part, open_part, part_day, partition_path, read_retention
 from etl.query import DEFAULTS, Database
 from etl.schema import ACCESS_LOG
 from etl.store import Entry, ReadableStore
 
+# Footers are small: the time goes into waiting for S3.
 _READERS = 16
+
+_LEDGER_TOTALS = """
+SELECT count(*) AS log_objects, coalesce(sum(lines), 0)::BIGINT AS lines, coalesce(sum(rows), 0)::BIGINT AS rows,
+    coalesce(sum(rejects), 0)::BIGINT AS rejects, coalesce(sum(duplicates), 0)::BIGINT AS duplicates,
+    coalesce(sum(blank_lines), 0)::BIGINT AS blank_lines, max(last_modified) AS newest_log_object
+FROM ledger
+"""
+_REJECTS_BY_REASON = """
+SELECT reason, count(*) AS lines
+FROM rejects
+GROUP BY ALL
+ORDER BY lines DESC, reason
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +57,7 @@ class LakeStatus:
     blank_lines: int
     rejects_by_reason: dict[str, int]
     last_complete_run: dt.datetime | None
-    """When the listing of the last run that ingested all it found began."""
+    """When the last run that ingested all it discovered began to list."""
     newest_log_object: dt.datetime | None
     """When S3 delivered the newest ingested log object."""
     newest_record: dt.datetime | None
@@ -66,35 +79,46 @@ class _PartStatus:
 
 def read_status(store: ReadableStore, settings: Settings = DEFAULTS) -> LakeStatus:
     """The lake's state, from footers, ledger and rejects; no record is read."""
-    first_day = read_retention(store).expired_before or dt.date.min
-    entries = [
-        one
-        for one in store.entries(partition_path(ACCESS_LOG))
-        if is_part(one.name) and one.name.split("/")[2] >= f"date={first_day.isoformat()}"
-    ]
-    with ThreadPoolExecutor(_READERS) as pool:
-        parts = [part for part in pool.map(lambda entry: _status_or_none(store, entry), entries) if part]
-    by_bucket = {name: [part for part in parts if part.bucket == name] for name in sorted({p.bucket for p in parts})}
-    buckets = [_bucket_status(name, of_bucket) for name, of_bucket in by_bucket.items()]
+    parts = _part_statuses(store)
     database = Database(store, settings=settings)
-    ledger = database.query(
-        "SELECT count(*) AS log_objects, coalesce(sum(lines), 0)::BIGINT AS lines,"
-        " coalesce(sum(rows), 0)::BIGINT AS rows, coalesce(sum(rejects), 0)::BIGINT AS rejects,"
-        " coalesce(sum(duplicates), 0)::BIGINT AS duplicates, coalesce(sum(blank_lines), 0)::BIGINT AS blank_lines,"
-        " max(last_modified) AS newest_log_object FROM ledger",
-    )
-    rejected = "SELECT reason, count(*) AS lines FROM rejects GROUP BY ALL ORDER BY 2 DESC, 1"
-    reasons = database.query(rejected)
-    covered = runs.read_covered(store)
+    rejects = database.query(_REJECTS_BY_REASON).to_arrow().to_pylist()
+    (totals,) = database.query(_LEDGER_TOTALS).to_arrow().to_pylist()
+    listed_at = {url: covered.listed_at for url, covered in sorted(coverage.read_covered(store).items())}
     return LakeStatus(
         lake=store.url,
-        buckets=buckets,
-        **ledger.to_arrow().to_pylist()[0],
-        rejects_by_reason={row["reason"]: row["lines"] for row in reasons.to_arrow().to_pylist()},
-        last_complete_run=max((one.listed_at for one in covered.values()), default=None),
-        newest_record=max((part.last_time for part in parts if part.last_time.date() <= tomorrow()), default=None),
-        sources={url: one.listed_at for url, one in sorted(covered.items())},
+        buckets=_bucket_statuses(parts),
+        **totals,
+        rejects_by_reason={row["reason"]: row["lines"] for row in rejects},
+        last_complete_run=max(listed_at.values(), default=None),
+        newest_record=_newest_time(parts),
+        sources=listed_at,
     )
+
+
+def _newest_time(parts: list[_PartStatus]) -> dt.datetime | None:
+    # A forged line may be of any day. A part with one in the future would hide that no new records arrive.
+    times = (part.last_time for part in parts)
+    return max((time for time in times if time.date() <= tomorrow()), default=None)
+
+
+def _part_statuses(store: ReadableStore) -> list[_PartStatus]:
+    with ThreadPoolExecutor(_READERS) as pool:
+        statuses = pool.map(lambda entry: _status_or_none(store, entry), _parts(store))
+        return [status for status in statuses if status]
+
+
+def _parts(store: ReadableStore) -> list[Entry]:
+    """The parts with records of days that have not expired."""
+    first_day = read_retention(store).expired_before or dt.date.min
+    entries = store.entries(partition_path(ACCESS_LOG))
+    return [entry for entry in entries if is_part(entry.name) and part_day(entry.name) >= first_day]
+
+
+def _bucket_statuses(parts: list[_PartStatus]) -> list[BucketStatus]:
+    by_bucket: dict[str, list[_PartStatus]] = {}
+    for part in parts:
+        by_bucket.setdefault(part.bucket, []).append(part)
+    return [_bucket_status(bucket, by_bucket[bucket]) for bucket in sorted(by_bucket)]
 
 
 def _status_or_none(store: ReadableStore, entry: Entry) -> _PartStatus | None:
@@ -107,15 +131,17 @@ def _status_or_none(store: ReadableStore, entry: Entry) -> _PartStatus | None:
 
 def _part_status(store: ReadableStore, entry: Entry) -> _PartStatus | None:
     """None for a part without rows, which `verify --repair` leaves in the place of a damaged one."""
-    folder = entry.name.split("/")[1]
+    _table, bucket_folder, _date, _name = entry.name.split("/")
     with open_part(store, entry) as file:
-        if not file.metadata.num_rows:
+        metadata = file.metadata
+        if not metadata.num_rows:
             return None
+        # The statistics of its row groups tell a part's first and last time: no row has to be read.
         column = ACCESS_LOG.schema.get_field_index("time")
-        groups = [file.metadata.row_group(n).column(column).statistics for n in range(file.num_row_groups)]
+        groups = [metadata.row_group(number).column(column).statistics for number in range(metadata.num_row_groups)]
         return _PartStatus(
-            bucket=unquote(folder.removeprefix("bucket=")),
-            rows=file.metadata.num_rows,
+            bucket=unquote(bucket_folder.removeprefix("bucket=")),
+            rows=metadata.num_rows,
             bytes=entry.size,
             first_time=min(group.min for group in groups),
             last_time=max(group.max for group in groups),

@@ -1,4 +1,4 @@
-"""The lake in DuckDB: a process that reads the lake and nothing else answers queries in SQL."""
+"""The lake in DuckDB: queries in SQL run in a process that can read the lake and nothing else."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -8,16 +8,17 @@ if TYPE_CHECKING:
     from etl.query.database import Database, query_lake
     from etl.query.result import ChangedError, LimitError, QueryError, Result, UnreadableError
     from etl.query.scope import EVERYTHING, Scope, buckets, check_scope, parse_day
-    from etl.query.views import duplicate_rows, held_rows, sql_literal
+    from etl.query.views import duplicate_rows, rows_by_object, sql_literal
 
+# Where each name is. Modules are imported when one of their names is first used, so that the query process, which needs
+# few of them, starts fast.
 _MODULES = {
     "etl.config": ("DEFAULTS",),
     "etl.query.database": ("Database", "query_lake"),
     "etl.query.result": ("ChangedError", "LimitError", "QueryError", "Result", "UnreadableError"),
     "etl.query.scope": ("EVERYTHING", "Scope", "buckets", "check_scope", "parse_day"),
-    "etl.query.views": ("duplicate_rows", "held_rows", "sql_literal"),
+    "etl.query.views": ("duplicate_rows", "rows_by_object", "sql_literal"),
 }
-"""Where each name is; imported when it is first used, so that the process that answers starts fast."""
 
 __all__ = [
     "DEFAULTS",
@@ -32,9 +33,9 @@ __all__ = [
     "buckets",
     "check_scope",
     "duplicate_rows",
-    "held_rows",
     "parse_day",
     "query_lake",
+    "rows_by_object",
     "sql_literal",
 ]
 

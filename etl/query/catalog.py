@@ -1,8 +1,10 @@
-"""What can be asked: the views and functions of `accesslake sql`, their columns, types and units."""
+"""What queries can use: the views and functions of `accesslake sql`, with columns, types and units."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,9 +18,12 @@ from etl.store import open_store
 Notes = dict[str, tuple[str, str]]
 """The unit of each column of a view ("" where there is none), and what it means."""
 
+# A function of `sql/views.sql`: the lines of comment right before it, and how it is called.
+_FUNCTION = re.compile(r"((?:^-- .*\n)+)CREATE MACRO (\w+\([^)]*\))", re.MULTILINE)
+
 _LOG_OBJECT: Notes = {"log_object": ("", "name of the log object below its source")}
 _DATE: Notes = {"date": ("UTC day", "day of time (partition)")}
-_FIELDS: Notes = {one.name: (one.unit, one.meaning) for one in fields.columns()}
+_FIELDS: Notes = {field.name: (field.unit, field.meaning) for field in fields.columns()}
 _ACCESS_LOG: Notes = {"bucket": _FIELDS["bucket"], **_DATE, **_FIELDS, **_LOG_OBJECT}
 NOTES: dict[str, Notes] = {
     "access_log": _ACCESS_LOG,
@@ -28,8 +33,8 @@ NOTES: dict[str, Notes] = {
         "date": ("UTC day", "day of the log object (partition)"),
         **_LOG_OBJECT,
         "line_number": ("", "from 1"),
-        "reason": ("", "why no reading fits the line"),
-        "line": ("", "the line; bytes that are no text as \\xNN"),
+        "reason": ("", "why the line could not be parsed"),
+        "line": ("", "the line; bytes that are not text as \\xNN"),
         "ingested_at": ("UTC", "when it was read"),
     },
     "ledger": {
@@ -40,16 +45,16 @@ NOTES: dict[str, Notes] = {
         "last_modified": ("UTC", "when the log object was delivered"),
         "lines": ("lines", "rows + rejects + duplicates + blank_lines"),
         "rows": ("records", "that are in access_log, or were before they expired"),
-        "rejects": ("lines", "that no reading fits"),
+        "rejects": ("lines", "that could not be parsed"),
         "duplicates": ("lines", "equal to a record that was there already"),
         "blank_lines": ("lines", "without text"),
         "run_id": ("", "run that read it"),
-        "committed_at": ("UTC", "when the run booked it"),
+        "committed_at": ("UTC", "when the run added it to the ledger"),
         "partitions": ("", "how many rows are in which bucket and day"),
     },
     "user_agents": {
         "user_agent": ("", "each that occurs in access_log; NULL where requests have none"),
-        "kind": ("", "browser, bot, program or none, as it says of itself"),
+        "kind": ("", "browser, bot, program or none, by its own account"),
         "family": ("", "such as Chrome, Googlebot or curl"),
         "system": ("", "operating system"),
     },
@@ -75,7 +80,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function that queries may use: how it is called, and what it gives."""
+    """A function that queries may use: how it is called, and what it returns."""
 
     call: str
     meaning: str
@@ -83,30 +88,32 @@ class Function:
 
 def columns() -> list[Column]:
     """Every column of every view, in the order of the views."""
-    with TemporaryDirectory() as nothing:
-        connection = connect(open_store(nothing))
-        types = {
-            view: run_query(connection, f"SELECT column_name, column_type FROM (DESCRIBE {view})")
-            .to_arrow()
-            .to_pylist()
-            for view in NOTES
-        }
-    return [
-        Column(view, row["column_name"], row["column_type"], *NOTES[view][row["column_name"]])
-        for view, rows in types.items()
-        for row in rows
-    ]
+    with TemporaryDirectory() as empty_lake:
+        connection = connect(open_store(empty_lake))
+        return [column for view in NOTES for column in _columns_of(connection, view)]
+
+
+def _columns_of(connection: Any, view: str) -> Iterator[Column]:
+    described = run_query(connection, f"SELECT column_name, column_type FROM (DESCRIBE {view})").to_arrow()
+    for name, duckdb_type in zip(*described.to_pydict().values(), strict=True):
+        unit, meaning = NOTES[view][name]
+        yield Column(view, name, duckdb_type, unit, meaning)
 
 
 def functions() -> list[Function]:
     """The functions of `sql/views.sql`, described by the comments before them."""
-    text = (bundled("sql") / "views.sql").read_text("utf-8")
-    found = re.findall(r"((?:^-- .*\n)+)CREATE MACRO (\w+\([^)]*\))", text, flags=re.MULTILINE)
-    return [Function(call, re.sub(r"\n?^-- ", " ", comment, flags=re.MULTILINE).strip()) for comment, call in found]
+    sql = (bundled("sql") / "views.sql").read_text("utf-8")
+    return [Function(call, _text_of(comment)) for comment, call in _FUNCTION.findall(sql)]
+
+
+def _text_of(comment: str) -> str:
+    """The text of a comment of SQL, in one line."""
+    lines = (line.removeprefix("-- ") for line in comment.splitlines())
+    return " ".join(lines)
 
 
 def as_result(view: str | None = None) -> Result:
     """The columns of one view, or of all, to be written as other results are."""
-    rows = [asdict(one) for one in columns() if view in (None, one.view)]
+    rows = [asdict(column) for column in columns() if view in (None, column.view)]
     schema = pa.schema([(name, pa.string()) for name in Column.__slots__])
     return Result(pa.Table.from_pylist(rows, schema).to_reader())

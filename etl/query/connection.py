@@ -1,4 +1,4 @@
-"""A DuckDB that reads the parts of one snapshot and nothing else, and queries of it."""
+"""A DuckDB that reads the parts of one snapshot and nothing else, and queries over it."""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +18,26 @@ from etl.query.user_agents import parse_user_agent
 _BATCH_ROWS = 64 * 1024
 _USER_AGENT = "STRUCT(kind VARCHAR, family VARCHAR, system VARCHAR)"
 _USER_AGENT_FIELDS = pa.struct({"kind": pa.string(), "family": pa.string(), "system": pa.string()})
+_SETTINGS = {
+    # It would be drawn on standard output, amid the rows.
+    "enable_progress_bar": "false",
+    # Each read goes through another process, and often to S3, so what was read once is cached, without asking again
+    # whether it is still right: no file of a snapshot changes. DuckDB takes these files for local ones, which it does
+    # not cache by default, and would read in blocks of 16 KiB: the size here is its own for remote files.
+    "cache_local_files": "true",
+    "external_file_cache_local_max_block_size": 2 * 1024 * 1024,
+    "parquet_metadata_cache": "true",
+    "validate_external_file_cache": "'NO_VALIDATION'",
+}
+# The order matters: no setting can be changed after the last one.
+_LOCKS = (
+    f"SET allowed_directories = ['{SCHEME}']",
+    # No other file, no network, no extension, no ATTACH.
+    "SET enable_external_access = false",
+    # Otherwise an unknown table's name is looked up among the variables of the Python program.
+    "SET python_enable_replacements = false",
+    "SET lock_configuration = true",
+)
 _WRONG_QUERY = (
     duckdb.ProgrammingError,
     duckdb.DataError,
@@ -25,22 +45,14 @@ _WRONG_QUERY = (
     duckdb.NotSupportedError,
     duckdb.InvalidInputException,
 )
-_SETTINGS = {
-    "enable_progress_bar": "false",  # it is drawn on standard output
-    # Files do not change in a snapshot: what was read of them once is right.
-    "cache_local_files": "true",
-    "external_file_cache_local_max_block_size": 2 * 1024 * 1024,
-    "parquet_metadata_cache": "true",
-    "validate_external_file_cache": "'NO_VALIDATION'",
-}
 _OUT_OF_MEMORY = (duckdb.OutOfMemoryException, MemoryError, pa.ArrowMemoryError)
 
 
 def open_connection(files: LakeFiles, statements: Iterable[str], limits: Limits) -> Any:
     """A DuckDB over `files`, in which `statements` have run.
 
-    It reaches these files, for reading, and its own spill directory: no other file, no network, no extension, no
-    Python variable, no change of settings.
+    It reads these files and uses its own spill directory: no other file, no network, no extension, no Python variable,
+    no change of settings.
     """
     config: dict[str, Any] = {
         "memory_limit": f"{limits.memory}B",
@@ -58,48 +70,49 @@ def open_connection(files: LakeFiles, statements: Iterable[str], limits: Limits)
         for text in statements:
             for statement in duckdb.extract_statements(text):
                 connection.execute(statement)
-        connection.execute(f"SET allowed_directories = ['{SCHEME}']")
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET python_enable_replacements = false")
-        connection.execute("SET lock_configuration = true")
+        for lock in _LOCKS:
+            connection.execute(lock)
     return connection
 
 
 def run_query(connection: Any, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
     """The result of one SELECT. Raises QueryError for anything else and for what DuckDB refuses."""
     with query_errors():
-        found = connection.sql(as_subquery(sql), params=dict(parameters or {}))
-        reader = found.to_arrow_reader(_BATCH_ROWS)
+        relation = connection.sql(as_subquery(sql), params=dict(parameters or {}))
+        reader = relation.to_arrow_reader(_BATCH_ROWS)
     return Result(_Translated(reader))
 
 
 def as_subquery(sql: str) -> str:
-    """One SELECT below another: there DuckDB refuses COPY, INSERT, UPDATE and DELETE, which may be a CTE's body.
+    """One SELECT as a subquery of another, in which nothing can write. Raises what `without_semicolons` does.
 
-    DuckDB takes such a statement for a SELECT. The line feed ends a comment in the last line. Raises what
-    `without_semicolons` does.
+    DuckDB takes COPY, INSERT, UPDATE and DELETE as the body of a CTE, and calls the whole a SELECT; in a subquery it
+    refuses them.
     """
+    # The line feed ends a comment in the last line, which would swallow the parenthesis.
     return f"SELECT * FROM ({without_semicolons(sql)}\n)"
 
 
 def without_semicolons(sql: str) -> str:
     """The one SELECT in a text, without the semicolons around it and what follows them.
 
-    Raises QueryError where `sql` is not one SELECT, and duckdb.Error where it is no SQL.
+    Raises QueryError where `sql` is not one SELECT, and duckdb.Error where it is not SQL.
     """
     statements = duckdb.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise QueryError("one SELECT statement is expected: the lake is only read")
+    # Among DuckDB's tokens a semicolon is one that ends a statement, not part of a text or a comment. Their positions
+    # are in bytes.
     encoded = sql.encode()
-    words = [at for at, kind in duckdb.tokenize(sql) if kind != duckdb.token_type.comment]
-    first = next(n for n, at in enumerate(words) if encoded[at] != _SEMICOLON)
-    begin = 0 if first == 0 else words[first]
-    end = next((at for at in words[first:] if encoded[at] == _SEMICOLON), None)
+    tokens = [at for at, kind in duckdb.tokenize(sql) if kind != duckdb.token_type.comment]
+    first = next(n for n, at in enumerate(tokens) if encoded[at] != _SEMICOLON)
+    begin = 0 if first == 0 else tokens[first]
+    end = next((at for at in tokens[first:] if encoded[at] == _SEMICOLON), None)
     return encoded[begin:end].decode()
 
 
 class _Translated:
-    """DuckDB's rows; errors that come after the first ones are told as those before."""
+    """DuckDB's rows; errors amid them are translated as those before the first."""
 
     def __init__(self, reader: pa.RecordBatchReader) -> None:
         self.schema = reader.schema
@@ -118,7 +131,7 @@ def query_errors() -> Iterator[None]:
     except _OUT_OF_MEMORY as error:
         raise LimitError(
             "the query needs more memory or disk than it may have (settings query_memory and query_spill): "
-            f"ask for less at a time, or set them higher ({_first_line(error)})"
+            f"select less at a time, or raise them ({_first_line(error)})"
         ) from error
     except duckdb.InterruptException as error:
         raise LimitError("the query was stopped: it took longer than query_seconds allows") from error
@@ -126,13 +139,16 @@ def query_errors() -> Iterator[None]:
         raise QueryError(f"DuckDB: {error}") from error
     except duckdb.Error as error:
         raise UnreadableError(f"DuckDB: {error}; `accesslake verify` tells whether the lake is well") from error
-    except (pa.ArrowException, OSError, ValueError) as error:  # after the first rows
+    except (pa.ArrowException, OSError, ValueError) as error:
+        # After the first rows DuckDB's errors pass through Arrow, which keeps their text, but not their class.
         raise QueryError(f"DuckDB: {error}") from error
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__
+    first_line, _, _ = str(error).partition("\n")
+    return first_line or type(error).__name__
 
 
 def _parse_user_agents(texts: pa.Array) -> pa.Array:
-    return pa.array([asdict(parse_user_agent(text)) for text in texts.to_pylist()], _USER_AGENT_FIELDS)
+    user_agents = [asdict(parse_user_agent(text)) for text in texts.to_pylist()]
+    return pa.array(user_agents, _USER_AGENT_FIELDS)

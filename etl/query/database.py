@@ -16,14 +16,15 @@ from etl.query.snapshot import SnapshotReader, take_snapshot
 from etl.query.views import view_statements
 from etl.store import ReadableStore
 
+# Each finds that a run replaced a part between the listing and the reading, which is seldom twice in a row.
 _ATTEMPTS = 4
 
 
 class Database:
     """The part of a lake in `scope`, as it was when the first query came; several results may be open at a time.
 
-    The parts `without` which the lake is looked at are named as the store names them; for `with_files` see
-    `view_statements`. Raises UsageError for a bucket that is not in the lake.
+    `without` names parts to leave out, as the store names them; for `with_files` see `view_statements`. Raises
+    UsageError for a bucket that is not in the lake.
     """
 
     def __init__(
@@ -35,8 +36,10 @@ class Database:
         without: Collection[str] = (),
         with_files: bool = False,
     ) -> None:
+        # It starts while the scope is checked and the lake is listed.
         self._process = WorkerProcess()
         self._is_open = False
+        # Threads may share a database, also for its first query.
         self._lock = threading.Lock()
         check_scope(store, scope)
         self._store = store
@@ -67,29 +70,30 @@ class Database:
         return retrying(query_once)
 
     def close(self) -> None:
-        """End the process that answers; results that are open end, too."""
+        """End the query process; results that are open end, too."""
         with self._lock:
             self._process.close()
             self._is_open = False
 
     def _running(self) -> WorkerProcess:
+        """The query process, with the lake listed for it."""
         with self._lock:
-            return self._opened()
+            if not self._process.is_alive:
+                self._process, self._is_open = WorkerProcess(), False
+            if not self._is_open:
+                self._open()
+            return self._process
 
-    def _opened(self) -> WorkerProcess:
-        if not self._process.is_alive:
-            self._process, self._is_open = WorkerProcess(), False
-        if not self._is_open:
-            snapshot = take_snapshot(self._store, self._scope, self._without)
-            statements = list(view_statements(snapshot, self._settings, with_files=self._with_files))
-            task = Task(snapshot.sizes, statements, limits_of(self._settings))
-            self._process.open(SnapshotReader(self._store, snapshot), task)
-            self._is_open = True
-        return self._process
+    def _open(self) -> None:
+        snapshot = take_snapshot(self._store, self._scope, self._without)
+        statements = list(view_statements(snapshot, self._settings, with_files=self._with_files))
+        task = Task(snapshot.sizes, statements, limits_of(self._settings))
+        self._process.open(SnapshotReader(self._store, snapshot), task)
+        self._is_open = True
 
 
 def limits_of(settings: Settings) -> Limits:
-    """The limits that the settings say, without a spill directory yet."""
+    """The limits of the settings, without a spill directory yet."""
     return Limits(int(settings.query_memory), int(settings.query_spill), settings.query_seconds)
 
 
@@ -105,9 +109,10 @@ def query_lake(
 
 
 def connect(store: ReadableStore, scope: Scope = EVERYTHING, settings: Settings = DEFAULTS) -> Any:
-    """A DuckDB in this process, over the lake's part in `scope`: for queries of ours that need little.
+    """A DuckDB in this process, over the lake's part in `scope`: for small queries of our own.
 
-    All others go to `Database`, whose process can do no harm. Raises UsageError for a bucket that is not in the lake.
+    All others go through `Database`, whose process can do no harm. Raises UsageError for a bucket that is not in the
+    lake.
     """
     from etl.query.connection import open_connection  # noqa: PLC0415 - nothing else here needs DuckDB
 

@@ -1,6 +1,7 @@
-"""The file system that DuckDB gets: the parts of one snapshot, for reading. There is nothing in it that writes."""
+"""The file system that DuckDB reads: the parts of one snapshot. It has no function that writes."""
 
 import datetime as dt
+import io
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
@@ -10,8 +11,9 @@ from typing import Any
 from fsspec import AbstractFileSystem
 
 SCHEME = "lake://"
+# DuckDB compares a file's time of modification with that of what it has cached of it. Nothing in a snapshot changes,
+# so any time will do that is always the same: this is the month when S3 began.
 _NO_TIME = dt.datetime(2006, 3, 1, tzinfo=dt.UTC)
-"""DuckDB asks when a file was modified, to know whether what it keeps of it is right; nothing in a snapshot changes."""
 
 Read = Callable[[str, int, int], bytes]
 """Reads from a path, from a position on, so many bytes."""
@@ -24,25 +26,29 @@ class LakeFiles(AbstractFileSystem):  # type: ignore[misc]
     """
 
     protocol = "lake"
+    # fsspec would give a second snapshot the file system of the first.
     cachable = False
 
     def __init__(self, sizes: Mapping[str, int], read: Read) -> None:
         super().__init__()
+        # Sorted, so that a glob finds its files by bisection: a lake of years has many thousands of parts.
         self._sizes = {SCHEME + path: size for path, size in sorted(sizes.items())}
         self._names = list(self._sizes)
         self._read = read
 
     @classmethod
     def _strip_protocol(cls, path: str) -> str:
+        """The path as it is: DuckDB needs the scheme in what `glob` returns, to come back here with it."""
         return path
 
     def glob(self, path: str, **_options: Any) -> list[str]:
-        """The files whose paths begin as `path` does, up to its first asterisk; those of a path without, itself."""
+        """The files whose paths begin as `path` does, up to its first asterisk; without one, the file itself."""
         prefix, asterisk, _ = path.partition("*")
         if not asterisk:
             return [path] if path in self._sizes else []
         first = bisect_left(self._names, prefix)
-        return list(takewhile(lambda name: name.startswith(prefix), islice(self._names, first, None)))
+        from_first = islice(self._names, first, None)
+        return list(takewhile(lambda name: name.startswith(prefix), from_first))
 
     def info(self, path: str, **_options: Any) -> dict[str, Any]:
         return {"name": path, "type": "file", "size": self._size(path)}
@@ -73,20 +79,19 @@ class LakeFiles(AbstractFileSystem):  # type: ignore[misc]
 
 
 class LakeFile:
-    """A file, read by several threads of DuckDB at a time.
-
-    DuckDB seeks and then reads, in two calls, so each thread has a position of its own: with one for all, a thread
-    would read where another one was about to.
-    """
+    """A file, read by several threads of DuckDB at a time."""
 
     def __init__(self, path: str, size: int, read: Read) -> None:
         self._path = path
         self._length = size
         self._read = read
+        # DuckDB seeks and then reads, in two calls, and its threads share the file. With one position for all, a thread
+        # could read where another one was about to: so each thread has its own. No lock is needed, as no two threads
+        # write the same entry.
         self._positions: dict[int, int] = {}
 
-    def seek(self, position: int, whence: int = 0) -> int:
-        base = {0: 0, 1: self.tell(), 2: self._length}[whence]
+    def seek(self, position: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._length}[whence]
         self._positions[threading.get_ident()] = base + position
         return base + position
 
@@ -95,10 +100,11 @@ class LakeFile:
 
     def read(self, length: int = -1) -> bytes:
         position = self.tell()
-        rest = max(0, self._length - position)
-        data = self._read(self._path, position, rest if length < 0 else min(length, rest))
+        available = max(0, self._length - position)
+        wanted = available if length < 0 else min(length, available)
+        data = self._read(self._path, position, wanted)
         self._positions[threading.get_ident()] = position + len(data)
         return data
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no resource is open."""

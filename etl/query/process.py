@@ -1,4 +1,4 @@
-"""Starting the process that answers queries, and reading the lake for it."""
+"""Starting a query process, and reading the lake for it."""
 
 import contextlib
 import os
@@ -16,23 +16,27 @@ from pathlib import Path
 import pyarrow as pa
 
 from etl.errors import AccessLakeError
-from etl.query.messages import Query, Task, read_outcome, receive_read, send, send_bytes
+from etl.query.messages import Query, Task, read_outcome, receive_read_request, send, send_bytes
 from etl.query.result import ChangedError, LimitError, Result, UnreadableError
 from etl.query.snapshot import SnapshotReader
 from etl.query.spill import make_spill_directory, remove_spill_directory
 
+# How many reads run at a time: DuckDB has a thread for each processor, and a few others.
 _READERS = min(16, 2 + (os.cpu_count() or 1))
-"""Reads at a time: DuckDB has a thread for each processor, and a few others."""
+# Sending to a process that has died raises one of these. It is ignored: reading the result then finds out why.
 _GONE = (BrokenPipeError, ConnectionResetError)
-"""What sending to a process raises that died, which shows when its answer is read."""
+# In the spill directory: what the process writes to standard error.
 _MESSAGES = "messages"
-"""In the spill directory: what the process writes to standard error."""
+# DuckDB interrupts a query that takes too long, but not in the middle of every function; the process is killed then.
 _GRACE_SECONDS = 5
-"""After which a query that does not stop when it should is ended with its process."""
+# What Python and the C library need to start.
+_VARIABLES = ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME")
+# What the C++ library and Python write last when memory is refused.
+_OUT_OF_MEMORY = ("MemoryError", "bad_alloc")
 
 
 class WorkerProcess:
-    """A process that answers queries about one snapshot; it ends with this object, or with this process.
+    """A process that queries one snapshot; it ends with this object, or with this process.
 
     It takes a moment to start, in which the lake can be listed: `open` it then.
     """
@@ -41,32 +45,27 @@ class WorkerProcess:
         directory, lock = make_spill_directory()
         self._directory = directory
         self._control, theirs = socket.socketpair()
-        with (directory / _MESSAGES).open("wb") as messages:
-            self._process = subprocess.Popen(  # noqa: S603 - Python, and our own module
-                [sys.executable, "-P", "-m", "etl.query.worker", str(theirs.fileno())],
-                pass_fds=(theirs.fileno(), lock),
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=messages,
-            )
+        self._process = _start(theirs, directory, lock)
+        # Only the query process may have the other end open: otherwise it would not be seen to close.
         theirs.close()
+        # A message and its descriptors are sent in two calls.
         self._sending = threading.Lock()
         self._threads: list[threading.Thread] = []
+        # Unlike a method, it runs at the interpreter's end too, and refers to what it needs, but not to this object.
         self.close = weakref.finalize(self, _end, self._process, self._control, self._threads, directory, lock)
 
     def open(self, reader: SnapshotReader, task: Task) -> None:
-        """Give the process its task, and read for it from now on."""
+        """Send the process its task, and read for it from now on."""
         self._reader = reader
         self._seconds = task.limits.seconds
-        ours, others = zip(*(socket.socketpair() for _ in range(_READERS)), strict=True)
+        limits = replace(task.limits, spill_directory=str(self._directory))
+        pairs = [socket.socketpair() for _ in range(_READERS)]
         with contextlib.suppress(*_GONE), self._sending:
-            limits = replace(task.limits, spill_directory=str(self._directory))
-            send(self._control, replace(task, limits=limits), [one.fileno() for one in others])
-        for one in others:
-            one.close()
-        for one in ours:
-            thread = threading.Thread(target=_serve, args=(one, reader), name="lake-reader", daemon=True)
+            send(self._control, replace(task, limits=limits), [theirs.fileno() for _, theirs in pairs])
+        for ours, theirs in pairs:
+            theirs.close()
+            # Daemons, so that threads that wait for the query process do not keep this one alive.
+            thread = threading.Thread(target=_serve_reads, args=(ours, reader), name="lake-reader", daemon=True)
             thread.start()
             self._threads.append(thread)
 
@@ -80,55 +79,60 @@ class WorkerProcess:
         channel.settimeout(self._seconds + _GRACE_SECONDS)
         with theirs, contextlib.suppress(*_GONE), self._sending:
             send(self._control, Query(sql, dict(parameters or {})), [theirs.fileno()])
-        return Result(_Answer(self, channel))
+        return Result(_ReceivedRows(self, channel))
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
-        """Translate what reading an answer raises."""
+        """Translate what reading a result raises."""
         try:
             yield
         except TimeoutError:
-            raise self._too_late() from None
+            raise self._timed_out() from None
         except AccessLakeError as error:
-            raise self._explained(error) from error
+            raise self._cause_of(error) from error
         except (EOFError, pa.ArrowException, OSError, ValueError):
+            # The stream ended early, perhaps in the middle of a value.
             raise self._died() from None
 
     def _died(self) -> AccessLakeError:
-        """What to say where the process is gone in the middle of an answer."""
+        """The error for a process that ended in the middle of a result."""
         try:
             code = self._process.wait(_GRACE_SECONDS)
         except subprocess.TimeoutExpired:  # it hangs: the bytes stopped in the middle
-            return self._too_late()
+            return self._timed_out()
+        message = self._last_message()
+        # The kernel kills a process when the machine is out of memory.
+        if code == -signal.SIGKILL or any(sign in message for sign in _OUT_OF_MEMORY):
+            return LimitError(
+                f"the query process was killed or died ({message}): was it out of memory (query_memory)? "
+                "Then select less at a time"
+            )
+        return UnreadableError(f"the query process died ({message}, exit code {code}); run it again, or report this")
+
+    def _last_message(self) -> str:
+        """The last line that the process wrote to standard error."""
         messages = self._directory / _MESSAGES
         lines = messages.read_text("utf-8", "backslashreplace").splitlines() if messages.exists() else []
-        last = lines[-1] if lines else "without a word"
-        if code == -signal.SIGKILL or any(word in last for word in ("MemoryError", "bad_alloc")):
-            return LimitError(
-                f"the process of the query was killed or died ({last}): was it out of memory (query_memory)? "
-                "Then ask for less at a time"
-            )
-        return UnreadableError(
-            f"the process of the query died ({last}, exit code {code}); run it again, or report this"
-        )
+        return lines[-1] if lines else "without a message"
 
-    def _explained(self, error: AccessLakeError) -> AccessLakeError:
+    def _cause_of(self, error: AccessLakeError) -> AccessLakeError:
         """The reason behind an error, where it is that this process could not read the lake."""
         if self._reader.is_outdated:
             return ChangedError(f"{error}; a run replaced what was read: run it again")
         return self._reader.failure or error
 
-    def _too_late(self) -> AccessLakeError:
-        """End the process, and what to say then."""
+    def _timed_out(self) -> AccessLakeError:
+        """End the process; the error to raise then."""
         self.close()
         return LimitError("the query was stopped: it took longer than query_seconds allows")
 
 
-class _Answer:
-    """The rows that a process sends."""
+class _ReceivedRows:
+    """The rows that a query process sends."""
 
     def __init__(self, process: WorkerProcess, channel: socket.socket) -> None:
         self._process: WorkerProcess | None = process
+        # The stream keeps the socket open until it is closed itself.
         self._stream = channel.makefile("rb")
         channel.close()
         with self._errors():
@@ -141,14 +145,15 @@ class _Answer:
             yield from self._reader
             read_outcome(self._stream)
         self._stream.close()
-        self._process = None  # which ends it, if nobody else has a use for it
+        # Nothing more comes from the process: it ends unless something else refers to it, such as another result.
+        self._process = None
 
     def __del__(self) -> None:
         self._stream.close()
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """Tell what ends the rows early, whatever it is; nobody reads on then."""
+        """Close the stream, whatever ends the rows early: the query process then stops sending."""
         try:
             with self._process.errors() if self._process else contextlib.nullcontext():
                 yield
@@ -157,26 +162,42 @@ class _Answer:
             raise
 
 
+def _start(control: socket.socket, directory: Path, lock: int) -> "subprocess.Popen[bytes]":
+    """Start a query process, at the other end of `control`, with the lock of its spill directory."""
+    with (directory / _MESSAGES).open("wb") as messages:
+        return subprocess.Popen(  # noqa: S603 - Python, and our own module
+            # -P: modules of the current directory would be imported before those installed.
+            [sys.executable, "-P", "-m", "etl.query.worker", str(control.fileno())],
+            pass_fds=(control.fileno(), lock),
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=messages,
+        )
+
+
 def _environment() -> dict[str, str]:
     """What Python needs to start, and nothing of ours: no credentials, no settings."""
-    kept = {
-        name: os.environ[name]
-        for name in ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME")
-        if name in os.environ
-    }
-    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
+    # So that it finds the modules that this process has found, however they were installed.
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    return environment
 
 
-def _serve(channel: socket.socket, reader: SnapshotReader) -> None:
+def _serve_reads(channel: socket.socket, reader: SnapshotReader) -> None:
     """Read parts for the process at the other end, until it is gone."""
     with channel, contextlib.suppress(EOFError, OSError, UnicodeDecodeError):
         while True:
-            path, position, length = receive_read(channel)
-            try:
-                data = reader.read(path, position, length)
-            except (AccessLakeError, OSError, KeyError):  # it may ask for what it has no right to
-                data = None
-            send_bytes(channel, data)
+            path, position, length = receive_read_request(channel)
+            send_bytes(channel, _read_or_none(reader, path, position, length))
+
+
+def _read_or_none(reader: SnapshotReader, path: str, position: int, length: int) -> bytes | None:
+    """The bytes of a part, or None where they cannot be read, or the path is not of the snapshot."""
+    try:
+        return reader.read(path, position, length)
+    except (AccessLakeError, OSError, KeyError):
+        return None
 
 
 def _end(
@@ -189,8 +210,9 @@ def _end(
     control.close()
     process.kill()
     process.wait()
+    # The threads end once the process is gone. The garbage collector may have called this in one of them.
     deadline = time.monotonic() + _GRACE_SECONDS
-    for one in threads:  # they see that it is gone
-        if one is not threading.current_thread():
-            one.join(max(0, deadline - time.monotonic()))
+    for thread in threads:
+        if thread is not threading.current_thread():
+            thread.join(max(0, deadline - time.monotonic()))
     remove_spill_directory(directory, lock)

@@ -42,8 +42,9 @@ class Result:
         self.schema: pa.Schema = rows.schema
         self._rows = iter(rows)
         self._is_read = False
-        # Most of what can go wrong does so before the first rows; and of a small result nothing is left to wait for.
-        self._head: list[pa.RecordBatch] = list(islice(self._rows, 2))
+        # Two batches are read at once, for two reasons. Most errors come before the first rows, when the query can
+        # still be tried again. And a small result is then complete, so that its process can end.
+        self._first_batches: list[pa.RecordBatch] = list(islice(self._rows, 2))
 
     @property
     def columns(self) -> list[str]:
@@ -55,10 +56,10 @@ class Result:
         Raises AccessLakeError where they were read before: there is nothing to read them from again.
         """
         if self._is_read:
-            raise AccessLakeError("this result was read already; keep what to_arrow() gave, or query again")
+            raise AccessLakeError("this result was read already; keep what to_arrow() returned, or query again")
         self._is_read = True
-        while self._head:
-            yield self._head.pop(0)
+        while self._first_batches:
+            yield self._first_batches.pop(0)
         yield from self._rows
 
     def to_arrow(self) -> pa.Table:

@@ -1,4 +1,4 @@
-"""What a query sees of a lake: the parts in its scope, listed once, each read as it was then."""
+"""What a query sees of a lake: the parts in its scope, listed once, each read only as it was listed."""
 
 import datetime as dt
 import threading
@@ -14,6 +14,7 @@ from etl.query.scope import Scope
 from etl.schema import ACCESS_LOG, CLIMBS, LEDGER, TABLES, Table
 from etl.store import Entry, ReadableStore
 
+# Of small parts, read entirely: DuckDB reads a part in several pieces, soon after each other, and then caches those.
 _CACHE_BYTES = 64 * MIB
 
 
@@ -21,8 +22,8 @@ _CACHE_BYTES = 64 * MIB
 class Snapshot:
     """The parts of a lake that a query may read, by the paths under which DuckDB sees them.
 
-    A path is the part's name in the lake. Only where a bucket's name leads out of its folder (`../../etc`: of a forged
-    line, in a lake of before such lines were rejected), all of them are percent-encoded once more: `is_encoded_twice`.
+    A path is the part's name in the lake. Only where a bucket's name leads out of its folder (`../../etc`, of a forged
+    line, in a lake from before such lines were rejected), all paths are percent-encoded once more: `is_encoded_twice`.
     """
 
     parts: Mapping[str, Entry]
@@ -41,36 +42,38 @@ class Snapshot:
 
 
 def take_snapshot(store: ReadableStore, scope: Scope, without: Collection[str] = ()) -> Snapshot:
-    """List the parts in `scope`, except those `without` which the lake is looked at, named as the store names them.
+    """List the parts in `scope`, except those named in `without`, as the store names them.
 
     Days that `expire` removes are not among them from the moment it begins.
     """
     expired_before = read_retention(store).expired_before
-    parts = [
-        part
-        for table in TABLES
-        for part in _list(store, table, scope)
-        if part.name not in without and _is_in(table, part_day(part.name), scope, expired_before)
-    ]
+    listed = (part for table in TABLES for part in _list(store, table, scope, expired_before))
+    parts = [part for part in listed if part.name not in without]
+    # DuckDB refuses a path that leads out of an allowed directory, even if it does so only once it is decoded.
     is_encoded_twice = any(CLIMBS.search(unquote(part.name)) for part in parts)
     encode = _encoded if is_encoded_twice else str
     paths = {encode(part.name): part for part in parts}
     return Snapshot(paths, is_encoded_twice, has_older_parts(store))
 
 
-def _list(store: ReadableStore, table: Table, scope: Scope) -> Iterator[Entry]:
-    prefix = partition_path(table)
-    if table is ACCESS_LOG and scope.bucket is not None:
-        prefix = partition_path(table, bucket=scope.bucket)
-    yield from (part for part in store.entries(prefix) if is_part(part.name))
+def _list(store: ReadableStore, table: Table, scope: Scope, expired_before: dt.date | None) -> Iterator[Entry]:
+    """The parts of a table in a scope."""
+    # Only access_log is partitioned by bucket.
+    bucket = scope.bucket if table is ACCESS_LOG else None
+    prefix = partition_path(table) if bucket is None else partition_path(table, bucket=bucket)
+    first, last = _period(table, scope, expired_before)
+    for entry in store.entries(prefix):
+        if is_part(entry.name) and first <= part_day(entry.name) <= last:
+            yield entry
 
 
-def _is_in(table: Table, day: dt.date, scope: Scope, expired_before: dt.date | None) -> bool:
-    """Rejects have a day (that of their log object) but no bucket; what was ingested, the ledger, is kept for good."""
+def _period(table: Table, scope: Scope, expired_before: dt.date | None) -> tuple[dt.date, dt.date]:
+    """The first and the last day of a table's partitions in a scope."""
+    # A day of the ledger is that of log objects, whose records may be of other days; and it never expires.
     if table is LEDGER:
-        return True
-    first = max(filter(None, (expired_before, scope.date_from)), default=dt.date.min)
-    return first <= day <= (scope.date_to or dt.date.max)
+        return dt.date.min, dt.date.max
+    first_days = filter(None, (expired_before, scope.date_from))
+    return max(first_days, default=dt.date.min), scope.date_to or dt.date.max
 
 
 def _encoded(name: str) -> str:
@@ -78,15 +81,16 @@ def _encoded(name: str) -> str:
 
 
 class SnapshotReader:
-    """Reads parts of a snapshot, from several threads at a time; small ones from S3 whole, and once.
+    """Reads parts of a snapshot, from several threads at a time; small ones from S3 entirely, and once.
 
-    `is_outdated` tells afterwards that a part was not there any more as it was listed, `failure` that the store failed.
+    The query process learns only that a read failed. Why, is noted here for its parent: `is_outdated` where a part was
+    not there any more as it was listed, `failure` where the store failed.
     """
 
     def __init__(self, store: ReadableStore, snapshot: Snapshot) -> None:
         self._store = store
         self._parts = snapshot.parts
-        self._whole: OrderedDict[str, bytes] = OrderedDict()
+        self._cache: OrderedDict[str, bytes] = OrderedDict()
         self._lock = threading.Lock()
         self.is_outdated = False
         self.failure: StoreError | None = None
@@ -96,8 +100,9 @@ class SnapshotReader:
         part = self._parts[path]
         length = max(0, min(length, part.size - start))
         try:
+            # A request to S3 takes about as long for a small part as for a few of its bytes; a disk has no such delay.
             if self._store.is_remote and part.size <= READ_WHOLE:
-                return self._read_whole(part)[start : start + length]
+                return self._read_cached(part)[start : start + length]
             return self._store.read_range(part, start, length)
         except (FileNotFoundError, PreconditionFailedError) as error:
             self.is_outdated = True
@@ -106,14 +111,18 @@ class SnapshotReader:
             self.failure = error
             raise
 
-    def _read_whole(self, part: Entry) -> bytes:
+    def _read_cached(self, part: Entry) -> bytes:
         with self._lock:
-            if (data := self._whole.get(part.name)) is not None:
-                self._whole.move_to_end(part.name)
+            if (data := self._cache.get(part.name)) is not None:
+                self._cache.move_to_end(part.name)
                 return data
+        # Without the lock, so that threads can read at the same time; it does no harm if two read the same part.
         data = self._store.read_range(part, 0, part.size)
         with self._lock:
-            self._whole[part.name] = data
-            while sum(map(len, self._whole.values())) > _CACHE_BYTES:
-                self._whole.popitem(last=False)
+            self._cache[part.name] = data
+            while self._cached_bytes() > _CACHE_BYTES:
+                self._cache.popitem(last=False)
         return data
+
+    def _cached_bytes(self) -> int:
+        return sum(map(len, self._cache.values()))

@@ -1,4 +1,4 @@
-"""Where queries put what does not fit into memory: a private directory each, of which nothing is left behind."""
+"""Private directories for what queries spill from memory to disk, of which nothing is left behind."""
 
 import contextlib
 import fcntl
@@ -11,20 +11,23 @@ from etl.errors import StoreError
 
 _PREFIX = "accesslake-query-"
 _LOCK = "in_use"
+# A lock takes its name once it is locked. A directory without that name is new, and not swept: otherwise another query
+# could remove it between the making of the lock and the locking.
 _NEW_LOCK = "new"
-"""A lock has its name once it is held: a directory without one is not swept."""
 
 
 def make_spill_directory() -> tuple[Path, int]:
     """A new directory that nobody else can read, and the descriptor of a lock in it.
 
-    The directory is in use for as long as a process has the descriptor open. Those that are not, because the
-    processes with them were killed, are removed first. Raises StoreError where none can be made.
+    The directory is in use for as long as a process has the descriptor open. Directories that are not in use, because
+    the processes with them were killed, are removed first. Raises StoreError where none can be made.
     """
     try:
         _sweep(Path(tempfile.gettempdir()))
         directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
         lock = os.open(directory / _NEW_LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        # A lock of `flock` belongs to the open file, which the query process inherits: the kernel lets it go when the
+        # last of both processes ends, however it ends. One of `lockf` would end with the process that took it.
         fcntl.flock(lock, fcntl.LOCK_SH)
         (directory / _NEW_LOCK).rename(directory / _LOCK)
     except OSError as error:
@@ -41,9 +44,12 @@ def remove_spill_directory(directory: Path, lock: int) -> None:
 
 
 def _sweep(folder: Path) -> None:
+    """Remove the directories in `folder` that are not in use."""
     for directory in folder.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
-            if directory.lstat().st_uid == os.getuid() and not _is_in_use(directory):
+            # The folder is everybody's: what another user put there, or a link, is not ours to remove.
+            is_ours = directory.lstat().st_uid == os.getuid()
+            if is_ours and not _is_in_use(directory):
                 shutil.rmtree(directory, ignore_errors=True)
 
 

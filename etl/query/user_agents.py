@@ -4,10 +4,11 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+# Programs of AWS and for it, of which ua-parser takes some for bots.
 _PROGRAM = re.compile(r"\[?(?:aws-|boto|s3console|s3fs|s3-transfer|jets3t)", re.IGNORECASE)
-"""Programs of AWS and for it, of which ua-parser takes some for bots."""
-_LONGEST = 512
-"""Letters; time grows with the text, and no browser says more."""
+_BROWSER_PREFIXES = ("Mozilla/", "Opera/")
+# Letters. The time that parsing takes grows with the text, which is untrusted; no browser names itself at more length.
+_MAX_LENGTH = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +21,19 @@ class UserAgent:
 
 
 def parse_user_agent(text: str | None) -> UserAgent:
-    """The user agent that a header's text names. It says what it likes, so this is what it claims to be."""
+    """The user agent that a header's text names. A client can send any text, so this is what it claims to be."""
     import ua_parser  # noqa: PLC0415 - slow to import, and few reports need it
 
     if not text:
         return UserAgent("none", None, None)
-    parsed = ua_parser.parse(text[:_LONGEST])
+    parsed = ua_parser.parse(text[:_MAX_LENGTH])
     family = parsed.user_agent.family if parsed.user_agent else None
     system = parsed.os.family if parsed.os else None
     if _PROGRAM.match(text):
         return UserAgent("program", family, system)
     if parsed.device and parsed.device.family == "Spider":
         return UserAgent("bot", family, system)
-    is_browser = family is not None and system is not None and text.startswith(("Mozilla/", "Opera/"))
-    return UserAgent("browser" if is_browser else "program", family, system)
+    is_known = family is not None and system is not None
+    if is_known and text.startswith(_BROWSER_PREFIXES):
+        return UserAgent("browser", family, system)
+    return UserAgent("program", family, system)

@@ -13,21 +13,32 @@ from etl.schema import ACCESS_LOG, PARTITION_COUNTS, TABLES, Table
 
 _PARTITION_TYPES = {ACCESS_LOG.name: {"bucket": "VARCHAR", "date": "DATE"}}
 _BY_DAY = {"date": "DATE"}
-_LARGEST = {one.name: one.largest for one in FIELDS if one.largest is not None}
+# The parser makes NULL of a number beyond what is possible, and notes it. A lake may be from before that was so.
+_LARGEST = {field.name: field.largest for field in FIELDS if field.largest is not None}
+# Before the name of a table: the view that has the file of each row.
 _FILES = "files_of_"
-"""Before the name of a table: the view that has the file of each row."""
+_DUCKDB_TYPES = {
+    pa.string(): "VARCHAR",
+    pa.timestamp("us"): "TIMESTAMP",
+    pa.int16(): "SMALLINT",
+    pa.int32(): "INTEGER",
+    pa.int64(): "BIGINT",
+    PARTITION_COUNTS: "STRUCT(bucket VARCHAR, date DATE, rows BIGINT)[]",
+}
 
 
 def view_statements(snapshot: Snapshot, settings: Settings, *, with_files: bool = False) -> Iterator[str]:
     """The statements that make the views and functions, in order: the lake's tables, settings, `sql/views.sql`.
 
-    `with_files` makes a view `files_of_<table>` beside each table, in which every row has its file, for `held_rows`.
+    `with_files` makes a view `files_of_<table>` beside each table, in which every row has its file; `rows_by_object`
+    and `duplicate_rows` need it.
     """
     for table in TABLES:
         source = _source(snapshot, table)
         names = (*_partitions(table), *table.schema.names)
         columns = ", ".join(_column(name, snapshot) for name in names)
-        yield f'CREATE VIEW "{table.name.removeprefix("_")}" AS SELECT {columns} FROM {source}'
+        view = table.name.removeprefix("_")
+        yield f'CREATE VIEW "{view}" AS SELECT {columns} FROM {source}'
         if with_files:
             yield f"CREATE VIEW {_FILES}{table.name} AS SELECT {columns}, filename FROM {source}"
     yield _rows_view("prices", ("price_class", "price"), settings.prices.model_dump().items())
@@ -35,10 +46,10 @@ def view_statements(snapshot: Snapshot, settings: Settings, *, with_files: bool 
     yield (bundled("sql") / "views.sql").read_text("utf-8")
 
 
-def held_rows(table: Table) -> str:
-    """SQL for how many rows each partition has of each log object, and the name of the (first) part with them.
+def rows_by_object(table: Table) -> str:
+    """SQL that counts the rows of each log object in each partition, and names the (first) part with them.
 
-    Columns: `log_object`, those of the partition, `rows` and `part`.
+    Columns: `log_object`, those of the partition, `rows` and `part`. For a database `with_files`.
     """
     keys = ", ".join(("log_object", *_partitions(table)))
     part = "min(parse_filename(filename)) AS part"
@@ -46,15 +57,17 @@ def held_rows(table: Table) -> str:
 
 
 def duplicate_rows(folder: str) -> str:
-    """SQL for how many rows of a partition of `access_log` are equal, in every log field, to another one.
+    """SQL that counts, as `duplicates`, the rows of a partition of `access_log` that equal another in every log field.
 
     `folder` is that of its parts, as `filename` has it in a view of `with_files`.
     """
     identity = ", ".join(f'"{name}"' for name in ACCESS_LOG.identity)
+    # A partition may have parts of before a field was added: by name, its column is NULL there.
     parts = f"FROM read_parquet({sql_literal(f'{folder}*')}, union_by_name = true)"
+    rows = f"{_empty(ACCESS_LOG)} UNION ALL BY NAME {parts}"
     return (
-        "SELECT coalesce(sum(n - 1), 0)::BIGINT AS twice FROM (SELECT count(*) AS n"
-        f" FROM ({_empty(ACCESS_LOG)} UNION ALL BY NAME {parts}) GROUP BY {identity} HAVING count(*) > 1)"
+        "SELECT coalesce(sum(rows - 1), 0)::BIGINT AS duplicates"
+        f" FROM (SELECT count(*) AS rows FROM ({rows}) GROUP BY {identity} HAVING count(*) > 1)"
     )
 
 
@@ -66,18 +79,20 @@ def sql_literal(text: str) -> str:
 def _column(name: str, snapshot: Snapshot) -> str:
     if name == "bucket" and snapshot.is_encoded_twice:
         return 'url_decode("bucket") AS "bucket"'
-    if name in _LARGEST:  # a lake may be from before larger numbers were noted
+    if name in _LARGEST:
         return f'CASE WHEN "{name}" <= {_LARGEST[name]} THEN "{name}" END AS "{name}"'
     return f'"{name}"'
 
 
 def _rows_view(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """SQL for a view of a few constant rows; of texts and numbers."""
-    selects = [
-        f"SELECT {', '.join(sql_literal(one) if isinstance(one, str) else repr(one) for one in row)}" for row in rows
-    ]
-    nothing = f"SELECT {', '.join('NULL::VARCHAR' for _ in columns)} WHERE false"
-    return f"CREATE VIEW {name}({', '.join(columns)}) AS {' UNION ALL '.join(selects) or nothing}"
+    selects = " UNION ALL ".join(f"SELECT {', '.join(map(_constant, row))}" for row in rows)
+    nulls = ", ".join("NULL::VARCHAR" for _ in columns)
+    return f"CREATE VIEW {name}({', '.join(columns)}) AS {selects or f'SELECT {nulls} WHERE false'}"
+
+
+def _constant(value: object) -> str:
+    return sql_literal(value) if isinstance(value, str) else repr(value)
 
 
 def _partitions(table: Table) -> Mapping[str, str]:
@@ -87,10 +102,12 @@ def _partitions(table: Table) -> Mapping[str, str]:
 
 def _source(snapshot: Snapshot, table: Table) -> str:
     """What stands after FROM for a table: the snapshot's parts of it, or an empty table with its columns."""
+    # DuckDB refuses to read no files at all.
     if not snapshot.of(table):
         return f"({_empty(table)})"
-    hive_types = ", ".join(f"{name}: '{kind}'" for name, kind in _partitions(table).items())
     parts = sql_literal(f"{SCHEME}{table.name}/*")
+    # Without types DuckDB would guess them from the folders' names, and a bucket may be named like a number.
+    hive_types = ", ".join(f"{name}: '{duckdb_type}'" for name, duckdb_type in _partitions(table).items())
     options = f"hive_partitioning = true, hive_types = {{{hive_types}}}"
     if not snapshot.has_older_parts:
         return f"read_parquet({parts}, {options})"
@@ -101,18 +118,11 @@ def _source(snapshot: Snapshot, table: Table) -> str:
 
 def _empty(table: Table) -> str:
     """SQL for no rows of a table, with its columns and those of its files."""
-    types = {**_partitions(table), **{one.name: _duckdb_type(one.type) for one in table.schema}, "filename": "VARCHAR"}
-    nulls = ", ".join(f'NULL::{type_name} AS "{name}"' for name, type_name in types.items())
+    types = {**_partitions(table), **_schema_types(table), "filename": "VARCHAR"}
+    nulls = ", ".join(f'NULL::{duckdb_type} AS "{name}"' for name, duckdb_type in types.items())
     return f"SELECT {nulls} WHERE false"
 
 
-def _duckdb_type(kind: pa.DataType) -> str:
-    names = {
-        pa.string(): "VARCHAR",
-        pa.timestamp("us"): "TIMESTAMP",
-        pa.int16(): "SMALLINT",
-        pa.int32(): "INTEGER",
-        pa.int64(): "BIGINT",
-        PARTITION_COUNTS: "STRUCT(bucket VARCHAR, date DATE, rows BIGINT)[]",
-    }
-    return names[kind]
+def _schema_types(table: Table) -> dict[str, str]:
+    """The columns in the parts of a table, and their types in DuckDB."""
+    return {field.name: _DUCKDB_TYPES[field.type] for field in table.schema}

@@ -1,4 +1,4 @@
-"""The process that answers queries: it asks another one for bytes of the lake, and can do little else.
+"""The query process: it runs queries over bytes of the lake that another process reads for it, and can do little else.
 
 It has no credentials, no network and no file but Python's own and its spill directory; its memory is bounded, and it
 ends with the process that started it. `python -m etl.query.worker DESCRIPTOR`, of a Unix socket.
@@ -13,9 +13,9 @@ import socket
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
@@ -23,87 +23,118 @@ from etl.errors import AccessLakeError
 from etl.query.confine import confine, limit_memory
 from etl.query.connection import open_connection, run_query
 from etl.query.files import LakeFiles
-from etl.query.messages import Query, Task, ask_for_bytes, receive, write_outcome
+from etl.query.messages import Query, Task, receive, request_bytes, write_outcome
 from etl.query.result import UnreadableError
 
-_SYSTEM = ("/proc/self", "/proc/meminfo", "/proc/cpuinfo", "/sys/fs/cgroup", "/sys/devices/system/cpu", "/dev/urandom")
-_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo", "/etc/localtime")
-_PACKAGES = ("duckdb", "pyarrow", "ua_parser")
+# Not imported from etl.config, which imports pydantic: every query would wait for it.
 _MIB = 1024 * 1024
-_PIECE = 16 * _MIB
+# From these the C library, DuckDB and Arrow learn how many processors and how much memory there are; /proc/self is
+# where this process finds how much memory it has.
+_MACHINE = ("/proc/self", "/proc/meminfo", "/proc/cpuinfo", "/sys/fs/cgroup", "/sys/devices/system/cpu", "/dev/urandom")
+# Modules are imported, and with them libraries loaded, also after the process is confined.
+_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo", "/etc/localtime")
+# Python's own folders need not have them: they may be installed for one user only, or anywhere on PYTHONPATH.
+_PACKAGES = ("duckdb", "pyarrow", "ua_parser")
+_PYTHON_FOLDERS = ("stdlib", "platstdlib", "purelib", "platlib")
+# What Python and Arrow may use beside DuckDB.
 _OWN_MEMORY = 512 * _MIB
-"""What Python and Arrow may use beside DuckDB."""
-_STACK = 8 * _MIB
+# The kernel's default, for where there is no limit to divide by.
+_DEFAULT_STACK = 8 * _MIB
+# The process that reads the result holds one message in memory at a time.
+_MESSAGE_BYTES = 16 * _MIB
 
 
 def main() -> None:
-    """Open what the first message says, and answer the queries of all others until there are none."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the process that asks, which ends this one
+    """Open the database of the first message, and run the queries of all others until there are none."""
+    # Ctrl-C reaches every process of a terminal. It is meant for the parent process, which then ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     control = socket.socket(fileno=int(sys.argv[1]))
     with contextlib.suppress(EOFError, OSError):
         task, readers = receive(control)
-        confine(_readable(), task.limits.spill_directory)
-        # Twice, as DuckDB's own limit is not exact.
-        limit_memory(2 * task.limits.memory + _OWN_MEMORY + _stacks())
-        database = _Database(task, [socket.socket(fileno=one) for one in readers])
+        confine(_readable_paths(), task.limits.spill_directory)
+        limit_memory(_memory_limit(task.limits.memory))
+        database = _Database(task, readers)
         while True:
             query, (channel,) = receive(control)
-            threading.Thread(target=database.answer, args=(query, channel), daemon=True).start()
-    os._exit(0)  # whatever DuckDB is at
+            threading.Thread(target=database.run, args=(query, channel), daemon=True).start()
+    # The parent process is gone or has closed the socket. At its own end the interpreter would wait for DuckDB, which
+    # may still run a query.
+    os._exit(0)
 
 
-def _stacks() -> int:
-    """Bytes that the stacks of threads take of the limit, whether they are used or not."""
+def _memory_limit(duckdb_memory: int) -> int:
+    """Bytes that this process may allocate, where DuckDB may use `duckdb_memory`."""
+    # Twice, as DuckDB does not count all that it allocates. A query should reach DuckDB's own limit first, at which it
+    # spills to disk or ends with a message; the kernel's limit is for what DuckDB does not count.
+    return 2 * duckdb_memory + _OWN_MEMORY + _stack_bytes()
+
+
+def _stack_bytes() -> int:
+    """Bytes that the stacks of DuckDB's threads take of the limit, whether they are used or not."""
     size, _ = resource.getrlimit(resource.RLIMIT_STACK)
-    return (os.cpu_count() or 1) * (_STACK if size == resource.RLIM_INFINITY else size)
+    if size == resource.RLIM_INFINITY:
+        size = _DEFAULT_STACK
+    return (os.cpu_count() or 1) * size
 
 
-def _readable() -> set[str]:
-    found = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+def _readable_paths() -> set[str]:
+    python = {sysconfig.get_path(name) for name in _PYTHON_FOLDERS}
+    return {*python, *_package_folders(), *_MACHINE, *_LIBRARIES}
+
+
+def _package_folders() -> Iterator[str]:
+    """The folders that the packages were installed into."""
     for package in _PACKAGES:
         spec = find_spec(package)
         if spec and spec.origin:
-            found.add(os.path.dirname(os.path.dirname(spec.origin)))  # noqa: PTH120 - texts, as all of them
-    return {*found, *_SYSTEM, *_LIBRARIES}
+            package_folder = os.path.dirname(spec.origin)  # noqa: PTH120 - texts, as all of them
+            yield os.path.dirname(package_folder)  # noqa: PTH120
 
 
 class _Database:
-    """A connection, opened for the first query, so that its errors go where somebody waits for them."""
+    """A connection, opened by the first query, so that its errors reach somebody who waits for a result."""
 
-    def __init__(self, task: Task, readers: list[socket.socket]) -> None:
+    def __init__(self, task: Task, readers: Iterable[int]) -> None:
         self._task = task
+        # Behind each socket is a thread of the parent process. A thread of DuckDB takes one of them for the time of a
+        # read, and waits where none is free.
         self._readers: queue.SimpleQueue[socket.socket] = queue.SimpleQueue()
-        for one in readers:
-            self._readers.put(one)
+        for descriptor in readers:
+            self._readers.put(socket.socket(fileno=descriptor))
         self._lock = threading.Lock()
         self._connection: Any = None
 
-    def answer(self, query: Query, descriptor: int) -> None:
-        """Write the result of a query to a socket."""
+    def run(self, query: Query, descriptor: int) -> None:
+        """Run a query and write its result to a socket."""
         channel = socket.socket(fileno=descriptor)
-        with contextlib.suppress(OSError), channel, channel.makefile("wb") as stream:  # nobody wants the rest
+        # A reader that wants no more rows closes its end, which is no error.
+        with contextlib.suppress(OSError), channel, channel.makefile("wb") as stream:
             try:
-                with self._cursor() as cursor:
-                    result = run_query(cursor, query.sql, query.parameters)
-                    write_outcome(stream)
-                    with pa.ipc.new_stream(stream, result.schema) as writer:
-                        for batch in result.batches():
-                            for piece in _pieces(batch):
-                                writer.write_batch(piece)
-                            stream.flush()
-                write_outcome(stream)
+                self._write_result(query, stream)
             except AccessLakeError as error:
                 write_outcome(stream, error)
-            except (RuntimeError, ValueError, TypeError) as error:  # of DuckDB's or Arrow's, and not foreseen
+            except (RuntimeError, ValueError, TypeError) as error:
+                # DuckDB and Arrow raise these for what they did not foresee; the next query may fare better.
                 write_outcome(stream, UnreadableError(f"DuckDB: {error}"))
+
+    def _write_result(self, query: Query, stream: BinaryIO) -> None:
+        with self._cursor() as cursor:
+            result = run_query(cursor, query.sql, query.parameters)
+            write_outcome(stream)
+            # Closed also by an error amid the rows: the reader then finds the outcome after the stream's end.
+            with pa.ipc.new_stream(stream, result.schema) as writer:
+                for batch in result.batches():
+                    for piece in _slices(batch):
+                        writer.write_batch(piece)
+                    stream.flush()
+        write_outcome(stream)
 
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[Any]:
         """A connection of its own to the database, which is interrupted after the time that a query may take."""
         with self._lock:
             if self._connection is None:
-                files = LakeFiles(self._task.sizes, self._read)
-                self._connection = open_connection(files, self._task.statements, self._task.limits)
+                self._connection = self._open()
             cursor = self._connection.cursor()
         timer = threading.Timer(self._task.limits.seconds, cursor.interrupt)
         timer.daemon = True
@@ -114,18 +145,23 @@ class _Database:
             timer.cancel()
             cursor.close()
 
+    def _open(self) -> Any:
+        files = LakeFiles(self._task.sizes, self._read)
+        return open_connection(files, self._task.statements, self._task.limits)
+
     def _read(self, path: str, position: int, length: int) -> bytes:
         reader = self._readers.get()
         try:
-            return ask_for_bytes(reader, path, position, length)
+            return request_bytes(reader, path, position, length)
         finally:
             self._readers.put(reader)
 
 
-def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """A batch in pieces of few bytes, or of one row: whoever reads them holds one at a time."""
-    rows = max(1, batch.num_rows * _PIECE // max(1, batch.nbytes))
-    yield from (batch.slice(start, rows) for start in range(0, batch.num_rows, rows))
+def _slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """A batch in slices of few bytes, or of one row."""
+    rows = max(1, batch.num_rows * _MESSAGE_BYTES // max(1, batch.nbytes))
+    for start in range(0, batch.num_rows, rows):
+        yield batch.slice(start, rows)
 
 
 if __name__ == "__main__":

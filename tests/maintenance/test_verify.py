@@ -123,7 +123,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], set[str]]] = {
         lambda lake: change_the_ledger(lake, lambda rows: pa.concat_tables([rows, rows.slice(0, 1)])),
         {"ledger"},
     ),
-    "ledger row wrong": (lambda lake: change_the_ledger(lake, one_line_more), {"books"}),
+    "ledger row wrong": (lambda lake: change_the_ledger(lake, one_line_more), {"accounting"}),
     "rejects lost": (lambda lake: shutil.rmtree(lake / "rejects"), {"rejects"}),
 }
 FOREIGN = {
@@ -285,10 +285,10 @@ def test_books_that_do_not_close(lake: Path, logs: Path) -> None:
     """A ledger row whose figures do not add up is named with them."""
     change_the_ledger(lake, one_line_more)
     (first, *_) = Lake(Settings(lake=str(lake))).verify().differences
-    assert first.kind == "books"
+    assert first.kind == "accounting"
     accounting = r"\d+ lines are not \d+ rows \(\d+ by partition\) \+ 0 rejects \+ 0 duplicates \+ 0 blank lines"
     assert re.fullmatch(accounting, first.message)
-    assert kinds(lake, logs) == {"books"}
+    assert kinds(lake, logs) == {"accounting"}
 
 
 def test_status_counts_what_is_there(lake: Path) -> None:

@@ -1,4 +1,4 @@
-"""The command line: parses, calls the library, prints. Data goes to standard output, everything else to stderr."""
+"""The commands: each parses its arguments, calls `Lake`, and prints. Data goes to stdout, all else to stderr."""
 
 import datetime as dt
 import json
@@ -51,6 +51,7 @@ from etl.query import Result, parse_day
 from etl.query.catalog import NOTES, as_result, functions
 from etl.query.output import Format, choose_format, write_file, write_result
 from etl.reports import (
+    Report,
     check_drawable,
     find_report,
     load_reports,
@@ -64,7 +65,7 @@ EXIT_DIFFERENCES = 4
 
 app = typer.Typer(
     name="accesslake",
-    help="Amazon S3 server access logs: read the new ones into a Parquet lake, and ask it.",
+    help="Amazon S3 server access logs: read the new ones into a Parquet lake, and query it with SQL.",
     epilog="Settings: flag, then ACCESSLAKE_* variable, then --config file. Credentials: the AWS chain.",
     no_args_is_help=True,
     add_completion=False,
@@ -84,13 +85,13 @@ def _start(
 @app.command("ingest")
 def _ingest(
     source: SourceOption = None,
-    lake: LakeOption = None,
+    lake_url: LakeOption = None,
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
     since: Annotated[str | None, typer.Option(metavar="DATE", help="Ignore log objects of earlier days.")] = None,
     full: Annotated[bool, typer.Option("--full", help="List everything, not only the trailing window.")] = False,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Processes; 0: one per processor.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be read; write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be read; write nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Read the log objects that the lake does not have yet.
@@ -99,8 +100,10 @@ def _ingest(
     """
     with Reporter() as reporter:
         try:
-            found = _lake(config, source=source, lake=lake, endpoint_url=endpoint_url, since=since, workers=workers)
-            summary = found.ingest(full=full, dry_run=dry_run, progress=_progress(reporter))
+            lake = _open_lake(
+                config, source=source, lake=lake_url, endpoint_url=endpoint_url, since=since, workers=workers
+            )
+            summary = lake.ingest(full=full, dry_run=dry_run, progress=_progress(reporter))
         except AccessLakeError as error:
             reporter.event("error", str(error))
             raise typer.Exit(error.exit_code) from error
@@ -111,21 +114,21 @@ def _ingest(
         print_summary(summary)
     if summary.result.failures:
         raise typer.Exit(1)
-    if summary.reject_fraction > found.settings.max_reject_fraction:
+    if summary.reject_fraction > lake.settings.max_reject_fraction:
         raise typer.Exit(EXIT_REJECTS)
 
 
 @app.command("status")
 def _status(
-    lake: LakeOption = None,
+    lake_url: LakeOption = None,
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What is in the lake, how far behind it is, what was rejected."""
-    found = _lake(config, lake=lake, endpoint_url=endpoint_url)
-    status = found.status()
-    _warn_if_empty(found)
+    """Show what is in the lake, how far behind it is, and what was rejected."""
+    lake = _open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
+    status = lake.status()
+    _warn_if_empty(lake)
     if as_json:
         typer.echo(json.dumps(status.as_dict(), default=json_time))
     else:
@@ -134,51 +137,56 @@ def _status(
 
 @app.command("verify")
 def _verify(
-    lake: LakeOption = None,
+    lake_url: LakeOption = None,
     source: SourceOption = None,
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
-    mend: Annotated[bool, typer.Option("--repair", help="Read what is missing or wrong again from --source.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Read again from --source what is missing or wrong.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Prove that the lake holds what its ledger says, once; with --source, that nothing there is missing.
 
     Without --repair it changes nothing.
 
-    Exit codes: 0 all is right, with --repair: now; 1 failed, 2 wrong usage, 4 there are differences, 75 another run
-    is at work.
+    Exit codes: 0 no differences (with --repair: none left), 1 failed, 2 wrong usage, 4 there are differences,
+    75 another run is at work.
     """
-    if mend:
-        repaired = _lake(config, lake=lake, source=source, endpoint_url=endpoint_url).repair()
-        result, whole = repaired.after, repaired.as_dict()
+    repaired = None
+    if repair:
+        repaired = _open_lake(config, lake=lake_url, source=source, endpoint_url=endpoint_url).repair()
+        verification = repaired.after
     else:
-        repaired = None
-        result = _lake(config, lake=lake, source=source or [], endpoint_url=endpoint_url).verify()
-        whole = result.as_dict()
+        # Sources are compared only where a flag names them: a settings file lists them for `ingest`.
+        lake = _open_lake(config, lake=lake_url, source=source or [], endpoint_url=endpoint_url)
+        verification = lake.verify()
     if as_json:
-        typer.echo(json.dumps(whole))
+        payload = repaired.as_dict() if repaired else verification.as_dict()
+        typer.echo(json.dumps(payload))
     else:
         if repaired:
             print_repaired(repaired)
-        print_verification(result)
-    if result.differences:
+        print_verification(verification)
+    if verification.differences:
         raise typer.Exit(EXIT_DIFFERENCES)
 
 
 @app.command("expire")
 def _expire(
-    older_than: Annotated[str, typer.Option("--older-than", metavar="DAYSd", help="Keep so many days, like 400d.")],
-    lake: LakeOption = None,
+    older_than: Annotated[str, typer.Option("--older-than", metavar="DAYSd", help="Keep this many days, like 400d.")],
+    lake_url: LakeOption = None,
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed; remove nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed; remove nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Remove the records and rejects of old days, for good: they are not ingested again.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 75 another run is at work.
     """
-    expired = _lake(config, lake=lake, endpoint_url=endpoint_url).expire(older_than, dry_run=dry_run)
+    lake = _open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
+    expired = lake.expire(older_than, dry_run=dry_run)
     if as_json:
         typer.echo(json.dumps(expired.as_dict()))
     else:
@@ -187,167 +195,173 @@ def _expire(
 
 @app.command("reports")
 def _reports(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Say more: of a report, or a section.")] = "",
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Describe this report, or section.")] = "",
     sql_dir: SqlDirOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The list of reports, with their parameters."""
+    """List the reports, with their parameters."""
     reports = load_reports(_settings(config, sql_dir=sql_dir).sql_dir)
-    found = [one for one in reports.values() if name in ("", one.name, one.name.partition("/")[0])]
-    if not found:
+    selected = [report for report in reports.values() if name in ("", report.name, _section(report))]
+    if not selected:
         raise UsageError(f"no report or section {name!r}{nearest(name, reports)}")
     if as_json:
-        typer.echo(json.dumps([report.model_dump(exclude={"sql", "path", "line"}, mode="json") for report in found]))
+        payload = [report.model_dump(exclude={"sql", "path", "line"}, mode="json") for report in selected]
+        typer.echo(json.dumps(payload))
     elif name:
-        describe_reports(found)
+        describe_reports(selected)
     else:
-        print_reports(found)
+        print_reports(selected)
 
 
 @app.command("report")
 def _report(
     name: Annotated[str, typer.Argument(metavar="NAME", help="As `accesslake reports` lists it.")],
-    lake: LakeOption = None,
+    lake_url: LakeOption = None,
     bucket: BucketOption = None,
     date_from: FromOption = None,
     date_to: ToOption = None,
     param: Annotated[list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="A parameter.")] = None,
-    form: FormatOption = None,
+    output_format: FormatOption = None,
     output: OutputOption = None,
     chart: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw it, too: .svg, .png or .html, where the report says how.")
+        Path | None, typer.Option(metavar="FILE", help="Also draw its chart, if it has one: .svg, .png or .html.")
     ] = None,
     header: HeaderOption = True,
     csv_safe: CsvSafeOption = False,
     sql_dir: SqlDirOption = None,
-    print_sql: Annotated[bool, typer.Option("--print-sql", help="Print the SQL with its parameters only.")] = False,
+    print_sql: Annotated[
+        bool, typer.Option("--print-sql", help="Print the SQL with its parameters; do not run it.")
+    ] = False,
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
 ) -> None:
-    """Answer one question: run a report over the lake."""
-    settings = _settings(config, lake=lake, endpoint_url=endpoint_url, sql_dir=sql_dir)
+    """Run a report over the lake."""
+    settings = _settings(config, lake=lake_url, endpoint_url=endpoint_url, sql_dir=sql_dir)
     report = find_report(name, settings.sql_dir)
-    params = _pairs(param or [])
+    params = _parse_params(param or [])
     if print_sql:
         text = statement(report, params)
         typer.echo(safe_lines(text) if sys.stdout.isatty() else text, nl=False)
         return
     if chart:
         check_drawable(report, chart)
-    form = choose_format(form, output)
-    found = Lake(settings)
-    result = found.report(
-        report, bucket=bucket, date_from=_day("--from", date_from), date_to=_day("--to", date_to), **params
-    )
-    _warn_if_empty(found)
+    output_format = choose_format(output_format, output)
+    lake = Lake(settings)
+    first_day, last_day = _period(date_from, date_to)
+    result = lake.report(report, bucket=bucket, date_from=first_day, date_to=last_day, **params)
+    _warn_if_empty(lake)
     if chart and report.chart:
+        # A result can be read once, but is needed twice: for the chart and for the output.
         table = result.to_arrow()
-        write_file(chart, render(report.chart, table, report.title, chart.suffix.lower()))
+        image = render(report.chart, table, report.title, chart.suffix.lower())
+        write_file(chart, image)
         result = Result(table.to_reader())
-    write_result(result, form, output, header=header, csv_safe=csv_safe)
+    write_result(result, output_format, output, header=header, csv_safe=csv_safe)
 
 
 @app.command("dashboard")
 def _dashboard(
-    output: Annotated[Path, typer.Option("--output", metavar="FILE.html", help="The page.")],
-    lake: LakeOption = None,
+    output: Annotated[Path, typer.Option("--output", metavar="FILE.html", help="The HTML file to write.")],
+    lake_url: LakeOption = None,
     bucket: BucketOption = None,
     date_from: FromOption = None,
     date_to: ToOption = None,
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
 ) -> None:
-    """One page of figures, charts and tables, and first of all what is unusual. By default of the last 7 days.
+    """Write one page of figures, charts and tables, with what is unusual first. By default of the last 7 days.
 
-    The page needs nothing but itself: send it, open it from a disk, print it.
+    The page is one file that needs no other: send it, open it from a disk, print it.
     """
-    found = _lake(config, lake=lake, endpoint_url=endpoint_url)
-    page = found.dashboard(bucket=bucket, date_from=_day("--from", date_from), date_to=_day("--to", date_to))
+    lake = _open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
+    first_day, last_day = _period(date_from, date_to)
+    page = lake.dashboard(bucket=bucket, date_from=first_day, date_to=last_day)
     write_file(output, page.encode("utf-8", "backslashreplace"))
 
 
 @app.command("lifecycle-rules")
 def _lifecycle_rules(
     bucket: Annotated[str, typer.Option("--bucket", metavar="B", help="The bucket with the rules.")],
-    lake: LakeOption = None,
+    lake_url: LakeOption = None,
     rules: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Its rules as JSON; else they are asked for from S3.")
+        Path | None, typer.Option(metavar="FILE", help="Its rules as JSON; read from S3 by default.")
     ] = None,
     date_from: FromOption = None,
     date_to: ToOption = None,
-    form: FormatOption = None,
+    output_format: FormatOption = None,
     output: OutputOption = None,
     header: HeaderOption = True,
     csv_safe: CsvSafeOption = False,
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
 ) -> None:
-    """Are the lifecycle rules of a bucket working? Each rule's actions beside the events that fit them.
+    """Compare the lifecycle rules of a bucket with the events in its logs, to see whether they work.
 
-    The period is the last 30 days with records of the bucket, unless --from and --to say otherwise.
+    The period is the last 30 days with records of the bucket, unless --from and --to set another.
     """
-    form = choose_format(form, output)
-    found = _lake(config, lake=lake, endpoint_url=endpoint_url)
-    result, period = found.lifecycle_rules(
-        bucket, rules=rules, date_from=_day("--from", date_from), date_to=_day("--to", date_to)
-    )
-    _warn_if_empty(found)
+    output_format = choose_format(output_format, output)
+    lake = _open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
+    first_day, last_day = _period(date_from, date_to)
+    result, period = lake.lifecycle_rules(bucket, rules=rules, date_from=first_day, date_to=last_day)
+    _warn_if_empty(lake)
     typer.echo(f"accesslake: events of {period.date_from} to {period.date_to}", err=True)
-    write_result(result, form, output, header=header, csv_safe=csv_safe)
+    write_result(result, output_format, output, header=header, csv_safe=csv_safe)
 
 
 @app.command("sql")
 def _sql(
-    query: Annotated[str, typer.Argument(metavar="SELECT", help="One SELECT; `accesslake schema` says over what.")],
-    lake: LakeOption = None,
-    form: FormatOption = None,
+    query: Annotated[str, typer.Argument(metavar="SELECT", help="One SELECT; `accesslake schema` lists the views.")],
+    lake_url: LakeOption = None,
+    output_format: FormatOption = None,
     output: OutputOption = None,
     header: HeaderOption = True,
     csv_safe: CsvSafeOption = False,
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
 ) -> None:
-    """Ask the lake in SQL. Only reading, and only the lake."""
-    form = choose_format(form, output)
-    found = _lake(config, lake=lake, endpoint_url=endpoint_url)
-    result = found.sql(query)
-    _warn_if_empty(found)
-    write_result(result, form, output, header=header, csv_safe=csv_safe)
+    """Query the lake with SQL. A query can read the lake, and nothing else; it cannot write."""
+    output_format = choose_format(output_format, output)
+    lake = _open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
+    result = lake.sql(query)
+    _warn_if_empty(lake)
+    write_result(result, output_format, output, header=header, csv_safe=csv_safe)
 
 
 @app.command("schema")
 def _schema(
     view: Annotated[str | None, typer.Argument(metavar="VIEW", help="Only this one, such as access_log.")] = None,
-    form: FormatOption = None,
+    output_format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
-    """The views and functions that SQL may use: columns, types, units, meanings."""
+    """Describe the views and functions that queries can use: columns, types, units, meanings."""
     if view is not None and view not in NOTES:
         raise UsageError(f"no view {view!r}{nearest(view, NOTES)} (there are: {', '.join(NOTES)})")
-    form = choose_format(form, output)
-    write_result(as_result(view), form, output)
-    if form is Format.TABLE and output is None and view is None:
+    output_format = choose_format(output_format, output)
+    write_result(as_result(view), output_format, output)
+    if output_format is Format.TABLE and output is None and view is None:
         print_functions(functions())
 
 
 @app.command("demo")
 def _demo(
-    directory: Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where logs and lake go.")] = Path(
+    directory: Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where to put logs and lake.")] = Path(
         "accesslake-demo"
     ),
 ) -> None:
-    """The whole thing on generated logs of two buckets; no AWS account."""
+    """Generate logs of two buckets, ingest them and run reports; no AWS account needed."""
     with Reporter() as reporter:
         build_demo(directory, lambda text: reporter.event("info", text), _progress(reporter))
     print_demo(directory, sys.stdout)
 
 
 def main() -> NoReturn:
-    """Run the command line; every refusal is one line on standard error and its exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the lease is given back
+    """Run the command line; every error ends it with one line on standard error and its exit code."""
+    # By default the signal ends the process at once; as an exception it lets a run give its lease back.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     sys.excepthook = _print_unexpected
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # whatever the locale
+    # A locale may lack characters that logs have: they are escaped rather than an error in the middle of the output.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         app()
     except AccessLakeError as error:
@@ -355,25 +369,28 @@ def main() -> NoReturn:
         sys.exit(error.exit_code)
     except MemoryError:
         typer.echo(
-            "accesslake: out of memory: ask for fewer rows, or for CSV or JSON, which are written as they come",
+            "accesslake: out of memory: select fewer rows, or use CSV or JSON, which are written as they come",
             err=True,
         )
         sys.exit(1)
     except BrokenPipeError:
+        # As with `| head`. At its end Python flushes standard output, which would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(0)
 
 
 def _print_unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """What nobody foresaw, as Python prints it, but for control characters: the text may be a stranger's."""
-    sys.stderr.write(safe_lines("".join(traceback.format_exception(kind, error, trace)).rstrip()) + "\n")
+    """Print an error that nobody foresaw as Python does, but escape control characters: its text is untrusted."""
+    lines = traceback.format_exception(kind, error, trace)
+    text = "".join(lines).rstrip()
+    sys.stderr.write(safe_lines(text) + "\n")
 
 
 def _settings(config: str | None, **flags: Any) -> Settings:
     return load_settings(flags, os.environ, config)
 
 
-def _lake(config: str | None, **flags: Any) -> Lake:
+def _open_lake(config: str | None, **flags: Any) -> Lake:
     return Lake(_settings(config, **flags))
 
 
@@ -387,14 +404,23 @@ def _day(flag: str, text: str | None) -> dt.date | None:
     return None if text is None else parse_day(flag, text)
 
 
-def _pairs(params: Iterable[str]) -> Mapping[str, str]:
-    pairs = {}
-    for text in params:
+def _period(date_from: str | None, date_to: str | None) -> tuple[dt.date | None, dt.date | None]:
+    return _day("--from", date_from), _day("--to", date_to)
+
+
+def _section(report: Report) -> str:
+    section, _, _ = report.name.partition("/")
+    return section
+
+
+def _parse_params(texts: Iterable[str]) -> Mapping[str, str]:
+    params = {}
+    for text in texts:
         name, separator, value = text.partition("=")
         if not separator:
             raise UsageError(f"-p {text}: write NAME=VALUE")
-        pairs[name] = value
-    return pairs
+        params[name] = value
+    return params
 
 
 def _progress(reporter: Reporter) -> Any:

@@ -17,21 +17,24 @@ SourceOption = Annotated[
     typer.Option(
         "--source",
         metavar="URL",
-        help="Where log objects are: S3 prefix, directory, or glob. May be repeated.",
+        help="Where log objects are: an S3 prefix, a directory, or a glob. May be repeated.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 FormatOption = Annotated[
-    Format | None, typer.Option("--format", help="Default: by the suffix of --output, else table.")
+    Format | None, typer.Option("--format", help="Default: from the suffix of --output, else table.")
 ]
-OutputOption = Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Write here, not to stdout.")]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", metavar="FILE", help="Write to this file, not to stdout.")
+]
 CsvSafeOption = Annotated[
-    bool, typer.Option("--csv-safe", help="CSV for a spreadsheet: put ' before what it would run as a formula.")
+    bool, typer.Option("--csv-safe", help="For spreadsheets: put ' before cells that would run as a formula.")
 ]
 BucketOption = Annotated[str | None, typer.Option("--bucket", metavar="B", help="Only this source bucket.")]
 FromOption = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First UTC day.")]
-ToOption = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last UTC day (it counts).")]
+ToOption = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last UTC day (included).")]
 SqlDirOption = Annotated[
-    list[Path] | None, typer.Option("--sql-dir", metavar="DIR", help="Reports of your own, besides. May be repeated.")
+    list[Path] | None,
+    typer.Option("--sql-dir", metavar="DIR", help="Also load the reports of this directory. May be repeated."),
 ]
 HeaderOption = Annotated[bool, typer.Option("--header/--no-header", help="CSV: column names in the first line.")]

@@ -1,4 +1,4 @@
-"""What a run says while it works, on standard error: a progress bar on a terminal, JSON lines elsewhere."""
+"""Log lines and progress on standard error: plain text and a progress bar on a terminal, JSON lines elsewhere."""
 
 import datetime as dt
 import json
@@ -20,7 +20,9 @@ from rich.text import Text
 from etl.config import MIB
 from etl.text import safe_text
 
+# Between two lines of progress: often enough to see that a run works, seldom enough for a log that is kept.
 _JSON_SECONDS = 10.0
+_STYLES = {"warning": "yellow", "error": "bold red"}
 
 
 class Reporter:
@@ -55,24 +57,29 @@ class Reporter:
     def event(self, level: str, message: str, **fields: object) -> None:
         """One log line: `level` is info, warning or error."""
         if self.is_terminal:
-            style = {"warning": "yellow", "error": "bold red"}.get(level, "")
-            self._console.print(Text(safe_text(f"{level}: {message}" if style else message), style=style))
-            return
-        record = {
-            "time": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
-            "level": level,
-            "message": message,
-        }
-        self._stream.write(json.dumps({**record, **fields}, default=str) + "\n")
-        self._stream.flush()
+            self._print(level, message)
+        else:
+            now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
+            self._write_json({"time": now, "level": level, "message": message, **fields})
 
     def progress(self, done: int, new: int, bytes_read: int) -> None:
         """`done` of the `new` log objects found so far are read, `bytes_read` bytes of text in all."""
         if self.is_terminal:
-            what = "reading" if done < new else "writing"
-            figures = f"{what} {done:,} of {new:,} log objects, {bytes_read / MIB:,.1f} MiB"
+            step = "reading" if done < new else "writing"
+            mebibytes = bytes_read / MIB
+            description = f"{step} {done:,} of {new:,} log objects, {mebibytes:,.1f} MiB"
             # One more than there is to read: the last step is the write.
-            self._bar.update(self._task, completed=done, total=new + 1, description=figures)
+            self._bar.update(self._task, completed=done, total=new + 1, description=description)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + _JSON_SECONDS
             self.event("info", "progress", objects_new=new, objects_read=done, bytes_read=bytes_read)
+
+    def _print(self, level: str, message: str) -> None:
+        style = _STYLES.get(level, "")
+        text = f"{level}: {message}" if style else message
+        # Messages name log objects, and those names are untrusted.
+        self._console.print(Text(safe_text(text), style=style))
+
+    def _write_json(self, record: dict[str, object]) -> None:
+        self._stream.write(json.dumps(record, default=str) + "\n")
+        self._stream.flush()

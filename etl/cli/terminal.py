@@ -1,9 +1,10 @@
-"""What the command line shows of runs, lakes and checks. Names come from logs, and so from strangers."""
+"""What the command line prints of runs, lakes and checks. Names come from logs, so their text is untrusted."""
 
 import datetime as dt
 import sys
 from collections.abc import Iterable
 from itertools import groupby, islice
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -17,15 +18,21 @@ from etl.query.catalog import Function
 from etl.reports import Report
 from etl.text import safe_lines, safe_text, size
 
-_SHOWN = 50
+# Of problems, differences and partitions. There may be one for each log object: --json lists all, for programs.
+_MAX_SHOWN = 50
+# Where there is no terminal whose width could be taken.
+_DEFAULT_WIDTH = 200
+_NUMERIC_COLUMNS = ("rows", "parts", "size")
+# Printed by --json or as messages, not among the figures.
+_NOT_FIGURES = ("failures", "changed")
 
 
 def report_problems(reporter: Reporter, summary: RunSummary) -> None:
     failures = summary.result.failures
-    for name, problem in islice(failures.items(), _SHOWN):
+    for name, problem in islice(failures.items(), _MAX_SHOWN):
         reporter.event("error", f"{name}: {problem}; the next run tries it again", log_object=name)
-    if len(failures) > _SHOWN:
-        reporter.event("error", f"... and {len(failures) - _SHOWN} more log objects; --json has them all")
+    if len(failures) > _MAX_SHOWN:
+        reporter.event("error", f"... and {len(failures) - _MAX_SHOWN} more log objects; --json has them all")
     for name in summary.found.changed:
         reporter.event(
             "warning",
@@ -35,70 +42,69 @@ def report_problems(reporter: Reporter, summary: RunSummary) -> None:
     if not summary.found.discovered:
         reporter.event("warning", "the sources list no log objects; check their names")
     if not reporter.is_terminal:
-        figures = {key: value for key, value in summary.as_dict().items() if key not in ("failures", "changed")}
-        reporter.event("info", "done", **figures)
+        reporter.event("info", "done", **_figures(summary))
 
 
 def print_summary(summary: RunSummary) -> None:
-    figures = summary.as_dict()
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(justify="left")
     table.add_column(justify="right")
-    for key, value in figures.items():
-        if key not in ("failures", "changed", "dry_run"):
-            table.add_row(key.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value or "-"))
+    for name, value in _figures(summary).items():
+        if name != "dry_run":
+            shown = f"{value:,}" if isinstance(value, int) else str(value or "-")
+            table.add_row(name.replace("_", " "), shown)
     _print(table)
+
+
+def _figures(summary: RunSummary) -> dict[str, Any]:
+    return {name: value for name, value in summary.as_dict().items() if name not in _NOT_FIGURES}
 
 
 def print_status(status: LakeStatus) -> None:
     table = _table("bucket", "rows", "parts", "size", "first record (UTC)", "last record (UTC)")
-    for one in status.buckets:
-        table.add_row(
-            Text(safe_text(one.bucket)), f"{one.rows:,}", str(one.parts), size(one.bytes), str(one.first_time),
-            str(one.last_time),
-        )  # fmt: skip
+    for bucket in status.buckets:
+        name = Text(safe_text(bucket.bucket))
+        first, last = str(bucket.first_time), str(bucket.last_time)
+        table.add_row(name, f"{bucket.rows:,}", str(bucket.parts), size(bucket.bytes), first, last)
     _print(table)
-    _print(
-        f"{status.log_objects:,} log objects: {status.lines:,} lines = {status.rows:,} rows + "
-        f"{status.rejects:,} rejects + {status.duplicates:,} duplicates + {status.blank_lines:,} blank lines"
-    )
-    for reason, lines in status.rejects_by_reason.items():
-        _print(f"rejected, {reason}: {lines:,}")
-    for label, moment in (
-        ("last complete run", status.last_complete_run),
-        ("newest log object", status.newest_log_object),
-        ("newest record", status.newest_record),
-    ):
-        _print(f"{label}: {_ago(moment)}")
+    lines = f"{status.log_objects:,} log objects: {status.lines:,} lines"
+    accepted = f"{status.rows:,} rows + {status.rejects:,} rejects"
+    left_out = f"{status.duplicates:,} duplicates + {status.blank_lines:,} blank lines"
+    _print(f"{lines} = {accepted} + {left_out}")
+    for reason, count in status.rejects_by_reason.items():
+        _print(f"rejected, {reason}: {count:,}")
+    _print(f"last complete run: {_ago(status.last_complete_run)}")
+    _print(f"newest log object: {_ago(status.newest_log_object)}")
+    _print(f"newest record: {_ago(status.newest_record)}")
 
 
-def print_verification(result: Verification) -> None:
-    for one in result.differences[:_SHOWN]:
-        _print(Text(safe_text(f"{one.kind}: {one.where}: {one.message}")))
-    if len(result.differences) > _SHOWN:
-        _print(f"... and {len(result.differences) - _SHOWN} more; --json has them all")
-    _print(
-        f"{result.parts:,} parts, {result.rows:,} rows, {result.log_objects:,} log objects checked, "
-        f"{result.source_objects:,} compared with the sources: "
-        f"{'all is right' if not result.differences else f'{len(result.differences)} differences'}"
-    )
+def print_verification(verification: Verification) -> None:
+    differences = verification.differences
+    for difference in differences[:_MAX_SHOWN]:
+        _print_name(f"{difference.kind}: {difference.where}: {difference.message}")
+    _print_omitted(len(differences))
+    in_parts = f"{verification.parts:,} parts, {verification.rows:,} rows"
+    log_objects = f"{verification.log_objects:,} log objects checked"
+    in_sources = f"{verification.source_objects:,} compared with the sources"
+    conclusion = f"{len(differences)} differences" if differences else "all is right"
+    _print(f"{in_parts}, {log_objects}, {in_sources}: {conclusion}")
 
 
 def print_repaired(repaired: Repaired) -> None:
     for part in repaired.set_aside:
-        _print(Text(safe_text(f"set aside under _damaged/: {part}")))
+        _print_name(f"set aside under _damaged/: {part}")
     _print(f"{repaired.objects_reread:,} log objects read again")
 
 
 def print_expired(expired: Expired) -> None:
-    for one in expired.partitions[:_SHOWN]:
-        _print(Text(safe_text(f"{one.path} {one.parts} part{'s' if one.parts > 1 else ''}, {size(one.bytes)}")))
-    if len(expired.partitions) > _SHOWN:
-        _print(f"... and {len(expired.partitions) - _SHOWN} more; --json has them all")
-    _print(
-        f"{len(expired.partitions):,} partitions of days before {expired.expired_before}, "
-        f"{size(sum(one.bytes for one in expired.partitions))} {'would be removed' if expired.dry_run else 'removed'}"
-    )
+    partitions = expired.partitions
+    for partition in partitions[:_MAX_SHOWN]:
+        parts = "1 part" if partition.parts == 1 else f"{partition.parts} parts"
+        _print_name(f"{partition.path} {parts}, {size(partition.bytes)}")
+    _print_omitted(len(partitions))
+    total = size(sum(partition.bytes for partition in partitions))
+    removed = "would be removed" if expired.dry_run else "removed"
+    _print(f"{len(partitions):,} partitions of days before {expired.expired_before}, {total} {removed}")
 
 
 def print_reports(reports: Iterable[Report]) -> None:
@@ -106,20 +112,26 @@ def print_reports(reports: Iterable[Report]) -> None:
     table = _table("report", "title", "parameters")
     for _, of_section in groupby(reports, key=lambda report: report.name.partition("/")[0]):
         for report in of_section:
-            params = (name if one.required else f"{name}={one.default}" for name, one in report.params.items())
-            words = (report.name, report.title, " ".join(params))
-            name, title, parameters = (Text(safe_text(one)) for one in words)
-            parameters.overflow, parameters.no_wrap = "ellipsis", True
-            table.add_row(name, title, parameters)
+            parameters = Text(safe_text(_parameters(report)), overflow="ellipsis", no_wrap=True)
+            table.add_row(Text(safe_text(report.name)), Text(safe_text(report.title)), parameters)
         table.add_section()
     _print(table)
-    _print("`accesslake reports NAME` (or a section) says more. Every report takes --bucket, --from and --to.")
+    _print("`accesslake reports NAME` (or a section) describes them. Every report takes --bucket, --from and --to.")
+
+
+def _parameters(report: Report) -> str:
+    """A report's parameters in a line, with the defaults of those that have one."""
+    texts = []
+    for name, parameter in report.params.items():
+        texts.append(name if parameter.required else f"{name}={parameter.default}")
+    return " ".join(texts)
 
 
 def describe_reports(reports: Iterable[Report]) -> None:
-    """What each report answers, and its parameters."""
+    """The question of each report, and its parameters."""
     for report in reports:
-        _print(f"{report.name}: {report.title}{f' (chart: {report.chart.kind})' if report.chart else ''}")
+        chart = f" (chart: {report.chart.kind})" if report.chart else ""
+        _print(f"{report.name}: {report.title}{chart}")
         _print(f"    {report.question}")
         for name, parameter in report.params.items():
             default = "required" if parameter.required else f"default {parameter.default!r}"
@@ -127,35 +139,53 @@ def describe_reports(reports: Iterable[Report]) -> None:
 
 
 def print_functions(functions: Iterable[Function]) -> None:
-    """How functions are called, and what they give."""
-    table = _table("function", "gives")
-    for one in functions:
-        table.add_row(one.call, one.meaning)
+    """How functions are called, and what they return."""
+    table = _table("function", "returns")
+    for function in functions:
+        table.add_row(function.call, function.meaning)
     _print(table)
 
 
 def _table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
-        table.add_column(name, justify="right" if name in ("rows", "parts", "size") else "left", overflow="fold")
+        table.add_column(name, justify="right" if name in _NUMERIC_COLUMNS else "left", overflow="fold")
     return table
 
 
-def _print(what: Table | Text | str) -> None:
-    terminal = sys.stdout.isatty()
-    what = safe_lines(what) if isinstance(what, str) else what
-    Console(width=None if terminal else 200, highlight=False, markup=False).print(what, soft_wrap=isinstance(what, str))
+def _print(content: Table | Text | str) -> None:
+    width = None if sys.stdout.isatty() else _DEFAULT_WIDTH
+    console = Console(width=width, highlight=False, markup=False)
+    if isinstance(content, str):
+        # The terminal wraps lines, not rich: a line that is copied from it stays a line.
+        console.print(safe_lines(content), soft_wrap=True)
+    else:
+        console.print(content)
+
+
+def _print_name(text: str) -> None:
+    """A line with the name of a log object or a file, which may have line feeds in it."""
+    _print(Text(safe_text(text)))
+
+
+def _print_omitted(count: int) -> None:
+    if count > _MAX_SHOWN:
+        _print(f"... and {count - _MAX_SHOWN} more; --json has them all")
 
 
 def _ago(moment: dt.datetime | None) -> str:
     if moment is None:
         return "none"
     aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    # A clock may be behind that of S3.
     age = max(dt.timedelta(), dt.datetime.now(dt.UTC) - aware)
-    days, hours = age.days, age.seconds // 3600
-    return f"{aware:%Y-%m-%d %H:%M:%S} UTC ({f'{days} days {hours} hours' if days else f'{hours} hours'} ago)"
+    hours = f"{age.seconds // 3600} hours"
+    elapsed = f"{age.days} days {hours}" if age.days else hours
+    return f"{aware:%Y-%m-%d %H:%M:%S} UTC ({elapsed} ago)"
 
 
 def json_time(moment: object) -> str:
     """For `json.dumps`: a time in ISO 8601, UTC."""
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if isinstance(moment, dt.datetime) else str(moment)
+    if isinstance(moment, dt.datetime):
+        return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return str(moment)

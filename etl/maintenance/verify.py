@@ -149,11 +149,11 @@ class _Verifier:
     store: ReadableStore
     settings: Settings
     first_day: dt.date | None
-    """Of the days that `expire` keeps."""
+    """Records and rejects of days before it have expired; None where none have."""
     verification: Verification
 
     def check_table(self, table: Table) -> None:
-        """Of each partition: its parts are numbered, large enough and as they were written (I2, I4), and all it has."""
+        """Each partition has only parts, without a gap in their numbers, large enough (I4) and as they were written."""
         entries = self.store.entries(partition_path(table))
         for partition, files in groupby(entries, key=_partition_of):
             parts = []

@@ -129,7 +129,7 @@ def test_wrong_usage_is_one_clear_line(lake: str, arguments: tuple[str, ...], me
 
 
 def test_no_lake_and_an_empty_one(tmp_path: Path) -> None:
-    """Without --lake it says how to give one; an empty lake answers, and says that it is empty."""
+    """Without --lake it says how to give one; an empty lake has empty results, and a warning says why."""
     missing = run_cli("status")
     assert (missing.returncode, "use --lake URL, ACCESSLAKE_LAKE" in missing.stderr) == (2, True)
     empty = run_cli("report", "website/top_objects", "--lake", str(tmp_path / "none"), "--format", "json")
@@ -168,7 +168,7 @@ def test_times_that_python_lacks_and_any_locale(lake: str) -> None:
 
 
 def test_sql_and_status_and_verify(lake: str, logs: Path) -> None:
-    """Questions in SQL; the state of the lake as text and as JSON."""
+    """Queries in SQL; the state of the lake as text and as JSON."""
     rows = run_cli("sql", "SELECT count(*) AS n FROM access_log", "--lake", lake, "--format", "csv", "--no-header")
     assert rows.stdout == "5\n"
     status = run_cli("status", "--lake", lake)

@@ -76,6 +76,6 @@ def test_the_command(tmp_path: Path) -> None:
     ],
 )
 def test_functions(tmp_path: Path, call: str, expected: object) -> None:
-    """Each function gives the value that was worked out by hand."""
-    found = connect(open_store(str(tmp_path))).execute(f"SELECT {call}").fetchone()
-    assert found == (expected,)
+    """Each function returns the value that was worked out by hand."""
+    row = connect(open_store(str(tmp_path))).execute(f"SELECT {call}").fetchone()
+    assert row == (expected,)

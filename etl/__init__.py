@@ -8,7 +8,12 @@ if TYPE_CHECKING:
     from etl.errors import AccessLakeError
     from etl.query import Result
 
-_MODULES = {"AccessLakeError": "etl.errors", "Lake": "etl.api", "Result": "etl.query", "open_lake": "etl.api"}
+_MODULES = {
+    "AccessLakeError": "etl.errors",
+    "Lake": "etl.api",
+    "Result": "etl.query",
+    "open_lake": "etl.api",
+}
 """Where each name is; imported when it is first used: the worker processes of a run need no query engine."""
 
 __all__ = ["AccessLakeError", "Lake", "Result", "open_lake"]

@@ -22,7 +22,15 @@ from etl.maintenance import (
     verify_lake,
 )
 from etl.query import Result, Scope, buckets, parse_day, query_lake
-from etl.reports import Report, check_rules, find_report, load_reports, load_rules, read_rules, run_report
+from etl.reports import (
+    Report,
+    check_rules,
+    find_report,
+    load_reports,
+    load_rules,
+    read_rules,
+    run_report,
+)
 from etl.store import ListedStore, open_store
 
 Day = dt.date | str | None
@@ -43,8 +51,15 @@ def open_lake(
     `ACCESSLAKE_*` variables, then from the file `config`, then defaults. `sql_dir` adds directories with reports.
     Raises UsageError for a wrong setting, or where neither says which lake.
     """
-    arguments = {"lake": url, "endpoint_url": endpoint_url, "sql_dir": tuple(map(Path, sql_dir)) or None, **settings}
-    return Lake(load_settings(arguments, os.environ, None if config is None else str(config)))
+    arguments = {
+        "lake": url,
+        "endpoint_url": endpoint_url,
+        "sql_dir": tuple(map(Path, sql_dir)) or None,
+        **settings,
+    }
+    return Lake(
+        load_settings(arguments, os.environ, None if config is None else str(config))
+    )
 
 
 class Lake:
@@ -65,14 +80,20 @@ class Lake:
         return not buckets(self._listed)
 
     def ingest(
-        self, *, full: bool = False, dry_run: bool = False, progress: Progress = lambda _summary: None
+        self,
+        *,
+        full: bool = False,
+        dry_run: bool = False,
+        progress: Progress = lambda _summary: None,
     ) -> RunSummary:
         """Read the log objects of the sources that the lake does not have yet.
 
         With `full` everything is listed, not only the trailing window; with `dry_run` nothing is written. `progress` is
         called with the figures so far. Raises LeaseHeldError where another run is at work.
         """
-        return run_ingest(self._store, self.settings, full=full, dry_run=dry_run, progress=progress)
+        return run_ingest(
+            self._store, self.settings, full=full, dry_run=dry_run, progress=progress
+        )
 
     def status(self) -> LakeStatus:
         """What is in the lake, and how far behind it is."""
@@ -93,7 +114,9 @@ class Lake:
         """
         age = parse_age(older_than) if isinstance(older_than, str) else older_than
         run_id = new_run_id(dt.datetime.now(dt.UTC))
-        return expire_partitions(self._store, run_id, age, self.settings.lease_seconds, dry_run=dry_run)
+        return expire_partitions(
+            self._store, run_id, age, self.settings.lease_seconds, dry_run=dry_run
+        )
 
     def reports(self) -> list[Report]:
         """The bundled reports, and those of `sql_dir`."""
@@ -117,26 +140,47 @@ class Lake:
         Raises UsageError for an unknown report, bucket or parameter, naming the nearest.
         """
         report = self.find_report(name) if isinstance(name, str) else name
-        return run_report(self._look(), report, _scope(bucket, date_from, date_to), parameters, self.settings)
+        return run_report(
+            self._look(),
+            report,
+            _scope(bucket, date_from, date_to),
+            parameters,
+            self.settings,
+        )
 
     def sql(self, query: str) -> Result:
         """The result of one SELECT over the views of `accesslake schema`, such as `access_log`."""
         return query_lake(self._look(), query, settings=self.settings)
 
-    def dashboard(self, *, bucket: str | None = None, date_from: Day = None, date_to: Day = None) -> str:
+    def dashboard(
+        self, *, bucket: str | None = None, date_from: Day = None, date_to: Day = None
+    ) -> str:
         """The dashboard as an HTML page; without a period, of the last 7 days with records."""
         scope = _scope(bucket, date_from, date_to)
-        return render_dashboard(self._look(), scope, self.settings, dt.datetime.now(dt.UTC))
+        return render_dashboard(
+            self._look(), scope, self.settings, dt.datetime.now(dt.UTC)
+        )
 
     def lifecycle_rules(
-        self, bucket: str, *, rules: Path | str | None = None, date_from: Day = None, date_to: Day = None
+        self,
+        bucket: str,
+        *,
+        rules: Path | str | None = None,
+        date_from: Day = None,
+        date_to: Day = None,
     ) -> tuple[Result, Scope]:
         """Each action of a bucket's lifecycle rules beside the events that fit it, and the period of those.
 
         The rules are read from S3, or from a JSON file. Without a period it is the last 30 days with records.
         """
         actions = load_rules(Path(rules)) if rules else read_rules(bucket, self.settings)
-        return check_rules(self._look(), bucket, actions, _scope(bucket, date_from, date_to), self.settings)
+        return check_rules(
+            self._look(),
+            bucket,
+            actions,
+            _scope(bucket, date_from, date_to),
+            self.settings,
+        )
 
     def _look(self) -> ListedStore:
         """The lake as it is now, to be read by one call. Raises StoreError where a newer version has written it."""

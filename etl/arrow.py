@@ -26,7 +26,9 @@ def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if kind == pa.string():
         size = pc.sum(pc.binary_length(array)).as_py() or 0
         if size > _LONGEST_TEXTS:
-            raise OverflowError(f"{size} bytes of text are more than one Arrow array can have")
+            raise OverflowError(
+                f"{size} bytes of text are more than one Arrow array can have"
+            )
     return array
 
 
@@ -78,9 +80,13 @@ def dictionary_of(distinct: Sequence[str | None], codes: Ints) -> pa.DictionaryA
     return pa.DictionaryArray.from_arrays(indices, array_of(list(texts), pa.string()))
 
 
-def mapped_texts(texts: pa.DictionaryArray, change: Callable[[str], str | None]) -> pa.DictionaryArray:
+def mapped_texts(
+    texts: pa.DictionaryArray, change: Callable[[str], str | None]
+) -> pa.DictionaryArray:
     """What `change`, which is called once for each distinct text, makes of a column's texts; NULL stays NULL."""
-    return dictionary_of([change(text) for text in texts.dictionary.to_pylist()], codes_of(texts))
+    return dictionary_of(
+        [change(text) for text in texts.dictionary.to_pylist()], codes_of(texts)
+    )
 
 
 def where_text(texts: pa.DictionaryArray, is_good: Callable[[str], object]) -> Bools:
@@ -93,7 +99,13 @@ def count_texts(column: pa.ChunkedArray) -> Counter[str]:
     """How often each text of a column without NULL occurs."""
     texts = as_dictionary(column)
     counts = np.bincount(codes_of(texts), minlength=len(texts.dictionary)).tolist()
-    return Counter({text: count for text, count in zip(texts.dictionary.to_pylist(), counts, strict=True) if count})
+    return Counter(
+        {
+            text: count
+            for text, count in zip(texts.dictionary.to_pylist(), counts, strict=True)
+            if count
+        }
+    )
 
 
 def count_distinct(column: pa.ChunkedArray) -> int:
@@ -103,21 +115,29 @@ def count_distinct(column: pa.ChunkedArray) -> int:
 
 def decoded(rows: pa.Table) -> pa.Table:
     """`rows` with plain texts instead of dictionaries."""
-    types = [one.type.value_type if pa.types.is_dictionary(one.type) else one.type for one in rows.schema]
+    types = [
+        one.type.value_type if pa.types.is_dictionary(one.type) else one.type
+        for one in rows.schema
+    ]
     return rows.cast(pa.schema(list(zip(rows.schema.names, types, strict=True))))
 
 
 def conformed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     """`rows` with the columns of `schema`; NULL in one that they do not have, as parts of before it was added."""
     columns = [
-        rows[field.name] if field.name in rows.column_names else pa.nulls(rows.num_rows, field.type) for field in schema
+        rows[field.name]
+        if field.name in rows.column_names
+        else pa.nulls(rows.num_rows, field.type)
+        for field in schema
     ]
     return pa.Table.from_arrays(columns, names=schema.names).cast(schema)
 
 
 def compacted(rows: pa.Table) -> pa.Table:
     """`rows` with dictionaries of just those texts that occur."""
-    return pa.Table.from_arrays([_compacted(column) for column in rows.columns], schema=rows.schema)
+    return pa.Table.from_arrays(
+        [_compacted(column) for column in rows.columns], schema=rows.schema
+    )
 
 
 def _compacted(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.DictionaryArray:
@@ -137,7 +157,9 @@ def ranks_of(column: pa.ChunkedArray) -> Ints:
     if column.type == pa.string() or pa.types.is_dictionary(column.type):
         texts = as_dictionary(column)
         ranks = np.full(len(texts.dictionary) + 1, len(texts.dictionary))
-        ranks[to_numpy(pc.sort_indices(texts.dictionary)).astype(np.int64)] = np.arange(len(texts.dictionary))
+        ranks[to_numpy(pc.sort_indices(texts.dictionary)).astype(np.int64)] = np.arange(
+            len(texts.dictionary)
+        )
         return ranks[codes_of(texts)]
     values: Ints = to_numpy(column.combine_chunks(), null=-1).astype(np.int64)
     if column.null_count:
@@ -155,7 +177,9 @@ def take_all(columns: list[pa.ChunkedArray], order: pa.Array) -> list[pa.Array]:
     return [columns.pop(0).combine_chunks().take(order) for _ in range(len(columns))]
 
 
-def group_bounds(columns: Sequence[pa.ChunkedArray]) -> Iterator[tuple[tuple[Any, ...], int, int]]:
+def group_bounds(
+    columns: Sequence[pa.ChunkedArray],
+) -> Iterator[tuple[tuple[Any, ...], int, int]]:
     """The distinct rows of some columns, none of them NULL, that are in order; and where each begins and ends."""
     is_first = np.zeros(len(columns[0]), np.bool_)
     is_first[:1] = True

@@ -11,10 +11,14 @@ R = TypeVar("R")
 _LONGEST = 512
 
 
-def cached_by_text(entries: int) -> Callable[[Callable[Concatenate[str, P], R]], Callable[Concatenate[str, P], R]]:
+def cached_by_text(
+    entries: int,
+) -> Callable[[Callable[Concatenate[str, P], R]], Callable[Concatenate[str, P], R]]:
     """Keep the results of a function for the `entries` texts, its first argument, that were used last."""
 
-    def decorate(function: Callable[Concatenate[str, P], R]) -> Callable[Concatenate[str, P], R]:
+    def decorate(
+        function: Callable[Concatenate[str, P], R],
+    ) -> Callable[Concatenate[str, P], R]:
         cached = lru_cache(maxsize=entries)(function)
 
         @wraps(function)

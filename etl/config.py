@@ -24,7 +24,9 @@ from etl.errors import UsageError, nearest
 
 ENV_PREFIX = "ACCESSLAKE_"
 # Where the settings file is, and two variables of the tests.
-_NO_SETTINGS = frozenset({"ACCESSLAKE_CONFIG", "ACCESSLAKE_SAMPLES", "ACCESSLAKE_EXAMPLES"})
+_NO_SETTINGS = frozenset(
+    {"ACCESSLAKE_CONFIG", "ACCESSLAKE_SAMPLES", "ACCESSLAKE_EXAMPLES"}
+)
 MIB = 1024 * 1024
 
 
@@ -91,7 +93,8 @@ class Settings(BaseModel):
     query_seconds: int = Field(default=3600, ge=1, le=7 * 24 * 3600)
     sql_dir: Annotated[tuple[Path, ...], BeforeValidator(_one_or_many)] = ()
     site_hosts: Annotated[
-        tuple[Annotated[str, StringConstraints(to_lower=True)], ...], BeforeValidator(_one_or_many)
+        tuple[Annotated[str, StringConstraints(to_lower=True)], ...],
+        BeforeValidator(_one_or_many),
     ] = ()
     prices: Prices = Prices()
     privacy: Privacy = Privacy()
@@ -100,7 +103,9 @@ class Settings(BaseModel):
     def lake_url(self) -> str:
         """The lake, which most commands need. Raises UsageError where none is set."""
         if not self.lake:
-            raise UsageError("no lake given; use --lake URL, ACCESSLAKE_LAKE or the configuration file")
+            raise UsageError(
+                "no lake given; use --lake URL, ACCESSLAKE_LAKE or the configuration file"
+            )
         return self.lake
 
 
@@ -110,13 +115,19 @@ _TABLES: dict[str, type[BaseModel]] = {"prices": Prices, "privacy": Privacy}
 _LISTS = frozenset({"source", "sql_dir", "site_hosts"})
 SETTINGS = frozenset(
     [name for name in Settings.model_fields if name not in _TABLES]
-    + [f"{table}.{name}" for table, model in _TABLES.items() for name in model.model_fields]
+    + [
+        f"{table}.{name}"
+        for table, model in _TABLES.items()
+        for name in model.model_fields
+    ]
 )
 """The names of all settings; those of a table with its name."""
 _SECRETS = frozenset({"privacy.hash_key"})
 
 
-def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], config_file: str | None = None) -> Settings:
+def load_settings(
+    flags: Mapping[str, Any], environ: Mapping[str, str], config_file: str | None = None
+) -> Settings:
     """Settings merged from `flags` (None: not given), `environ` and the TOML file.
 
     Raises UsageError, naming the key, where it was set, and the nearest valid name.
@@ -139,20 +150,26 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], config_f
         key = ".".join(str(part) for part in first["loc"] if isinstance(part, str))
         key = next(known for known in origin if key.startswith(known))
         value = "" if key in _SECRETS else f" {values[key]!r}"
-        raise UsageError(f"{origin[key]}: bad value{value} for {key}: {first['msg']}") from error
+        raise UsageError(
+            f"{origin[key]}: bad value{value} for {key}: {first['msg']}"
+        ) from error
 
 
 def _from_file(path: str) -> dict[str, tuple[Any, str]]:
     try:
         table = tomllib.loads(Path(path).read_text("utf-8"))
     except OSError as error:
-        raise UsageError(f"{path}: cannot read the configuration file: {error.strerror}") from error
+        raise UsageError(
+            f"{path}: cannot read the configuration file: {error.strerror}"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not valid TOML: {error}") from error
     values = _flat(table)
     for key in values:
         if key in _SECRETS:
-            raise UsageError(f"{path}: a key is not set here: put it into a file of its own, {key}_file, or a variable")
+            raise UsageError(
+                f"{path}: a key is not set here: put it into a file of its own, {key}_file, or a variable"
+            )
         if key not in SETTINGS:
             raise UsageError(f"{path}: unknown key {key!r}{nearest(key, SETTINGS)}")
     return {key: (value, path) for key, value in values.items()}
@@ -184,7 +201,9 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
     for name in sorted(environ):
         if name.startswith(ENV_PREFIX) and name not in _NO_SETTINGS:
             if name not in names:
-                raise UsageError(f"environment variable {name}: no such setting{nearest(name, names)}")
+                raise UsageError(
+                    f"environment variable {name}: no such setting{nearest(name, names)}"
+                )
             value = environ[name].split() if names[name] in _LISTS else environ[name]
             values[names[name]] = (value, f"environment variable {name}")
     return values
@@ -192,7 +211,9 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
 
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
     """`privacy.remote_ip` and its like are the fields of a table."""
-    nested: dict[str, Any] = {key: value for key, value in values.items() if "." not in key}
+    nested: dict[str, Any] = {
+        key: value for key, value in values.items() if "." not in key
+    }
     for key in values.keys() - nested.keys():
         table, _, name = key.partition(".")
         nested.setdefault(table, {})[name] = values[key]

@@ -8,7 +8,9 @@ FIRST_DAY = dt.date(2006, 3, 1)
 
 def shifted(day: dt.date, days: int) -> dt.date:
     """The day so many days later, or earlier; the first or the last day that there is, where that is beyond."""
-    return dt.date.fromordinal(min(max(day.toordinal() + days, 1), dt.date.max.toordinal()))
+    return dt.date.fromordinal(
+        min(max(day.toordinal() + days, 1), dt.date.max.toordinal())
+    )
 
 
 def tomorrow() -> dt.date:

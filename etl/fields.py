@@ -30,7 +30,9 @@ _ANY = r'[^ "]+'
 _NUMBER = r"[0-9]+|-"
 HOST_ID_LENGTH = 40
 """Bytes from which a field can be a host id only."""
-CLOUDFRONT_IDENTITY = r'arn:aws[a-z-]*:iam::cloudfront:user/CloudFront Origin Access Identity [^ "]+'
+CLOUDFRONT_IDENTITY = (
+    r'arn:aws[a-z-]*:iam::cloudfront:user/CloudFront Origin Access Identity [^ "]+'
+)
 """The only requester with spaces in it (elastic/integrations#20417)."""
 LARGEST_OBJECT = 50 * 2**40
 """Bytes that an object of S3 can have: 50 TB, since December 2025."""
@@ -60,7 +62,16 @@ def _leading(name: str, meaning: str, pattern: str = _ANY) -> Field:
 
 
 def _size(name: str, meaning: str) -> Field:
-    return Field(name, Group.RESULT, meaning, pa.int64(), "bytes", _NUMBER, LARGEST_OBJECT, is_number=True)
+    return Field(
+        name,
+        Group.RESULT,
+        meaning,
+        pa.int64(),
+        "bytes",
+        _NUMBER,
+        LARGEST_OBJECT,
+        is_number=True,
+    )
 
 
 def _duration(name: str, meaning: str) -> Field:
@@ -74,7 +85,9 @@ def _trailing(name: str, since: int, pattern: str, meaning: str) -> Field:
 FIELDS: tuple[Field, ...] = (
     _leading("bucket_owner", "canonical user id"),
     _leading("bucket", "source bucket (partition)"),
-    Field("time", Group.LEADING, "when S3 received the request", TIME, "UTC", r'\[[^\]"]*\]'),
+    Field(
+        "time", Group.LEADING, "when S3 received the request", TIME, "UTC", r'\[[^\]"]*\]'
+    ),
     _leading("remote_ip", "apparent address; NULL where S3 or another service acted"),
     _leading(
         "requester",
@@ -97,12 +110,24 @@ FIELDS: tuple[Field, ...] = (
     _size("bytes_sent", "sent as the response's body; NULL means none"),
     _size("object_size", "of the whole object, also where a range was requested"),
     _duration("total_time", "from the request's first byte to the last of the response"),
-    _duration("turn_around_time", "from the request's last byte to the first of the response"),
+    _duration(
+        "turn_around_time", "from the request's last byte to the first of the response"
+    ),
     Field("referrer", Group.QUOTED, "Referer header, as sent"),
     Field("user_agent", Group.QUOTED, "User-Agent header, as sent"),
     _trailing("version_id", 18, _ANY, "version of the object"),
-    _trailing("host_id", 23, rf"-|[A-Za-z0-9+/=_-]{{{HOST_ID_LENGTH},}}", "S3's extended request id (x-amz-id-2)"),
-    _trailing("signature_version", 23, "-|Sig[0-9A-Za-z_-]+", "SigV2 or SigV4; NULL for anonymous requests"),
+    _trailing(
+        "host_id",
+        23,
+        rf"-|[A-Za-z0-9+/=_-]{{{HOST_ID_LENGTH},}}",
+        "S3's extended request id (x-amz-id-2)",
+    ),
+    _trailing(
+        "signature_version",
+        23,
+        "-|Sig[0-9A-Za-z_-]+",
+        "SigV2 or SigV4; NULL for anonymous requests",
+    ),
     _trailing("cipher_suite", 23, "[A-Za-z0-9_-]+", "NULL without TLS"),
     _trailing(
         "authentication_type",
@@ -111,9 +136,19 @@ FIELDS: tuple[Field, ...] = (
         "AuthHeader, or QueryString for presigned URLs; NULL for anonymous requests",
     ),
     _trailing("host_header", 23, _ANY, "host that the client named"),
-    _trailing("tls_version", 24, '-|TLS[^ "]*|INVALID[^ "]*', "such as TLSv1.3; NULL without TLS"),
+    _trailing(
+        "tls_version",
+        24,
+        '-|TLS[^ "]*|INVALID[^ "]*',
+        "such as TLSv1.3; NULL without TLS",
+    ),
     _trailing("access_point_arn", 25, '-|arn:[^ "]+', "access point that was used"),
-    _trailing("acl_required", 26, "-|Yes", "Yes where an ACL was needed to allow the request; else NULL"),
+    _trailing(
+        "acl_required",
+        26,
+        "-|Yes",
+        "Yes where an ACL was needed to allow the request; else NULL",
+    ),
     _trailing(
         "source_region",
         27,
@@ -137,7 +172,12 @@ class Derived:
 
 DERIVED: tuple[Derived, ...] = (
     Derived("key_encoded", "key as logged, where that differs", after="key"),
-    Derived("field_count", "how many of the fields known today the line has", pa.int16(), "fields"),
+    Derived(
+        "field_count",
+        "how many of the fields known today the line has",
+        pa.int16(),
+        "fields",
+    ),
     Derived("extra_fields", "what follows them, as it is"),
     Derived("parse_note", "why the line needed care; NULL for a regular one"),
 )

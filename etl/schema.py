@@ -7,7 +7,9 @@ import pyarrow as pa
 
 from etl.fields import TEXT, TIME, columns
 
-PARTITION_COUNTS = pa.list_(pa.struct({"bucket": TEXT, "date": pa.date32(), "rows": pa.int64()}))
+PARTITION_COUNTS = pa.list_(
+    pa.struct({"bucket": TEXT, "date": pa.date32(), "rows": pa.int64()})
+)
 """The partitions of `access_log` that a log object's rows are in, and how many are in each."""
 
 CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)")
@@ -46,7 +48,13 @@ ACCESS_LOG = Table(
 REJECTS = Table(
     name="rejects",
     schema=pa.schema(
-        {"log_object": TEXT, "line_number": pa.int64(), "reason": TEXT, "line": TEXT, "ingested_at": TIME}
+        {
+            "log_object": TEXT,
+            "line_number": pa.int64(),
+            "reason": TEXT,
+            "line": TEXT,
+            "ingested_at": TIME,
+        }
     ),
     sort_by=("log_object", "line_number"),
 )

@@ -16,7 +16,9 @@ _UNSAFE_LETTERS = (
 _UNSAFE = re.compile(f"[{_UNSAFE_LETTERS}]")
 _FILLING = rf"[\s{_UNSAFE_LETTERS},;|\"']"
 # What may stand between the start of a cell and a formula; a run of it is looked at once.
-_BEFORE_FORMULA = re.compile(rf"(?<!{_FILLING}){_FILLING}*+(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
+_BEFORE_FORMULA = re.compile(
+    rf"(?<!{_FILLING}){_FILLING}*+(?=[=+\-@\uff1d\uff0b\uff0d\uff20])"
+)
 # Where a spreadsheet may take a new cell to begin, whatever it was told.
 _CELL_ENDS = re.compile(r"[,;|\t\r\n\"']")
 
@@ -28,7 +30,9 @@ def safe_text(value: object) -> str:
 
 def safe_json(text: str) -> str:
     """JSON text that says the same without a control character in it."""
-    return _UNSAFE.sub(lambda match: match[0] if match[0] == "\n" else json.dumps(match[0])[1:-1], text)
+    return _UNSAFE.sub(
+        lambda match: match[0] if match[0] == "\n" else json.dumps(match[0])[1:-1], text
+    )
 
 
 def safe_lines(text: str) -> str:
@@ -82,7 +86,11 @@ def minutes(count: float) -> str:
     """A duration in minutes, or in hours or days where they are many."""
     if count < 2 * 60:
         return f"{count:,.0f} min"
-    return f"{count / 60:,.1f} hours" if count < 2 * 24 * 60 else f"{count / 60 / 24:,.1f} days"
+    return (
+        f"{count / 60:,.1f} hours"
+        if count < 2 * 24 * 60
+        else f"{count / 60 / 24:,.1f} days"
+    )
 
 
 def _number(name: str, value: float) -> str:

@@ -75,7 +75,9 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def _start(
-    show_version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+    ] = False,
 ) -> None:
     if show_version:
         typer.echo(f"accesslake {version('accesslake')}")
@@ -88,10 +90,20 @@ def _ingest(
     lake_url: LakeOption = None,
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
-    since: Annotated[str | None, typer.Option(metavar="DATE", help="Ignore log objects of earlier days.")] = None,
-    full: Annotated[bool, typer.Option("--full", help="List everything, not only the trailing window.")] = False,
-    workers: Annotated[int | None, typer.Option(metavar="N", help="Processes; 0: one per processor.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be read; write nothing.")] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Ignore log objects of earlier days."),
+    ] = None,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="List everything, not only the trailing window."),
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Processes; 0: one per processor.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be read; write nothing.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Read the log objects that the lake does not have yet.
@@ -101,9 +113,16 @@ def _ingest(
     with Reporter() as reporter:
         try:
             lake = _open_lake(
-                config, source=source, lake=lake_url, endpoint_url=endpoint_url, since=since, workers=workers
+                config,
+                source=source,
+                lake=lake_url,
+                endpoint_url=endpoint_url,
+                since=since,
+                workers=workers,
             )
-            summary = lake.ingest(full=full, dry_run=dry_run, progress=_progress(reporter))
+            summary = lake.ingest(
+                full=full, dry_run=dry_run, progress=_progress(reporter)
+            )
         except AccessLakeError as error:
             reporter.event("error", str(error))
             raise typer.Exit(error.exit_code) from error
@@ -142,7 +161,10 @@ def _verify(
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Read again from --source what is missing or wrong.")
+        bool,
+        typer.Option(
+            "--repair", help="Read again from --source what is missing or wrong."
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -155,11 +177,15 @@ def _verify(
     """
     repaired = None
     if repair:
-        repaired = _open_lake(config, lake=lake_url, source=source, endpoint_url=endpoint_url).repair()
+        repaired = _open_lake(
+            config, lake=lake_url, source=source, endpoint_url=endpoint_url
+        ).repair()
         verification = repaired.after
     else:
         # Sources are compared only where a flag names them: a settings file lists them for `ingest`.
-        lake = _open_lake(config, lake=lake_url, source=source or [], endpoint_url=endpoint_url)
+        lake = _open_lake(
+            config, lake=lake_url, source=source or [], endpoint_url=endpoint_url
+        )
         verification = lake.verify()
     if as_json:
         payload = repaired.as_dict() if repaired else verification.as_dict()
@@ -174,11 +200,19 @@ def _verify(
 
 @app.command("expire")
 def _expire(
-    older_than: Annotated[str, typer.Option("--older-than", metavar="DAYSd", help="Keep this many days, like 400d.")],
+    older_than: Annotated[
+        str,
+        typer.Option(
+            "--older-than", metavar="DAYSd", help="Keep this many days, like 400d."
+        ),
+    ],
     lake_url: LakeOption = None,
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed; remove nothing.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show what would be removed; remove nothing."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Remove the records and rejects of old days, for good: they are not ingested again.
@@ -195,18 +229,27 @@ def _expire(
 
 @app.command("reports")
 def _reports(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Describe this report, or section.")] = "",
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="Describe this report, or section.")
+    ] = "",
     sql_dir: SqlDirOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the reports, with their parameters."""
     reports = load_reports(_settings(config, sql_dir=sql_dir).sql_dir)
-    selected = [report for report in reports.values() if name in ("", report.name, _section(report))]
+    selected = [
+        report
+        for report in reports.values()
+        if name in ("", report.name, _section(report))
+    ]
     if not selected:
         raise UsageError(f"no report or section {name!r}{nearest(name, reports)}")
     if as_json:
-        payload = [report.model_dump(exclude={"sql", "path", "line"}, mode="json") for report in selected]
+        payload = [
+            report.model_dump(exclude={"sql", "path", "line"}, mode="json")
+            for report in selected
+        ]
         typer.echo(json.dumps(payload))
     elif name:
         describe_reports(selected)
@@ -216,28 +259,41 @@ def _reports(
 
 @app.command("report")
 def _report(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As `accesslake reports` lists it.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="As `accesslake reports` lists it.")
+    ],
     lake_url: LakeOption = None,
     bucket: BucketOption = None,
     date_from: FromOption = None,
     date_to: ToOption = None,
-    param: Annotated[list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="A parameter.")] = None,
+    param: Annotated[
+        list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="A parameter.")
+    ] = None,
     output_format: FormatOption = None,
     output: OutputOption = None,
     chart: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also draw its chart, if it has one: .svg, .png or .html.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also draw its chart, if it has one: .svg, .png or .html.",
+        ),
     ] = None,
     header: HeaderOption = True,
     csv_safe: CsvSafeOption = False,
     sql_dir: SqlDirOption = None,
     print_sql: Annotated[
-        bool, typer.Option("--print-sql", help="Print the SQL with its parameters; do not run it.")
+        bool,
+        typer.Option(
+            "--print-sql", help="Print the SQL with its parameters; do not run it."
+        ),
     ] = False,
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
 ) -> None:
     """Run a report over the lake."""
-    settings = _settings(config, lake=lake_url, endpoint_url=endpoint_url, sql_dir=sql_dir)
+    settings = _settings(
+        config, lake=lake_url, endpoint_url=endpoint_url, sql_dir=sql_dir
+    )
     report = find_report(name, settings.sql_dir)
     params = _parse_params(param or [])
     if print_sql:
@@ -249,7 +305,9 @@ def _report(
     output_format = choose_format(output_format, output)
     lake = Lake(settings)
     first_day, last_day = _period(date_from, date_to)
-    result = lake.report(report, bucket=bucket, date_from=first_day, date_to=last_day, **params)
+    result = lake.report(
+        report, bucket=bucket, date_from=first_day, date_to=last_day, **params
+    )
     _warn_if_empty(lake)
     if chart and report.chart:
         # A result can be read once, but is needed twice: for the chart and for the output.
@@ -262,7 +320,10 @@ def _report(
 
 @app.command("dashboard")
 def _dashboard(
-    output: Annotated[Path, typer.Option("--output", metavar="FILE.html", help="The HTML file to write.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", metavar="FILE.html", help="The HTML file to write."),
+    ],
     lake_url: LakeOption = None,
     bucket: BucketOption = None,
     date_from: FromOption = None,
@@ -282,10 +343,13 @@ def _dashboard(
 
 @app.command("lifecycle-rules")
 def _lifecycle_rules(
-    bucket: Annotated[str, typer.Option("--bucket", metavar="B", help="The bucket with the rules.")],
+    bucket: Annotated[
+        str, typer.Option("--bucket", metavar="B", help="The bucket with the rules.")
+    ],
     lake_url: LakeOption = None,
     rules: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Its rules as JSON; read from S3 by default.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Its rules as JSON; read from S3 by default."),
     ] = None,
     date_from: FromOption = None,
     date_to: ToOption = None,
@@ -303,7 +367,9 @@ def _lifecycle_rules(
     output_format = choose_format(output_format, output)
     lake = _open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
     first_day, last_day = _period(date_from, date_to)
-    result, period = lake.lifecycle_rules(bucket, rules=rules, date_from=first_day, date_to=last_day)
+    result, period = lake.lifecycle_rules(
+        bucket, rules=rules, date_from=first_day, date_to=last_day
+    )
     _warn_if_empty(lake)
     typer.echo(f"accesslake: events of {period.date_from} to {period.date_to}", err=True)
     write_result(result, output_format, output, header=header, csv_safe=csv_safe)
@@ -311,7 +377,12 @@ def _lifecycle_rules(
 
 @app.command("sql")
 def _sql(
-    query: Annotated[str, typer.Argument(metavar="SELECT", help="One SELECT; `accesslake schema` lists the views.")],
+    query: Annotated[
+        str,
+        typer.Argument(
+            metavar="SELECT", help="One SELECT; `accesslake schema` lists the views."
+        ),
+    ],
     lake_url: LakeOption = None,
     output_format: FormatOption = None,
     output: OutputOption = None,
@@ -330,13 +401,18 @@ def _sql(
 
 @app.command("schema")
 def _schema(
-    view: Annotated[str | None, typer.Argument(metavar="VIEW", help="Only this one, such as access_log.")] = None,
+    view: Annotated[
+        str | None,
+        typer.Argument(metavar="VIEW", help="Only this one, such as access_log."),
+    ] = None,
     output_format: FormatOption = None,
     output: OutputOption = None,
 ) -> None:
     """Describe the views and functions that queries can use: columns, types, units, meanings."""
     if view is not None and view not in NOTES:
-        raise UsageError(f"no view {view!r}{nearest(view, NOTES)} (there are: {', '.join(NOTES)})")
+        raise UsageError(
+            f"no view {view!r}{nearest(view, NOTES)} (there are: {', '.join(NOTES)})"
+        )
     output_format = choose_format(output_format, output)
     write_result(as_result(view), output_format, output)
     if output_format is Format.TABLE and output is None and view is None:
@@ -345,13 +421,15 @@ def _schema(
 
 @app.command("demo")
 def _demo(
-    directory: Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where to put logs and lake.")] = Path(
-        "accesslake-demo"
-    ),
+    directory: Annotated[
+        Path, typer.Option("--dir", metavar="DIR", help="Where to put logs and lake.")
+    ] = Path("accesslake-demo"),
 ) -> None:
     """Generate logs of two buckets, ingest them and run reports; no AWS account needed."""
     with Reporter() as reporter:
-        build_demo(directory, lambda text: reporter.event("info", text), _progress(reporter))
+        build_demo(
+            directory, lambda text: reporter.event("info", text), _progress(reporter)
+        )
     print_demo(directory, sys.stdout)
 
 
@@ -379,7 +457,9 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-def _print_unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _print_unexpected(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
     """Print an error that nobody foresaw as Python does, but escape control characters: its text is untrusted."""
     lines = traceback.format_exception(kind, error, trace)
     text = "".join(lines).rstrip()
@@ -396,7 +476,9 @@ def _open_lake(config: str | None, **flags: Any) -> Lake:
 
 def _warn_if_empty(lake: Lake) -> None:
     if lake.is_empty:
-        text = f"accesslake: {lake.url} holds no records yet; `accesslake ingest` fills it"
+        text = (
+            f"accesslake: {lake.url} holds no records yet; `accesslake ingest` fills it"
+        )
         typer.echo(safe_text(text), err=True)
 
 
@@ -404,7 +486,9 @@ def _day(flag: str, text: str | None) -> dt.date | None:
     return None if text is None else parse_day(flag, text)
 
 
-def _period(date_from: str | None, date_to: str | None) -> tuple[dt.date | None, dt.date | None]:
+def _period(
+    date_from: str | None, date_to: str | None
+) -> tuple[dt.date | None, dt.date | None]:
     return _day("--from", date_from), _day("--to", date_to)
 
 

@@ -31,12 +31,20 @@ class _Example:
     parameters: dict[str, str] = field(default_factory=dict)
 
     def result(self, lake: Lake, report: Report) -> Result:
-        return lake.report(report, bucket=self.bucket, date_from=self.day, date_to=self.day, **self.parameters)
+        return lake.report(
+            report,
+            bucket=self.bucket,
+            date_from=self.day,
+            date_to=self.day,
+            **self.parameters,
+        )
 
     def command(self, lake: Path) -> str:
         """The command line that prints the result."""
         period = f" --from {self.day} --to {self.day}" if self.day else ""
-        parameters = "".join(f" -p {name}={quote(value)}" for name, value in self.parameters.items())
+        parameters = "".join(
+            f" -p {name}={quote(value)}" for name, value in self.parameters.items()
+        )
         lake_argument = quote(str(lake))
         return f"accesslake report {self.report} --lake {lake_argument} --bucket {self.bucket}{period}{parameters}"
 
@@ -50,11 +58,17 @@ _EXAMPLES = (
     _Example("lifecycle/operation_counts", DEMO_LIFECYCLE),
     _Example("lifecycle/expired_objects", DEMO_LIFECYCLE, _EXPIRY_DAY),
     _Example("lifecycle/expired_keys", DEMO_LIFECYCLE),
-    _Example("lifecycle/object_events", DEMO_LIFECYCLE, parameters={"key": "expiration/test25.txt"}),
+    _Example(
+        "lifecycle/object_events",
+        DEMO_LIFECYCLE,
+        parameters={"key": "expiration/test25.txt"},
+    ),
 )
 
 
-def build_demo(directory: Path, log: Callable[[str], None], progress: Progress) -> RunSummary:
+def build_demo(
+    directory: Path, log: Callable[[str], None], progress: Progress
+) -> RunSummary:
     """Generate log objects in `directory`, ingest them into a lake there, and write its dashboard."""
     logs = directory / "logs"
     count = write_objects(demo_objects(), logs)
@@ -74,8 +88,12 @@ def print_demo(directory: Path, out: TextIO) -> None:
     out.writelines(f"{bucket.bucket}: {bucket.rows:,} records\n" for bucket in buckets)
     for example in _EXAMPLES:
         report = lake.find_report(example.report)
-        out.write(f"\n{report.title}: {report.question}\n$ {example.command(lake_directory)}\n")
+        out.write(
+            f"\n{report.title}: {report.question}\n$ {example.command(lake_directory)}\n"
+        )
         write_table(example.result(lake, report), out, max_rows=_MAX_ROWS)
-    out.write(f"\nThe lake stays in {lake_directory}, a dashboard of it in {directory / DASHBOARD}. Query it:\n")
+    out.write(
+        f"\nThe lake stays in {lake_directory}, a dashboard of it in {directory / DASHBOARD}. Query it:\n"
+    )
     sql = "SELECT operation, count(*) FROM access_log GROUP BY ALL"
     out.write(f"$ accesslake sql --lake {quote(str(lake_directory))} '{sql}'\n")

@@ -75,7 +75,11 @@ class LineWriter:
         method = operation.split(".")[1]
         path = f"/{quote(key)}" if key is not None else "/"
         milliseconds = self.rng.randint(5, 250)
-        signed = "SigV4 ECDHE-RSA-AES128-GCM-SHA256 AuthHeader" if requester != "-" else "- TLS_AES_128_GCM_SHA256 -"
+        signed = (
+            "SigV4 ECDHE-RSA-AES128-GCM-SHA256 AuthHeader"
+            if requester != "-"
+            else "- TLS_AES_128_GCM_SHA256 -"
+        )
         self._add(
             time,
             f"{ip} {requester} {self._request_id()} {operation} {_logged(key, operation)} "
@@ -84,7 +88,9 @@ class LineWriter:
             f"{signed} {self.bucket}.s3.{REGION}.amazonaws.com TLSv1.2 - -",
         )
 
-    def lifecycle(self, time: dt.datetime, operation: str, key: str, object_size: int | None = None) -> None:
+    def lifecycle(
+        self, time: dt.datetime, operation: str, key: str, object_size: int | None = None
+    ) -> None:
         """An action of a lifecycle rule: no address, no request, no status."""
         self._add(
             time,
@@ -94,7 +100,9 @@ class LineWriter:
 
     def _add(self, time: dt.datetime, rest: str) -> None:
         stamp = f"{time.day:02d}/{MONTHS[time.month - 1]}/{time:%Y:%H:%M:%S} +0000"
-        self.lines.append(LogLine(self.bucket, time, f"{OWNER} {self.bucket} [{stamp}] {rest}"))
+        self.lines.append(
+            LogLine(self.bucket, time, f"{OWNER} {self.bucket} [{stamp}] {rest}")
+        )
 
     def _request_id(self) -> str:
         return "".join(self.rng.choices(_BASE32, k=16))
@@ -103,10 +111,14 @@ class LineWriter:
         return "".join(self.rng.choices(_BASE64, k=75)) + "="
 
     def _version_id(self) -> str:
-        return "".join(self.rng.choices(string.ascii_letters + string.digits + "._", k=32))
+        return "".join(
+            self.rng.choices(string.ascii_letters + string.digits + "._", k=32)
+        )
 
 
-def simple_objects(lines: Iterable[LogLine], prefix: str, minutes: int = 60) -> Iterator[GeneratedObject]:
+def simple_objects(
+    lines: Iterable[LogLine], prefix: str, minutes: int = 60
+) -> Iterator[GeneratedObject]:
     """Log objects in simple naming: each has `minutes` of a bucket's lines, delivered after they ended."""
     rng = random.Random(prefix)  # noqa: S311 - the same names every time
 
@@ -116,7 +128,9 @@ def simple_objects(lines: Iterable[LogLine], prefix: str, minutes: int = 60) -> 
         return midnight + slot * dt.timedelta(minutes=minutes, seconds=17)
 
     for time, group in groupby(sorted(lines, key=lambda line: line.time), key=delivered):
-        yield GeneratedObject(f"{prefix}{time:%Y-%m-%d-%H-%M-%S}-{_unique(rng)}", _data(group))
+        yield GeneratedObject(
+            f"{prefix}{time:%Y-%m-%d-%H-%M-%S}-{_unique(rng)}", _data(group)
+        )
 
 
 def partitioned_objects(
@@ -125,12 +139,16 @@ def partitioned_objects(
     """Log objects in partitioned naming by event time: each has lines of one bucket and day."""
     rng = random.Random(prefix)  # noqa: S311 - the same names every time
     ordered = sorted(lines, key=lambda line: (line.bucket, line.time))
-    for (bucket, day), group in groupby(ordered, key=lambda line: (line.bucket, line.time.date())):
+    for (bucket, day), group in groupby(
+        ordered, key=lambda line: (line.bucket, line.time.date())
+    ):
         of_day = list(group)
         folder = f"{prefix}{ACCOUNT}/{REGION}/{bucket}/{day:%Y/%m/%d}/"
         for start in range(0, len(of_day), lines_per_object):
             name = f"{day:%Y-%m-%d}-00-00-00-{_unique(rng)}"
-            yield GeneratedObject(folder + name, _data(of_day[start : start + lines_per_object]))
+            yield GeneratedObject(
+                folder + name, _data(of_day[start : start + lines_per_object])
+            )
 
 
 def write_objects(objects: Iterable[GeneratedObject], directory: Path) -> int:
@@ -172,7 +190,11 @@ def website_lines(seed: int = 1) -> list[LogLine]:
     rng = random.Random(seed)  # noqa: S311 - the same lines every time
     writer = LineWriter(DEMO_WEBSITE, rng)
     start, days = dt.datetime(2021, 11, 1, tzinfo=dt.UTC), 14
-    addresses = [f"{net}.{host}" for net in ("198.51.100", "203.0.113", "192.0.2") for host in range(1, 255)]
+    addresses = [
+        f"{net}.{host}"
+        for net in ("198.51.100", "203.0.113", "192.0.2")
+        for host in range(1, 255)
+    ]
     rng.shuffle(addresses)
     denied = [7, 5, 5, 5, 5] + [2] * 60 + [1] * 14 + [0] * 36
     served = [4, 5, 4, 3, 2] + [1] * 57 + [0] * 17 + [3] * 36
@@ -204,8 +226,14 @@ def lifecycle_lines(seed: int = 2) -> list[LogLine]:
     expire = "S3.EXPIRE.OBJECT"
     writer.lifecycle(_at("2021-07-01 18:59:38"), expire, "expire/", 0)
     for number in range(1, 41):
-        writer.lifecycle(_at("2021-07-01 18:59:39"), expire, f"expire/test{number:02d}.txt", 1024)
-    for time, keys in (("2021-08-07 00:34:36", 47), ("2021-11-03 21:16:20", 46), ("2021-11-04 18:47:51", 46)):
+        writer.lifecycle(
+            _at("2021-07-01 18:59:39"), expire, f"expire/test{number:02d}.txt", 1024
+        )
+    for time, keys in (
+        ("2021-08-07 00:34:36", 47),
+        ("2021-11-03 21:16:20", 46),
+        ("2021-11-04 18:47:51", 46),
+    ):
         for number in range(1, keys + 1):
             writer.lifecycle(_at(time), expire, f"expiration/test{number:02d}.txt", 1024)
     for operation, time, folder, keys in (
@@ -216,18 +244,24 @@ def lifecycle_lines(seed: int = 2) -> list[LogLine]:
         for number in range(1, keys + 1):
             writer.lifecycle(_at(time), operation, f"{folder}{number:02d}.dat", 1_048_576)
     keys_in_use = [f"expiration/test{number:02d}.txt" for number in range(1, 48)]
-    _administration(writer, _LIFECYCLE_LINES, _at("2021-06-25 00:00:00"), 140, keys_in_use)
+    _administration(
+        writer, _LIFECYCLE_LINES, _at("2021-06-25 00:00:00"), 140, keys_in_use
+    )
     return writer.lines
 
 
-def traffic(count: int, buckets: Sequence[str], first_day: dt.date, days: int, seed: int = 0) -> Iterator[LogLine]:
+def traffic(
+    count: int, buckets: Sequence[str], first_day: dt.date, days: int, seed: int = 0
+) -> Iterator[LogLine]:
     """`count` lines of mixed requests to several buckets, spread evenly over `days`, in the order of time."""
     rng = random.Random(seed)  # noqa: S311 - the same lines every time
     writers = [LineWriter(bucket, rng) for bucket in buckets]
     start = dt.datetime.combine(first_day, dt.time(), dt.UTC)
     step = dt.timedelta(days=days) / max(1, count)
     addresses = [f"198.51.{net}.{host}" for net in range(16) for host in range(1, 255)]
-    keys = [f"site/section {number % 40}/page-{number:05d}.html" for number in range(5000)]
+    keys = [
+        f"site/section {number % 40}/page-{number:05d}.html" for number in range(5000)
+    ]
     for number in range(count):
         writer = rng.choice(writers)
         time = (start + number * step).replace(microsecond=0)
@@ -246,13 +280,19 @@ _VISITS = (
 )
 
 
-def _visit(writer: LineWriter, rng: random.Random, time: dt.datetime, address: str, key: str) -> None:
-    _, operation, status, error = rng.choices(_VISITS, weights=[visit[0] for visit in _VISITS])[0]
+def _visit(
+    writer: LineWriter, rng: random.Random, time: dt.datetime, address: str, key: str
+) -> None:
+    _, operation, status, error = rng.choices(
+        _VISITS, weights=[visit[0] for visit in _VISITS]
+    )[0]
     size = 1000 + sum(key.encode()) * 7919 % 400_000
     if operation.startswith("S3."):
         writer.lifecycle(time, operation, key, size)
     elif operation == "REST.PUT.OBJECT":
-        writer.request(time, operation, key, ip=address, requester=ADMIN, object_size=size)
+        writer.request(
+            time, operation, key, ip=address, requester=ADMIN, object_size=size
+        )
     else:
         sent = {200: size, 304: None}.get(status, 250)
         writer.request(
@@ -261,7 +301,9 @@ def _visit(writer: LineWriter, rng: random.Random, time: dt.datetime, address: s
         )  # fmt: skip
 
 
-def _administration(writer: LineWriter, total: int, start: dt.datetime, days: int, keys: list[str]) -> None:
+def _administration(
+    writer: LineWriter, total: int, start: dt.datetime, days: int, keys: list[str]
+) -> None:
     """Requests of the bucket's owner until the bucket has `total` lines; no object is downloaded, none denied."""
     operations = (
         ("REST.PUT.OBJECT", True, 200, "-"),

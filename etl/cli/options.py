@@ -8,10 +8,18 @@ import typer
 from etl.query.output import Format
 
 LakeOption = Annotated[
-    str | None, typer.Option("--lake", metavar="URL", help="The lake: s3://bucket/prefix or a directory.")
+    str | None,
+    typer.Option(
+        "--lake", metavar="URL", help="The lake: s3://bucket/prefix or a directory."
+    ),
 ]
-ConfigOption = Annotated[str | None, typer.Option("--config", metavar="FILE", help="Settings as TOML.")]
-EndpointOption = Annotated[str | None, typer.Option("--endpoint-url", metavar="URL", help="For S3-compatible stores.")]
+ConfigOption = Annotated[
+    str | None, typer.Option("--config", metavar="FILE", help="Settings as TOML.")
+]
+EndpointOption = Annotated[
+    str | None,
+    typer.Option("--endpoint-url", metavar="URL", help="For S3-compatible stores."),
+]
 SourceOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -22,19 +30,38 @@ SourceOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 FormatOption = Annotated[
-    Format | None, typer.Option("--format", help="Default: from the suffix of --output, else table.")
+    Format | None,
+    typer.Option("--format", help="Default: from the suffix of --output, else table."),
 ]
 OutputOption = Annotated[
-    Path | None, typer.Option("--output", metavar="FILE", help="Write to this file, not to stdout.")
+    Path | None,
+    typer.Option("--output", metavar="FILE", help="Write to this file, not to stdout."),
 ]
 CsvSafeOption = Annotated[
-    bool, typer.Option("--csv-safe", help="For spreadsheets: put ' before cells that would run as a formula.")
+    bool,
+    typer.Option(
+        "--csv-safe",
+        help="For spreadsheets: put ' before cells that would run as a formula.",
+    ),
 ]
-BucketOption = Annotated[str | None, typer.Option("--bucket", metavar="B", help="Only this source bucket.")]
-FromOption = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First UTC day.")]
-ToOption = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last UTC day (included).")]
+BucketOption = Annotated[
+    str | None, typer.Option("--bucket", metavar="B", help="Only this source bucket.")
+]
+FromOption = Annotated[
+    str | None, typer.Option("--from", metavar="DATE", help="First UTC day.")
+]
+ToOption = Annotated[
+    str | None, typer.Option("--to", metavar="DATE", help="Last UTC day (included).")
+]
 SqlDirOption = Annotated[
     list[Path] | None,
-    typer.Option("--sql-dir", metavar="DIR", help="Also load the reports of this directory. May be repeated."),
+    typer.Option(
+        "--sql-dir",
+        metavar="DIR",
+        help="Also load the reports of this directory. May be repeated.",
+    ),
 ]
-HeaderOption = Annotated[bool, typer.Option("--header/--no-header", help="CSV: column names in the first line.")]
+HeaderOption = Annotated[
+    bool,
+    typer.Option("--header/--no-header", help="CSV: column names in the first line."),
+]

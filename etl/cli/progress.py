@@ -49,7 +49,10 @@ class Reporter:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self.is_terminal:
             self._bar.stop()
@@ -69,10 +72,18 @@ class Reporter:
             mebibytes = bytes_read / MIB
             description = f"{step} {done:,} of {new:,} log objects, {mebibytes:,.1f} MiB"
             # One more than there is to read: the last step is the write.
-            self._bar.update(self._task, completed=done, total=new + 1, description=description)
+            self._bar.update(
+                self._task, completed=done, total=new + 1, description=description
+            )
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + _JSON_SECONDS
-            self.event("info", "progress", objects_new=new, objects_read=done, bytes_read=bytes_read)
+            self.event(
+                "info",
+                "progress",
+                objects_new=new,
+                objects_read=done,
+                bytes_read=bytes_read,
+            )
 
     def _print(self, level: str, message: str) -> None:
         style = _STYLES.get(level, "")

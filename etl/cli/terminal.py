@@ -30,9 +30,14 @@ _NOT_FIGURES = ("failures", "changed")
 def report_problems(reporter: Reporter, summary: RunSummary) -> None:
     failures = summary.result.failures
     for name, problem in islice(failures.items(), _MAX_SHOWN):
-        reporter.event("error", f"{name}: {problem}; the next run tries it again", log_object=name)
+        reporter.event(
+            "error", f"{name}: {problem}; the next run tries it again", log_object=name
+        )
     if len(failures) > _MAX_SHOWN:
-        reporter.event("error", f"... and {len(failures) - _MAX_SHOWN} more log objects; --json has them all")
+        reporter.event(
+            "error",
+            f"... and {len(failures) - _MAX_SHOWN} more log objects; --json has them all",
+        )
     for name in summary.found.changed:
         reporter.event(
             "warning",
@@ -57,15 +62,23 @@ def print_summary(summary: RunSummary) -> None:
 
 
 def _figures(summary: RunSummary) -> dict[str, Any]:
-    return {name: value for name, value in summary.as_dict().items() if name not in _NOT_FIGURES}
+    return {
+        name: value
+        for name, value in summary.as_dict().items()
+        if name not in _NOT_FIGURES
+    }
 
 
 def print_status(status: LakeStatus) -> None:
-    table = _table("bucket", "rows", "parts", "size", "first record (UTC)", "last record (UTC)")
+    table = _table(
+        "bucket", "rows", "parts", "size", "first record (UTC)", "last record (UTC)"
+    )
     for bucket in status.buckets:
         name = Text(safe_text(bucket.bucket))
         first, last = str(bucket.first_time), str(bucket.last_time)
-        table.add_row(name, f"{bucket.rows:,}", str(bucket.parts), size(bucket.bytes), first, last)
+        table.add_row(
+            name, f"{bucket.rows:,}", str(bucket.parts), size(bucket.bytes), first, last
+        )
     _print(table)
     lines = f"{status.log_objects:,} log objects: {status.lines:,} lines"
     accepted = f"{status.rows:,} rows + {status.rejects:,} rejects"
@@ -104,19 +117,29 @@ def print_expired(expired: Expired) -> None:
     _print_omitted(len(partitions))
     total = size(sum(partition.bytes for partition in partitions))
     removed = "would be removed" if expired.dry_run else "removed"
-    _print(f"{len(partitions):,} partitions of days before {expired.expired_before}, {total} {removed}")
+    _print(
+        f"{len(partitions):,} partitions of days before {expired.expired_before}, {total} {removed}"
+    )
 
 
 def print_reports(reports: Iterable[Report]) -> None:
     """The reports by section, a line each."""
     table = _table("report", "title", "parameters")
-    for _, of_section in groupby(reports, key=lambda report: report.name.partition("/")[0]):
+    for _, of_section in groupby(
+        reports, key=lambda report: report.name.partition("/")[0]
+    ):
         for report in of_section:
-            parameters = Text(safe_text(_parameters(report)), overflow="ellipsis", no_wrap=True)
-            table.add_row(Text(safe_text(report.name)), Text(safe_text(report.title)), parameters)
+            parameters = Text(
+                safe_text(_parameters(report)), overflow="ellipsis", no_wrap=True
+            )
+            table.add_row(
+                Text(safe_text(report.name)), Text(safe_text(report.title)), parameters
+            )
         table.add_section()
     _print(table)
-    _print("`accesslake reports NAME` (or a section) describes them. Every report takes --bucket, --from and --to.")
+    _print(
+        "`accesslake reports NAME` (or a section) describes them. Every report takes --bucket, --from and --to."
+    )
 
 
 def _parameters(report: Report) -> str:
@@ -134,7 +157,9 @@ def describe_reports(reports: Iterable[Report]) -> None:
         _print(f"{report.name}: {report.title}{chart}")
         _print(f"    {report.question}")
         for name, parameter in report.params.items():
-            default = "required" if parameter.required else f"default {parameter.default!r}"
+            default = (
+                "required" if parameter.required else f"default {parameter.default!r}"
+            )
             _print(f"    -p {name}=...  {parameter.type}, {default}: {parameter.help}")
 
 
@@ -149,7 +174,9 @@ def print_functions(functions: Iterable[Function]) -> None:
 def _table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
-        table.add_column(name, justify="right" if name in _NUMERIC_COLUMNS else "left", overflow="fold")
+        table.add_column(
+            name, justify="right" if name in _NUMERIC_COLUMNS else "left", overflow="fold"
+        )
     return table
 
 

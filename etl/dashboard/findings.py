@@ -71,7 +71,9 @@ class Finding:
             yield replace(notice, report=notice.report or self.report)
 
 
-def _reads(report: str, *columns: str) -> Callable[[Callable[[Excerpt], Iterator[Notice]]], Finding]:
+def _reads(
+    report: str, *columns: str
+) -> Callable[[Callable[[Excerpt], Iterator[Notice]]], Finding]:
     """Make a finding of a function: what it may read of a report's rows."""
     return lambda look: Finding(report, columns, look)
 
@@ -87,7 +89,9 @@ def _counts_rows(report: str, one: str, many: str, *, is_alarm: bool = False) ->
     return Finding(report, (), look)
 
 
-def find_unusual(now: Row, before: Row, results: Mapping[str, Excerpt], days_old: int = 0) -> list[Notice]:
+def find_unusual(
+    now: Row, before: Row, results: Mapping[str, Excerpt], days_old: int = 0
+) -> list[Notice]:
     """What is unusual: alarms first.
 
     `now` and `before` are rows of `overview/figures`; `before` is empty where the lake does not go back so far.
@@ -136,7 +140,9 @@ def _changes(now: Mapping[str, float], before: Mapping[str, float]) -> Iterator[
 
 def _stale(days: int) -> Iterator[Notice]:
     if days >= _STALE_DAYS:
-        text = f"The newest record is {days:,} days old: are logs still delivered, and read?"
+        text = (
+            f"The newest record is {days:,} days old: are logs still delivered, and read?"
+        )
         yield Notice(text, "operations/completeness", is_alarm=True)
 
 
@@ -173,7 +179,9 @@ def _configuration(excerpt: Excerpt) -> Iterator[Notice]:
         times = f"{_number(changes, excerpt)} {_times(changes)}"
         yield Notice(f"The configuration of buckets was changed {times}.", is_alarm=True)
     if refused:
-        attempts = f"{_number(refused, excerpt)} {'attempt' if refused == 1 else 'attempts'}"
+        attempts = (
+            f"{_number(refused, excerpt)} {'attempt' if refused == 1 else 'attempts'}"
+        )
         yield Notice(f"{attempts} to change the configuration of buckets failed.")
 
 
@@ -226,7 +234,11 @@ def _odd_days(excerpt: Excerpt) -> Iterator[Notice]:
     if len(days) < _FEWEST_DAYS:
         return
     usual, last = statistics.median(days.values()), max(days)
-    odd = [day for day, requests in days.items() if _is_odd(requests, usual, is_last=day == last)]
+    odd = [
+        day
+        for day, requests in days.items()
+        if _is_odd(requests, usual, is_last=day == last)
+    ]
     oddest = sorted(odd, key=lambda day: -abs(days[day] - usual))[:_ODD_DAYS]
     for day in sorted(oddest):
         text = f"{day} had {days[day]:,} requests; the median day had {usual:,.0f}."

@@ -14,7 +14,15 @@ from etl.dashboard.findings import FIGURES, Excerpt, Notice, find_unusual
 from etl.dates import FIRST_DAY, shifted
 from etl.errors import AccessLakeError, UsageError
 from etl.query import Database, Scope, check_scope
-from etl.reports import ChartError, Report, Section, csp_hash, load_reports, query_report, svg
+from etl.reports import (
+    ChartError,
+    Report,
+    Section,
+    csp_hash,
+    load_reports,
+    query_report,
+    svg,
+)
 from etl.resources import template, template_text
 from etl.store import ReadableStore
 from etl.text import in_words, safe_text
@@ -79,25 +87,37 @@ def reports_by_section(reports: Iterable[Report]) -> dict[Section, list[Report]]
     return sections
 
 
-def render_dashboard(store: ReadableStore, scope: Scope, settings: Settings, now: dt.datetime) -> str:
+def render_dashboard(
+    store: ReadableStore, scope: Scope, settings: Settings, now: dt.datetime
+) -> str:
     """The page as HTML; without a period in `scope`, of the last week with records. Raises UsageError without any."""
     check_scope(store, scope)
     whole = Database(store, Scope(scope.bucket, None, scope.date_to), settings)
     begun, newest = _days(whole, scope.date_to or now.date() + dt.timedelta(days=1))
     if begun is None or newest is None or (scope.date_from and newest < scope.date_from):
-        raise UsageError(f"{store.url}: no records of this bucket and period; `accesslake status` says what there is")
+        raise UsageError(
+            f"{store.url}: no records of this bucket and period; `accesslake status` says what there is"
+        )
     last = scope.date_to or newest
     first = scope.date_from or shifted(last, 1 - DAYS)
     length = last - first + dt.timedelta(days=1)
     database = Database(store, Scope(scope.bucket, first, last), settings)
-    earlier = Database(store, Scope(scope.bucket, shifted(first, -length.days), shifted(first, -1)), settings)
+    earlier = Database(
+        store,
+        Scope(scope.bucket, shifted(first, -length.days), shifted(first, -1)),
+        settings,
+    )
     reports = load_reports()
     sections = reports_by_section(reports.values())
     results = _query_all(sections, database, whole, length.days)
     results[FIGURES] = _query(reports[FIGURES], database, length.days)
     figures = _first_row(results[FIGURES])
     has_before = begun <= shifted(first, -length.days)
-    before = _figures_before(_query(reports[FIGURES], earlier, length.days), figures) if has_before else {}
+    before = (
+        _figures_before(_query(reports[FIGURES], earlier, length.days), figures)
+        if has_before
+        else {}
+    )
     cards = _cards(sections, results)
     # Of a period that was chosen it is no news that it is over.
     days_old = 0 if scope.date_to else (now.date() - last).days
@@ -117,7 +137,9 @@ def render_dashboard(store: ReadableStore, scope: Scope, settings: Settings, now
 def _html(**contents: Any) -> str:
     """The page with these contents; its policy allows no style and no script but its own."""
     page = template("dashboard", "dashboard.html")
-    style, script = (template_text("dashboard", name) for name in ("dashboard.css", "dashboard.js"))
+    style, script = (
+        template_text("dashboard", name) for name in ("dashboard.css", "dashboard.js")
+    )
     html = page.render(
         **contents,
         style=Markup(style),  # noqa: S704 - our own
@@ -131,7 +153,11 @@ def _html(**contents: Any) -> str:
 def _days(database: Database, latest: dt.date) -> tuple[dt.date | None, dt.date | None]:
     """The first and the last day with records, of those that can be right: somebody may have invented others."""
     sql = "SELECT min(date) AS first, max(date) AS last FROM access_log WHERE date BETWEEN $earliest AND $latest"
-    (row,) = database.query(sql, {"earliest": FIRST_DAY, "latest": latest}).to_arrow().to_pylist()
+    (row,) = (
+        database.query(sql, {"earliest": FIRST_DAY, "latest": latest})
+        .to_arrow()
+        .to_pylist()
+    )
     return row["first"], row["last"]
 
 
@@ -145,14 +171,19 @@ class _ReportResult:
 
 
 def _query_all(
-    sections: Mapping[Section, Iterable[Report]], database: Database, whole: Database, days: int
+    sections: Mapping[Section, Iterable[Report]],
+    database: Database,
+    whole: Database,
+    days: int,
 ) -> dict[str, _ReportResult]:
     """The result of each report of the page, over the period or all records up to its end."""
     results = {}
     for reports in sections.values():
         for report in reports:
             reads_history = report.dashboard is not None and report.dashboard.history
-            results[report.name] = _query(report, whole if reads_history else database, days)
+            results[report.name] = _query(
+                report, whole if reads_history else database, days
+            )
     return results
 
 
@@ -166,7 +197,9 @@ def _query(report: Report, database: Database, days: int) -> _ReportResult:
             if count < _READ_ROWS:
                 batches.append(batch)
             count += batch.num_rows
-    except AccessLakeError as error:  # of a text that nobody thought of: the other reports are worth a page
+    except (
+        AccessLakeError
+    ) as error:  # of a text that nobody thought of: the other reports are worth a page
         return _ReportResult(pa.table({}), Excerpt([], 0), str(error))
     table = pa.Table.from_batches(batches, result.schema)
     excerpt = Excerpt(table.to_pylist(), count, is_cut=parameters.get("limit") == count)

@@ -21,7 +21,9 @@ _OVERWRITTEN = (
 
 
 def ingest_batch(
-    batch: Batch, store: Store, progress: Callable[[BatchResult], None] = lambda _result: None
+    batch: Batch,
+    store: Store,
+    progress: Callable[[BatchResult], None] = lambda _result: None,
 ) -> BatchResult:
     """Fetch, parse and append one batch to the lake in `store`, and commit it; may be repeated at any time."""
     done = BatchResult()

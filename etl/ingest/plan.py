@@ -37,7 +37,11 @@ def plan_batches(
     weight = 0
     for one in objects:
         full = weight >= settings.batch_size
-        next_day = bool(batch) and _group(batch[-1]) != _group(one) and weight * 4 >= settings.batch_size * 3
+        next_day = (
+            bool(batch)
+            and _group(batch[-1]) != _group(one)
+            and weight * 4 >= settings.batch_size * 3
+        )
         if full or next_day:
             yield Batch(tuple(batch), settings, run_id, replace)
             batch, weight = [], 0

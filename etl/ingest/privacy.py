@@ -15,7 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import SecretStr
 
-from etl.arrow import array_of, as_dictionary, codes_of, dictionary_of, mapped_texts, to_numpy, where_text
+from etl.arrow import (
+    array_of,
+    as_dictionary,
+    codes_of,
+    dictionary_of,
+    mapped_texts,
+    to_numpy,
+    where_text,
+)
 from etl.config import Privacy
 from etl.errors import UsageError
 from etl.fields import TEXT
@@ -26,7 +34,9 @@ _KEY_LENGTH = 16
 # Hexadecimal digits of a hash; of 128 bits no two addresses share one.
 _HASH_LENGTH = 32
 # What of a reject is surely nobody's address or query string: owner, bucket and time, at the start of the line.
-_UP_TO_TIME = re.compile(r"[!-~]+ [!-~]+ \[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\]")
+_UP_TO_TIME = re.compile(
+    r"[!-~]+ [!-~]+ \[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\]"
+)
 _HTTP_VERSION = re.compile(r" HTTP/[0-9.]+$")
 # Where a URL's query string or fragment begins, or would, however often it is percent-encoded.
 _QUERY = re.compile(r"[?#]|%(?:25)*(?:3[Ff]|23)")
@@ -51,7 +61,9 @@ def with_hash_key(privacy: Privacy) -> Privacy:
         try:
             key = privacy.hash_key_file.read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{privacy.hash_key_file}: cannot read the key: {error}") from error
+            raise UsageError(
+                f"{privacy.hash_key_file}: cannot read the key: {error}"
+            ) from error
     if key is None or len(key.encode()) < _KEY_LENGTH:
         raise UsageError(
             f"privacy.remote_ip = hash needs a key of at least {_KEY_LENGTH} bytes, always the same: "
@@ -69,7 +81,13 @@ def protect(parsed: Parsed, privacy: Privacy) -> Parsed:
         records = _changed(records, "remote_ip", _address(privacy))
     if privacy.query_strings == "drop":
         records = _changed(records, "request_uri", _uri_before_query)
-        for name in ("referrer", "user_agent", "error_code", "host_header", "extra_fields"):
+        for name in (
+            "referrer",
+            "user_agent",
+            "error_code",
+            "host_header",
+            "extra_fields",
+        ):
             records = _changed(records, name, _before_query)
         records = _without_queries_in_keys(records)
     return replace(parsed, records=records, rejects=_with_starts_of_lines(parsed.rejects))
@@ -81,7 +99,9 @@ def _address(privacy: Privacy) -> Address:
     if privacy.remote_ip == "truncate":
         return _truncated
     key = privacy.hash_key.get_secret_value().encode() if privacy.hash_key else b""
-    return lambda text: hmac.new(key, _canonical(text).encode(), hashlib.sha256).hexdigest()[:_HASH_LENGTH]
+    return lambda text: hmac.new(
+        key, _canonical(text).encode(), hashlib.sha256
+    ).hexdigest()[:_HASH_LENGTH]
 
 
 def _truncated(text: str) -> str | None:
@@ -120,7 +140,9 @@ def _without_ambiguous_texts(records: pa.Table) -> pa.Table:
         for name in ("request_uri", "referrer", "user_agent", "extra_fields"):
             texts = as_dictionary(records[name])
             left = np.where(is_ambiguous, -1, codes_of(texts))
-            records = _set(records, name, dictionary_of(texts.dictionary.to_pylist(), left))
+            records = _set(
+                records, name, dictionary_of(texts.dictionary.to_pylist(), left)
+            )
     return records
 
 
@@ -137,7 +159,9 @@ def _before_query(text: str) -> str:
 def _without_queries_in_keys(records: pa.Table) -> pa.Table:
     """Keys without what follows a question mark, where the request failed; the key of an object is its name."""
     status = records["http_status"].combine_chunks()
-    has_failed = to_numpy(pc.fill_null(pc.greater_equal(status, _FAILED), fill_value=False))
+    has_failed = to_numpy(
+        pc.fill_null(pc.greater_equal(status, _FAILED), fill_value=False)
+    )
     for name in ("key", "key_encoded"):
         keys = as_dictionary(records[name])
         cut = mapped_texts(keys, _before_query)
@@ -154,12 +178,17 @@ def _changed(table: pa.Table, name: str, change: Callable[[str], str | None]) ->
 
 def _set(table: pa.Table, name: str, texts: pa.DictionaryArray) -> pa.Table:
     at = table.schema.get_field_index(name)
-    return table.set_column(at, table.schema.field(at), texts.cast(table.schema.field(at).type))
+    return table.set_column(
+        at, table.schema.field(at), texts.cast(table.schema.field(at).type)
+    )
 
 
 def _with_starts_of_lines(rejects: pa.Table) -> pa.Table:
     """Rejects of which only owner, bucket and time are kept, and the length: nobody knows what the rest is."""
-    chunks = [array_of([_start_of(line) for line in chunk.to_pylist()], TEXT) for chunk in rejects["line"].chunks]
+    chunks = [
+        array_of([_start_of(line) for line in chunk.to_pylist()], TEXT)
+        for chunk in rejects["line"].chunks
+    ]
     lines = pa.chunked_array(chunks, TEXT)
     return rejects.set_column(rejects.schema.get_field_index("line"), "line", lines)
 

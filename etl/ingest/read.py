@@ -58,7 +58,12 @@ def read_pieces(batch: Batch, progress: Callable[[BatchResult], None]) -> Iterat
     """Fetch and parse a batch: nearly always in one piece, in several where compressed objects hold more than usual."""
     settings = batch.settings
     largest_piece = _MOST_BATCHES * settings.batch_size
-    fetched = fetch_objects(batch.objects, settings.fetch_concurrency, settings.endpoint_url, settings.max_object_size)
+    fetched = fetch_objects(
+        batch.objects,
+        settings.fetch_concurrency,
+        settings.endpoint_url,
+        settings.max_object_size,
+    )
     collected = _Collected()
     for one in fetched:
         is_large = one.data is not None and len(one.data) > settings.batch_size
@@ -68,7 +73,10 @@ def read_pieces(batch: Batch, progress: Callable[[BatchResult], None]) -> Iterat
             collected = _Collected()
         collected.add(one)
         progress(collected.result)
-        if collected.result.bytes_read >= largest_piece or collected.rejects >= MOST_REJECTS:
+        if (
+            collected.result.bytes_read >= largest_piece
+            or collected.rejects >= MOST_REJECTS
+        ):
             yield collected.finish(settings.privacy)
             collected = _Collected()
     yield collected.finish(settings.privacy)
@@ -105,7 +113,9 @@ class _Collected:
             return self._finish(privacy)
         except (OverflowError, pa.ArrowInvalid, pa.ArrowCapacityError) as error:
             # A column of more than 2 GiB of text, for which pyarrow has several errors.
-            is_overflow = isinstance(error, (OverflowError, pa.ArrowCapacityError)) or "overflow" in str(error)
+            is_overflow = isinstance(
+                error, (OverflowError, pa.ArrowCapacityError)
+            ) or "overflow" in str(error)
             if not is_overflow:
                 raise
             return self._failed(f"{_TOO_MUCH_TEXT} ({error})")
@@ -114,7 +124,9 @@ class _Collected:
         """A piece without any of its log objects, for the same reason."""
         failures = {**self.result.failures, **{one.name: reason for one in self._objects}}
         result = replace(self.result, objects_ingested=0, failures=failures)
-        return Piece([], Parser(ingested_at=self._read_at).finish(), self._read_at, result)
+        return Piece(
+            [], Parser(ingested_at=self._read_at).finish(), self._read_at, result
+        )
 
     def _finish(self, privacy: Privacy) -> Piece:
         parsed = protect(self._parser.finish(), privacy)

@@ -16,7 +16,15 @@ from etl.ingest.plan import Batch, plan_batches
 from etl.ingest.privacy import with_hash_key
 from etl.ingest.result import BatchResult
 from etl.ingest.workers import ingest_in_workers
-from etl.lake import Ledger, check_format, check_policy, coverage, hold_lease, migrate, read_retention
+from etl.lake import (
+    Ledger,
+    check_format,
+    check_policy,
+    coverage,
+    hold_lease,
+    migrate,
+    read_retention,
+)
 from etl.sources import (
     Found,
     LogObject,
@@ -62,7 +70,9 @@ class RunSummary:
             "objects_new": self.new,
             "objects_failed": len(failures),
             **result,
-            "write_amplification": round(self.result.bytes_written / grown, 3) if grown > 0 else None,
+            "write_amplification": round(self.result.bytes_written / grown, 3)
+            if grown > 0
+            else None,
             "seconds": round(self.seconds, 3),
             "failures": failures,
             "changed": self.found.changed,
@@ -104,7 +114,9 @@ def run_ingest(
 def parse_sources(settings: Settings) -> list[Source]:
     """The sources of the settings. Raises UsageError where there is none, or one is inside the lake."""
     if not settings.source:
-        raise UsageError("no source given; use --source URL, ACCESSLAKE_SOURCE or the configuration file")
+        raise UsageError(
+            "no source given; use --source URL, ACCESSLAKE_SOURCE or the configuration file"
+        )
     sources = [parse_source(url) for url in settings.source]
     for source in sources:
         refuse_inside(source, settings.lake_url)
@@ -119,7 +131,13 @@ class _Run:
     """One run over all sources, and its figures so far."""
 
     def __init__(
-        self, settings: Settings, store: Store, sources: list[Source], *, full: bool, progress: Progress
+        self,
+        settings: Settings,
+        store: Store,
+        sources: list[Source],
+        *,
+        full: bool,
+        progress: Progress,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -141,7 +159,9 @@ class _Run:
 
     def execute(self, still_held: Callable[[], bool]) -> RunSummary:
         before = coverage.read_covered(self._store)
-        batches = plan_batches(self._new_objects(before), self._settings, self.summary.run_id)
+        batches = plan_batches(
+            self._new_objects(before), self._settings, self.summary.run_id
+        )
         for result in self._results(batches, still_held):
             self.summary.result += result
             self._report()
@@ -150,7 +170,9 @@ class _Run:
         self._report()
         return self.summary
 
-    def _new_objects(self, covered: Mapping[str, coverage.Covered]) -> Iterator[LogObject]:
+    def _new_objects(
+        self, covered: Mapping[str, coverage.Covered]
+    ) -> Iterator[LogObject]:
         """The log objects of all sources that are not in the ledger, each once."""
         settings, found = self._settings, self.summary.found
         ledger = Ledger(self._store)
@@ -158,7 +180,9 @@ class _Run:
         for source in self._sources:
             since = self._first_day(source, covered)
             today = self._started_at.date()
-            objects = discover_objects(source, since, today, settings.endpoint_url, found, full=self._full)
+            objects = discover_objects(
+                source, since, today, settings.endpoint_url, found, full=self._full
+            )
             for one in subtract(objects, ledger.lookup(source.below), found):
                 if one.name in seen:
                     continue
@@ -168,14 +192,20 @@ class _Run:
                 self.summary.new += 1
                 yield one
 
-    def _first_day(self, source: Source, covered: Mapping[str, coverage.Covered]) -> dt.date | None:
+    def _first_day(
+        self, source: Source, covered: Mapping[str, coverage.Covered]
+    ) -> dt.date | None:
         """The first day of a source that has to be listed; None for all there are."""
         since = self._settings.since
         if source.has_window and not self._full:
-            since = coverage.first_day(covered.get(source.url), since, self._settings.lookback_days)
+            since = coverage.first_day(
+                covered.get(source.url), since, self._settings.lookback_days
+            )
         return max(filter(None, (since, self._expired_before)), default=None)
 
-    def _results(self, batches: Iterator[Batch], still_held: Callable[[], bool]) -> Iterator[BatchResult]:
+    def _results(
+        self, batches: Iterator[Batch], still_held: Callable[[], bool]
+    ) -> Iterator[BatchResult]:
         """Results as they come: in this process for a single batch or worker, else from a process pool."""
         workers = self._settings.workers or os.cpu_count() or 1
         first = list(islice(batches, 1))
@@ -188,10 +218,15 @@ class _Run:
             yield result
             _refuse_lost(self._store, still_held)
 
-    def _covered(self, before: Mapping[str, coverage.Covered]) -> dict[str, coverage.Covered]:
+    def _covered(
+        self, before: Mapping[str, coverage.Covered]
+    ) -> dict[str, coverage.Covered]:
         return {
             source.url: coverage.now_covered(
-                before.get(source.url), self._settings.since, self._settings.lookback_days, self._started_at
+                before.get(source.url),
+                self._settings.since,
+                self._settings.lookback_days,
+                self._started_at,
             )
             for source in self._sources
         }
@@ -201,7 +236,11 @@ class _Run:
         seconds = time.monotonic() - self._clock
         if seconds - self._reported >= _REPORT_SECONDS:
             self._reported = seconds
-            self._progress(replace(self.summary, result=self.summary.result + so_far, seconds=seconds))
+            self._progress(
+                replace(
+                    self.summary, result=self.summary.result + so_far, seconds=seconds
+                )
+            )
 
     def _report(self) -> None:
         self.summary.seconds = time.monotonic() - self._clock

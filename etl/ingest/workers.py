@@ -4,7 +4,14 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from functools import lru_cache
 from itertools import islice
 
@@ -19,7 +26,9 @@ def ingest_in_workers(batches: Iterable[Batch], workers: int) -> Iterator[BatchR
     """The results of batches in the order of their completion, from so many processes."""
     # Spawned, not forked: this process has threads.
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_die_with_parent) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=spawn, initializer=_die_with_parent
+    ) as pool:
         try:
             # One more than there are workers, so that none waits for the next to be planned.
             yield from _submit_all(pool, batches, most=workers + 1)
@@ -40,13 +49,18 @@ def _die_with_parent() -> None:
         threading.Thread(target=watch, name="die-with-parent", daemon=True).start()
 
 
-def _submit_all(pool: Executor, batches: Iterable[Batch], most: int) -> Iterator[BatchResult]:
+def _submit_all(
+    pool: Executor, batches: Iterable[Batch], most: int
+) -> Iterator[BatchResult]:
     """Results in the order of their completion; at most so many batches are on their way."""
     pending: set[Future[BatchResult]] = set()
     remaining = iter(batches)
     try:
         while True:
-            pending |= {pool.submit(_ingest, batch) for batch in islice(remaining, most - len(pending))}
+            pending |= {
+                pool.submit(_ingest, batch)
+                for batch in islice(remaining, most - len(pending))
+            }
             if not pending:
                 return
             done, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -59,7 +73,9 @@ def _submit_all(pool: Executor, batches: Iterable[Batch], most: int) -> Iterator
 
 
 def _ingest(batch: Batch) -> BatchResult:
-    return ingest_batch(batch, _store(batch.settings.lake_url, batch.settings.endpoint_url))
+    return ingest_batch(
+        batch, _store(batch.settings.lake_url, batch.settings.endpoint_url)
+    )
 
 
 @lru_cache(maxsize=1)

@@ -37,7 +37,10 @@ def write_piece(store: Store, batch: Batch, piece: Piece) -> BatchResult:
     appended, rows_expired = _append_records(appender, piece)
     rejected = appender.append_all(REJECTS, _by_object_day(piece.parsed.rejects, days))
     run = {"run_id": batch.run_id, "committed_at": piece.read_at}
-    entries = [_ledger_entry(one, piece.parsed.counts[one.name], appended, rejected) | run for one in piece.objects]
+    entries = [
+        _ledger_entry(one, piece.parsed.counts[one.name], appended, rejected) | run
+        for one in piece.objects
+    ]
     ledger_rows = pa.Table.from_pylist(entries, LEDGER.schema)
     committed = appender.append_all(LEDGER, _by_object_day(ledger_rows, days))
     counts = {name: sum(entry[name] for entry in entries) for name in _COUNTED}
@@ -59,7 +62,9 @@ class _Outcome:
 
     rows: Counter[str] = field(default_factory=Counter)
     duplicates: Counter[str] = field(default_factory=Counter)
-    partitions: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    partitions: defaultdict[str, list[dict[str, Any]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     """The keys of the partitions that have rows of a log object, and how many."""
     cost: BatchResult = field(default_factory=BatchResult)
 
@@ -96,7 +101,9 @@ class _Appender:
     def _append(self, table: Table, one: _Slice) -> Appended:
         partition = partition_path(table, **one.keys)
         rows = one.rows.select(table.schema.names)
-        appended = append_rows(self.store, table, partition, rows, self.etags, self.min_part_size)
+        appended = append_rows(
+            self.store, table, partition, rows, self.etags, self.min_part_size
+        )
         # Arrow keeps what it frees for itself; so many partitions would add up.
         pa.default_memory_pool().release_unused()
         return appended
@@ -107,7 +114,9 @@ def _append_records(appender: _Appender, piece: Piece) -> tuple[_Outcome, int]:
     first_day = read_retention(appender.store).expired_before or dt.date.min
     slices = list(_by_bucket_and_day(piece.parsed.records))
     expired = [one for one in slices if one.keys["date"] < first_day]
-    outcome = appender.append_all(ACCESS_LOG, (one for one in slices if one.keys["date"] >= first_day))
+    outcome = appender.append_all(
+        ACCESS_LOG, (one for one in slices if one.keys["date"] >= first_day)
+    )
     for one in expired:
         outcome.add(one.keys, count_texts(one.rows["log_object"]))
     return outcome, sum(one.rows.num_rows for one in expired)
@@ -115,14 +124,18 @@ def _append_records(appender: _Appender, piece: Piece) -> tuple[_Outcome, int]:
 
 def _by_bucket_and_day(records: pa.Table) -> Iterator[_Slice]:
     """The records, which are in order, by their partitions."""
-    for (bucket, date), start, end in group_bounds([records["bucket"], dates_of(records)]):
+    for (bucket, date), start, end in group_bounds(
+        [records["bucket"], dates_of(records)]
+    ):
         yield _Slice({"bucket": bucket, "date": date}, records.slice(start, end - start))
 
 
 def _by_object_day(rows: pa.Table, days: Mapping[str, dt.date]) -> Iterator[_Slice]:
     """Rows by the day of their log object."""
     names = as_dictionary(rows["log_object"])
-    day_of_name = array_of([days[name] for name in names.dictionary.to_pylist()], pa.date32())
+    day_of_name = array_of(
+        [days[name] for name in names.dictionary.to_pylist()], pa.date32()
+    )
     dates = pa.chunked_array([day_of_name.take(names.indices)])
     order = sort_order([dates])
     rows = rows.take(order)
@@ -130,9 +143,15 @@ def _by_object_day(rows: pa.Table, days: Mapping[str, dt.date]) -> Iterator[_Sli
         yield _Slice({"date": date}, rows.slice(start, end - start))
 
 
-def _ledger_entry(one: LogObject, counts: ObjectCounts, appended: _Outcome, rejected: _Outcome) -> dict[str, Any]:
+def _ledger_entry(
+    one: LogObject, counts: ObjectCounts, appended: _Outcome, rejected: _Outcome
+) -> dict[str, Any]:
     """The ledger's entry of a log object. Raises AccountingError where its lines do not add up (I3)."""
-    rows, duplicates, rejects = appended.rows[one.name], appended.duplicates[one.name], rejected.rows[one.name]
+    rows, duplicates, rejects = (
+        appended.rows[one.name],
+        appended.duplicates[one.name],
+        rejected.rows[one.name],
+    )
     total = rows + duplicates + rejects + counts.blank_lines
     if total != counts.lines or rejects != counts.rejects:
         raise AccountingError(

@@ -15,7 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from etl.arrow import as_dictionary, conformed, count_texts, decoded, reader_of, where_text
+from etl.arrow import (
+    as_dictionary,
+    conformed,
+    count_texts,
+    decoded,
+    reader_of,
+    where_text,
+)
 from etl.config import MIB
 from etl.errors import GoneError, PreconditionFailedError, StaleRowsError, StoreError
 from etl.lake.parts import (
@@ -55,7 +62,12 @@ class Appended:
 
 
 def append_rows(
-    store: Store, table: Table, partition: str, rows: pa.Table, etags: Mapping[str, str], min_part_size: int
+    store: Store,
+    table: Table,
+    partition: str,
+    rows: pa.Table,
+    etags: Mapping[str, str],
+    min_part_size: int,
 ) -> Appended:
     """Add `rows` to a partition, except those that it holds already.
 
@@ -78,12 +90,16 @@ def remove_rows(store: Store, table: Table, log_objects: Collection[str]) -> Non
 
     Such a part is sealed from then on, however small: an append that saw it sealed may be on its way.
     """
-    for name in [one.name for one in store.entries(partition_path(table)) if is_part(one.name)]:
+    for name in [
+        one.name for one in store.entries(partition_path(table)) if is_part(one.name)
+    ]:
         remove_once = partial(_remove_once, store, table, name, log_objects)
         compete(remove_once, f"{store.url}/{name}", lost=_LOST_OR_GONE)
 
 
-def _remove_once(store: Store, table: Table, name: str, log_objects: Collection[str]) -> None:
+def _remove_once(
+    store: Store, table: Table, name: str, log_objects: Collection[str]
+) -> None:
     folder = name.rpartition("/")[0] + "/"
     part = next((one for one in store.entries(folder) if one.name == name), None)
     if part is None:
@@ -92,13 +108,24 @@ def _remove_once(store: Store, table: Table, name: str, log_objects: Collection[
         if read_footer(file).log_objects.keys().isdisjoint(log_objects):
             return
     whole = _read_part(store, part, table.schema)
-    entries = {name: entry for name, entry in whole.footer.log_objects.items() if name not in log_objects}
+    entries = {
+        name: entry
+        for name, entry in whole.footer.log_objects.items()
+        if name not in log_objects
+    }
     rows = _without_objects(whole.rows, log_objects)
-    store.write(part.name, encode_part(table, rows, entries, min_part_size=0), if_match=whole.etag)
+    store.write(
+        part.name, encode_part(table, rows, entries, min_part_size=0), if_match=whole.etag
+    )
 
 
 def _append_once(
-    store: Store, table: Table, partition: str, rows: pa.Table, etags: Mapping[str, str], min_part_size: int
+    store: Store,
+    table: Table,
+    partition: str,
+    rows: pa.Table,
+    etags: Mapping[str, str],
+    min_part_size: int,
 ) -> Appended:
     parts = list_parts(store, partition)
     try:
@@ -107,12 +134,21 @@ def _append_once(
             new_rows = _without_objects(rows, known.entries)
             unique = _without_duplicates(table, new_rows, known)
         new_entries = _footer_entries(new_rows, unique, etags)
-        size = _write(store, table, partition, known, unique, new_entries, min_part_size) if unique.num_rows else 0
+        size = (
+            _write(store, table, partition, known, unique, new_entries, min_part_size)
+            if unique.num_rows
+            else 0
+        )
     except (StoreError, OSError, pa.ArrowException) as error:
-        if list_parts(store, partition) != parts:  # what could not be read was replaced meanwhile
+        if (
+            list_parts(store, partition) != parts
+        ):  # what could not be read was replaced meanwhile
             raise PreconditionFailedError(partition) from error
         raise
-    entries = {name: known.entries.get(name) or new_entries[name] for name in count_texts(rows["log_object"])}
+    entries = {
+        name: known.entries.get(name) or new_entries[name]
+        for name in count_texts(rows["log_object"])
+    }
     replaced = known.open_part.size if known.open_part and size else 0
     return Appended(
         rows_by_object={name: entry.rows for name, entry in entries.items()},
@@ -146,9 +182,13 @@ class _Known:
 
 
 @contextlib.contextmanager
-def _opened(store: Store, parts: list[Entry], schema: pa.Schema, min_part_size: int) -> Iterator[_Known]:
+def _opened(
+    store: Store, parts: list[Entry], schema: pa.Schema, min_part_size: int
+) -> Iterator[_Known]:
     """The parts of a partition: the last one read whole if it is open, the others as files."""
-    open_part_read = _read_open_part(store, parts[-1], schema, min_part_size) if parts else None
+    open_part_read = (
+        _read_open_part(store, parts[-1], schema, min_part_size) if parts else None
+    )
     sealed_parts = parts[:-1] if open_part_read else parts
     entries = dict(open_part_read.footer.log_objects) if open_part_read else {}
     with contextlib.ExitStack() as stack:
@@ -162,7 +202,11 @@ def _opened(store: Store, parts: list[Entry], schema: pa.Schema, min_part_size: 
 
 
 def _refuse_stale(entries: Mapping[str, FooterEntry], etags: Mapping[str, str]) -> None:
-    stale = [name for name, etag in etags.items() if name in entries and entries[name].etag != short_etag(etag)]
+    stale = [
+        name
+        for name, etag in etags.items()
+        if name in entries and entries[name].etag != short_etag(etag)
+    ]
     if stale:
         raise StaleRowsError(stale)
 
@@ -182,11 +226,18 @@ def _without_duplicates(table: Table, rows: pa.Table, known: _Known) -> pa.Table
     return drop_duplicates(rows, _possible_duplicates(table, rows, known), table.identity)
 
 
-def _footer_entries(rows: pa.Table, unique: pa.Table, etags: Mapping[str, str]) -> dict[str, FooterEntry]:
+def _footer_entries(
+    rows: pa.Table, unique: pa.Table, etags: Mapping[str, str]
+) -> dict[str, FooterEntry]:
     """What the footer says of new rows, of which only the `unique` are written."""
-    all_counts, unique_counts = count_texts(rows["log_object"]), count_texts(unique["log_object"])
+    all_counts, unique_counts = (
+        count_texts(rows["log_object"]),
+        count_texts(unique["log_object"]),
+    )
     return {
-        name: FooterEntry(short_etag(etags[name]), unique_counts[name], count - unique_counts[name])
+        name: FooterEntry(
+            short_etag(etags[name]), unique_counts[name], count - unique_counts[name]
+        )
         for name, count in all_counts.items()
     }
 
@@ -209,11 +260,17 @@ def _write(
     number = part_number(known.parts[-1]) if known.parts else -1
     if before is None:
         number += 1
-    store.write(f"{partition}part-{number:05d}.parquet", data, if_match=before.etag if before else None)
+    store.write(
+        f"{partition}part-{number:05d}.parquet",
+        data,
+        if_match=before.etag if before else None,
+    )
     return len(data)
 
 
-def _read_open_part(store: Store, part: Entry, schema: pa.Schema, min_part_size: int) -> _Part | None:
+def _read_open_part(
+    store: Store, part: Entry, schema: pa.Schema, min_part_size: int
+) -> _Part | None:
     """The last part of a partition, or None where it is sealed.
 
     That is for the part itself to say, not for a setting: all writers must see the same, or two of them would write
@@ -242,14 +299,20 @@ def _read_part(store: Store, part: Entry, schema: pa.Schema) -> _Part:
     try:
         reader = reader_of(data)
         written = pq.read_schema(reader)
-        texts = [one.name for one in schema if pa.types.is_dictionary(one.type) and one.name in written.names]
+        texts = [
+            one.name
+            for one in schema
+            if pa.types.is_dictionary(one.type) and one.name in written.names
+        ]
         file = pq.ParquetFile(reader, read_dictionary=texts)
         return _Part(conformed(file.read(), schema), read_footer(file), etag, len(data))
     except (pa.ArrowException, ValueError, KeyError) as error:
         raise damaged(store, part, error) from error
 
 
-def _possible_duplicates(table: Table, rows: pa.Table, known: _Known) -> Iterator[pa.Table]:
+def _possible_duplicates(
+    table: Table, rows: pa.Table, known: _Known
+) -> Iterator[pa.Table]:
     """Stored rows that share time and request id with some of `rows`: any equal row is among them.
 
     Reads two columns of the row groups whose times overlap, and whole rows only where ids meet; one row group
@@ -268,12 +331,16 @@ def _possible_duplicates(table: Table, rows: pa.Table, known: _Known) -> Iterato
             times = file.metadata.row_group(number).column(time_column).statistics
             if times is not None and (times.max < first or times.min > last):
                 continue
-            matches = pc.is_in(file.read_row_group(number, columns=["request_id"])["request_id"], ids)
+            matches = pc.is_in(
+                file.read_row_group(number, columns=["request_id"])["request_id"], ids
+            )
             if pc.any(matches).as_py():
                 yield conformed(file.read_row_group(number), table.schema).filter(matches)
 
 
-def drop_duplicates(rows: pa.Table, stored: Iterable[pa.Table], identity: Iterable[str]) -> pa.Table:
+def drop_duplicates(
+    rows: pa.Table, stored: Iterable[pa.Table], identity: Iterable[str]
+) -> pa.Table:
     """`rows` without those equal, in every column of `identity`, to a stored row or to an earlier one of `rows`.
 
     NULL equals NULL. A row whose request id occurs once has no equal.
@@ -283,17 +350,25 @@ def drop_duplicates(rows: pa.Table, stored: Iterable[pa.Table], identity: Iterab
     counts = pc.value_counts(ids)
     repeated = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
     no_rows = rows.select(identity).slice(0, 0)
-    stored_rows = pa.concat_tables([decoded(one.select(identity)) for one in (no_rows, *stored)])
-    suspects = pc.unique(pa.chunked_array([*stored_rows["request_id"].chunks, repeated], pa.string()))
+    stored_rows = pa.concat_tables(
+        [decoded(one.select(identity)) for one in (no_rows, *stored)]
+    )
+    suspects = pc.unique(
+        pa.chunked_array([*stored_rows["request_id"].chunks, repeated], pa.string())
+    )
     if not len(suspects):
         return rows
     is_suspect = pc.is_in(ids, suspects)
     every = pa.array(np.arange(rows.num_rows))
     positions = every.filter(is_suspect.combine_chunks())
-    candidates = decoded(rows.select(identity).filter(is_suspect)).append_column("_position", positions)
+    candidates = decoded(rows.select(identity).filter(is_suspect)).append_column(
+        "_position", positions
+    )
     # A stored row comes before all new ones, so of equal rows the first is the one that stays.
     before_all = pa.array(np.full(stored_rows.num_rows, -1))
-    both = pa.concat_tables([stored_rows.append_column("_position", before_all), candidates])
+    both = pa.concat_tables(
+        [stored_rows.append_column("_position", before_all), candidates]
+    )
     firsts = both.group_by(identity).aggregate([("_position", "min")])["_position_min"]
     dropped = positions.filter(pc.invert(pc.is_in(positions, firsts)))
     return rows.filter(pc.invert(pc.is_in(every, dropped)))

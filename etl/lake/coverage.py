@@ -36,7 +36,9 @@ def forget_covered(store: Store) -> None:
         _DOCUMENT.update(store, lambda _before: {})
 
 
-def first_day(covered: Covered | None, since: dt.date | None, lookback_days: int) -> dt.date | None:
+def first_day(
+    covered: Covered | None, since: dt.date | None, lookback_days: int
+) -> dt.date | None:
     """The first day that a run has to list (None: every day there is).
 
     The trailing window counts back from the last complete run, if that run covered at least the days from
@@ -48,7 +50,12 @@ def first_day(covered: Covered | None, since: dt.date | None, lookback_days: int
     return max(window, since) if since else window
 
 
-def now_covered(before: Covered | None, since: dt.date | None, lookback_days: int, listed_at: dt.datetime) -> Covered:
+def now_covered(
+    before: Covered | None,
+    since: dt.date | None,
+    lookback_days: int,
+    listed_at: dt.datetime,
+) -> Covered:
     """What is covered after a complete run from `first_day` on.
 
     A run that began later than its trailing window, because of `since`, leaves what was covered as it was: the

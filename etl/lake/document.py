@@ -40,7 +40,9 @@ class Document(Generic[T]):
             before, etag = self._read(store)
             after = change(before)
             if after != before:
-                store.write(self.name, self._adapter.dump_json(after, indent=2), if_match=etag)
+                store.write(
+                    self.name, self._adapter.dump_json(after, indent=2), if_match=etag
+                )
             return after
 
         return compete(change_once, f"{store.url}/{self.name}", _ATTEMPTS)
@@ -56,4 +58,6 @@ class Document(Generic[T]):
         except ValidationError as error:
             if self._remedy is None:
                 return None, etag
-            raise StoreError(f"{store.url}/{self.name}: not readable; {self._remedy}") from error
+            raise StoreError(
+                f"{store.url}/{self.name}: not readable; {self._remedy}"
+            ) from error

@@ -66,7 +66,10 @@ def migrate(store: Store) -> None:
     known = _DOCUMENT.read(store)
     _check(store, known)
     if known is None:
-        known = LakeFormat(format=_FIRST_FORMAT, oldest_fields=_FIRST_FIELDS if _has_parts(store) else len(FIELDS))
+        known = LakeFormat(
+            format=_FIRST_FORMAT,
+            oldest_fields=_FIRST_FIELDS if _has_parts(store) else len(FIELDS),
+        )
     for older in range(known.format, FORMAT):
         MIGRATIONS[older](store)
         _note(store, known, older + 1)
@@ -76,7 +79,9 @@ def migrate(store: Store) -> None:
 
 def _note(store: Store, known: LakeFormat, new_format: int) -> None:
     written_by = f"accesslake {version('accesslake')}"
-    note = known.model_copy(update={"format": new_format, "fields": len(FIELDS), "written_by": written_by})
+    note = known.model_copy(
+        update={"format": new_format, "fields": len(FIELDS), "written_by": written_by}
+    )
     _DOCUMENT.update(store, lambda _before: note)
 
 
@@ -84,7 +89,9 @@ def require_lake(store: ReadableStore) -> None:
     """Raise UsageError where no run has written anything, StoreError where a newer version has."""
     check_format(store)
     if not _has_parts(store) and not read_covered(store):
-        raise UsageError(f"{store.url}: there is no lake here; `accesslake ingest` makes one")
+        raise UsageError(
+            f"{store.url}: there is no lake here; `accesslake ingest` makes one"
+        )
 
 
 def _has_parts(store: ReadableStore) -> bool:

@@ -43,7 +43,9 @@ class _LostError(Exception):
 def hold_lease(store: Store, run_id: str, seconds: int) -> Iterator[Callable[[], bool]]:
     """Hold the lake's lease; yields a function that says whether it is still held. Raises LeaseHeldError."""
     now = _now()
-    holder = Holder(run_id=run_id, who=_who(), since=now, expires=now + dt.timedelta(seconds=seconds))
+    holder = Holder(
+        run_id=run_id, who=_who(), since=now, expires=now + dt.timedelta(seconds=seconds)
+    )
     try:
         with store.lock_run() as is_locked:
             if is_locked:
@@ -57,7 +59,9 @@ def hold_lease(store: Store, run_id: str, seconds: int) -> Iterator[Callable[[],
 
 
 @contextlib.contextmanager
-def _renewed_lease(store: Store, holder: Holder, seconds: int) -> Iterator[Callable[[], bool]]:
+def _renewed_lease(
+    store: Store, holder: Holder, seconds: int
+) -> Iterator[Callable[[], bool]]:
     lost = threading.Event()
     stop = threading.Event()
     _acquire(store, holder)
@@ -110,8 +114,14 @@ def _extend(store: Store, holder: Holder, term: dt.timedelta) -> None:
 
 
 def _held(store: Store, holder: Holder | None) -> LeaseHeldError:
-    by = f"{holder.who} (run {holder.run_id}, since {holder.since:%Y-%m-%d %H:%M:%S} UTC)" if holder else "another run"
-    return LeaseHeldError(f"{store.url}: {by} is writing to this lake; try again when it is done")
+    by = (
+        f"{holder.who} (run {holder.run_id}, since {holder.since:%Y-%m-%d %H:%M:%S} UTC)"
+        if holder
+        else "another run"
+    )
+    return LeaseHeldError(
+        f"{store.url}: {by} is writing to this lake; try again when it is done"
+    )
 
 
 def _who() -> str:

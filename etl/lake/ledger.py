@@ -29,7 +29,10 @@ class Ledger:
         if below is None:
             return lambda day: self._day(day) if day in self._days else {}
         etags = {
-            name: etag for day in self._days for name, etag in self._read_day(day).items() if name.startswith(below)
+            name: etag
+            for day in self._days
+            for name, etag in self._read_day(day).items()
+            if name.startswith(below)
         }
         return lambda _day: etags
 
@@ -38,11 +41,15 @@ class Ledger:
         for part in list_parts(self._store, partition_path(LEDGER, date=day)):
             with open_part(self._store, part) as file:
                 rows = file.read(columns=["log_object", "etag"])
-            etags.update(zip(rows["log_object"].to_pylist(), rows["etag"].to_pylist(), strict=True))
+            etags.update(
+                zip(rows["log_object"].to_pylist(), rows["etag"].to_pylist(), strict=True)
+            )
         return etags
 
 
 def _days(store: ReadableStore) -> list[dt.date]:
     """The days that have log objects in the ledger, in order."""
-    names = (name.removeprefix("date=") for name in store.directories(partition_path(LEDGER)))
+    names = (
+        name.removeprefix("date=") for name in store.directories(partition_path(LEDGER))
+    )
     return [day for name in names if (day := parse_date(name))]

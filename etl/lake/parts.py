@@ -37,7 +37,9 @@ _FOOTER_DIGEST = b"accesslake.digest"
 _ETAG_LENGTH = 12
 READ_WHOLE = 4 * 1024 * 1024
 """Bytes up to which one request for all of a part is cheaper than several for its footer and columns."""
-_PART_PATH = re.compile(r"(?:access_log/bucket=[^/]+|rejects|_ledger)/date=([0-9-]{10})/part-[0-9]{5,}\.parquet")
+_PART_PATH = re.compile(
+    r"(?:access_log/bucket=[^/]+|rejects|_ledger)/date=([0-9-]{10})/part-[0-9]{5,}\.parquet"
+)
 _PART_NAME = re.compile(r"part-(\d{5,})\.parquet")
 
 
@@ -73,13 +75,19 @@ def partition_path(table: Table, **keys: str | dt.date) -> str:
 
     Values are percent-encoded, so that no bucket name can leave its partition.
     """
-    parts = "".join(f"{name}={quote(str(value), safe='')}/" for name, value in keys.items())
+    parts = "".join(
+        f"{name}={quote(str(value), safe='')}/" for name, value in keys.items()
+    )
     return f"{table.name}/{parts}"
 
 
 def list_parts(store: ReadableStore, partition: str) -> list[Entry]:
     """The parts of a partition in the order of their numbers."""
-    entries = [one for one in store.entries(partition) if _PART_NAME.fullmatch(one.name.removeprefix(partition))]
+    entries = [
+        one
+        for one in store.entries(partition)
+        if _PART_NAME.fullmatch(one.name.removeprefix(partition))
+    ]
     return sorted(entries, key=part_number)
 
 
@@ -122,7 +130,9 @@ def read_footer(file: pq.ParquetFile) -> Footer:
 def is_edited(data: bytes, footer: Footer) -> bool:
     """Whether a part's data is not what was written: changed in place, or written again by another program."""
     length = footer.digest.partition(":")[0]
-    return not length.isdigit() or _digest(memoryview(data)[: int(length)]) != footer.digest
+    return (
+        not length.isdigit() or _digest(memoryview(data)[: int(length)]) != footer.digest
+    )
 
 
 def _digest(data: memoryview) -> str:
@@ -136,7 +146,9 @@ def open_part(store: ReadableStore, part: Entry) -> Iterator[pq.ParquetFile]:
     try:
         opened = reader_of(store.read(part.name)[0]) if whole else store.open(part.name)
     except FileNotFoundError as error:
-        raise GoneError(f"{store.url}/{part.name}: is gone since it was listed; run it again") from error
+        raise GoneError(
+            f"{store.url}/{part.name}: is gone since it was listed; run it again"
+        ) from error
     with opened as raw:
         try:
             file = pq.ParquetFile(raw, pre_buffer=not whole)
@@ -152,11 +164,21 @@ def damaged(store: ReadableStore, part: Entry, error: Exception) -> StoreError:
     )
 
 
-def encode_part(table: Table, rows: pa.Table, log_objects: Mapping[str, FooterEntry], min_part_size: int) -> bytes:
+def encode_part(
+    table: Table,
+    rows: pa.Table,
+    log_objects: Mapping[str, FooterEntry],
+    min_part_size: int,
+) -> bytes:
     """`rows`, sorted, as a Parquet file whose footer names their log objects."""
     order = sort_order([rows[name] for name in table.sort_by])
-    packed = base64.b64encode(zlib.compress(json.dumps(log_objects, sort_keys=True).encode(), 9))
-    footer = {_FOOTER_LOG_OBJECTS: packed, _FOOTER_MIN_PART_SIZE: str(min_part_size).encode()}
+    packed = base64.b64encode(
+        zlib.compress(json.dumps(log_objects, sort_keys=True).encode(), 9)
+    )
+    footer = {
+        _FOOTER_LOG_OBJECTS: packed,
+        _FOOTER_MIN_PART_SIZE: str(min_part_size).encode(),
+    }
     plain = {name for name in rows.schema.names if name in table.plain}
     ordering = [(name, "ascending") for name in table.sort_by]
     sink = io.BytesIO()
@@ -181,6 +203,14 @@ def encode_part(table: Table, rows: pa.Table, log_objects: Mapping[str, FooterEn
 def _bloom_filters(table: Table, rows: pa.Table) -> dict[str, dict[str, Any]]:
     """Sized for a row group of these rows; texts that are no dictionary hardly repeat."""
     share = min(1.0, ROW_GROUP_ROWS / max(1, rows.num_rows))
-    is_dictionary = {name: pa.types.is_dictionary(rows[name].type) for name in table.bloom}
-    distinct = {name: count_distinct(rows[name]) if is_dictionary[name] else rows.num_rows for name in table.bloom}
-    return {name: {"ndv": max(64, int(count * share)), "fpp": 0.01} for name, count in distinct.items()}
+    is_dictionary = {
+        name: pa.types.is_dictionary(rows[name].type) for name in table.bloom
+    }
+    distinct = {
+        name: count_distinct(rows[name]) if is_dictionary[name] else rows.num_rows
+        for name in table.bloom
+    }
+    return {
+        name: {"ndv": max(64, int(count * share)), "fpp": 0.01}
+        for name, count in distinct.items()
+    }

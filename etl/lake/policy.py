@@ -23,7 +23,9 @@ class Policy(BaseModel):
     key_mark: str | None
 
 
-_DOCUMENT = Document("_privacy.json", Policy, "remove it if the privacy settings are right")
+_DOCUMENT = Document(
+    "_privacy.json", Policy, "remove it if the privacy settings are right"
+)
 
 
 def check_policy(store: Store, privacy: Privacy) -> None:
@@ -31,7 +33,11 @@ def check_policy(store: Store, privacy: Privacy) -> None:
 
     Raises UsageError where it is not: a record that is delivered again would not be recognised, and counted twice.
     """
-    policy = Policy(remote_ip=privacy.remote_ip, query_strings=privacy.query_strings, key_mark=_key_mark(privacy))
+    policy = Policy(
+        remote_ip=privacy.remote_ip,
+        query_strings=privacy.query_strings,
+        key_mark=_key_mark(privacy),
+    )
     known = _DOCUMENT.update(store, lambda before: before or policy)
     if known != policy:
         raise UsageError(

@@ -31,7 +31,11 @@ def write_retention(store: Store, expired_before: dt.date) -> Retention:
     """Move the first day that is kept on to `expired_before`, if it is not there yet."""
 
     def moved_on(before: Retention | None) -> Retention:
-        if before is not None and before.expired_before is not None and before.expired_before >= expired_before:
+        if (
+            before is not None
+            and before.expired_before is not None
+            and before.expired_before >= expired_before
+        ):
             return before
         return Retention(expired_before=expired_before)
 

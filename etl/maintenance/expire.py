@@ -7,7 +7,15 @@ from itertools import groupby
 from typing import Any
 
 from etl.errors import UsageError
-from etl.lake import SET_ASIDE, hold_lease, migrate, partition_path, read_retention, require_lake, write_retention
+from etl.lake import (
+    SET_ASIDE,
+    hold_lease,
+    migrate,
+    partition_path,
+    read_retention,
+    require_lake,
+    write_retention,
+)
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS
 from etl.store import Entry, Store
 
@@ -46,7 +54,12 @@ def parse_age(text: str) -> dt.timedelta:
 
 
 def expire_partitions(
-    store: Store, run_id: str, age: dt.timedelta, lease_seconds: int, *, dry_run: bool = False
+    store: Store,
+    run_id: str,
+    age: dt.timedelta,
+    lease_seconds: int,
+    *,
+    dry_run: bool = False,
 ) -> Expired:
     """Remove the partitions of records and rejects of days that are more than `age` ago (UTC).
 

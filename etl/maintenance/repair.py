@@ -42,7 +42,9 @@ from etl.sources import Found, LogObject, discover_objects
 from etl.store import ListedStore, Store
 
 _NOT_AS_WRITTEN = frozenset({"damaged_part", "edited_part", "footer", "wrong_day"})
-_READ_AGAIN = frozenset({"rows", "rejects", "ledger", "accounting", "changed", "uncommitted"})
+_READ_AGAIN = frozenset(
+    {"rows", "rejects", "ledger", "accounting", "changed", "uncommitted"}
+)
 # A part with a number far beyond the others was put there by somebody, and not written by a run: filling the gap with
 # a million empty parts would be worse than leaving it.
 _MAX_GAPS = 1000
@@ -62,7 +64,11 @@ class Repaired:
 
     def as_dict(self) -> dict[str, Any]:
         """One object, as `verify --repair --json` prints it."""
-        repair = {"set_aside": self.set_aside, "objects_reread": self.objects_reread, "failures": self.failures}
+        repair = {
+            "set_aside": self.set_aside,
+            "objects_reread": self.objects_reread,
+            "failures": self.failures,
+        }
         return {**repair, **self.after.as_dict()}
 
 
@@ -87,21 +93,34 @@ def repair_lake(store: Store, settings: Settings) -> Repaired:
         set_aside = list(_set_aside(store, settings, run_id, before))
         _fill_gaps(store, before)
         # What was set aside had rows, which are missing now.
-        missing = verify_lake(ListedStore(store), settings).differences if set_aside else before
+        missing = (
+            verify_lake(ListedStore(store), settings).differences if set_aside else before
+        )
         reread = _read_again(store, settings, run_id, missing)
     # Log objects that the lake does not have are not there to be replaced: an ordinary run adds them.
     completed = run_ingest(store, settings, full=True).result
     failures = {**reread.failures, **completed.failures}
     after = verify_lake(ListedStore(store), settings)
     after.differences = list(_explained(settings, after.differences, failures))
-    return Repaired(set_aside, reread.objects_ingested + completed.objects_ingested, after, failures)
+    return Repaired(
+        set_aside, reread.objects_ingested + completed.objects_ingested, after, failures
+    )
 
 
-def _set_aside(store: Store, settings: Settings, run_id: str, differences: Collection[Difference]) -> Iterator[str]:
+def _set_aside(
+    store: Store, settings: Settings, run_id: str, differences: Collection[Difference]
+) -> Iterator[str]:
     """Replace by empty ones the parts that cannot be read, and those edited of which the sources have everything."""
     damaged = _parts_with(differences, {"damaged_part"})
-    payloads = {part: store.read(part) for part in sorted(_parts_with(differences, _NOT_AS_WRITTEN))}
-    log_objects = {part: _log_objects(data) for part, (data, _) in payloads.items() if part not in damaged}
+    payloads = {
+        part: store.read(part)
+        for part in sorted(_parts_with(differences, _NOT_AS_WRITTEN))
+    }
+    log_objects = {
+        part: _log_objects(data)
+        for part, (data, _) in payloads.items()
+        if part not in damaged
+    }
     available = _available(settings, frozenset().union(*log_objects.values()))
     for part, (data, etag) in payloads.items():
         # Nobody can read what a damaged part has, so nothing is lost by replacing it.
@@ -112,18 +131,28 @@ def _set_aside(store: Store, settings: Settings, run_id: str, differences: Colle
 
 
 def _parts_with(differences: Iterable[Difference], kinds: Collection[str]) -> set[str]:
-    return {difference.part for difference in differences if difference.part and difference.kind in kinds}
+    return {
+        difference.part
+        for difference in differences
+        if difference.part and difference.kind in kinds
+    }
 
 
 def _objects_with(differences: Iterable[Difference], kinds: Collection[str]) -> set[str]:
-    return {difference.log_object for difference in differences if difference.log_object and difference.kind in kinds}
+    return {
+        difference.log_object
+        for difference in differences
+        if difference.log_object and difference.kind in kinds
+    }
 
 
 def _write(store: Store, name: str, data: bytes, if_match: str | None) -> None:
     try:
         store.write(name, data, if_match)
     except PreconditionFailedError as error:
-        raise StoreError(f"{store.url}/{name}: another run wrote it meanwhile; run it again") from error
+        raise StoreError(
+            f"{store.url}/{name}: another run wrote it meanwhile; run it again"
+        ) from error
 
 
 def _log_objects(data: bytes) -> frozenset[str]:
@@ -136,7 +165,9 @@ def _log_objects(data: bytes) -> frozenset[str]:
 
 def _fill_gaps(store: Store, differences: Iterable[Difference]) -> None:
     """Put empty parts where numbers are missing, so that it shows when another goes missing."""
-    incomplete = (difference for difference in differences if difference.kind == "missing_part")
+    incomplete = (
+        difference for difference in differences if difference.kind == "missing_part"
+    )
     for partition in sorted({difference.partition or "" for difference in incomplete}):
         numbers = {part_number(part) for part in list_parts(store, partition)}
         gaps = sorted(set(range(max(numbers))) - numbers)
@@ -153,7 +184,9 @@ def _empty_part(name: str) -> bytes:
     return encode_part(table, table.schema.empty_table(), {}, min_part_size=0)
 
 
-def _read_again(store: Store, settings: Settings, run_id: str, differences: Collection[Difference]) -> BatchResult:
+def _read_again(
+    store: Store, settings: Settings, run_id: str, differences: Collection[Difference]
+) -> BatchResult:
     """Replace the rows, rejects and ledger entries of log objects that are not as the ledger says.
 
     And of those that had records left out as duplicates: the equal records may be among what is missing, or is now
@@ -162,8 +195,12 @@ def _read_again(store: Store, settings: Settings, run_id: str, differences: Coll
     wrong = _objects_with(differences, _READ_AGAIN)
     if not wrong:
         return BatchResult()
-    database = Database(ListedStore(store), settings=settings, without=unusable_parts(differences))
-    with_duplicates = database.query("SELECT log_object FROM ledger WHERE duplicates > 0").to_arrow()
+    database = Database(
+        ListedStore(store), settings=settings, without=unusable_parts(differences)
+    )
+    with_duplicates = database.query(
+        "SELECT log_object FROM ledger WHERE duplicates > 0"
+    ).to_arrow()
     objects = _available(settings, wrong.union(with_duplicates["log_object"].to_pylist()))
     by_name = (objects[name] for name in sorted(objects))
     batches = plan_batches(by_name, settings, run_id, replace=True)
@@ -174,21 +211,35 @@ def _available(settings: Settings, names: Collection[str]) -> dict[str, LogObjec
     """Those of the log objects `names` that the sources have."""
     if not names:
         return {}
-    return {log_object.name: log_object for log_object in _discover_all(settings) if log_object.name in names}
+    return {
+        log_object.name: log_object
+        for log_object in _discover_all(settings)
+        if log_object.name in names
+    }
 
 
 def _discover_all(settings: Settings) -> Iterator[LogObject]:
     """All log objects of the sources, whatever the window."""
     today = dt.datetime.now(dt.UTC).date()
     for source in parse_sources(settings):
-        yield from discover_objects(source, None, today, settings.endpoint_url, Found(), full=True)
+        yield from discover_objects(
+            source, None, today, settings.endpoint_url, Found(), full=True
+        )
 
 
-def _explained(settings: Settings, differences: list[Difference], failures: dict[str, str]) -> Iterator[Difference]:
+def _explained(
+    settings: Settings, differences: list[Difference], failures: dict[str, str]
+) -> Iterator[Difference]:
     """Differences that are left, each with the reason where it is that its log object could not be read again."""
-    available = _available(settings, {difference.log_object or "" for difference in differences} - {""})
+    available = _available(
+        settings, {difference.log_object or "" for difference in differences} - {""}
+    )
     for difference in differences:
         reason = failures.get(difference.log_object or "")
         if difference.log_object and difference.log_object not in available:
             reason = "no source has this log object"
-        yield replace(difference, message=f"{difference.message}; {reason}") if reason else difference
+        yield (
+            replace(difference, message=f"{difference.message}; {reason}")
+            if reason
+            else difference
+        )

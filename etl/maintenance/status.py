@@ -9,7 +9,14 @@ from urllib.parse import unquote
 from etl.config import Settings
 from etl.dates import tomorrow
 from etl.errors import GoneError
-from etl.lake import coverage, is_part, open_part, part_day, partition_path, read_retention
+from etl.lake import (
+    coverage,
+    is_part,
+    open_part,
+    part_day,
+    partition_path,
+    read_retention,
+)
 from etl.query import DEFAULTS, Database
 from etl.schema import ACCESS_LOG
 from etl.store import Entry, ReadableStore
@@ -83,7 +90,10 @@ def read_status(store: ReadableStore, settings: Settings = DEFAULTS) -> LakeStat
     database = Database(store, settings=settings)
     rejects = database.query(_REJECTS_BY_REASON).to_arrow().to_pylist()
     (totals,) = database.query(_LEDGER_TOTALS).to_arrow().to_pylist()
-    listed_at = {url: covered.listed_at for url, covered in sorted(coverage.read_covered(store).items())}
+    listed_at = {
+        url: covered.listed_at
+        for url, covered in sorted(coverage.read_covered(store).items())
+    }
     return LakeStatus(
         lake=store.url,
         buckets=_bucket_statuses(parts),
@@ -111,7 +121,11 @@ def _parts(store: ReadableStore) -> list[Entry]:
     """The parts with records of days that have not expired."""
     first_day = read_retention(store).expired_before or dt.date.min
     entries = store.entries(partition_path(ACCESS_LOG))
-    return [entry for entry in entries if is_part(entry.name) and part_day(entry.name) >= first_day]
+    return [
+        entry
+        for entry in entries
+        if is_part(entry.name) and part_day(entry.name) >= first_day
+    ]
 
 
 def _bucket_statuses(parts: list[_PartStatus]) -> list[BucketStatus]:
@@ -138,7 +152,10 @@ def _part_status(store: ReadableStore, entry: Entry) -> _PartStatus | None:
             return None
         # The statistics of its row groups tell a part's first and last time: no row has to be read.
         column = ACCESS_LOG.schema.get_field_index("time")
-        groups = [metadata.row_group(number).column(column).statistics for number in range(metadata.num_row_groups)]
+        groups = [
+            metadata.row_group(number).column(column).statistics
+            for number in range(metadata.num_row_groups)
+        ]
         return _PartStatus(
             bucket=unquote(bucket_folder.removeprefix("bucket=")),
             rows=metadata.num_rows,

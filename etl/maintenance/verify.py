@@ -101,7 +101,9 @@ class Difference:
 
 def unusable_parts(differences: Iterable[Difference]) -> frozenset[str]:
     """Files that queries leave out: nobody can read them, or they are not ours."""
-    unusable = (difference.part for difference in differences if difference.kind in _UNUSABLE)
+    unusable = (
+        difference.part for difference in differences if difference.kind in _UNUSABLE
+    )
     return frozenset(part for part in unusable if part)
 
 
@@ -127,7 +129,9 @@ def verify_lake(store: ReadableStore, settings: Settings) -> Verification:
     """
     require_lake(store)
     verification = Verification(lake=store.url)
-    verifier = _Verifier(store, settings, read_retention(store).expired_before, verification)
+    verifier = _Verifier(
+        store, settings, read_retention(store).expired_before, verification
+    )
     for table in TABLES:
         verifier.check_table(table)
     verifier.check_accounting()
@@ -139,7 +143,9 @@ def verify_lake(store: ReadableStore, settings: Settings) -> Verification:
 
 def _is_damaged_ledger(difference: Difference) -> bool:
     partition = difference.partition or ""
-    return difference.kind == "damaged_part" and partition.startswith(partition_path(LEDGER))
+    return difference.kind == "damaged_part" and partition.startswith(
+        partition_path(LEDGER)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +174,15 @@ class _Verifier:
     def check_accounting(self) -> None:
         """The ledger against the rows, partition by partition (I2, I3), and no row twice (I1)."""
         unusable = unusable_parts(self.verification.differences)
-        database = Database(self.store, settings=self.settings, without=unusable, with_files=True)
+        database = Database(
+            self.store, settings=self.settings, without=unusable, with_files=True
+        )
         (totals,) = _query(database, _TOTALS)
         self.verification.rows = totals["rows"]
         self.verification.log_objects = totals["log_objects"]
-        self.verification.differences += map(_ledger_difference, _query(database, _LEDGER))
+        self.verification.differences += map(
+            _ledger_difference, _query(database, _LEDGER)
+        )
         self.verification.differences += self._row_differences(database)
         self.verification.differences += self._reject_differences(database)
         self.verification.differences += _duplicate_differences(database)
@@ -190,7 +200,9 @@ class _Verifier:
                     message = "in the source, not in the lake; `accesslake ingest --full`"
                     self._add("not_ingested", message, log_object=log_object.name)
                 elif etag != log_object.etag:
-                    message = "overwritten after it was ingested; the lake has the older text"
+                    message = (
+                        "overwritten after it was ingested; the lake has the older text"
+                    )
                     self._add("changed", message, log_object=log_object.name)
 
     def _add(
@@ -201,7 +213,9 @@ class _Verifier:
         part: str | None = None,
         log_object: str | None = None,
     ) -> None:
-        self.verification.differences.append(Difference(kind, message, partition, part, log_object))
+        self.verification.differences.append(
+            Difference(kind, message, partition, part, log_object)
+        )
 
     def _add_stray(self, partition: str, file: Entry) -> None:
         # Only a Parquet file is read as a part: by other programs, whose glob takes it for one.
@@ -210,7 +224,11 @@ class _Verifier:
 
     def _check_partition(self, table: Table, partition: str, parts: list[Entry]) -> None:
         if self._is_expired(table, partition):
-            self._add("expired", f"older than {self.first_day}; run `accesslake expire` again", partition)
+            self._add(
+                "expired",
+                f"older than {self.first_day}; run `accesslake expire` again",
+                partition,
+            )
             return
         self._check_numbers(partition, parts)
         footers = []
@@ -227,10 +245,17 @@ class _Verifier:
     def _check_numbers(self, partition: str, parts: list[Entry]) -> None:
         for expected, part in enumerate(parts):
             if part_number(part) != expected:
-                self._add("missing_part", f"part-{expected:05d}.parquet is missing before it", partition, part.name)
+                self._add(
+                    "missing_part",
+                    f"part-{expected:05d}.parquet is missing before it",
+                    partition,
+                    part.name,
+                )
                 return
 
-    def _check_sizes(self, partition: str, parts: list[Entry], footers: list[Footer | None]) -> None:
+    def _check_sizes(
+        self, partition: str, parts: list[Entry], footers: list[Footer | None]
+    ) -> None:
         """Of a partition's parts only the last is below the minimum size (I4), as it was when each was written."""
         for part, footer in zip(parts[:-1], footers[:-1], strict=True):
             if footer and part.size < footer.min_part_size:
@@ -253,17 +278,25 @@ class _Verifier:
             self._add("damaged_part", f"cannot be read: {error}", partition, part.name)
             return None
         if is_edited(data, footer):
-            self._add("edited_part", "its data is not what was written", partition, part.name)
+            self._add(
+                "edited_part", "its data is not what was written", partition, part.name
+            )
         self._check_footer(partition, part, footer, rows)
         misplaced = sum(day != _day(partition) for day in _days(table, rows))
         if misplaced:
-            self._add("wrong_day", f"{misplaced} rows of another day", partition, part.name)
+            self._add(
+                "wrong_day", f"{misplaced} rows of another day", partition, part.name
+            )
         return footer
 
-    def _check_footer(self, partition: str, part: Entry, footer: Footer, rows: pa.Table) -> None:
+    def _check_footer(
+        self, partition: str, part: Entry, footer: Footer, rows: pa.Table
+    ) -> None:
         counted = count_texts(rows["log_object"])
         # A footer names a log object without rows where all of its rows were duplicates.
-        by_footer = {name: entry.rows for name, entry in footer.log_objects.items() if entry.rows}
+        by_footer = {
+            name: entry.rows for name, entry in footer.log_objects.items() if entry.rows
+        }
         for name in sorted(counted.keys() | by_footer.keys()):
             expected = by_footer.get(name, 0)
             if counted[name] != expected:
@@ -281,14 +314,18 @@ class _Verifier:
         for row in _query(database, sql, first_day=self.first_day or dt.date.min):
             # Where all rejects of a log object are missing, no row has the day.
             date = row["date"]
-            partition = partition_path(REJECTS, date=date) if date else partition_path(REJECTS)
+            partition = (
+                partition_path(REJECTS, date=date) if date else partition_path(REJECTS)
+            )
             yield _rows_difference("rejects", partition, row)
 
     def _discover(self, source: Source) -> Iterator[LogObject]:
         """All log objects of a source from the first day on that the lake is to have."""
         today = dt.datetime.now(dt.UTC).date()
         since = max(filter(None, (self.settings.since, self.first_day)), default=None)
-        yield from discover_objects(source, since, today, self.settings.endpoint_url, Found(), full=True)
+        yield from discover_objects(
+            source, since, today, self.settings.endpoint_url, Found(), full=True
+        )
 
 
 def _partition_of(entry: Entry) -> str:
@@ -320,7 +357,9 @@ def _query(database: Database, sql: str, **parameters: object) -> list[dict[str,
 def _ledger_difference(row: dict[str, Any]) -> Difference:
     name = row["log_object"]
     if row["entries"] > 1:
-        return Difference("ledger", f"{row['entries']} times in the ledger", log_object=name)
+        return Difference(
+            "ledger", f"{row['entries']} times in the ledger", log_object=name
+        )
     return Difference("accounting", _UNBALANCED.format_map(row), log_object=name)
 
 
@@ -328,7 +367,13 @@ def _rows_difference(kind: str, partition: str, row: dict[str, Any]) -> Differen
     part = f"{partition}{row['part']}" if row["part"] else None
     stored = f"{row['stored']} {kind}"
     if row["is_committed"]:
-        return Difference(kind, f"{stored}, {row['by_ledger']} by the ledger", partition, part, row["log_object"])
+        return Difference(
+            kind,
+            f"{stored}, {row['by_ledger']} by the ledger",
+            partition,
+            part,
+            row["log_object"],
+        )
     message = f"{stored}, not in the ledger; `accesslake ingest` completes it if the source has it"
     return Difference("uncommitted", message, partition, part, row["log_object"])
 
@@ -339,4 +384,8 @@ def _duplicate_differences(database: Database) -> Iterator[Difference]:
         (count,) = _query(database, duplicate_rows(row["folder"]))
         if count["duplicates"]:
             partition = partition_path(ACCESS_LOG, bucket=row["bucket"], date=row["date"])
-            yield Difference("duplicate_rows", f"{count['duplicates']} rows are there more than once", partition)
+            yield Difference(
+                "duplicate_rows",
+                f"{count['duplicates']} rows are there more than once",
+                partition,
+            )

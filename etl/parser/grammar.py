@@ -45,14 +45,21 @@ NO_LATEST = 2**63 - 1
 LONGEST_LINE = 256 * 1024
 """Bytes; S3's own lines have a key of at most 1,024 bytes and headers of at most 8 kB."""
 
-LEADING, RESULT, TRAILING = (in_group(group) for group in (Group.LEADING, Group.RESULT, Group.TRAILING))
+LEADING, RESULT, TRAILING = (
+    in_group(group) for group in (Group.LEADING, Group.RESULT, Group.TRAILING)
+)
 BEFORE_TRAILING = len(FIELDS) - len(TRAILING)
 """Fields up to the user agent, which every line has."""
 TRAILING_COUNTS = frozenset({0, *(one.since - BEFORE_TRAILING for one in TRAILING)})
 """How many trailing fields lines have had."""
 
 BARE_OPERATIONS = frozenset(
-    {"REST.COPY.OBJECT_GET", "REST.COPY.PART_GET", "BATCH.DELETE.OBJECT", "S3.COMPUTE.OBJECT.CHECKSUM"}
+    {
+        "REST.COPY.OBJECT_GET",
+        "REST.COPY.PART_GET",
+        "BATCH.DELETE.OBJECT",
+        "S3.COMPUTE.OBJECT.CHECKSUM",
+    }
 )
 """Operations that log a missing URI, referrer or user agent as a bare `-`; all others quote it."""
 
@@ -89,9 +96,13 @@ BOUNDARY = re.compile(r'(?=(" +"))')
 _ALWAYS = 24
 _KNOWN_FOR_LONG = tuple(one for one in TRAILING if one.since <= _ALWAYS)
 _MORE_OR_LESS = tuple(one for one in TRAILING if one.since > _ALWAYS)
-_OPTIONAL = "".join(f"(?: +(?:{one.pattern})" for one in _MORE_OR_LESS) + ")?" * len(_MORE_OR_LESS)
+_OPTIONAL = "".join(f"(?: +(?:{one.pattern})" for one in _MORE_OR_LESS) + ")?" * len(
+    _MORE_OR_LESS
+)
 TRAILING_THEN_EXTRA = re.compile(
-    '"(?P<trailing>' + "".join(f" +(?:{one.pattern})" for one in _KNOWN_FOR_LONG) + rf"{_OPTIONAL}) +(?P<extra>[^ ].*)"
+    '"(?P<trailing>'
+    + "".join(f" +(?:{one.pattern})" for one in _KNOWN_FOR_LONG)
+    + rf"{_OPTIONAL}) +(?P<extra>[^ ].*)"
 )
 """The trailing fields, and after them quoted ones that nobody knows yet."""
 COMPLETE = 6

@@ -86,13 +86,20 @@ class Interpretation:
     @property
     def texts(self) -> tuple[str | None, str | None, str | None]:
         """URI, referrer and user agent."""
-        uri, referrer, user_agent = (self._text(span) for span in (self.uri, self.referrer, self.user_agent))
+        uri, referrer, user_agent = (
+            self._text(span) for span in (self.uri, self.referrer, self.user_agent)
+        )
         return uri, referrer, user_agent
 
     @property
     def is_spaced(self) -> bool:
         """Whether there are spaces too many outside the quoted fields."""
-        parts = (self.result[0], self._text(self.between), self.trailing.text, self.trailing.extra)
+        parts = (
+            self.result[0],
+            self._text(self.between),
+            self.trailing.text,
+            self.trailing.extra,
+        )
         return any("  " in part for part in parts if part)
 
     @property
@@ -117,7 +124,10 @@ class Chosen:
     def result(self) -> tuple[str, ...]:
         """Status to turn-around time, a dash where interpretations differ: nobody knows which one S3 wrote."""
         texts = self.interpretation.result.groups()
-        return tuple(text if agreed else "-" for text, agreed in zip(texts, self.agreed, strict=True))
+        return tuple(
+            text if agreed else "-"
+            for text, agreed in zip(texts, self.agreed, strict=True)
+        )
 
 
 def choose(rest: str) -> Chosen:
@@ -149,12 +159,18 @@ def _why_none(rest: str) -> str:
     if result is None:
         return "bad_number" if NO_RESULT.search(rest) else "truncated"
     after_quotes = rest[max(rest.rfind('"') + 1, result.end()) :]
-    return "field_count" if after_quotes.startswith(" ") or '"' not in rest else "truncated"
+    return (
+        "field_count" if after_quotes.startswith(" ") or '"' not in rest else "truncated"
+    )
 
 
 def _interpretations(rest: str) -> Iterator[Interpretation]:
     """The ways to read a line from its URI on, the preferred one first; one for each place of the result."""
-    body, extra = (rest.removesuffix(_ODD_END), _ODD_END) if rest.endswith(_ODD_END) else (rest, None)
+    body, extra = (
+        (rest.removesuffix(_ODD_END), _ODD_END)
+        if rest.endswith(_ODD_END)
+        else (rest, None)
+    )
     if bare := ALL_BARE.match(rest):
         yield from _all_bare(rest, bare, body, extra)
         return
@@ -163,11 +179,15 @@ def _interpretations(rest: str) -> Iterator[Interpretation]:
         # A line of the years before 2019, or one that goes on with quoted fields that nobody knows yet.
         for match in TRAILING_THEN_EXTRA.finditer(rest):
             if '"' in match["extra"]:
-                yield from _Quoted(rest[: match.start() + 1], match["trailing"], match["extra"]).interpretations()
+                yield from _Quoted(
+                    rest[: match.start() + 1], match["trailing"], match["extra"]
+                ).interpretations()
     yield from _Quoted(body[:end], body[end:], extra).interpretations()
 
 
-def _all_bare(rest: str, bare: re.Match[str], body: str, extra: str | None) -> Iterator[Interpretation]:
+def _all_bare(
+    rest: str, bare: re.Match[str], body: str, extra: str | None
+) -> Iterator[Interpretation]:
     """Nothing before the trailing fields is quoted, so nothing there is anybody's text."""
     known, unknown = _cut_at_quote(rest[bare.end() :])
     if unknown is None:
@@ -227,14 +247,18 @@ class _Quoted:
             return filter(None, [RESULT_AFTER_BARE_URI.match(self._quoted)])
         return RESULT_AFTER_URI.finditer(self._quoted, 1)
 
-    def _with_quoted_agent(self, result: re.Match[str], uri: Span) -> Iterator[Interpretation]:
+    def _with_quoted_agent(
+        self, result: re.Match[str], uri: Span
+    ) -> Iterator[Interpretation]:
         if self._trailing is None:
             return
         one = _referrer_and_agent(self._quoted, result, self._trailing, self._boundaries)
         if one is not None:
             yield replace(one, uri=uri, problem=_problem_of(result, self._problem))
 
-    def _with_bare_agent(self, result: re.Match[str], uri: Span) -> Iterator[Interpretation]:
+    def _with_bare_agent(
+        self, result: re.Match[str], uri: Span
+    ) -> Iterator[Interpretation]:
         begin, end = result.end(), len(self._quoted)
         has_quoted_referrer = begin + 1 < end and self._quoted[begin] == '"'
         if self._bare_trailing is None or not has_quoted_referrer:
@@ -259,7 +283,9 @@ class _Quoted:
             return
         text = self._after[result.end() - 1 :]
         trailing = _trailing(text, self._extra)
-        is_likely = self._trailing is None or '"' not in self._quoted[1:-1] or _is_certain(text)
+        is_likely = (
+            self._trailing is None or '"' not in self._quoted[1:-1] or _is_certain(text)
+        )
         if trailing is not None and is_likely:
             uri = (1, len(self._quoted) - 1)
             problem = _problem_of(result, _problem_of_trailing(trailing))
@@ -291,7 +317,13 @@ def _referrer_and_agent(
         bare = BARE_REFERRER.match(quoted, begin)
         if bare is None or bare.end() >= end:
             return None
-        return Interpretation(quoted, result, trailing, user_agent=(bare.end(), end - 1), between=bare.span())
+        return Interpretation(
+            quoted,
+            result,
+            trailing,
+            user_agent=(bare.end(), end - 1),
+            between=bare.span(),
+        )
     places = boundaries.after(begin)
     if not places:
         return None
@@ -322,7 +354,11 @@ def _problem_of(result: re.Match[str], problem_of_trailing: str | None) -> str |
 
 
 def _problem_of_trailing(trailing: Trailing | None) -> str | None:
-    return _problem_of_unquoted(f"{trailing.text} {trailing.extra or ''}") if trailing else None
+    return (
+        _problem_of_unquoted(f"{trailing.text} {trailing.extra or ''}")
+        if trailing
+        else None
+    )
 
 
 def _problem_of_unquoted(text: str) -> str | None:
@@ -354,7 +390,9 @@ def _trailing(text: str, extra: str | None) -> Trailing | None:
         return None
     known = tuple(tokens[: len(TRAILING)])
     if extra == _ODD_END:
-        unknown = text[found[len(TRAILING)].start() :] if len(tokens) > len(TRAILING) else ""
+        unknown = (
+            text[found[len(TRAILING)].start() :] if len(tokens) > len(TRAILING) else ""
+        )
         return Trailing(text, known, unknown + extra, Note.TRAILING_TEXT)
     if len(tokens) > len(TRAILING):
         unknown = text[found[len(TRAILING)].start() :]

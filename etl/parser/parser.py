@@ -35,7 +35,9 @@ Texts that repeat are dictionaries, which take a fraction of the memory.
 """
 REJECTED = pa.schema(
     {
-        one.name: pa.dictionary(pa.int32(), TEXT) if one.name in ("log_object", "reason") else one.type
+        one.name: pa.dictionary(pa.int32(), TEXT)
+        if one.name in ("log_object", "reason")
+        else one.type
         for one in REJECTS.schema
     }
 )
@@ -87,7 +89,9 @@ class Parser:
     """Lines parsed of each log object."""
     _regular: list[pa.RecordBatch] = field(default_factory=list)
     _slow: RowBuffer = field(default_factory=lambda: RowBuffer(_PLAIN_RECORDS, RECORDS))
-    _rejects: RowBuffer = field(default_factory=lambda: RowBuffer(REJECTS.schema, REJECTED))
+    _rejects: RowBuffer = field(
+        default_factory=lambda: RowBuffer(REJECTS.schema, REJECTED)
+    )
     _rejected: Counter[int] = field(default_factory=Counter)
     _bytes_of_rejects: Counter[int] = field(default_factory=Counter)
     _overfull: set[int] = field(default_factory=set)
@@ -133,13 +137,19 @@ class Parser:
             records=self._records(),
             rejects=self._rejects.finish(),
             counts={
-                name: ObjectCounts(self._lines[n], self._rows[n], self._rejected[n], self._blank[n])
+                name: ObjectCounts(
+                    self._lines[n], self._rows[n], self._rejected[n], self._blank[n]
+                )
                 for n, name in enumerate(self._log_objects)
             },
         )
 
     def _records(self) -> pa.Table:
-        regular = expand(pa.Table.from_batches(self._regular, SLICED.append(RECORDS.field("log_object"))))
+        regular = expand(
+            pa.Table.from_batches(
+                self._regular, SLICED.append(RECORDS.field("log_object"))
+            )
+        )
         self._regular = []
         return pa.concat_tables([pa.table(regular, schema=RECORDS), self._slow.finish()])
 
@@ -162,14 +172,20 @@ class Parser:
             return
         block = split_block(b"".join(self._pieces))
         pieces = np.cumsum([0, *(len(piece) for piece in self._pieces)])
-        owners = np.array(self._owners)[np.searchsorted(pieces, block.starts, side="right") - 1]
+        owners = np.array(self._owners)[
+            np.searchsorted(pieces, block.starts, side="right") - 1
+        ]
         is_slow = np.ones(len(block.starts), np.bool_)
         for lines, records in read_regular(block, self._latest):
             is_slow[lines] = False
             self._add_regular(records, owners[lines])
         numbers = self._line_numbers(owners)
         for line in np.flatnonzero(is_slow).tolist():
-            self._add_line(int(owners[line]), int(numbers[line]), block.data[block.starts[line] : block.ends[line]])
+            self._add_line(
+                int(owners[line]),
+                int(numbers[line]),
+                block.data[block.starts[line] : block.ends[line]],
+            )
         self._pieces, self._owners, self._pending = [], [], 0
 
     def _line_numbers(self, owners: Ints) -> Ints:
@@ -203,13 +219,18 @@ class Parser:
     def _reject(self, owner: int, number: int, reason: str, line: bytes) -> None:
         self._rejected[owner] += 1
         self._bytes_of_rejects[owner] += len(line)
-        if self._rejected[owner] > MOST_REJECTS or self._bytes_of_rejects[owner] > MOST_REJECTED_BYTES:
+        if (
+            self._rejected[owner] > MOST_REJECTS
+            or self._bytes_of_rejects[owner] > MOST_REJECTED_BYTES
+        ):
             self._overfull.add(owner)
             return
         text = line[:LONGEST_LINE].decode("utf-8", errors="backslashreplace")
         if len(line) > LONGEST_LINE:
             text += f" ... ({len(line)} bytes in all)"
-        self._rejects.add((self._log_objects[owner], number, reason, text, self.ingested_at), len(text))
+        self._rejects.add(
+            (self._log_objects[owner], number, reason, text, self.ingested_at), len(text)
+        )
 
 
 def _runs(owners: Ints) -> tuple[Ints, Ints, Ints]:

@@ -24,8 +24,24 @@ from etl.parser.interpretation import Chosen
 from etl.parser.keys import decode_key
 from etl.schema import CLIMBS, LOG_FIELDS
 
-_TIME = re.compile(r"\[(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})\]", re.ASCII)
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_TIME = re.compile(
+    r"\[(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})\]",
+    re.ASCII,
+)
+MONTHS = (
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _EARLIEST = dt.datetime.combine(FIRST_DAY, dt.time(), dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -36,7 +52,9 @@ _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 _TEXTS = ("request_uri", "referrer", "user_agent")
 
 
-def record_of(leading: re.Match[str], chosen: Chosen, notes: set[Note], latest: int) -> Record:
+def record_of(
+    leading: re.Match[str], chosen: Chosen, notes: set[Note], latest: int
+) -> Record:
     """The record of a line with these leading fields and this interpretation; `notes` are added to.
 
     Raises RejectError for a time that is none, or after `latest`.
@@ -77,7 +95,9 @@ _NOTHING = (None,) * len(TRAILING)
 _SIZES_AND_DURATIONS = slice(len(RESULT) - sum(bool(one.unit) for one in RESULT), None)
 
 
-def _add_notes(notes: set[Note], operation: str, texts: Sequence[str | None], chosen: Chosen) -> None:
+def _add_notes(
+    notes: set[Note], operation: str, texts: Sequence[str | None], chosen: Chosen
+) -> None:
     if any(text is not None and '"' in text for text in texts):
         notes.add(Note.UNESCAPED_QUOTE)
     if _is_unusual(operation, texts, chosen.result[_SIZES_AND_DURATIONS]):
@@ -88,10 +108,14 @@ def _add_notes(notes: set[Note], operation: str, texts: Sequence[str | None], ch
         notes.add(chosen.interpretation.trailing.note)
 
 
-def _is_unusual(operation: str, texts: Iterable[str | None], numbers: Iterable[str]) -> bool:
+def _is_unusual(
+    operation: str, texts: Iterable[str | None], numbers: Iterable[str]
+) -> bool:
     """Whether a missing text or a number is written in another way than S3 writes it for this operation."""
     unusual = ("", "-") if operation in BARE_OPERATIONS else ("", None)
-    return any(text in unusual for text in texts) or any(one.startswith("0") and one != "0" for one in numbers)
+    return any(text in unusual for text in texts) or any(
+        one.startswith("0") and one != "0" for one in numbers
+    )
 
 
 def _value(field: Field, logged: str) -> Value:
@@ -117,7 +141,11 @@ def why_no_bucket(owner: str, bucket: str) -> str | None:
         return "grep_prefix"
     if bucket == "-":
         return "no_bucket"
-    is_bad = bucket == _HIVE_NULL or len(quote(bucket, safe="")) > _BUCKET_LENGTH or CLIMBS.search(bucket)
+    is_bad = (
+        bucket == _HIVE_NULL
+        or len(quote(bucket, safe="")) > _BUCKET_LENGTH
+        or CLIMBS.search(bucket)
+    )
     return "bad_bucket" if is_bad else None
 
 
@@ -133,8 +161,12 @@ def parse_time(logged: str) -> tuple[int, bool]:
     day, year, hour, minute, second = (int(match[n]) for n in (1, 3, 4, 5, 6))
     offset_sign = -1 if match[7] == "-" else 1
     try:
-        zone = dt.timezone(offset_sign * dt.timedelta(hours=int(match[8]), minutes=int(match[9])))
-        time = dt.datetime(year, MONTHS.index(match[2]) + 1, day, hour, minute, second, tzinfo=zone)
+        zone = dt.timezone(
+            offset_sign * dt.timedelta(hours=int(match[8]), minutes=int(match[9]))
+        )
+        time = dt.datetime(
+            year, MONTHS.index(match[2]) + 1, day, hour, minute, second, tzinfo=zone
+        )
         utc = time.astimezone(dt.UTC)
     except (ValueError, OverflowError):
         raise RejectError("bad_time") from None

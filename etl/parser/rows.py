@@ -38,7 +38,10 @@ class RowBuffer:
         if not self._rows:
             return
         columns = zip(*self._rows, strict=True)
-        arrays = [array_of(values, field.type) for values, field in zip(columns, self._plain, strict=True)]
+        arrays = [
+            array_of(values, field.type)
+            for values, field in zip(columns, self._plain, strict=True)
+        ]
         batch = pa.RecordBatch.from_arrays(arrays, schema=self._plain)
         self._batches.append(batch.cast(self._schema))
         self._rows, self._bytes = [], 0

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from etl.config import DEFAULTS
     from etl.query.database import Database, query_lake
-    from etl.query.result import ChangedError, LimitError, QueryError, Result, UnreadableError
+    from etl.query.result import (
+        ChangedError,
+        LimitError,
+        QueryError,
+        Result,
+        UnreadableError,
+    )
     from etl.query.scope import EVERYTHING, Scope, buckets, check_scope, parse_day
     from etl.query.views import duplicate_rows, rows_by_object, sql_literal
 
@@ -15,7 +21,13 @@ if TYPE_CHECKING:
 _MODULES = {
     "etl.config": ("DEFAULTS",),
     "etl.query.database": ("Database", "query_lake"),
-    "etl.query.result": ("ChangedError", "LimitError", "QueryError", "Result", "UnreadableError"),
+    "etl.query.result": (
+        "ChangedError",
+        "LimitError",
+        "QueryError",
+        "Result",
+        "UnreadableError",
+    ),
     "etl.query.scope": ("EVERYTHING", "Scope", "buckets", "check_scope", "parse_day"),
     "etl.query.views": ("duplicate_rows", "rows_by_object", "sql_literal"),
 }

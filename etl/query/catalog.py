@@ -53,7 +53,10 @@ NOTES: dict[str, Notes] = {
         "partitions": ("", "how many rows are in which bucket and day"),
     },
     "user_agents": {
-        "user_agent": ("", "each that occurs in access_log; NULL where requests have none"),
+        "user_agent": (
+            "",
+            "each that occurs in access_log; NULL where requests have none",
+        ),
         "kind": ("", "browser, bot, program or none, by its own account"),
         "family": ("", "such as Chrome, Googlebot or curl"),
         "system": ("", "operating system"),
@@ -94,7 +97,9 @@ def columns() -> list[Column]:
 
 
 def _columns_of(connection: Any, view: str) -> Iterator[Column]:
-    described = run_query(connection, f"SELECT column_name, column_type FROM (DESCRIBE {view})").to_arrow()
+    described = run_query(
+        connection, f"SELECT column_name, column_type FROM (DESCRIBE {view})"
+    ).to_arrow()
     for name, duckdb_type in zip(*described.to_pydict().values(), strict=True):
         unit, meaning = NOTES[view][name]
         yield Column(view, name, duckdb_type, unit, meaning)

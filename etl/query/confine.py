@@ -116,7 +116,9 @@ def _create_ruleset(libc: ctypes.CDLL, version: int, file_rights: int) -> int:
     fields = (file_rights, _TCP_RIGHTS if has_tcp else 0, _SCOPES if has_scopes else 0)
     # The structure has grown: each version has a field more than those before.
     size = _FIELD_BYTES * (1 + has_tcp + has_scopes)
-    return _check(libc.syscall(_CREATE_RULESET, _RULESET.pack(*fields), ctypes.c_size_t(size), 0))
+    return _check(
+        libc.syscall(_CREATE_RULESET, _RULESET.pack(*fields), ctypes.c_size_t(size), 0)
+    )
 
 
 def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:

@@ -17,7 +17,9 @@ from etl.query.user_agents import parse_user_agent
 (_SEMICOLON,) = b";"
 _BATCH_ROWS = 64 * 1024
 _USER_AGENT = "STRUCT(kind VARCHAR, family VARCHAR, system VARCHAR)"
-_USER_AGENT_FIELDS = pa.struct({"kind": pa.string(), "family": pa.string(), "system": pa.string()})
+_USER_AGENT_FIELDS = pa.struct(
+    {"kind": pa.string(), "family": pa.string(), "system": pa.string()}
+)
 _SETTINGS = {
     # It would be drawn on standard output, amid the rows.
     "enable_progress_bar": "false",
@@ -65,7 +67,11 @@ def open_connection(files: LakeFiles, statements: Iterable[str], limits: Limits)
         for setting, value in _SETTINGS.items():
             connection.execute(f"SET {setting} = {value}")
         connection.create_function(
-            "parse_user_agent", _parse_user_agents, ["VARCHAR"], _USER_AGENT, type=PythonUDFType.ARROW
+            "parse_user_agent",
+            _parse_user_agents,
+            ["VARCHAR"],
+            _USER_AGENT,
+            type=PythonUDFType.ARROW,
         )
         for text in statements:
             for statement in duckdb.extract_statements(text):
@@ -75,7 +81,9 @@ def open_connection(files: LakeFiles, statements: Iterable[str], limits: Limits)
     return connection
 
 
-def run_query(connection: Any, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
+def run_query(
+    connection: Any, sql: str, parameters: Mapping[str, object] | None = None
+) -> Result:
     """The result of one SELECT. Raises QueryError for anything else and for what DuckDB refuses."""
     with query_errors():
         relation = connection.sql(as_subquery(sql), params=dict(parameters or {}))
@@ -104,7 +112,9 @@ def without_semicolons(sql: str) -> str:
     # Among DuckDB's tokens a semicolon is one that ends a statement, not part of a text or a comment. Their positions
     # are in bytes.
     encoded = sql.encode()
-    tokens = [at for at, kind in duckdb.tokenize(sql) if kind != duckdb.token_type.comment]
+    tokens = [
+        at for at, kind in duckdb.tokenize(sql) if kind != duckdb.token_type.comment
+    ]
     first = next(n for n, at in enumerate(tokens) if encoded[at] != _SEMICOLON)
     begin = 0 if first == 0 else tokens[first]
     end = next((at for at in tokens[first:] if encoded[at] == _SEMICOLON), None)
@@ -134,11 +144,15 @@ def query_errors() -> Iterator[None]:
             f"select less at a time, or raise them ({_first_line(error)})"
         ) from error
     except duckdb.InterruptException as error:
-        raise LimitError("the query was stopped: it took longer than query_seconds allows") from error
+        raise LimitError(
+            "the query was stopped: it took longer than query_seconds allows"
+        ) from error
     except _WRONG_QUERY as error:
         raise QueryError(f"DuckDB: {error}") from error
     except duckdb.Error as error:
-        raise UnreadableError(f"DuckDB: {error}; `accesslake verify` tells whether the lake is well") from error
+        raise UnreadableError(
+            f"DuckDB: {error}; `accesslake verify` tells whether the lake is well"
+        ) from error
     except (pa.ArrowException, OSError, ValueError) as error:
         # After the first rows DuckDB's errors pass through Arrow, which keeps their text, but not their class.
         raise QueryError(f"DuckDB: {error}") from error

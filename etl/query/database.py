@@ -65,7 +65,9 @@ class Database:
 
         # It must not hold this object: in a cycle with itself, it would keep the process until Python looks for cycles.
         retrying = Retrying(
-            retry=retry_if_exception_type(ChangedError), stop=stop_after_attempt(_ATTEMPTS), reraise=True
+            retry=retry_if_exception_type(ChangedError),
+            stop=stop_after_attempt(_ATTEMPTS),
+            reraise=True,
         )
         return retrying(query_once)
 
@@ -86,7 +88,9 @@ class Database:
 
     def _open(self) -> None:
         snapshot = take_snapshot(self._store, self._scope, self._without)
-        statements = list(view_statements(snapshot, self._settings, with_files=self._with_files))
+        statements = list(
+            view_statements(snapshot, self._settings, with_files=self._with_files)
+        )
         task = Task(snapshot.sizes, statements, limits_of(self._settings))
         self._process.open(SnapshotReader(self._store, snapshot), task)
         self._is_open = True
@@ -94,7 +98,9 @@ class Database:
 
 def limits_of(settings: Settings) -> Limits:
     """The limits of the settings, without a spill directory yet."""
-    return Limits(int(settings.query_memory), int(settings.query_spill), settings.query_seconds)
+    return Limits(
+        int(settings.query_memory), int(settings.query_spill), settings.query_seconds
+    )
 
 
 def query_lake(
@@ -108,7 +114,9 @@ def query_lake(
     return Database(store, scope, settings).query(sql, parameters)
 
 
-def connect(store: ReadableStore, scope: Scope = EVERYTHING, settings: Settings = DEFAULTS) -> Any:
+def connect(
+    store: ReadableStore, scope: Scope = EVERYTHING, settings: Settings = DEFAULTS
+) -> Any:
     """A DuckDB in this process, over the lake's part in `scope`: for small queries of our own.
 
     All others go through `Database`, whose process can do no harm. Raises UsageError for a bucket that is not in the
@@ -119,4 +127,6 @@ def connect(store: ReadableStore, scope: Scope = EVERYTHING, settings: Settings 
     check_scope(store, scope)
     snapshot = take_snapshot(store, scope)
     files = LakeFiles(snapshot.sizes, SnapshotReader(store, snapshot).read)
-    return open_connection(files, view_statements(snapshot, settings), limits_of(settings))
+    return open_connection(
+        files, view_statements(snapshot, settings), limits_of(settings)
+    )

@@ -91,7 +91,9 @@ class LakeFile:
         self._positions: dict[int, int] = {}
 
     def seek(self, position: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._length}[whence]
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._length}[
+            whence
+        ]
         self._positions[threading.get_ident()] = base + position
         return base + position
 

@@ -27,7 +27,8 @@ _READ_FAILED = -1
 _MAX_DESCRIPTORS = 64
 # The errors that a query process may name: a name that it sends never becomes a class in any other way.
 _ERRORS: dict[str, type[AccessLakeError]] = {
-    error_class.__name__: error_class for error_class in (QueryError, LimitError, UnreadableError)
+    error_class.__name__: error_class
+    for error_class in (QueryError, LimitError, UnreadableError)
 }
 
 
@@ -73,7 +74,9 @@ def send(control: socket.socket, message: Task | Query, descriptors: list[int]) 
 
 def receive(control: socket.socket) -> tuple[Any, list[int]]:
     """A message, and the open files that came with it. Raises EOFError where there is no more."""
-    header, descriptors, _flags, _address = socket.recv_fds(control, _MESSAGE_LENGTH.size, _MAX_DESCRIPTORS)
+    header, descriptors, _flags, _address = socket.recv_fds(
+        control, _MESSAGE_LENGTH.size, _MAX_DESCRIPTORS
+    )
     if len(header) < _MESSAGE_LENGTH.size:
         raise EOFError
     (length,) = _MESSAGE_LENGTH.unpack(header)
@@ -124,7 +127,9 @@ def request_bytes(channel: socket.socket, path: str, position: int, length: int)
 
 def receive_read_request(channel: socket.socket) -> tuple[str, int, int]:
     """The path, position and length that the other process wants to read. Raises EOFError where it is gone."""
-    name_length, position, length = _READ_REQUEST.unpack(receive_exactly(channel, _READ_REQUEST.size))
+    name_length, position, length = _READ_REQUEST.unpack(
+        receive_exactly(channel, _READ_REQUEST.size)
+    )
     name = receive_exactly(channel, name_length)
     return name.decode(), position, length
 

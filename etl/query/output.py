@@ -64,12 +64,19 @@ def choose_format(requested: Format | None, output: Path | None) -> Format:
     suffix = output.suffix.lower()
     if suffix not in _BY_SUFFIX:
         known = ", ".join(_BY_SUFFIX)
-        raise UsageError(f"--output {output}: which format? Give --format, or a name that ends in {known}")
+        raise UsageError(
+            f"--output {output}: which format? Give --format, or a name that ends in {known}"
+        )
     return _BY_SUFFIX[suffix]
 
 
 def write_result(
-    result: Result, output_format: Format, output: Path | None, *, header: bool = True, csv_safe: bool = False
+    result: Result,
+    output_format: Format,
+    output: Path | None,
+    *,
+    header: bool = True,
+    csv_safe: bool = False,
 ) -> None:
     """Write a result to a file, which appears when it is complete, or to standard output.
 
@@ -121,7 +128,9 @@ def write_table(result: Result, stream: TextIO, max_rows: int = _TABLE_ROWS) -> 
     all_rows = _rows(result)
     rows = list(islice(all_rows, max_rows))
     count = len(rows) + sum(1 for _ in all_rows)
-    console = Console(file=stream, width=None if stream.isatty() else _UNLIMITED_WIDTH, highlight=False)
+    console = Console(
+        file=stream, width=None if stream.isatty() else _UNLIMITED_WIDTH, highlight=False
+    )
     console.print(_table(result.columns, rows))
     shown = f", of which the first {len(rows)} are shown" if len(rows) < count else ""
     console.print(f"{count} row{'' if count == 1 else 's'}{shown}")
@@ -131,7 +140,11 @@ def _table(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for position, name in enumerate(columns):
         is_numeric = bool(rows) and all(_is_number_or_null(row[position]) for row in rows)
-        table.add_column(Text(safe_text(name)), justify="right" if is_numeric else "left", overflow="fold")
+        table.add_column(
+            Text(safe_text(name)),
+            justify="right" if is_numeric else "left",
+            overflow="fold",
+        )
     for row in rows:
         # As `Text`: rich would read brackets in a plain string as markup.
         table.add_row(*(Text(safe_text(value)) for value in row))
@@ -176,7 +189,10 @@ def _write_json_lines(result: Result, stream: TextIO) -> None:
 
 def _json_records(result: Result) -> Iterator[str]:
     for row in _rows(result):
-        record = {name: _json_number(value) for name, value in zip(result.columns, row, strict=True)}
+        record = {
+            name: _json_number(value)
+            for name, value in zip(result.columns, row, strict=True)
+        }
         yield safe_json(json.dumps(record, default=_json_value, ensure_ascii=False))
 
 
@@ -260,7 +276,9 @@ def _binary_file(output: Path) -> Iterator[BinaryIO]:
 @contextlib.contextmanager
 def _new_file(output: Path) -> Iterator[BinaryIO]:
     folder = output.absolute().parent
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{output.name}.", delete=False) as file:
+    with tempfile.NamedTemporaryFile(
+        dir=folder, prefix=f".{output.name}.", delete=False
+    ) as file:
         try:
             yield file  # type: ignore[misc]
             file.flush()

@@ -16,7 +16,14 @@ from pathlib import Path
 import pyarrow as pa
 
 from etl.errors import AccessLakeError
-from etl.query.messages import Query, Task, read_outcome, receive_read_request, send, send_bytes
+from etl.query.messages import (
+    Query,
+    Task,
+    read_outcome,
+    receive_read_request,
+    send,
+    send_bytes,
+)
 from etl.query.result import ChangedError, LimitError, Result, UnreadableError
 from etl.query.snapshot import SnapshotReader
 from etl.query.spill import make_spill_directory, remove_spill_directory
@@ -52,7 +59,9 @@ class WorkerProcess:
         self._sending = threading.Lock()
         self._threads: list[threading.Thread] = []
         # Unlike a method, it runs at the interpreter's end too, and refers to what it needs, but not to this object.
-        self.close = weakref.finalize(self, _end, self._process, self._control, self._threads, directory, lock)
+        self.close = weakref.finalize(
+            self, _end, self._process, self._control, self._threads, directory, lock
+        )
 
     def open(self, reader: SnapshotReader, task: Task) -> None:
         """Send the process its task, and read for it from now on."""
@@ -61,11 +70,17 @@ class WorkerProcess:
         limits = replace(task.limits, spill_directory=str(self._directory))
         pairs = [socket.socketpair() for _ in range(_READERS)]
         with contextlib.suppress(*_GONE), self._sending:
-            send(self._control, replace(task, limits=limits), [theirs.fileno() for _, theirs in pairs])
+            send(
+                self._control,
+                replace(task, limits=limits),
+                [theirs.fileno() for _, theirs in pairs],
+            )
         for ours, theirs in pairs:
             theirs.close()
             # Daemons, so that threads that wait for the query process do not keep this one alive.
-            thread = threading.Thread(target=_serve_reads, args=(ours, reader), name="lake-reader", daemon=True)
+            thread = threading.Thread(
+                target=_serve_reads, args=(ours, reader), name="lake-reader", daemon=True
+            )
             thread.start()
             self._threads.append(thread)
 
@@ -107,12 +122,18 @@ class WorkerProcess:
                 f"the query process was killed or died ({message}): was it out of memory (query_memory)? "
                 "Then select less at a time"
             )
-        return UnreadableError(f"the query process died ({message}, exit code {code}); run it again, or report this")
+        return UnreadableError(
+            f"the query process died ({message}, exit code {code}); run it again, or report this"
+        )
 
     def _last_message(self) -> str:
         """The last line that the process wrote to standard error."""
         messages = self._directory / _MESSAGES
-        lines = messages.read_text("utf-8", "backslashreplace").splitlines() if messages.exists() else []
+        lines = (
+            messages.read_text("utf-8", "backslashreplace").splitlines()
+            if messages.exists()
+            else []
+        )
         return lines[-1] if lines else "without a message"
 
     def _cause_of(self, error: AccessLakeError) -> AccessLakeError:
@@ -124,7 +145,9 @@ class WorkerProcess:
     def _timed_out(self) -> AccessLakeError:
         """End the process; the error to raise then."""
         self.close()
-        return LimitError("the query was stopped: it took longer than query_seconds allows")
+        return LimitError(
+            "the query was stopped: it took longer than query_seconds allows"
+        )
 
 
 class _ReceivedRows:
@@ -162,7 +185,9 @@ class _ReceivedRows:
             raise
 
 
-def _start(control: socket.socket, directory: Path, lock: int) -> "subprocess.Popen[bytes]":
+def _start(
+    control: socket.socket, directory: Path, lock: int
+) -> "subprocess.Popen[bytes]":
     """Start a query process, at the other end of `control`, with the lock of its spill directory."""
     with (directory / _MESSAGES).open("wb") as messages:
         return subprocess.Popen(  # noqa: S603 - Python, and our own module
@@ -192,7 +217,9 @@ def _serve_reads(channel: socket.socket, reader: SnapshotReader) -> None:
             send_bytes(channel, _read_or_none(reader, path, position, length))
 
 
-def _read_or_none(reader: SnapshotReader, path: str, position: int, length: int) -> bytes | None:
+def _read_or_none(
+    reader: SnapshotReader, path: str, position: int, length: int
+) -> bytes | None:
     """The bytes of a part, or None where they cannot be read, or the path is not of the snapshot."""
     try:
         return reader.read(path, position, length)

@@ -56,7 +56,9 @@ class Result:
         Raises AccessLakeError where they were read before: there is nothing to read them from again.
         """
         if self._is_read:
-            raise AccessLakeError("this result was read already; keep what to_arrow() returned, or query again")
+            raise AccessLakeError(
+                "this result was read already; keep what to_arrow() returned, or query again"
+            )
         self._is_read = True
         while self._first_batches:
             yield self._first_batches.pop(0)

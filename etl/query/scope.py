@@ -33,13 +33,17 @@ def parse_day(name: str, text: str) -> dt.date:
 def check_scope(store: ReadableStore, scope: Scope) -> None:
     """Raise UsageError for days in the wrong order, or a bucket that a lake with buckets does not have."""
     if scope.date_from and scope.date_to and scope.date_from > scope.date_to:
-        raise UsageError(f"--from {scope.date_from} is after --to {scope.date_to}; both days are part of the period")
+        raise UsageError(
+            f"--from {scope.date_from} is after --to {scope.date_to}; both days are part of the period"
+        )
     if scope.bucket is None:
         return
     known = buckets(store)
     # An empty lake has no bucket yet, and empty results.
     if known and scope.bucket not in known:
-        raise UsageError(f"no bucket {scope.bucket!r} in {store.url}{nearest(scope.bucket, known)}")
+        raise UsageError(
+            f"no bucket {scope.bucket!r} in {store.url}{nearest(scope.bucket, known)}"
+        )
 
 
 def buckets(store: ReadableStore) -> list[str]:

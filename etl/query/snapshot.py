@@ -9,7 +9,14 @@ from urllib.parse import quote, unquote
 
 from etl.config import MIB
 from etl.errors import PreconditionFailedError, StoreError
-from etl.lake import READ_WHOLE, has_older_parts, is_part, part_day, partition_path, read_retention
+from etl.lake import (
+    READ_WHOLE,
+    has_older_parts,
+    is_part,
+    part_day,
+    partition_path,
+    read_retention,
+)
 from etl.query.scope import Scope
 from etl.schema import ACCESS_LOG, CLIMBS, LEDGER, TABLES, Table
 from etl.store import Entry, ReadableStore
@@ -41,13 +48,17 @@ class Snapshot:
         return {path: part.size for path, part in self.parts.items()}
 
 
-def take_snapshot(store: ReadableStore, scope: Scope, without: Collection[str] = ()) -> Snapshot:
+def take_snapshot(
+    store: ReadableStore, scope: Scope, without: Collection[str] = ()
+) -> Snapshot:
     """List the parts in `scope`, except those named in `without`, as the store names them.
 
     Days that `expire` removes are not among them from the moment it begins.
     """
     expired_before = read_retention(store).expired_before
-    listed = (part for table in TABLES for part in _list(store, table, scope, expired_before))
+    listed = (
+        part for table in TABLES for part in _list(store, table, scope, expired_before)
+    )
     parts = [part for part in listed if part.name not in without]
     # DuckDB refuses a path that leads out of an allowed directory, even if it does so only once it is decoded.
     is_encoded_twice = any(CLIMBS.search(unquote(part.name)) for part in parts)
@@ -56,18 +67,24 @@ def take_snapshot(store: ReadableStore, scope: Scope, without: Collection[str] =
     return Snapshot(paths, is_encoded_twice, has_older_parts(store))
 
 
-def _list(store: ReadableStore, table: Table, scope: Scope, expired_before: dt.date | None) -> Iterator[Entry]:
+def _list(
+    store: ReadableStore, table: Table, scope: Scope, expired_before: dt.date | None
+) -> Iterator[Entry]:
     """The parts of a table in a scope."""
     # Only access_log is partitioned by bucket.
     bucket = scope.bucket if table is ACCESS_LOG else None
-    prefix = partition_path(table) if bucket is None else partition_path(table, bucket=bucket)
+    prefix = (
+        partition_path(table) if bucket is None else partition_path(table, bucket=bucket)
+    )
     first, last = _period(table, scope, expired_before)
     for entry in store.entries(prefix):
         if is_part(entry.name) and first <= part_day(entry.name) <= last:
             yield entry
 
 
-def _period(table: Table, scope: Scope, expired_before: dt.date | None) -> tuple[dt.date, dt.date]:
+def _period(
+    table: Table, scope: Scope, expired_before: dt.date | None
+) -> tuple[dt.date, dt.date]:
     """The first and the last day of a table's partitions in a scope."""
     # A day of the ledger is that of log objects, whose records may be of other days; and it never expires.
     if table is LEDGER:
@@ -106,7 +123,9 @@ class SnapshotReader:
             return self._store.read_range(part, start, length)
         except (FileNotFoundError, PreconditionFailedError) as error:
             self.is_outdated = True
-            raise OSError(f"{part.name} was replaced or removed since it was listed") from error
+            raise OSError(
+                f"{part.name} was replaced or removed since it was listed"
+            ) from error
         except StoreError as error:
             self.failure = error
             raise

@@ -25,7 +25,9 @@ def make_spill_directory() -> tuple[Path, int]:
     try:
         _sweep(Path(tempfile.gettempdir()))
         directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        lock = os.open(directory / _NEW_LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        lock = os.open(
+            directory / _NEW_LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600
+        )
         # A lock of `flock` belongs to the open file, which the query process inherits: the kernel lets it go when the
         # last of both processes ends, however it ends. One of `lockf` would end with the process that took it.
         fcntl.flock(lock, fcntl.LOCK_SH)

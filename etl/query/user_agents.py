@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 # Programs of AWS and for it, of which ua-parser takes some for bots.
-_PROGRAM = re.compile(r"\[?(?:aws-|boto|s3console|s3fs|s3-transfer|jets3t)", re.IGNORECASE)
+_PROGRAM = re.compile(
+    r"\[?(?:aws-|boto|s3console|s3fs|s3-transfer|jets3t)", re.IGNORECASE
+)
 _BROWSER_PREFIXES = ("Mozilla/", "Opera/")
 # Letters. The time that parsing takes grows with the text, which is untrusted; no browser names itself at more length.
 _MAX_LENGTH = 512

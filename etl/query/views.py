@@ -27,7 +27,9 @@ _DUCKDB_TYPES = {
 }
 
 
-def view_statements(snapshot: Snapshot, settings: Settings, *, with_files: bool = False) -> Iterator[str]:
+def view_statements(
+    snapshot: Snapshot, settings: Settings, *, with_files: bool = False
+) -> Iterator[str]:
     """The statements that make the views and functions, in order: the lake's tables, settings, `sql/views.sql`.
 
     `with_files` makes a view `files_of_<table>` beside each table, in which every row has its file; `rows_by_object`
@@ -41,7 +43,9 @@ def view_statements(snapshot: Snapshot, settings: Settings, *, with_files: bool 
         yield f'CREATE VIEW "{view}" AS SELECT {columns} FROM {source}'
         if with_files:
             yield f"CREATE VIEW {_FILES}{table.name} AS SELECT {columns}, filename FROM {source}"
-    yield _rows_view("prices", ("price_class", "price"), settings.prices.model_dump().items())
+    yield _rows_view(
+        "prices", ("price_class", "price"), settings.prices.model_dump().items()
+    )
     yield _rows_view("site_hosts", ("host",), ((host,) for host in settings.site_hosts))
     yield (bundled("sql") / "views.sql").read_text("utf-8")
 
@@ -84,9 +88,13 @@ def _column(name: str, snapshot: Snapshot) -> str:
     return f'"{name}"'
 
 
-def _rows_view(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def _rows_view(
+    name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
+) -> str:
     """SQL for a view of a few constant rows; of texts and numbers."""
-    selects = " UNION ALL ".join(f"SELECT {', '.join(map(_constant, row))}" for row in rows)
+    selects = " UNION ALL ".join(
+        f"SELECT {', '.join(map(_constant, row))}" for row in rows
+    )
     nulls = ", ".join("NULL::VARCHAR" for _ in columns)
     return f"CREATE VIEW {name}({', '.join(columns)}) AS {selects or f'SELECT {nulls} WHERE false'}"
 
@@ -107,19 +115,25 @@ def _source(snapshot: Snapshot, table: Table) -> str:
         return f"({_empty(table)})"
     parts = sql_literal(f"{SCHEME}{table.name}/*")
     # Without types DuckDB would guess them from the folders' names, and a bucket may be named like a number.
-    hive_types = ", ".join(f"{name}: '{duckdb_type}'" for name, duckdb_type in _partitions(table).items())
+    hive_types = ", ".join(
+        f"{name}: '{duckdb_type}'" for name, duckdb_type in _partitions(table).items()
+    )
     options = f"hive_partitioning = true, hive_types = {{{hive_types}}}"
     if not snapshot.has_older_parts:
         return f"read_parquet({parts}, {options})"
     # By name, columns are looked up in every part; where none has one, the empty table does.
-    by_name = f"FROM read_parquet({parts}, {options}, union_by_name = true, filename = true)"
+    by_name = (
+        f"FROM read_parquet({parts}, {options}, union_by_name = true, filename = true)"
+    )
     return f"({_empty(table)} UNION ALL BY NAME {by_name})"
 
 
 def _empty(table: Table) -> str:
     """SQL for no rows of a table, with its columns and those of its files."""
     types = {**_partitions(table), **_schema_types(table), "filename": "VARCHAR"}
-    nulls = ", ".join(f'NULL::{duckdb_type} AS "{name}"' for name, duckdb_type in types.items())
+    nulls = ", ".join(
+        f'NULL::{duckdb_type} AS "{name}"' for name, duckdb_type in types.items()
+    )
     return f"SELECT {nulls} WHERE false"
 
 

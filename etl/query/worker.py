@@ -30,9 +30,24 @@ from etl.query.result import UnreadableError
 _MIB = 1024 * 1024
 # From these the C library, DuckDB and Arrow learn how many processors and how much memory there are; /proc/self is
 # where this process finds how much memory it has.
-_MACHINE = ("/proc/self", "/proc/meminfo", "/proc/cpuinfo", "/sys/fs/cgroup", "/sys/devices/system/cpu", "/dev/urandom")
+_MACHINE = (
+    "/proc/self",
+    "/proc/meminfo",
+    "/proc/cpuinfo",
+    "/sys/fs/cgroup",
+    "/sys/devices/system/cpu",
+    "/dev/urandom",
+)
 # Modules are imported, and with them libraries loaded, also after the process is confined.
-_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo", "/etc/localtime")
+_LIBRARIES = (
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/etc/ld.so.cache",
+    "/usr/share/zoneinfo",
+    "/etc/localtime",
+)
 # Python's own folders need not have them: they may be installed for one user only, or anywhere on PYTHONPATH.
 _PACKAGES = ("duckdb", "pyarrow", "ua_parser")
 _PYTHON_FOLDERS = ("stdlib", "platstdlib", "purelib", "platlib")
@@ -56,7 +71,9 @@ def main() -> None:
         database = _Database(task, readers)
         while True:
             query, (channel,) = receive(control)
-            threading.Thread(target=database.run, args=(query, channel), daemon=True).start()
+            threading.Thread(
+                target=database.run, args=(query, channel), daemon=True
+            ).start()
     # The parent process is gone or has closed the socket. At its own end the interpreter would wait for DuckDB, which
     # may still run a query.
     os._exit(0)

@@ -3,7 +3,15 @@
 from etl.reports.chart import ChartError, csp_hash, render, svg
 from etl.reports.lifecycle_rules import check_rules, load_rules, read_rules
 from etl.reports.loader import find_report, load_reports
-from etl.reports.report import Placement, Report, Section, check_drawable, query_report, run_report, statement
+from etl.reports.report import (
+    Placement,
+    Report,
+    Section,
+    check_drawable,
+    query_report,
+    run_report,
+    statement,
+)
 
 __all__ = [
     "ChartError",

@@ -32,7 +32,16 @@ _REST = "others"
 _NULL = "(none)"
 # How far the labels of a line lie apart, by the type of their column.
 _STEPS = {pa.date32(): dt.timedelta(days=1), pa.timestamp("us"): dt.timedelta(hours=1)}
-_COLORS = ["#3d7dd8", "#e07b39", "#2f9e6e", "#c2528b", "#8a6fd1", "#b8922c", "#4aa5b5", "#8d8d8d"]
+_COLORS = [
+    "#3d7dd8",
+    "#e07b39",
+    "#2f9e6e",
+    "#c2528b",
+    "#8a6fd1",
+    "#b8922c",
+    "#4aa5b5",
+    "#8d8d8d",
+]
 # Columns of a terminal, as East Asian letters and emoji are twice as wide.
 _LONGEST_LABEL = 30
 # What is left of a longer one: its start and its end, with an ellipsis between.
@@ -41,7 +50,9 @@ _BAR_PIXELS = 22
 # A line of more moments is drawn without points, which would touch each other.
 _POINTS = 40
 # 12k and 3.5M, but no milli; of each value by itself, so that 0 is 0.
-_SHORT_NUMBER = "abs(datum.value) < 1 ? format(datum.value, '~r') : format(datum.value, '~s')"
+_SHORT_NUMBER = (
+    "abs(datum.value) < 1 ? format(datum.value, '~r') : format(datum.value, '~s')"
+)
 # Days or hours that are filled in: two years of hours.
 _MAX_MOMENTS = 20_000
 # Sharp on screens with two pixels for one.
@@ -87,17 +98,29 @@ def render(chart: Chart, table: pa.Table, title: str, suffix: str) -> bytes:
 
 def _page(spec: dict[str, Any], title: str, bundle: str) -> str:
     """A page that draws the chart itself; its policy allows this one script."""
-    embedded = json.dumps(spec).replace("<", "\\u003c")  # in a script no text may end the script
+    embedded = json.dumps(spec).replace(
+        "<", "\\u003c"
+    )  # in a script no text may end the script
     script = Markup(f"\n{bundle}\n{_EMBED % embedded}\n")  # noqa: S704 - a library's, and JSON
     page = template("reports", "chart.html")
-    return str(page.render(title=safe_text(title), script=script, script_hash=csp_hash(script)))
+    return str(
+        page.render(title=safe_text(title), script=script, script_hash=csp_hash(script))
+    )
 
 
 def svg(chart: Chart, table: pa.Table) -> str:
     """An SVG element without title for a page, in the page's own text color."""
     import vl_convert  # noqa: PLC0415 - as above
 
-    spec = specification(chart, table, None, width=320, height=190, foreground="currentColor", background="transparent")
+    spec = specification(
+        chart,
+        table,
+        None,
+        width=320,
+        height=190,
+        foreground="currentColor",
+        background="transparent",
+    )
     with _drawing():
         return str(vl_convert.vegalite_to_svg(spec))
 
@@ -110,7 +133,9 @@ def _drawing() -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a PanicException is no Exception
-        raise ChartError(f"the chart cannot be drawn ({error}); --format has the result in other formats") from error
+        raise ChartError(
+            f"the chart cannot be drawn ({error}); --format has the result in other formats"
+        ) from error
 
 
 def csp_hash(text: str) -> str:
@@ -154,9 +179,13 @@ def _styled(drawn: Any, foreground: str, background: str) -> Any:
     }
     drawn = drawn.configure(background=background, font="sans-serif", padding=8)
     drawn = drawn.configure_view(stroke=None).configure_range(category=_COLORS)
-    drawn = drawn.configure_title(color=foreground, anchor="start", fontSize=14, offset=10, limit=0)
+    drawn = drawn.configure_title(
+        color=foreground, anchor="start", fontSize=14, offset=10, limit=0
+    )
     # Translucent grey is seen on light and on dark pages.
-    drawn = drawn.configure_axis(**text, domainColor="#8886", tickColor="#8886", gridColor="#8883")
+    drawn = drawn.configure_axis(
+        **text, domainColor="#8886", tickColor="#8886", gridColor="#8883"
+    )
     return drawn.configure_legend(**text)
 
 
@@ -216,7 +245,8 @@ def _filled(rows: list[Row], step: dt.timedelta | None, filler: int | None) -> l
     by_moment = {(row["label"], row.get("series")): row for row in rows}
     all_series = dict.fromkeys(row.get("series") for row in rows)
     return [
-        by_moment.get((moment, series)) or {"label": moment, "value": filler, "series": series}
+        by_moment.get((moment, series))
+        or {"label": moment, "value": filler, "series": series}
         for series, moment in product(all_series, moments)
     ]
 
@@ -237,13 +267,17 @@ def _largest(rows: list[Row], column: str, limit: int) -> list[Row]:
         sums[row[column]] += row["value"] or 0
     largest = set(sums)
     if len(sums) > limit:
-        largest = {name for name, _ in sums.most_common(limit - 1)}  # and the rest is the last
+        largest = {
+            name for name, _ in sums.most_common(limit - 1)
+        }  # and the rest is the last
     merged: Counter[tuple[Any, Any]] = Counter()
     for row in rows:
         name = row[column] if row[column] in largest else _REST
         renamed = row | {column: name}
         merged[renamed["label"], renamed.get("series")] += row["value"] or 0
-    return [_merged_row(label, series, value) for (label, series), value in merged.items()]
+    return [
+        _merged_row(label, series, value) for (label, series), value in merged.items()
+    ]
 
 
 def _merged_row(label: object, series: str | None, value: float) -> Row:
@@ -302,7 +336,9 @@ def _pie(alt: Any, base: Any, chart: Chart, rows: list[Row]) -> Any:
     color = alt.Color("name:N", sort=legend_order, title=_title(chart.label))
     order = alt.Order("value:Q", sort="descending")
     angle = alt.Theta("value:Q", stack=True)
-    return slices.encode(theta=angle, order=order, color=color, tooltip=_tooltip(alt, chart))
+    return slices.encode(
+        theta=angle, order=order, color=color, tooltip=_tooltip(alt, chart)
+    )
 
 
 def _bars(alt: Any, base: Any, chart: Chart, rows: list[Row]) -> Any:
@@ -315,7 +351,9 @@ def _bars(alt: Any, base: Any, chart: Chart, rows: list[Row]) -> Any:
             row["name"] = names[row["label"]]
         base = base.properties(height=alt.Step(_BAR_PIXELS))
         position = _lying(alt, chart, list(names.values()))
-    return base.mark_bar().encode(**position, **_color(alt, chart, rows), tooltip=_tooltip(alt, chart))
+    return base.mark_bar().encode(
+        **position, **_color(alt, chart, rows), tooltip=_tooltip(alt, chart)
+    )
 
 
 def _upright(alt: Any, chart: Chart, labels: list[int]) -> dict[str, Any]:
@@ -338,18 +376,25 @@ def _line(alt: Any, base: Any, chart: Chart, rows: list[Row]) -> Any:
     x = alt.X("label:T", title=None, scale=utc, axis=alt.Axis(tickCount=6))
     y = alt.Y("value:Q", **_value_axis(alt, chart))
     lines = base.mark_line(point=point)
-    return lines.encode(x=x, y=y, **_color(alt, chart, rows), tooltip=_tooltip(alt, chart))
+    return lines.encode(
+        x=x, y=y, **_color(alt, chart, rows), tooltip=_tooltip(alt, chart)
+    )
 
 
 def _value_axis(alt: Any, chart: Chart) -> dict[str, Any]:
-    return {"title": _title(chart.value), "axis": alt.Axis(labelExpr=_SHORT_NUMBER, tickCount=5)}
+    return {
+        "title": _title(chart.value),
+        "axis": alt.Axis(labelExpr=_SHORT_NUMBER, tickCount=5),
+    }
 
 
 def _color(alt: Any, chart: Chart, rows: list[Row]) -> dict[str, Any]:
     if not chart.series:
         return {"color": alt.value(_COLORS[0])}
     longest = max((len(row["series"]) for row in rows), default=0)
-    columns = _LEGEND_COLUMNS if longest <= _SHORT_SERIES else _LEGEND_COLUMNS_OF_LONG_NAMES
+    columns = (
+        _LEGEND_COLUMNS if longest <= _SHORT_SERIES else _LEGEND_COLUMNS_OF_LONG_NAMES
+    )
     legend = alt.Legend(orient="bottom", columns=columns)
     return {"color": alt.Color("series:N", title=_title(chart.series), legend=legend)}
 

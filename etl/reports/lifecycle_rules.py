@@ -59,7 +59,9 @@ def read_rules(bucket: str, settings: Settings) -> list[Action]:
 
     try:
         with s3_errors(f"lifecycle rules of {bucket}"):
-            response = s3_client(settings.endpoint_url).get_bucket_lifecycle_configuration(Bucket=bucket)
+            response = s3_client(
+                settings.endpoint_url
+            ).get_bucket_lifecycle_configuration(Bucket=bucket)
     except StoreError as error:
         if error_code(error) == "NoSuchLifecycleConfiguration":
             raise StoreError(f"bucket {bucket} has no lifecycle rules") from error
@@ -81,8 +83,12 @@ def load_rules(path: Path) -> list[Action]:
         raise UsageError(f"{path}: cannot read the rules: {error.strerror}") from error
     except ValueError as error:
         raise UsageError(f"{path}: not valid JSON: {error}") from error
-    except RecursionError as error:  # Python's parser goes one call deeper for each list in a list
-        raise UsageError(f"{path}: no lifecycle rules: lists or objects in each other, too deep to read") from error
+    except (
+        RecursionError
+    ) as error:  # Python's parser goes one call deeper for each list in a list
+        raise UsageError(
+            f"{path}: no lifecycle rules: lists or objects in each other, too deep to read"
+        ) from error
     # Somebody may have saved the list only.
     rules = document.get("Rules") if isinstance(document, dict) else document
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
@@ -91,7 +97,11 @@ def load_rules(path: Path) -> list[Action]:
 
 
 def check_rules(
-    store: ReadableStore, bucket: str, actions: Sequence[Action], scope: Scope, settings: Settings
+    store: ReadableStore,
+    bucket: str,
+    actions: Sequence[Action],
+    scope: Scope,
+    settings: Settings,
 ) -> tuple[Result, Scope]:
     """Each action with the events that fit it in the period, and a verdict; and the period.
 
@@ -101,13 +111,21 @@ def check_rules(
     applied.
     """
     check_scope(store, scope)
-    newest = query_lake(store, "SELECT newest_day() AS last", scope=Scope(bucket), settings=settings)
-    last = scope.date_to or newest.to_arrow()["last"][0].as_py() or dt.datetime.now(dt.UTC).date()
+    newest = query_lake(
+        store, "SELECT newest_day() AS last", scope=Scope(bucket), settings=settings
+    )
+    last = (
+        scope.date_to
+        or newest.to_arrow()["last"][0].as_py()
+        or dt.datetime.now(dt.UTC).date()
+    )
     first = scope.date_from or shifted(last, 1 - PERIOD_DAYS)
     period = Scope(bucket, first, last)
     check_scope(store, period)
     sql = (bundled("sql") / "lifecycle_rules.sql").read_text("utf-8")
-    numbered = [asdict(action) | {"position": number} for number, action in enumerate(actions)]
+    numbered = [
+        asdict(action) | {"position": number} for number, action in enumerate(actions)
+    ]
     parameters = {"actions": json.dumps(numbered), "first": first, "last": last}
     return query_lake(store, sql, parameters, Scope(bucket, None, last), settings), period
 
@@ -115,7 +133,9 @@ def check_rules(
 def _known_class(name: str) -> str:
     if name not in _TRANSITIONS:
         known = ", ".join(_TRANSITIONS)
-        raise ValueError(f"{name!r} is no storage class that S3 moves objects to ({known})")
+        raise ValueError(
+            f"{name!r} is no storage class that S3 moves objects to ({known})"
+        )
     return name
 
 
@@ -142,7 +162,9 @@ class _Configuration(BaseModel):
         """Null and `{}` mean the same as a missing key; files written by hand have them."""
         if not isinstance(values, dict):
             return values
-        return {name: value for name, value in values.items() if value not in (None, {}, [])}
+        return {
+            name: value for name, value in values.items() if value not in (None, {}, [])
+        }
 
 
 class _Tag(_Configuration):
@@ -156,7 +178,9 @@ class _Conditions(_Configuration):
     prefix: str | None = None
     object_size_greater_than: _Size | None = None
     object_size_less_than: _Size | None = None
-    tags: _OneOrMore[_Tag] = Field(default=[], validation_alias=AliasChoices("Tags", "Tag"))
+    tags: _OneOrMore[_Tag] = Field(
+        default=[], validation_alias=AliasChoices("Tags", "Tag")
+    )
 
     def described(self) -> str:
         conditions = []
@@ -212,7 +236,11 @@ class _OldVersions(_Configuration):
 
     def described(self) -> str:
         days = f"after {self.noncurrent_days} days"
-        return f"{days}, keeping {self.newer_noncurrent_versions}" if self.newer_noncurrent_versions else days
+        return (
+            f"{days}, keeping {self.newer_noncurrent_versions}"
+            if self.newer_noncurrent_versions
+            else days
+        )
 
 
 class _OldVersionsTransition(_OldVersions):
@@ -231,12 +259,21 @@ class _Rule(_Configuration):
     prefix: str | None = None
     """Where rules had the prefix before they had a filter."""
     expiration: _Expiration = _Expiration()
-    transitions: _OneOrMore[_Transition] = Field(default=[], validation_alias=AliasChoices("Transitions", "Transition"))
-    old_versions_transitions: _OneOrMore[_OldVersionsTransition] = Field(
-        default=[], validation_alias=AliasChoices("NoncurrentVersionTransitions", "NoncurrentVersionTransition")
+    transitions: _OneOrMore[_Transition] = Field(
+        default=[], validation_alias=AliasChoices("Transitions", "Transition")
     )
-    old_versions_expiration: _OldVersions | None = Field(default=None, alias="NoncurrentVersionExpiration")
-    unfinished_uploads: _UnfinishedUploads | None = Field(default=None, alias="AbortIncompleteMultipartUpload")
+    old_versions_transitions: _OneOrMore[_OldVersionsTransition] = Field(
+        default=[],
+        validation_alias=AliasChoices(
+            "NoncurrentVersionTransitions", "NoncurrentVersionTransition"
+        ),
+    )
+    old_versions_expiration: _OldVersions | None = Field(
+        default=None, alias="NoncurrentVersionExpiration"
+    )
+    unfinished_uploads: _UnfinishedUploads | None = Field(
+        default=None, alias="AbortIncompleteMultipartUpload"
+    )
 
     @property
     def conditions(self) -> _Conditions:
@@ -256,9 +293,13 @@ def _actions(rules: Sequence[Mapping[str, Any]], where: str) -> list[Action]:
             actions += _actions_of(name, _Rule.model_validate(rule))
         except ValidationError as error:
             problem = _first_problem(error)
-            raise UsageError(f"{where}: {name}: not a lifecycle rule as S3 writes them ({problem})") from error
+            raise UsageError(
+                f"{where}: {name}: not a lifecycle rule as S3 writes them ({problem})"
+            ) from error
         except ValueError as error:
-            raise UsageError(f"{where}: {name}: not a lifecycle rule as S3 writes them ({error})") from error
+            raise UsageError(
+                f"{where}: {name}: not a lifecycle rule as S3 writes them ({error})"
+            ) from error
     if not actions:
         raise UsageError(f"{where}: there are no rules")
     return actions
@@ -303,7 +344,10 @@ def _described_actions(rule: _Rule) -> Iterator[tuple[str, list[str]]]:
     if rule.expiration.expired_object_delete_marker:
         yield "remove delete markers without versions", [_EXPIRE]
     for move in rule.transitions:
-        yield f"move to {move.storage_class} {move.described()}", [_TRANSITIONS[move.storage_class]]
+        yield (
+            f"move to {move.storage_class} {move.described()}",
+            [_TRANSITIONS[move.storage_class]],
+        )
     for move_old in rule.old_versions_transitions:
         text = f"move old versions to {move_old.storage_class} {move_old.described()}"
         yield text, [_TRANSITIONS[move_old.storage_class]]

@@ -24,7 +24,13 @@ from etl.resources import bundled
 from etl.store import open_store
 
 _BEGIN, _END = "-- /// report", "-- ///"
-_EXAMPLES = {"integer": 1, "number": 1.0, "string": "", "date": "2026-01-01", "boolean": True}
+_EXAMPLES = {
+    "integer": 1,
+    "number": 1.0,
+    "string": "",
+    "date": "2026-01-01",
+    "boolean": True,
+}
 # A report takes no time over an empty lake, unless it would never end.
 _FOR_CHECKS = Settings(query_seconds=10)
 # Lines of a file before the first one of its TOML.
@@ -56,7 +62,9 @@ def find_report(name: str, directories: Iterable[Path] = ()) -> Report:
     """The report `name`. Raises UsageError with the nearest name, and what `load_reports` does."""
     reports = load_reports(directories)
     if name not in reports:
-        raise UsageError(f"no report {name!r} (`accesslake reports` lists them){nearest(name, reports)}")
+        raise UsageError(
+            f"no report {name!r} (`accesslake reports` lists them){nearest(name, reports)}"
+        )
     return reports[name]
 
 
@@ -67,21 +75,31 @@ def _load_all(root: Path, pattern: str) -> list[Report]:
 def _load(path: Path, root: Path) -> Report:
     source = _split(path, _read(path))
     name = path.relative_to(root).with_suffix("").as_posix()
-    values = {**_parse_toml(path, source.toml), "path": path, "line": source.line, "name": name, "sql": source.sql}
+    values = {
+        **_parse_toml(path, source.toml),
+        "path": path,
+        "line": source.line,
+        "name": name,
+        "sql": source.sql,
+    }
     try:
         report = Report.model_validate(values)
     except ValidationError as error:
         first: Any = error.errors()[0]
         line = _line_of(source.toml, first["loc"]) + _BEFORE_TOML
         where = ".".join(str(part) for part in first["loc"])
-        raise ReportFileError(f"{path}:{line}: in the front matter, {where}: {first['msg']}") from error
+        raise ReportFileError(
+            f"{path}:{line}: in the front matter, {where}: {first['msg']}"
+        ) from error
     _check_sql(report)
     return report
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text("utf-8-sig")  # editors of Windows put a byte order mark before the text
+        return path.read_text(
+            "utf-8-sig"
+        )  # editors of Windows put a byte order mark before the text
     except UnicodeDecodeError as error:
         line = 1 + error.object[: error.start].count(b"\n")
         raise ReportFileError(f"{path}:{line}: not UTF-8 text") from error
@@ -98,7 +116,9 @@ class _Source(NamedTuple):
 def _split(path: Path, text: str) -> _Source:
     lines = text.removesuffix("\n").split("\n")
     front_matter = _front_matter(path, lines)
-    toml = "".join(f"{line.removeprefix('--').removeprefix(' ')}\n" for line in front_matter)
+    toml = "".join(
+        f"{line.removeprefix('--').removeprefix(' ')}\n" for line in front_matter
+    )
     after = len(front_matter) + 2  # with the lines that begin and end it
     below = "\n".join(lines[after:])
     blank = below[: len(below) - len(below.lstrip())]
@@ -110,14 +130,18 @@ def _split(path: Path, text: str) -> _Source:
 def _front_matter(path: Path, lines: Sequence[str]) -> list[str]:
     """The lines between the one that begins the front matter and the one that ends it."""
     if not lines or lines[0].rstrip() != _BEGIN:
-        raise ReportFileError(f"{path}:1: a report starts with front matter, from `{_BEGIN}` to `{_END}`")
+        raise ReportFileError(
+            f"{path}:1: a report starts with front matter, from `{_BEGIN}` to `{_END}`"
+        )
     for number, line in enumerate(lines[1:], 2):
         if line.rstrip() == _END:
             return list(lines[1 : number - 1])
         if line.rstrip() != "--" and not line.startswith("-- "):
             problem = f"in the front matter, before its end `{_END}`, each line begins with `-- `"
             raise ReportFileError(f"{path}:{number}: {problem}")
-    raise ReportFileError(f"{path}:{len(lines)}: the front matter is not ended by `{_END}`")
+    raise ReportFileError(
+        f"{path}:{len(lines)}: the front matter is not ended by `{_END}`"
+    )
 
 
 def _parse_toml(path: Path, toml: str) -> dict[str, Any]:
@@ -127,7 +151,9 @@ def _parse_toml(path: Path, toml: str) -> dict[str, Any]:
         # The message has the line, except where the text ends too early.
         at = re.search(r"at line (\d+)", str(error))
         line = int(at[1]) if at else toml.count("\n")
-        raise ReportFileError(f"{path}:{line + _BEFORE_TOML}: the front matter is not valid TOML: {error}") from error
+        raise ReportFileError(
+            f"{path}:{line + _BEFORE_TOML}: the front matter is not valid TOML: {error}"
+        ) from error
 
 
 def _line_of(toml: str, location: Sequence[Any]) -> int:
@@ -136,7 +162,11 @@ def _line_of(toml: str, location: Sequence[Any]) -> int:
     for part in location:
         name = f'"?{re.escape(str(part))}"?'
         key = re.compile(rf"\[(?:.*\.)?{name}\]|{name}\s*=")
-        matches = (number for number in range(found, len(lines)) if key.match(lines[number].lstrip()))
+        matches = (
+            number
+            for number in range(found, len(lines))
+            if key.match(lines[number].lstrip())
+        )
         found = next(matches, found)
     return found + 1
 
@@ -146,7 +176,9 @@ def _check_sql(report: Report) -> None:
     try:
         statements = duckdb.extract_statements(report.sql)
     except duckdb.Error as error:
-        raise ReportFileError(f"{report.path}:{_line_in(report, error)}: {error}") from error
+        raise ReportFileError(
+            f"{report.path}:{_line_in(report, error)}: {error}"
+        ) from error
     where = f"{report.path}:{report.line}"
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise ReportFileError(f"{where}: a report is one SELECT statement")
@@ -168,21 +200,31 @@ def _check_results(reports: Iterable[Report]) -> None:
                 query_report(report, database, parameters)
                 _check_columns(report, database, parameters)
             except (QueryError, LimitError) as error:
-                raise ReportFileError(f"{report.path}:{_line_in(report, error)}: {error}") from error
+                raise ReportFileError(
+                    f"{report.path}:{_line_in(report, error)}: {error}"
+                ) from error
 
 
 def _examples(report: Report) -> dict[str, object]:
     """A value for each parameter without a default."""
-    return {name: _EXAMPLES[parameter.type] for name, parameter in report.params.items() if parameter.required}
+    return {
+        name: _EXAMPLES[parameter.type]
+        for name, parameter in report.params.items()
+        if parameter.required
+    }
 
 
-def _check_columns(report: Report, database: Database, parameters: Mapping[str, object]) -> None:
+def _check_columns(
+    report: Report, database: Database, parameters: Mapping[str, object]
+) -> None:
     """No two columns of one name: in most formats one of them would be lost."""
     sql = f"SELECT column_name FROM (DESCRIBE {without_semicolons(report.sql)}\n)"
     described = database.query(sql, bind(report, parameters)).to_arrow()
     names = described["column_name"].to_pylist()
     if len(set(names)) < len(names):
-        raise ReportFileError(f"{report.path}: two columns of the result have one name: {', '.join(names)}")
+        raise ReportFileError(
+            f"{report.path}: two columns of the result have one name: {', '.join(names)}"
+        )
 
 
 def _line_in(report: Report, error: Exception) -> int:

@@ -24,7 +24,13 @@ from etl.query import DEFAULTS, EVERYTHING, Database, Result, Scope, sql_literal
 from etl.reports.chart import SUFFIXES, Chart
 from etl.store import ReadableStore
 
-_TYPES: dict[str, type] = {"integer": int, "number": float, "string": str, "date": dt.date, "boolean": bool}
+_TYPES: dict[str, type] = {
+    "integer": int,
+    "number": float,
+    "string": str,
+    "date": dt.date,
+    "boolean": bool,
+}
 # What DuckDB has as an integer.
 _BIGINT = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
@@ -59,7 +65,9 @@ class Parameter(BaseModel):
         try:
             return _ADAPTERS[info.data["type"]].validate_python(default, strict=True)
         except ValidationError as error:
-            raise ValueError(f"the default {default!r} is no {info.data['type']}") from error
+            raise ValueError(
+                f"the default {default!r} is no {info.data['type']}"
+            ) from error
 
 
 class Section(StrEnum):
@@ -108,11 +116,15 @@ class Report(BaseModel):
 
     @field_validator("dashboard")
     @classmethod
-    def _runs_without_parameters(cls, dashboard: Placement | None, info: ValidationInfo) -> Placement | None:
+    def _runs_without_parameters(
+        cls, dashboard: Placement | None, info: ValidationInfo
+    ) -> Placement | None:
         params = info.data.get("params", {})  # absent where they are invalid themselves
         required = [name for name, parameter in params.items() if parameter.required]
         if dashboard and required:
-            raise ValueError(f"the page runs reports without parameters: give a default to {', '.join(required)}")
+            raise ValueError(
+                f"the page runs reports without parameters: give a default to {', '.join(required)}"
+            )
         return dashboard
 
 
@@ -131,20 +143,26 @@ def run_report(
     return query_report(report, Database(store, scope, settings), given)
 
 
-def query_report(report: Report, database: Database, parameters: Mapping[str, object] | None = None) -> Result:
+def query_report(
+    report: Report, database: Database, parameters: Mapping[str, object] | None = None
+) -> Result:
     """A report's result over what `database` has of the lake; see `run_report`."""
     result = database.query(report.sql, bind(report, parameters or {}))
     for name in report.chart.columns if report.chart else ():
         if name not in result.columns:
             known = ", ".join(result.columns)
-            raise ReportFileError(f"{report.path}: the chart's column {name!r} is not in the result (it has: {known})")
+            raise ReportFileError(
+                f"{report.path}: the chart's column {name!r} is not in the result (it has: {known})"
+            )
     return result
 
 
 def check_drawable(report: Report, output: Path) -> None:
     """Raise UsageError where the report declares no chart, or the file's suffix is no picture format."""
     if report.chart is None:
-        raise UsageError(f"report {report.name} has no chart; `accesslake reports --json` tells which have one")
+        raise UsageError(
+            f"report {report.name} has no chart; `accesslake reports --json` tells which have one"
+        )
     if output.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--chart {output}: the name must end in {', '.join(SUFFIXES)}")
 
@@ -155,8 +173,13 @@ def bind(report: Report, parameters: Mapping[str, object]) -> dict[str, object]:
         if name not in report.params:
             known = ", ".join(report.params) or "none"
             suggestion = nearest(name, report.params)
-            raise UsageError(f"report {report.name} has no parameter {name!r}{suggestion} (it has: {known})")
-    return {name: _value(report, name, declared, parameters) for name, declared in report.params.items()}
+            raise UsageError(
+                f"report {report.name} has no parameter {name!r}{suggestion} (it has: {known})"
+            )
+    return {
+        name: _value(report, name, declared, parameters)
+        for name, declared in report.params.items()
+    }
 
 
 def statement(report: Report, parameters: Mapping[str, object]) -> str:
@@ -165,8 +188,12 @@ def statement(report: Report, parameters: Mapping[str, object]) -> str:
     title = " ".join(report.title.split())  # a line break would end the comment
     if not values:
         return f"-- {title}\n{report.sql};\n"
-    arguments = ", ".join(f'"{name}" := {_literal(value)}' for name, value in values.items())
-    return f"-- {title}\nPREPARE report AS\n{report.sql};\n\nEXECUTE report({arguments});\n"
+    arguments = ", ".join(
+        f'"{name}" := {_literal(value)}' for name, value in values.items()
+    )
+    return (
+        f"-- {title}\nPREPARE report AS\n{report.sql};\n\nEXECUTE report({arguments});\n"
+    )
 
 
 def _literal(value: object) -> str:
@@ -175,7 +202,9 @@ def _literal(value: object) -> str:
     return f"DATE '{value}'" if isinstance(value, dt.date) else str(value)
 
 
-def _value(report: Report, name: str, declared: Parameter, parameters: Mapping[str, object]) -> object:
+def _value(
+    report: Report, name: str, declared: Parameter, parameters: Mapping[str, object]
+) -> object:
     if name not in parameters:
         if declared.required:
             raise UsageError(f"report {report.name} needs -p {name}=...: {declared.help}")

@@ -1,6 +1,14 @@
 """Where log objects come from: finding the new ones, and fetching their text."""
 
-from etl.sources.discover import Found, Source, discover_objects, parse_source, refuse_inside, require_listing, subtract
+from etl.sources.discover import (
+    Found,
+    Source,
+    discover_objects,
+    parse_source,
+    refuse_inside,
+    require_listing,
+    subtract,
+)
 from etl.sources.fetch import Fetched, fetch_objects
 from etl.sources.log_object import LogObject, log_day
 

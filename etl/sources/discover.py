@@ -60,13 +60,19 @@ class Found:
 def parse_source(url: str) -> Source:
     """A source from its URL. Raises UsageError where it is neither an S3 prefix nor an existing local path."""
     location = parse_location(url)
-    return _s3_source(url, location) if location.is_s3 else _local_source(url, Path(location.key))
+    return (
+        _s3_source(url, location)
+        if location.is_s3
+        else _local_source(url, Path(location.key))
+    )
 
 
 def _s3_source(url: str, location: Location) -> Source:
     folder, slash, last = location.key.rpartition("/")
     if _GLOB.search(folder):
-        raise UsageError(f"{url}: a glob may stand in the last part only; give several sources instead")
+        raise UsageError(
+            f"{url}: a glob may stand in the last part only; give several sources instead"
+        )
     if _GLOB.search(last):
         return Source(url, Location(location.bucket, folder + slash), last)
     return Source(url, location)
@@ -82,22 +88,35 @@ def _local_source(url: str, path: Path) -> Source:
         return Source(str(path), folder, glob.escape(path.name))
     if _GLOB.search(path.name) and path.parent.is_dir():
         return Source(str(path), folder, path.name)
-    raise UsageError(f"{url}: no such directory; a source is an S3 prefix, a local directory or a glob in one")
+    raise UsageError(
+        f"{url}: no such directory; a source is an S3 prefix, a local directory or a glob in one"
+    )
 
 
 def refuse_inside(source: Source, lake_url: str) -> None:
     """Raise UsageError where the source is the lake itself or inside it: the job would read what it writes."""
     if source.location.is_inside(parse_location(lake_url)):
-        raise UsageError(f"{source.url}: this source is inside the lake {lake_url}; give the prefix of the raw logs")
+        raise UsageError(
+            f"{source.url}: this source is inside the lake {lake_url}; give the prefix of the raw logs"
+        )
 
 
 def require_listing(source: Source, endpoint_url: str | None) -> None:
     """Raise StoreError where a source cannot be listed: a run had better not begin."""
-    next(discover_objects(source, None, dt.date.max, endpoint_url, Found(), full=True), None)
+    next(
+        discover_objects(source, None, dt.date.max, endpoint_url, Found(), full=True),
+        None,
+    )
 
 
 def discover_objects(
-    source: Source, since: dt.date | None, today: dt.date, endpoint_url: str | None, found: Found, *, full: bool = False
+    source: Source,
+    since: dt.date | None,
+    today: dt.date,
+    endpoint_url: str | None,
+    found: Found,
+    *,
+    full: bool = False,
 ) -> Iterator[LogObject]:
     """The log objects of a source from the day `since` on (None: all), in the order of their names.
 
@@ -124,7 +143,9 @@ def discover_objects(
 
 
 def subtract(
-    objects: Iterable[LogObject], known: Callable[[dt.date], Mapping[str, str]], found: Found
+    objects: Iterable[LogObject],
+    known: Callable[[dt.date], Mapping[str, str]],
+    found: Found,
 ) -> Iterator[LogObject]:
     """The objects that are not ingested; `known` gives, for a day, the ETags of ingested objects by name."""
     for one in objects:
@@ -140,11 +161,17 @@ def subtract(
 def _list_local(source: Source, since: dt.date | None) -> Iterator[LogObject | None]:
     root = Path(source.location.key)
     try:
-        for path in _walk(str(root), since) if source.pattern is None else _matching(root, source.pattern):
+        for path in (
+            _walk(str(root), since)
+            if source.pattern is None
+            else _matching(root, source.pattern)
+        ):
             with contextlib.suppress(FileNotFoundError):
                 yield _local_object(path, is_explicit=source.pattern is not None)
     except OSError as error:
-        raise StoreError(f"{error.filename or root}: cannot be listed: {error.strerror}; check permissions") from error
+        raise StoreError(
+            f"{error.filename or root}: cannot be listed: {error.strerror}; check permissions"
+        ) from error
 
 
 def _local_object(path: str, *, is_explicit: bool) -> LogObject | None:
@@ -156,12 +183,16 @@ def _local_object(path: str, *, is_explicit: bool) -> LogObject | None:
     modified = dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC)
     day = log_day(path) or (modified.date() if is_explicit else None)
     # Copied or touched, a file is the same; that it grew tells.
-    return LogObject(path, stat.st_size, f"{stat.st_size:x}", modified, day) if day else None
+    return (
+        LogObject(path, stat.st_size, f"{stat.st_size:x}", modified, day) if day else None
+    )
 
 
 def _matching(directory: Path, pattern: str) -> list[str]:
     with os.scandir(directory) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
+        names = sorted(
+            entry.name for entry in entries if entry.is_file(follow_symlinks=False)
+        )
     return [str(directory / name) for name in fnmatch.filter(names, pattern)]
 
 

@@ -40,7 +40,10 @@ class Fetched:
 
 
 def fetch_objects(
-    objects: Sequence[LogObject], concurrency: int, endpoint_url: str | None = None, largest: int = LARGEST
+    objects: Sequence[LogObject],
+    concurrency: int,
+    endpoint_url: str | None = None,
+    largest: int = LARGEST,
 ) -> Iterator[Fetched]:
     """The objects' texts, in order. While one group is used, the next one is on its way.
 
@@ -50,8 +53,16 @@ def fetch_objects(
     for on_s3, group in groupby(objects, key=lambda one: one.name.startswith("s3://")):
         of_store = list(group)
         small = [one for one in of_store if one.size <= largest]
-        yield from (Fetched(one, None, _too_large(largest)) for one in of_store if one.size > largest)
-        stored = _fetch_s3(small, concurrency, endpoint_url) if on_s3 else map(_fetch_local, small)
+        yield from (
+            Fetched(one, None, _too_large(largest))
+            for one in of_store
+            if one.size > largest
+        )
+        stored = (
+            _fetch_s3(small, concurrency, endpoint_url)
+            if on_s3
+            else map(_fetch_local, small)
+        )
         # One at a time: compressed, many of them take little memory, whatever they become.
         yield from (_as_text(one, largest) for one in stored)
 
@@ -73,13 +84,17 @@ def _fetch_local(one: LogObject) -> Fetched:
         return Fetched(one, None, f"cannot be read: {error.strerror}")
 
 
-def _fetch_s3(objects: Sequence[LogObject], concurrency: int, endpoint_url: str | None) -> Iterator[Fetched]:
+def _fetch_s3(
+    objects: Sequence[LogObject], concurrency: int, endpoint_url: str | None
+) -> Iterator[Fetched]:
     from etl.store.s3_client import s3_filesystem  # noqa: PLC0415 - as in etl.store.open
 
     files = s3_filesystem(endpoint_url)
     ahead: Future[list[Fetched]] | None = None
     for group in _groups(objects):
-        started = asyncio.run_coroutine_threadsafe(_read_group(files, group, concurrency), files.loop)
+        started = asyncio.run_coroutine_threadsafe(
+            _read_group(files, group, concurrency), files.loop
+        )
         if ahead is not None:
             yield from ahead.result()
         ahead = started
@@ -100,7 +115,9 @@ def _groups(objects: Sequence[LogObject]) -> Iterator[list[LogObject]]:
         yield group
 
 
-async def _read_group(files: Any, group: list[LogObject], concurrency: int) -> list[Fetched]:
+async def _read_group(
+    files: Any, group: list[LogObject], concurrency: int
+) -> list[Fetched]:
     limit = asyncio.Semaphore(concurrency)
 
     async def read(one: LogObject) -> Fetched:
@@ -126,7 +143,11 @@ async def _read_s3(files: Any, one: LogObject) -> Fetched:
 
 def _fetched(one: LogObject, data: bytes) -> Fetched:
     if len(data) != one.size:
-        return Fetched(one, None, f"changed while it was read: {len(data)} bytes, {one.size} when listed")
+        return Fetched(
+            one,
+            None,
+            f"changed while it was read: {len(data)} bytes, {one.size} when listed",
+        )
     return Fetched(one, data)
 
 

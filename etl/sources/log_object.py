@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from etl.dates import parse_date
 
-LOG_NAME = re.compile(r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})(?:-[0-9]{2}){3}-[0-9A-Za-z]+(?:\.(?:gz|zst))?$")
+LOG_NAME = re.compile(
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})(?:-[0-9]{2}){3}-[0-9A-Za-z]+(?:\.(?:gz|zst))?$"
+)
 """`[prefix]YYYY-MM-DD-hh-mm-ss-UNIQUE`; a suffix says that somebody compressed the object later."""
 _SOURCE_FOLDER = r"[0-9]{12}/[a-z0-9-]+/[^/]+/"
 YEAR_FOLDER = re.compile(_SOURCE_FOLDER + r"[0-9]{4}/$")

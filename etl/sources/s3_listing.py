@@ -28,12 +28,18 @@ def list_glob(location: Location, pattern: str, endpoint_url: str | None) -> Lis
     """The objects right in the folder `location` whose names match `pattern`."""
     bucket, prefix = location.bucket or "", location.key
     literal = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
-    for item in _pages(s3_client(endpoint_url), bucket, Prefix=prefix + literal, Delimiter="/"):
-        if "Key" in item and fnmatch.fnmatchcase(item["Key"].removeprefix(prefix), pattern):
+    for item in _pages(
+        s3_client(endpoint_url), bucket, Prefix=prefix + literal, Delimiter="/"
+    ):
+        if "Key" in item and fnmatch.fnmatchcase(
+            item["Key"].removeprefix(prefix), pattern
+        ):
             yield _log_object(bucket, item, item["LastModified"].date())
 
 
-def list_window(location: Location, since: dt.date, today: dt.date, endpoint_url: str | None) -> Listed:
+def list_window(
+    location: Location, since: dt.date, today: dt.date, endpoint_url: str | None
+) -> Listed:
     """The objects of the days from `since` to the one after `today` (clocks differ), day prefix by day prefix."""
     bucket, prefix = location.bucket or "", location.key
     client = s3_client(endpoint_url)
@@ -41,11 +47,21 @@ def list_window(location: Location, since: dt.date, today: dt.date, endpoint_url
     roots = _Roots(client, bucket)
     roots.walk(prefix)
     yield from [None] * roots.skipped
-    day_prefixes = [f"{root}{day:{form}}" for root, form in sorted(roots.day_formats.items()) for day in days]
+    day_prefixes = [
+        f"{root}{day:{form}}"
+        for root, form in sorted(roots.day_formats.items())
+        for day in days
+    ]
     # A source may end in the middle of a name: what it leaves out is not its own.
-    prefixes = [max(one, prefix, key=len) for one in day_prefixes if one.startswith(prefix) or prefix.startswith(one)]
+    prefixes = [
+        max(one, prefix, key=len)
+        for one in day_prefixes
+        if one.startswith(prefix) or prefix.startswith(one)
+    ]
     with ThreadPoolExecutor(_LISTERS) as pool:
-        for items in pool.map(lambda day_prefix: list(_pages(client, bucket, Prefix=day_prefix)), prefixes):
+        for items in pool.map(
+            lambda day_prefix: list(_pages(client, bucket, Prefix=day_prefix)), prefixes
+        ):
             for item in items:
                 yield _log_object(bucket, item)
 
@@ -74,9 +90,17 @@ class _Roots:
             while start_after is not None:
                 start_after = self._walk_until_log_name(folder, start_after, folders)
 
-    def _walk_until_log_name(self, prefix: str, start_after: str, folders: list[str]) -> str | None:
+    def _walk_until_log_name(
+        self, prefix: str, start_after: str, folders: list[str]
+    ) -> str | None:
         """Collect the folders from `start_after` on; where to go on after a log object's name, None at the end."""
-        items = _pages(self._client, self._bucket, Prefix=prefix, Delimiter="/", StartAfter=start_after)
+        items = _pages(
+            self._client,
+            self._bucket,
+            Prefix=prefix,
+            Delimiter="/",
+            StartAfter=start_after,
+        )
         for item in items:
             if "Prefix" in item:
                 if YEAR_FOLDER.search(item["Prefix"]):
@@ -95,12 +119,18 @@ class _Roots:
 def _pages(client: Any, bucket: str, **options: str) -> Iterator[dict[str, Any]]:
     """Keys and, with a delimiter, folders, in the order of their names."""
     with s3_errors(f"s3://{bucket}/{options['Prefix']}"):
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, **options):
+        for page in client.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, **options
+        ):
             items = [*page.get("Contents", []), *page.get("CommonPrefixes", [])]
-            yield from sorted(items, key=lambda item: cast("str", item.get("Key") or item["Prefix"]))
+            yield from sorted(
+                items, key=lambda item: cast("str", item.get("Key") or item["Prefix"])
+            )
 
 
-def _log_object(bucket: str, item: Mapping[str, Any], default_day: dt.date | None = None) -> LogObject | None:
+def _log_object(
+    bucket: str, item: Mapping[str, Any], default_day: dt.date | None = None
+) -> LogObject | None:
     day = log_day(item["Key"]) or default_day
     if day is None:
         return None

@@ -34,12 +34,19 @@ class ListedStore:
                 found = prefix
                 self._entries[prefix] = self._store.entries(prefix)
             listed = self._entries[found]
-            return listed if found == prefix else [one for one in listed if one.name.startswith(prefix)]
+            return (
+                listed
+                if found == prefix
+                else [one for one in listed if one.name.startswith(prefix)]
+            )
 
     def directories(self, prefix: str) -> list[str]:
         with self._lock:
             if prefix in self._entries:
-                below = (one.name[len(prefix) :].partition("/") for one in self._entries[prefix])
+                below = (
+                    one.name[len(prefix) :].partition("/")
+                    for one in self._entries[prefix]
+                )
                 return sorted({name for name, slash, _ in below if slash})
             if prefix not in self._directories:
                 self._directories[prefix] = self._store.directories(prefix)

@@ -46,7 +46,10 @@ class LocalStore:
 
     def _entries(self, prefix: str) -> Iterator[Entry]:
         """The files below a folder, in no order; none where there is no such folder."""
-        with contextlib.suppress(FileNotFoundError), os.scandir(self._root / prefix) as found:
+        with (
+            contextlib.suppress(FileNotFoundError),
+            os.scandir(self._root / prefix) as found,
+        ):
             for one in found:
                 self._refuse_link(one)
                 if one.is_dir(follow_symlinks=False):
@@ -54,16 +57,23 @@ class LocalStore:
                 elif one.is_file(follow_symlinks=False):
                     with contextlib.suppress(FileNotFoundError):
                         status = one.stat(follow_symlinks=False)
-                        yield Entry(f"{prefix}{one.name}", status.st_size, local_etag(status))
+                        yield Entry(
+                            f"{prefix}{one.name}", status.st_size, local_etag(status)
+                        )
 
     def directories(self, prefix: str) -> list[str]:
         with os_errors(self._root / prefix, "read"):
             self._refuse_links_to(prefix)
-            with contextlib.suppress(FileNotFoundError), os.scandir(self._root / prefix) as found:
+            with (
+                contextlib.suppress(FileNotFoundError),
+                os.scandir(self._root / prefix) as found,
+            ):
                 folders = list(found)
                 for one in folders:
                     self._refuse_link(one)
-                return sorted(one.name for one in folders if one.is_dir(follow_symlinks=False))
+                return sorted(
+                    one.name for one in folders if one.is_dir(follow_symlinks=False)
+                )
         return []
 
     def _refuse_links_to(self, prefix: str) -> None:
@@ -158,7 +168,10 @@ class LocalStore:
         directory = self._root / LOCAL_TMP
         directory.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
         status = directory.stat()
-        if stat.S_IMODE(status.st_mode) != PRIVATE_DIRECTORY and status.st_uid == os.getuid():
+        if (
+            stat.S_IMODE(status.st_mode) != PRIVATE_DIRECTORY
+            and status.st_uid == os.getuid()
+        ):
             directory.chmod(PRIVATE_DIRECTORY)
 
     @contextlib.contextmanager
@@ -191,7 +204,9 @@ class LocalStore:
 
 
 def _link(path: Path) -> StoreError:
-    return StoreError(f"{path}: is a symbolic link, of which a lake has none; remove it, or put there what it leads to")
+    return StoreError(
+        f"{path}: is a symbolic link, of which a lake has none; remove it, or put there what it leads to"
+    )
 
 
 def open_no_link(path: str, flags: int) -> int:

@@ -25,8 +25,12 @@ class Location:
     def is_inside(self, other: "Location") -> bool:
         """Whether this is `other` or below it, on a disk whatever symbolic links there are."""
         if self.is_s3 or other.is_s3:
-            return self.bucket == other.bucket and _folder(self.key).startswith(_folder(other.key))
-        return _folder(os.path.realpath(self.key)).startswith(_folder(os.path.realpath(other.key)))
+            return self.bucket == other.bucket and _folder(self.key).startswith(
+                _folder(other.key)
+            )
+        return _folder(os.path.realpath(self.key)).startswith(
+            _folder(os.path.realpath(other.key))
+        )
 
 
 def _folder(key: str) -> str:
@@ -41,7 +45,9 @@ def parse_location(url: str) -> Location:
     if scheme == "file":
         return Location(None, os.path.abspath(unquote(rest)))  # noqa: PTH100
     if scheme != "s3":
-        raise UsageError(f"{url}: unknown scheme {scheme!r}; use s3://bucket/prefix or a local directory")
+        raise UsageError(
+            f"{url}: unknown scheme {scheme!r}; use s3://bucket/prefix or a local directory"
+        )
     bucket, _, key = rest.partition("/")
     if not bucket:
         raise UsageError(f"{url}: names no bucket; use s3://bucket/prefix")

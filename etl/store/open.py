@@ -14,7 +14,9 @@ def open_store(url: str, endpoint_url: str | None = None) -> Store:
     if not location.is_s3:
         path = Path(location.key)
         if path.exists() and not path.is_dir():
-            raise UsageError(f"{url}: is a file; a lake is a directory or s3://bucket/prefix")
+            raise UsageError(
+                f"{url}: is a file; a lake is a directory or s3://bucket/prefix"
+            )
         return LocalStore(path)
     from etl.store.s3 import S3Store  # noqa: PLC0415 - half of the start-up time, and a local lake needs no AWS client
 

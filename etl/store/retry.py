@@ -3,7 +3,12 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 
 from etl.errors import PreconditionFailedError, StoreError
 
@@ -15,7 +20,12 @@ LOST = (PreconditionFailedError,)
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 2.0
 
 
-def compete(write: Callable[[], T], what: str, attempts: int = 100, lost: tuple[type[Exception], ...] = LOST) -> T:
+def compete(
+    write: Callable[[], T],
+    what: str,
+    attempts: int = 100,
+    lost: tuple[type[Exception], ...] = LOST,
+) -> T:
     """What `write` returns, which looks before it writes and is called again each time it lost to another writer.
 
     Raises StoreError, which names `what`, where it lost as often as `attempts` says.
@@ -29,4 +39,6 @@ def compete(write: Callable[[], T], what: str, attempts: int = 100, lost: tuple[
     try:
         return retrying(write)
     except lost as error:
-        raise StoreError(f"{what}: {attempts} writes in a row lost to other writers; run it again") from error
+        raise StoreError(
+            f"{what}: {attempts} writes in a row lost to other writers; run it again"
+        ) from error

@@ -67,14 +67,18 @@ class S3Store:
 
     def _get(self, name: str, **options: str) -> tuple[bytes, str]:
         retrying = Retrying(
-            retry=retry_if_exception_type(BODY_BROKE_OFF), stop=stop_after_attempt(BODY_ATTEMPTS), reraise=True
+            retry=retry_if_exception_type(BODY_BROKE_OFF),
+            stop=stop_after_attempt(BODY_ATTEMPTS),
+            reraise=True,
         )
         with s3_errors(f"{self.url}/{name}"):
             return retrying(self._get_once, name, **options)
 
     def _get_once(self, name: str, **options: str) -> tuple[bytes, str]:
         try:
-            response = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + name, **options)
+            response = self._s3.get_object(
+                Bucket=self._bucket, Key=self._prefix + name, **options
+            )
         except botocore.exceptions.ClientError as error:
             if code_of(error) in ("NoSuchKey", "404"):
                 raise FileNotFoundError(f"{self.url}/{name}") from error
@@ -85,18 +89,25 @@ class S3Store:
 
     def open(self, name: str) -> BinaryIO:
         with s3_errors(f"{self.url}/{name}"):
-            return cast("BinaryIO", self._files.open(f"{self._bucket}/{self._prefix}{name}", "rb"))
+            return cast(
+                "BinaryIO", self._files.open(f"{self._bucket}/{self._prefix}{name}", "rb")
+            )
 
     def write(self, name: str, data: bytes, if_match: str | None) -> str:
         condition = {"IfNoneMatch": "*"} if if_match is None else {"IfMatch": if_match}
         with s3_errors(f"{self.url}/{name}"):
             try:
-                response = self._s3.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=data, **condition)
+                response = self._s3.put_object(
+                    Bucket=self._bucket, Key=self._prefix + name, Body=data, **condition
+                )
             except botocore.exceptions.ClientError as error:
                 code = code_of(error)
-                if code in ("PreconditionFailed", "412", "ConditionalRequestConflict", "409") or (
-                    if_match is not None and code in ("NoSuchKey", "404")
-                ):
+                if code in (
+                    "PreconditionFailed",
+                    "412",
+                    "ConditionalRequestConflict",
+                    "409",
+                ) or (if_match is not None and code in ("NoSuchKey", "404")):
                     raise PreconditionFailedError(name) from error
                 raise
             return etag_of(response, f"{self.url}/{name}")
@@ -108,12 +119,20 @@ class S3Store:
 
     def check_conditional_writes(self) -> None:
         """Put a small object with conditions that must hold and conditions that must fail."""
-        probe = json.dumps({"probe": "does this store honour If-Match and If-None-Match?", "id": uuid.uuid4().hex})
+        probe = json.dumps(
+            {
+                "probe": "does this store honour If-Match and If-None-Match?",
+                "id": uuid.uuid4().hex,
+            }
+        )
         with contextlib.suppress(PreconditionFailedError):
             self.write(_PROBE, probe.encode(), if_match=None)
         accepted = [
             condition
-            for condition, if_match in (("If-None-Match: *", None), ("a stale If-Match", "0" * 32))
+            for condition, if_match in (
+                ("If-None-Match: *", None),
+                ("a stale If-Match", "0" * 32),
+            )
             if self._accepts(probe.encode(), if_match)
         ]
         if accepted:
@@ -122,7 +141,11 @@ class S3Store:
                 "so two runs could overwrite each other's records; use a store that honours them"
             )
         try:  # several times, as another run may probe at the same time
-            compete(lambda: self.write(_PROBE, probe.encode(), self.read(_PROBE)[1]), self.url, _PROBES)
+            compete(
+                lambda: self.write(_PROBE, probe.encode(), self.read(_PROBE)[1]),
+                self.url,
+                _PROBES,
+            )
         except StoreError as error:
             if not isinstance(error.__cause__, PreconditionFailedError):
                 raise
@@ -147,4 +170,6 @@ class S3Store:
     def _pages(self, prefix: str, **options: str) -> Iterator[dict[str, Any]]:
         with s3_errors(f"{self.url}/{prefix}"):
             paginator = self._s3.get_paginator("list_objects_v2")
-            yield from paginator.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix, **options)
+            yield from paginator.paginate(
+                Bucket=self._bucket, Prefix=self._prefix + prefix, **options
+            )

@@ -48,13 +48,19 @@ def _api_descriptions() -> Any:
 
 def s3_client(endpoint_url: str | None = None) -> Any:
     """A boto3 S3 client with time-outs and retries set; credentials from the AWS chain."""
-    config = botocore.config.Config(retries=_RETRIES, max_pool_connections=64, **_TIMEOUTS)
+    config = botocore.config.Config(
+        retries=_RETRIES, max_pool_connections=64, **_TIMEOUTS
+    )
     session = botocore.session.get_session()
     session.register_component("data_loader", _api_descriptions())
     try:
-        return boto3.session.Session(botocore_session=session).client("s3", endpoint_url=endpoint_url, config=config)
+        return boto3.session.Session(botocore_session=session).client(
+            "s3", endpoint_url=endpoint_url, config=config
+        )
     except (botocore.exceptions.BotoCoreError, ValueError) as error:
-        raise UsageError(f"cannot set up an S3 client: {error}; check --endpoint-url and AWS_PROFILE") from error
+        raise UsageError(
+            f"cannot set up an S3 client: {error}; check --endpoint-url and AWS_PROFILE"
+        ) from error
 
 
 def s3_filesystem(endpoint_url: str | None = None) -> s3fs.S3FileSystem:
@@ -82,9 +88,13 @@ def s3_errors(what: str) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except botocore.exceptions.NoCredentialsError as error:
-        raise StoreError(f"{what}: no AWS credentials found; set AWS_PROFILE or the usual variables") from error
+        raise StoreError(
+            f"{what}: no AWS credentials found; set AWS_PROFILE or the usual variables"
+        ) from error
     except RecursionError as error:  # botocore follows every redirect
-        raise StoreError(f"{what}: the store redirects in a circle; check --endpoint-url and the region") from error
+        raise StoreError(
+            f"{what}: the store redirects in a circle; check --endpoint-url and the region"
+        ) from error
     except _FAILURES as error:
         failed = _client_error(error)
         if failed is None:
@@ -103,7 +113,9 @@ def error_code(error: BaseException | None) -> str | None:
 def etag_of(response: Mapping[str, Any], what: str) -> str:
     """The ETag in a response. Raises StoreError where the store gave none: nothing is safe to write then."""
     if "ETag" not in response:
-        raise StoreError(f"{what}: this store gives no ETag; accesslake needs one that does, as Amazon S3")
+        raise StoreError(
+            f"{what}: this store gives no ETag; accesslake needs one that does, as Amazon S3"
+        )
     return cast("str", response["ETag"].strip('"'))
 
 

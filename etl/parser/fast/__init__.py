@@ -19,7 +19,9 @@ from etl.parser.fast.values import read_values
 from etl.parser.grammar import NO_LATEST
 
 
-def read_regular(block: Block, latest: int = NO_LATEST) -> Iterator[tuple[Ints, pa.RecordBatch]]:
+def read_regular(
+    block: Block, latest: int = NO_LATEST
+) -> Iterator[tuple[Ints, pa.RecordBatch]]:
     """The regular lines of a block, of times up to `latest`, by their numbers, and their columns (`columns.SLICED`)."""
     for found in find_fields(block):
         lines, values = read_values(block, found, latest)

@@ -48,7 +48,9 @@ def split_block(data: bytes) -> Block:
         delimiters = text[positions]
     newlines = np.flatnonzero(delimiters == NEWLINE)
     ends = positions[newlines]
-    return Block(data, text, positions, delimiters, newlines, starts=after_each(ends), ends=ends)
+    return Block(
+        data, text, positions, delimiters, newlines, starts=after_each(ends), ends=ends
+    )
 
 
 def after_each(ends: Ints) -> Ints:

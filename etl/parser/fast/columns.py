@@ -43,7 +43,8 @@ _DICTIONARY = pa.dictionary(pa.int32(), TEXT)
 # Text that hardly repeats; the other texts are dictionaries, which take a fraction of the memory.
 _PLAIN = frozenset({"request_id", "request_uri", "version_id", "host_id"})
 TYPES: dict[str, pa.DataType] = {
-    name: kind if kind != TEXT or name in _PLAIN else _DICTIONARY for name, kind in LOG_FIELDS.items()
+    name: kind if kind != TEXT or name in _PLAIN else _DICTIONARY
+    for name, kind in LOG_FIELDS.items()
 }
 """The types of the columns of records."""
 
@@ -98,29 +99,44 @@ _is_cloudfront_identity = re.compile(CLOUDFRONT_IDENTITY).fullmatch
 # The notes that a regular line may have, the more severe one last.
 _NOTES = (Note.UNUSUAL_FORM, Note.UNDECODED_KEY)
 
-_MADE_LATER = {"key_encoded", *(name for one in _SEVERAL.values() for name in one.columns)}
+_MADE_LATER = {
+    "key_encoded",
+    *(name for one in _SEVERAL.values() for name in one.columns),
+}
 SLICED = pa.schema(
-    {**dict.fromkeys(_SEVERAL, _DICTIONARY), **{name: TYPES[name] for name in TYPES if name not in _MADE_LATER}}
+    {
+        **dict.fromkeys(_SEVERAL, _DICTIONARY),
+        **{name: TYPES[name] for name in TYPES if name not in _MADE_LATER},
+    }
 )
 """The columns of regular lines as they were sliced out: several fields still one text, dashes not yet NULL."""
 
 
-def slice_columns(block: Block, lines: Lines, values: dict[str, pa.Array]) -> tuple[Ints, pa.RecordBatch]:
+def slice_columns(
+    block: Block, lines: Lines, values: dict[str, pa.Array]
+) -> tuple[Ints, pa.RecordBatch]:
     """Numbers and columns (`SLICED`), some of them given, of those `lines` whose texts can be what they should be."""
     columns = dict(values)
     for name, (begin, end) in _spans(lines).items():
         if name in _PLAIN:
-            columns[name] = _texts_between(block, begin, end, is_null=_are_missing(block, begin, end))
+            columns[name] = _texts_between(
+                block, begin, end, is_null=_are_missing(block, begin, end)
+            )
         else:
             columns[name] = _texts_between(block, begin, end).dictionary_encode()
     field_count = BEFORE_TRAILING + np.minimum(lines.trailing_count, len(TRAILING))
     columns["field_count"] = pa.array(field_count, TYPES["field_count"])
     columns["parse_note"] = _notes(block, lines, columns["operation"])
 
-    is_right = where_text(columns["requester"], lambda text: " " not in text or _is_cloudfront_identity(text))
+    is_right = where_text(
+        columns["requester"],
+        lambda text: " " not in text or _is_cloudfront_identity(text),
+    )
     for name, several in _SEVERAL.items():
         is_right &= where_text(columns[name], several.parse)
-    sliced = pa.RecordBatch.from_arrays([columns[name] for name in SLICED.names], schema=SLICED)
+    sliced = pa.RecordBatch.from_arrays(
+        [columns[name] for name in SLICED.names], schema=SLICED
+    )
     if is_right.all():
         return lines.number, sliced
     return lines.number[is_right], sliced.filter(pa.array(is_right))
@@ -135,18 +151,24 @@ def _spans(lines: Lines) -> dict[str, Span]:
     }
 
 
-def _notes(block: Block, lines: Lines, operations: pa.DictionaryArray) -> pa.DictionaryArray:
+def _notes(
+    block: Block, lines: Lines, operations: pa.DictionaryArray
+) -> pa.DictionaryArray:
     is_unusual = _are_unusual(block, lines, operations)
     codes = np.where(is_unusual, _NOTES.index(Note.UNUSUAL_FORM), -1)
     return _broadcast(_NOTES, codes, _DICTIONARY)
 
 
-def _texts_between(block: Block, begin: Ints, end: Ints, is_null: Bools | None = None) -> pa.StringArray:
+def _texts_between(
+    block: Block, begin: Ints, end: Ints, is_null: Bools | None = None
+) -> pa.StringArray:
     """The texts that begin and end there, line after line; NULL where `is_null`."""
     offsets = np.empty(2 * len(begin) + 1, np.int32)
     offsets[:-1:2], offsets[1::2], offsets[-1] = begin, end, end[-1]
     # An array over the block itself, of these texts and what is between them; every other one is taken out.
-    both = pa.Array.from_buffers(TEXT, 2 * len(begin), [None, pa.py_buffer(offsets), pa.py_buffer(block.data)])
+    both = pa.Array.from_buffers(
+        TEXT, 2 * len(begin), [None, pa.py_buffer(offsets), pa.py_buffer(block.data)]
+    )
     return both.take(pa.array(np.arange(0, 2 * len(begin), 2), mask=is_null))
 
 
@@ -168,10 +190,18 @@ def _are_unusual(block: Block, lines: Lines, operations: pa.DictionaryArray) -> 
 
 def expand(sliced: pa.Table) -> dict[str, pa.Array | pa.ChunkedArray]:
     """The columns (`TYPES`, and others that `sliced` may have) of records that were sliced out (`SLICED`)."""
-    columns = {name: sliced[name] for name in sliced.column_names if name in TYPES or name not in SLICED.names}
+    columns = {
+        name: sliced[name]
+        for name in sliced.column_names
+        if name in TYPES or name not in SLICED.names
+    }
     for name, several in _SEVERAL.items():
         columns.update(_parsed(as_dictionary(sliced[name]), several))
-    columns.update(_decoded_keys(*(as_dictionary(sliced[name]) for name in ("key", "operation", "parse_note"))))
+    columns.update(
+        _decoded_keys(
+            *(as_dictionary(sliced[name]) for name in ("key", "operation", "parse_note"))
+        )
+    )
     for name in ("remote_ip", "requester", "operation", "referrer", "user_agent"):
         texts = as_dictionary(sliced[name])
         distinct = [or_null(text) for text in texts.dictionary.to_pylist()]
@@ -210,7 +240,10 @@ def _decoded_keys(
     encoded = np.flatnonzero(where_text(keys, _may_be_encoded))
     once = where_text(operations, is_encoded_once)[encoded]
     pairs, of_row = np.unique(codes[encoded] * 2 + once, return_inverse=True)
-    decoded = [(logged[pair // 2], *decode_layers(logged[pair // 2], 2 - pair % 2)) for pair in pairs.tolist()]
+    decoded = [
+        (logged[pair // 2], *decode_layers(logged[pair // 2], 2 - pair % 2))
+        for pair in pairs.tolist()
+    ]
     differs = np.array([key != text for text, key, _ in decoded], np.bool_)[of_row]
     failed = np.array([not done for _, _, done in decoded], np.bool_)[of_row]
 
@@ -221,7 +254,11 @@ def _decoded_keys(
     note_codes = codes_of(notes)
     note_codes[encoded[failed]] = _NOTES.index(Note.UNDECODED_KEY)
     return {
-        "key": _broadcast([*map(or_null, logged), *(key for _, key, _ in decoded)], key_codes, _DICTIONARY),
+        "key": _broadcast(
+            [*map(or_null, logged), *(key for _, key, _ in decoded)],
+            key_codes,
+            _DICTIONARY,
+        ),
         "key_encoded": _broadcast(logged, encoded_codes, _DICTIONARY),
         "parse_note": _broadcast(_NOTES, note_codes, _DICTIONARY),
     }

@@ -9,7 +9,14 @@ import numpy as np
 from etl.arrow import Bools, Ints
 from etl.fields import FIELDS, HOST_ID_LENGTH, Group
 from etl.parser.fast.block import NEWLINE, QUOTE, Block, after_each, are_dashes
-from etl.parser.grammar import BEFORE_TRAILING, LEADING, LONGEST_LINE, RESULT, TRAILING, TRAILING_COUNTS
+from etl.parser.grammar import (
+    BEFORE_TRAILING,
+    LEADING,
+    LONGEST_LINE,
+    RESULT,
+    TRAILING,
+    TRAILING_COUNTS,
+)
 
 Span = tuple[Ints, Ints]
 """Where a field begins and ends in each line; for several fields of one shape, the first axis is over these."""
@@ -22,7 +29,11 @@ _IDENTITY_SPACES = 4
 _TIME_SPACES = 1
 _LEADING_SPACES = len(LEADING) + _TIME_SPACES
 # Delimiters up to the one after the address. As a requester may have spaces, the others are counted from the URI.
-_BEFORE_REQUESTER = 1 + _TIME_SPACES + next(at for at, one in enumerate(LEADING) if one.name == "remote_ip")
+_BEFORE_REQUESTER = (
+    1
+    + _TIME_SPACES
+    + next(at for at, one in enumerate(LEADING) if one.name == "remote_ip")
+)
 _AFTER_REQUESTER = _LEADING_SPACES - _BEFORE_REQUESTER
 # Spaces around and between the fields from status to turn-around time.
 _RESULT_SPACES = len(RESULT) + 1
@@ -50,7 +61,9 @@ _PLACES = dict(_leading_places())
 _PLACES.update({one.name: _Place("result", at, at + 1) for at, one in enumerate(RESULT)})
 # The trailing fields that differ from line to line, so that each is sliced out by itself; others are kept together.
 _OFTEN = TRAILING[:2]
-_PLACES.update({one.name: _Place("trailing", at, at + 1) for at, one in enumerate(_OFTEN)})
+_PLACES.update(
+    {one.name: _Place("trailing", at, at + 1) for at, one in enumerate(_OFTEN)}
+)
 _QUOTED = [one.name for one in FIELDS if one.group is Group.QUOTED]
 
 
@@ -79,7 +92,11 @@ class Lines:
     """How many fields follow the user agent."""
 
     def where(self, mask: Bools) -> "Lines":
-        return self if mask.all() else Lines(*(getattr(self, one.name)[..., mask] for one in fields(self)))
+        return (
+            self
+            if mask.all()
+            else Lines(*(getattr(self, one.name)[..., mask] for one in fields(self)))
+        )
 
     def span(self, first: str, last: str | None = None) -> Span:
         """Where a field begins and ends, or where the first of several does, and the last."""
@@ -126,7 +143,9 @@ def find_fields(block: Block) -> Iterator[Lines]:
     count = np.searchsorted(quotes, block.newlines) - before
     is_usual = _are_printable(block, firsts) & (block.ends - block.starts <= LONGEST_LINE)
     quoted = np.flatnonzero(is_usual & (count == _QUOTES))
-    yield _without_empty(_quoted(block, firsts[quoted], quotes[_and_next(before[quoted], _QUOTES)], quoted))
+    yield _without_empty(
+        _quoted(block, firsts[quoted], quotes[_and_next(before[quoted], _QUOTES)], quoted)
+    )
     unquoted = np.flatnonzero(is_usual & (count == 0))
     yield _without_empty(_unquoted(block, firsts[unquoted], unquoted))
 
@@ -138,9 +157,13 @@ def _and_next(first: Ints, count: int) -> Ints:
 
 def _are_printable(block: Block, firsts: Ints) -> Bools:
     """Which lines are printable ASCII."""
-    is_other = (block.delimiters < _SPACE) & (block.delimiters != NEWLINE) | (block.delimiters > QUOTE)
+    is_other = (block.delimiters < _SPACE) & (block.delimiters != NEWLINE) | (
+        block.delimiters > QUOTE
+    )
     others = np.flatnonzero(is_other)
-    are: Bools = np.searchsorted(others, block.newlines) == np.searchsorted(others, firsts)
+    are: Bools = np.searchsorted(others, block.newlines) == np.searchsorted(
+        others, firsts
+    )
     return are
 
 
@@ -150,7 +173,9 @@ def _quoted(block: Block, first: Ints, quote_at: Ints, numbers: Ints) -> Lines:
     `first` is the first delimiter of each line, and `quote_at` which delimiters the quotes are.
     """
     before_uri = quote_at[0] - first
-    is_right = (before_uri == _LEADING_SPACES) | (before_uri == _LEADING_SPACES + _IDENTITY_SPACES)
+    is_right = (before_uri == _LEADING_SPACES) | (
+        before_uri == _LEADING_SPACES + _IDENTITY_SPACES
+    )
     is_right &= quote_at[2] - quote_at[1] == _RESULT_SPACES + 1
     is_right &= quote_at[4] - quote_at[3] == 2  # noqa: PLR2004 - the one space between referrer and user agent
     quote_at, first, numbers = quote_at[:, is_right], first[is_right], numbers[is_right]
@@ -168,7 +193,9 @@ def _quoted(block: Block, first: Ints, quote_at: Ints, numbers: Ints) -> Lines:
     is_right &= position[after_agent] - closing[2] == 1
     # A text that begins with a space could make its own quote look like the end of the URI.
     is_right &= (block.text[opening + 1] != _SPACE).all(axis=0)
-    found = _lines(block, numbers, first, (opening + 1, closing), uri, after_uri, after_agent)
+    found = _lines(
+        block, numbers, first, (opening + 1, closing), uri, after_uri, after_agent
+    )
     # Without a host id, the quoted fields could all be the URI's.
     version_end, host_end = found.trailing[1], found.trailing[2]
     is_right &= (found.trailing_count <= 1) | (host_end - version_end > HOST_ID_LENGTH)
@@ -187,7 +214,13 @@ def _unquoted(block: Block, first: Ints, numbers: Ints) -> Lines:
 
 
 def _lines(
-    block: Block, numbers: Ints, first: Ints, quoted: Span, uri: Ints, after_uri: Ints, after_agent: Ints
+    block: Block,
+    numbers: Ints,
+    first: Ints,
+    quoted: Span,
+    uri: Ints,
+    after_uri: Ints,
+    after_agent: Ints,
 ) -> Lines:
     """The lines of these numbers, of which it is known which delimiters are where.
 

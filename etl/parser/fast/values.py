@@ -19,7 +19,10 @@ from etl.schema import LOG_FIELDS
 _ZERO, _BRACKET, _SLASH, _COLON = b"0[/:"
 _NUMBERS = [one for one in RESULT if one.unit]
 _LARGEST = np.array(
-    [[one.largest if one.largest is not None else 2 ** (one.type.bit_width - 1) - 1] for one in _NUMBERS]
+    [
+        [one.largest if one.largest is not None else 2 ** (one.type.bit_width - 1) - 1]
+        for one in _NUMBERS
+    ]
 )
 _TIME_LENGTH = len("[06/Feb/2026:00:00:38 +0000]")
 # Where, in a time, the word with the year begins, the clock, and the last digit of the clock before the zone.
@@ -35,16 +38,22 @@ _CLOCK_LIMIT = int.from_bytes(bytes.fromhex("7676 7f 7676 7f 7676"), "little")
 _DATE_LENGTH = len("[06/Feb/2026:")
 
 
-def read_values(block: Block, lines: Lines, latest: int) -> tuple[Lines, dict[str, pa.Array]]:
+def read_values(
+    block: Block, lines: Lines, latest: int
+) -> tuple[Lines, dict[str, pa.Array]]:
     """Lines with a valid time in UTC, `latest` at most, and valid numbers, and the columns of these."""
     lines, times = _read_times(block, lines, latest)
     begin, end = lines.spans(_NUMBERS[0].name, _NUMBERS[-1].name)
     is_null = are_dashes(block, begin, end)
     numbers, is_number = _read_numbers(block, begin, end)
-    is_right: Bools = np.logical_and.reduce(is_null | is_number & (numbers <= _LARGEST), axis=0)
+    is_right: Bools = np.logical_and.reduce(
+        is_null | is_number & (numbers <= _LARGEST), axis=0
+    )
     columns = {"time": pa.array(times[is_right], LOG_FIELDS["time"])}
     for at, one in enumerate(_NUMBERS):
-        columns[one.name] = pa.array(numbers[at, is_right], one.type, mask=is_null[at, is_right])
+        columns[one.name] = pa.array(
+            numbers[at, is_right], one.type, mask=is_null[at, is_right]
+        )
     return lines.where(is_right), columns
 
 
@@ -78,7 +87,9 @@ def _read_dates(block: Block, begin: Ints) -> Ints:
     day, year = words_at(block, begin), words_at(block, begin + _YEAR_AT)
     is_new = np.ones(len(begin), np.bool_)
     is_new[1:] = (day[1:] != day[:-1]) | (year[1:] != year[:-1])
-    of_runs = [_midnight(block.data[at : at + _DATE_LENGTH]) for at in begin[is_new].tolist()]
+    of_runs = [
+        _midnight(block.data[at : at + _DATE_LENGTH]) for at in begin[is_new].tolist()
+    ]
     midnights: Ints = np.array(of_runs, np.int64)[np.cumsum(is_new) - 1]
     return midnights
 
@@ -100,7 +111,9 @@ def _are_alone(block: Block, lines: Lines) -> Bools:
     is_stamp &= text[brackets + 7] == _SLASH
     is_stamp &= text[brackets + _DATE_LENGTH - 1] == _COLON
     stamps = brackets[is_stamp]
-    are: Bools = np.searchsorted(stamps, lines.end) - np.searchsorted(stamps, lines.start) == 1
+    are: Bools = (
+        np.searchsorted(stamps, lines.end) - np.searchsorted(stamps, lines.start) == 1
+    )
     return are
 
 
@@ -110,7 +123,9 @@ def _read_numbers(block: Block, begin: Ints, end: Ints) -> tuple[Ints, Bools]:
     numbers, is_right = _eight_digits(words_at(block, end - WORD), length)
     is_long = length > WORD
     if is_long.any():
-        high, high_is_right = _eight_digits(words_at(block, end - 2 * WORD), length - WORD)
+        high, high_is_right = _eight_digits(
+            words_at(block, end - 2 * WORD), length - WORD
+        )
         numbers = np.where(is_long, high * 10**WORD + numbers, numbers)
         is_right &= ~is_long | high_is_right & (length <= 2 * WORD)
     # S3 writes no number with a leading zero; the slow path notes such a one.
@@ -125,7 +140,11 @@ def _eight_digits(words: Words, length: Ints) -> tuple[Ints, Bools]:
     digits = (words ^ np.uint64(int.from_bytes(b"0" * WORD))) >> unused << unused
     is_right = ((digits + np.uint64(_DIGITS_LIMIT)) | digits) & np.uint64(_HIGH_BITS) == 0
     # Neighbours are joined: digits to pairs, pairs to fours, fours to eight.
-    pairs = (digits * np.uint64(10 * 2**8 + 1)) >> np.uint64(8) & np.uint64(0x00FF00FF00FF00FF)
-    fours = (pairs * np.uint64(100 * 2**16 + 1)) >> np.uint64(16) & np.uint64(0x0000FFFF0000FFFF)
+    pairs = (digits * np.uint64(10 * 2**8 + 1)) >> np.uint64(8) & np.uint64(
+        0x00FF00FF00FF00FF
+    )
+    fours = (pairs * np.uint64(100 * 2**16 + 1)) >> np.uint64(16) & np.uint64(
+        0x0000FFFF0000FFFF
+    )
     eight = (fours * np.uint64(10_000 * 2**32 + 1)) >> np.uint64(32)
     return eight.astype(np.int64), is_right

@@ -134,6 +134,7 @@ def load_settings(
     """
     config_file = config_file or environ.get(ENV_PREFIX + "CONFIG")
     values: dict[str, Any] = {}
+    # Where each value is from, for the message if it is wrong.
     origin: dict[str, str] = {}
     layers = (
         _from_file(config_file) if config_file else {},

@@ -26,6 +26,7 @@ class Group(Enum):
     """After the user agent."""
 
 
+# Outside quotes S3 writes neither spaces nor quotes.
 _ANY = r'[^ "]+'
 _NUMBER = r"[0-9]+|-"
 HOST_ID_LENGTH = 40
@@ -61,6 +62,7 @@ def _leading(name: str, meaning: str, pattern: str = _ANY) -> Field:
     return Field(name, Group.LEADING, meaning, pattern=pattern)
 
 
+# A response may be larger than the object that it is about, but not than the largest object.
 def _size(name: str, meaning: str) -> Field:
     return Field(
         name,

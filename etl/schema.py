@@ -36,6 +36,8 @@ class Table:
 
 _STORED = {name: kind for name, kind in LOG_FIELDS.items() if name != "bucket"}
 
+# Sorted so that lookups by operation and key skip row groups. The request id alone is no identity: a copy or a delete
+# of several objects writes several records under one.
 ACCESS_LOG = Table(
     name="access_log",
     schema=pa.schema({**_STORED, "log_object": TEXT}),

@@ -36,6 +36,7 @@ def plan_batches(
     batch: list[LogObject] = []
     weight = 0
     for one in objects:
+        # From three quarters on the next change of day will do: a day in two batches is written twice.
         full = weight >= settings.batch_size
         next_day = (
             bool(batch)

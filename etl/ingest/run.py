@@ -37,6 +37,7 @@ from etl.sources import (
 )
 from etl.store import Store
 
+# A progress bar needs no more.
 _REPORT_SECONDS = 0.1
 
 
@@ -165,6 +166,7 @@ class _Run:
         for result in self._results(batches, still_held):
             self.summary.result += result
             self._report()
+        # Only of a complete run: what failed has to be listed again, however old it is by then.
         if not self.summary.result.failures and not self.summary.result.objects_vanished:
             coverage.write_covered(self._store, self._covered(before))
         self._report()
@@ -208,6 +210,7 @@ class _Run:
     ) -> Iterator[BatchResult]:
         """Results as they come: in this process for a single batch or worker, else from a process pool."""
         workers = self._settings.workers or os.cpu_count() or 1
+        # A single batch is not worth the start of a process.
         first = list(islice(batches, 1))
         if workers == 1 or all(batch.is_last for batch in first):
             for batch in chain(first, batches):

@@ -39,6 +39,7 @@ def ingest_in_workers(batches: Iterable[Batch], workers: int) -> Iterator[BatchR
 
 def _die_with_parent() -> None:
     """End this worker process when the run that started it is gone, however it went."""
+    # A killed parent cannot end its workers; they would go on writing beside the next run, for nothing.
     parent = multiprocessing.parent_process()
     if parent is not None:
 

@@ -105,6 +105,7 @@ def _remove_once(
     if part is None:
         return
     with open_part(store, part) as file:
+        # The footer tells without reading a row; most parts hold none of them.
         if read_footer(file).log_objects.keys().isdisjoint(log_objects):
             return
     whole = _read_part(store, part, table.schema)
@@ -347,6 +348,7 @@ def drop_duplicates(
     """
     identity = list(identity)
     ids = rows["request_id"]
+    # Nearly all ids are new and occur once, so whole rows are compared only where ids meet.
     counts = pc.value_counts(ids)
     repeated = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
     no_rows = rows.select(identity).slice(0, 0)

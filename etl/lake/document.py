@@ -10,6 +10,7 @@ from etl.store import ReadableStore, Store, compete
 
 T = TypeVar("T")
 
+# Documents change once in a run, so several lost races in a row mean that something is wrong.
 _ATTEMPTS = 10
 
 
@@ -39,6 +40,7 @@ class Document(Generic[T]):
         def change_once() -> T:
             before, etag = self._read(store)
             after = change(before)
+            # An equal one is not written again: it would cost a request, and others a lost race.
             if after != before:
                 store.write(
                     self.name, self._adapter.dump_json(after, indent=2), if_match=etag

@@ -9,6 +9,7 @@ from etl.lake.parts import list_parts, open_part, partition_path
 from etl.schema import LEDGER
 from etl.store import ReadableStore
 
+# Days come nearly in order; a busy one has ten thousands of names.
 _DAYS_IN_MEMORY = 64
 
 

@@ -172,6 +172,7 @@ def encode_part(
 ) -> bytes:
     """`rows`, sorted, as a Parquet file whose footer names their log objects."""
     order = sort_order([rows[name] for name in table.sort_by])
+    # Footers are read by every append: names of log objects, which begin alike, shrink to a tenth.
     packed = base64.b64encode(
         zlib.compress(json.dumps(log_objects, sort_keys=True).encode(), 9)
     )
@@ -179,6 +180,7 @@ def encode_part(
         _FOOTER_LOG_OBJECTS: packed,
         _FOOTER_MIN_PART_SIZE: str(min_part_size).encode(),
     }
+    # A dictionary of random texts is larger than they are.
     plain = {name for name in rows.schema.names if name in table.plain}
     ordering = [(name, "ascending") for name in table.sort_by]
     sink = io.BytesIO()
@@ -186,6 +188,7 @@ def encode_part(
         sink,
         rows.schema,
         compression="zstd",
+        # Arrow's own schema would make readers see dictionaries, and differ from part to part.
         store_schema=False,
         use_dictionary=[name for name in rows.schema.names if name not in plain],
         column_encoding=dict.fromkeys(plain, "DELTA_LENGTH_BYTE_ARRAY"),
@@ -194,6 +197,7 @@ def encode_part(
     ) as writer:
         for start in range(0, rows.num_rows, ROW_GROUP_ROWS):
             writer.write_table(compacted(rows.take(order.slice(start, ROW_GROUP_ROWS))))
+        # The digest is part of the footer, so it can only be of what comes before.
         with sink.getbuffer() as written:
             footer[_FOOTER_DIGEST] = _digest(written).encode()
         writer.add_key_value_metadata(footer)
@@ -202,6 +206,7 @@ def encode_part(
 
 def _bloom_filters(table: Table, rows: pa.Table) -> dict[str, dict[str, Any]]:
     """Sized for a row group of these rows; texts that are no dictionary hardly repeat."""
+    # A filter that is too large costs bytes in every row group, one that is too small finds everything.
     share = min(1.0, ROW_GROUP_ROWS / max(1, rows.num_rows))
     is_dictionary = {
         name: pa.types.is_dictionary(rows[name].type) for name in table.bloom

@@ -144,6 +144,7 @@ def choose(rest: str) -> Chosen:
             problems.append(one.problem)
             continue
         (oversized if any(one.impossible_sizes) else possible).append(one)
+        # Each costs time, and one line may have thousands.
         if len(possible) == _MOST_INTERPRETATIONS:
             return Chosen(possible[0], is_only=False, agreed=_NOTHING_AGREED)
     taken = possible or oversized
@@ -171,6 +172,7 @@ def _interpretations(rest: str) -> Iterator[Interpretation]:
         if rest.endswith(_ODD_END)
         else (rest, None)
     )
+    # The usual form of multi-object deletes and copies: it has no quotes at all.
     if bare := ALL_BARE.match(rest):
         yield from _all_bare(rest, bare, body, extra)
         return

@@ -5,6 +5,7 @@ from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 from etl.caches import cached_by_text
 
+# Python's unquote leaves such a one as it is, and would hide that the key does not decode.
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 

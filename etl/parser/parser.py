@@ -21,6 +21,7 @@ from etl.parser.line import parse_line
 from etl.parser.rows import RowBuffer
 from etl.schema import LOG_FIELDS, REJECTS
 
+# Large enough that numpy's calls cost little, small enough that a block and its columns stay in the processor's cache.
 _BLOCK_BYTES = 1024 * 1024
 MOST_REJECTS = 10_000_000
 MOST_REJECTED_BYTES = 256 * 1024 * 1024
@@ -120,6 +121,7 @@ class Parser:
             data = data.replace(b"\r\n", b"\n")
         start = 0
         while start < len(data):
+            # Cut at the last newline that fits; a line longer than the room makes a block of its own.
             room = max(1, _BLOCK_BYTES - self._pending)
             end = data.rfind(b"\n", start, start + room) + 1
             if end == 0:
@@ -150,6 +152,7 @@ class Parser:
                 self._regular, SLICED.append(RECORDS.field("log_object"))
             )
         )
+        # Let go of what was sliced before all is copied together.
         self._regular = []
         return pa.concat_tables([pa.table(regular, schema=RECORDS), self._slow.finish()])
 
@@ -170,6 +173,7 @@ class Parser:
     def _parse_block(self) -> None:
         if not self._pieces:
             return
+        # Pieces end with a newline, so a line is of the log object in whose piece it begins.
         block = split_block(b"".join(self._pieces))
         pieces = np.cumsum([0, *(len(piece) for piece in self._pieces)])
         owners = np.array(self._owners)[

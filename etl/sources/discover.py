@@ -182,7 +182,7 @@ def _local_object(path: str, *, is_explicit: bool) -> LogObject | None:
     stat = os.stat(path)  # noqa: PTH116 - paths are texts here: there are many
     modified = dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC)
     day = log_day(path) or (modified.date() if is_explicit else None)
-    # Copied or touched, a file is the same; that it grew tells.
+    # Copied or touched, a file is the same; if it grew, its size shows it.
     return (
         LogObject(path, stat.st_size, f"{stat.st_size:x}", modified, day) if day else None
     )

@@ -43,6 +43,7 @@ def list_window(
     """The objects of the days from `since` to the one after `today` (clocks differ), day prefix by day prefix."""
     bucket, prefix = location.bucket or "", location.key
     client = s3_client(endpoint_url)
+    # Clocks differ: a log object may have tomorrow's name.
     days = [since + dt.timedelta(days=n) for n in range((today - since).days + 2)]
     roots = _Roots(client, bucket)
     roots.walk(prefix)
@@ -103,6 +104,7 @@ class _Roots:
         )
         for item in items:
             if "Prefix" in item:
+                # Below it there are only months, days and log objects, whose prefixes are known.
                 if YEAR_FOLDER.search(item["Prefix"]):
                     self.day_formats[item["Prefix"][: -len("YYYY/")]] = "%Y/%m/%d/"
                 else:
@@ -112,6 +114,7 @@ class _Roots:
             else:
                 root = item["Key"][: match.start()]
                 self.day_formats[root] = "%Y-%m-%d-"
+                # Behind all names of this year: `~` sorts after digits and letters.
                 return f"{root}{match['date'][:4]}-~"
         return None
 
@@ -122,6 +125,7 @@ def _pages(client: Any, bucket: str, **options: str) -> Iterator[dict[str, Any]]
         for page in client.get_paginator("list_objects_v2").paginate(
             Bucket=bucket, **options
         ):
+            # S3 gives keys and folders of a page in two lists, each in order.
             items = [*page.get("Contents", []), *page.get("CommonPrefixes", [])]
             yield from sorted(
                 items, key=lambda item: cast("str", item.get("Key") or item["Prefix"])

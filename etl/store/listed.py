@@ -29,6 +29,7 @@ class ListedStore:
 
     def entries(self, prefix: str) -> list[Entry]:
         with self._lock:
+            # A longer prefix is served from a shorter one: a bucket's parts from those of all buckets.
             found = next((one for one in self._entries if prefix.startswith(one)), None)
             if found is None:
                 found = prefix

@@ -111,6 +111,7 @@ class LocalStore:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
+                # POSIX has no rename that depends on what is there, so the lock makes it one step.
                 with self._write_lock():
                     if self._etag_or_none(name) != if_match:
                         raise PreconditionFailedError(name)

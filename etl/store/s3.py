@@ -25,6 +25,10 @@ from etl.store.s3_client import (
 
 _PROBE = "_probe.json"
 _PROBES = 5
+# Of a conditional write that lost. S3 says 409 where two writes met while they were stored, and 404 to an If-Match
+# on an object that is gone.
+_LOST_CODES = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
+_GONE_CODES = ("NoSuchKey", "404")
 
 
 class S3Store:
@@ -60,12 +64,14 @@ class S3Store:
         return self._get(name)
 
     def read_range(self, entry: Entry, start: int, length: int) -> bytes:
+        # HTTP has no range of nothing.
         if length == 0:
             return b""
         last = start + length - 1
         return self._get(entry.name, IfMatch=entry.etag, Range=f"bytes={start}-{last}")[0]
 
     def _get(self, name: str, **options: str) -> tuple[bytes, str]:
+        # botocore tries a request again, but not a body that breaks off: that is read after it has returned.
         retrying = Retrying(
             retry=retry_if_exception_type(BODY_BROKE_OFF),
             stop=stop_after_attempt(BODY_ATTEMPTS),
@@ -80,7 +86,7 @@ class S3Store:
                 Bucket=self._bucket, Key=self._prefix + name, **options
             )
         except botocore.exceptions.ClientError as error:
-            if code_of(error) in ("NoSuchKey", "404"):
+            if code_of(error) in _GONE_CODES:
                 raise FileNotFoundError(f"{self.url}/{name}") from error
             if code_of(error) in ("PreconditionFailed", "412"):
                 raise PreconditionFailedError(name) from error
@@ -102,12 +108,8 @@ class S3Store:
                 )
             except botocore.exceptions.ClientError as error:
                 code = code_of(error)
-                if code in (
-                    "PreconditionFailed",
-                    "412",
-                    "ConditionalRequestConflict",
-                    "409",
-                ) or (if_match is not None and code in ("NoSuchKey", "404")):
+                is_gone = if_match is not None and code in _GONE_CODES
+                if code in _LOST_CODES or is_gone:
                     raise PreconditionFailedError(name) from error
                 raise
             return etag_of(response, f"{self.url}/{name}")
@@ -125,6 +127,7 @@ class S3Store:
                 "id": uuid.uuid4().hex,
             }
         )
+        # There has to be an object before a store can refuse to create it.
         with contextlib.suppress(PreconditionFailedError):
             self.write(_PROBE, probe.encode(), if_match=None)
         accepted = [
@@ -155,6 +158,7 @@ class S3Store:
 
     @contextlib.contextmanager
     def lock_run(self) -> Iterator[bool]:
+        # S3 knows no locks: the lease is an object with an end.
         yield False
 
     def forget(self) -> None:

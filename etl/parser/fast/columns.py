@@ -118,6 +118,7 @@ def slice_columns(
     """Numbers and columns (`SLICED`), some of them given, of those `lines` whose texts can be what they should be."""
     columns = dict(values)
     for name, (begin, end) in _spans(lines).items():
+        # Each of these is nearly always new, so that a dictionary of them would be made for nothing.
         if name in _PLAIN:
             columns[name] = _texts_between(
                 block, begin, end, is_null=_are_missing(block, begin, end)
@@ -237,8 +238,10 @@ def _decoded_keys(
     `key_encoded` keeps the logged form where it differs; a key that does not decode is noted.
     """
     codes, logged = codes_of(keys), keys.dictionary.to_pylist()
+    # Most keys have no escapes, and need no decoding.
     encoded = np.flatnonzero(where_text(keys, _may_be_encoded))
     once = where_text(operations, is_encoded_once)[encoded]
+    # Key and number of layers in one number, so that each pair is decoded once.
     pairs, of_row = np.unique(codes[encoded] * 2 + once, return_inverse=True)
     decoded = [
         (logged[pair // 2], *decode_layers(logged[pair // 2], 2 - pair % 2))

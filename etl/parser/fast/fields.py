@@ -142,6 +142,7 @@ def find_fields(block: Block) -> Iterator[Lines]:
     before = np.searchsorted(quotes, firsts)
     count = np.searchsorted(quotes, block.newlines) - before
     is_usual = _are_printable(block, firsts) & (block.ends - block.starts <= LONGEST_LINE)
+    # Six quotes are those around URI, referrer and user agent, or somebody has put one into a text.
     quoted = np.flatnonzero(is_usual & (count == _QUOTES))
     yield _without_empty(
         _quoted(block, firsts[quoted], quotes[_and_next(before[quoted], _QUOTES)], quoted)

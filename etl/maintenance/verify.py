@@ -18,6 +18,7 @@ from etl.config import Settings
 from etl.lake import (
     Footer,
     Ledger,
+    has_older_parts,
     is_edited,
     is_part,
     part_number,
@@ -185,7 +186,9 @@ class _Verifier:
         )
         self.verification.differences += self._row_differences(database)
         self.verification.differences += self._reject_differences(database)
-        self.verification.differences += _duplicate_differences(database)
+        self.verification.differences += _duplicate_differences(
+            database, has_older_parts=has_older_parts(self.store)
+        )
 
     def check_sources(self) -> None:
         """Every log object of the sources is in the ledger, as it was when it was read."""
@@ -378,10 +381,13 @@ def _rows_difference(kind: str, partition: str, row: dict[str, Any]) -> Differen
     return Difference("uncommitted", message, partition, part, row["log_object"])
 
 
-def _duplicate_differences(database: Database) -> Iterator[Difference]:
+def _duplicate_differences(
+    database: Database, *, has_older_parts: bool
+) -> Iterator[Difference]:
     # One partition at a time: equal rows are of one bucket and day, and a query over all would group the whole lake.
     for row in _query(database, _PARTITIONS):
-        (count,) = _query(database, duplicate_rows(row["folder"]))
+        sql = duplicate_rows(row["folder"], has_older_parts=has_older_parts)
+        (count,) = _query(database, sql)
         if count["duplicates"]:
             partition = partition_path(ACCESS_LOG, bucket=row["bucket"], date=row["date"])
             yield Difference(

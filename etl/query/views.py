@@ -60,18 +60,17 @@ def rows_by_object(table: Table) -> str:
     return f"SELECT {keys}, count(*) AS rows, {part} FROM {_FILES}{table.name} GROUP BY {keys}"
 
 
-def duplicate_rows(folder: str) -> str:
+def duplicate_rows(folder: str, *, has_older_parts: bool) -> str:
     """SQL that counts, as `duplicates`, the rows of a partition of `access_log` that equal another in every log field.
 
     `folder` is that of its parts, as `filename` has it in a view of `with_files`.
     """
     identity = ", ".join(f'"{name}"' for name in ACCESS_LOG.identity)
-    # A partition may have parts of before a field was added: by name, its column is NULL there.
-    parts = f"FROM read_parquet({sql_literal(f'{folder}*')}, union_by_name = true)"
-    rows = f"{_empty(ACCESS_LOG)} UNION ALL BY NAME {parts}"
+    parts = sql_literal(f"{folder}*")
+    rows = _by_name(ACCESS_LOG, parts) if has_older_parts else f"read_parquet({parts})"
     return (
         "SELECT coalesce(sum(rows - 1), 0)::BIGINT AS duplicates"
-        f" FROM (SELECT count(*) AS rows FROM ({rows}) GROUP BY {identity} HAVING count(*) > 1)"
+        f" FROM (SELECT count(*) AS rows FROM {rows} GROUP BY {identity} HAVING count(*) > 1)"
     )
 
 
@@ -119,13 +118,16 @@ def _source(snapshot: Snapshot, table: Table) -> str:
         f"{name}: '{duckdb_type}'" for name, duckdb_type in _partitions(table).items()
     )
     options = f"hive_partitioning = true, hive_types = {{{hive_types}}}"
-    if not snapshot.has_older_parts:
-        return f"read_parquet({parts}, {options})"
-    # By name, columns are looked up in every part; where none has one, the empty table does.
-    by_name = (
-        f"FROM read_parquet({parts}, {options}, union_by_name = true, filename = true)"
-    )
-    return f"({_empty(table)} UNION ALL BY NAME {by_name})"
+    if snapshot.has_older_parts:
+        return _by_name(table, f"{parts}, {options}, filename = true")
+    return f"read_parquet({parts}, {options})"
+
+
+def _by_name(table: Table, arguments: str) -> str:
+    """What stands after FROM for parts of which some lack columns that were added since: these are NULL there."""
+    # DuckDB looks columns up in every part then; where none has one, the empty table does.
+    parts = f"FROM read_parquet({arguments}, union_by_name = true)"
+    return f"({_empty(table)} UNION ALL BY NAME {parts})"
 
 
 def _empty(table: Table) -> str:

@@ -6,8 +6,9 @@ A batch needs nothing but itself and the lake: it may be ingested, and again, in
 from collections.abc import Callable, Iterable
 
 from etl.errors import StaleRowsError
+from etl.ingest.piece import Piece
 from etl.ingest.plan import Batch
-from etl.ingest.read import Piece, read_pieces
+from etl.ingest.read import read_pieces
 from etl.ingest.result import BatchResult
 from etl.ingest.write import write_piece
 from etl.lake import remove_rows

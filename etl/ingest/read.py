@@ -1,18 +1,18 @@
 """The first half of a batch: its log objects are fetched and parsed, in one piece or in several."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from etl.arrow import as_dictionary, sort_order, where_text
+from etl.arrow import sort_order
 from etl.config import Privacy
+from etl.ingest.piece import Piece, dates_of
 from etl.ingest.plan import Batch
 from etl.ingest.privacy import protect
 from etl.ingest.result import BatchResult
-from etl.parser import MOST_REJECTED_BYTES, MOST_REJECTS, Parsed, Parser
+from etl.parser import MOST_REJECTED_BYTES, MOST_REJECTS, Parser
 from etl.schema import ACCESS_LOG
 from etl.sources import Fetched, LogObject, fetch_objects
 
@@ -23,35 +23,6 @@ _NOT_A_LOG = (
     f"has more than {MOST_REJECTS:,} lines that are no records, or more than {MOST_REJECTED_BYTES:,} bytes of them: "
     "set aside; move it out of the source if it is no log object"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Log objects of a batch that could be read, and what is in them."""
-
-    objects: list[LogObject]
-    parsed: Parsed
-    """Its records are in the order of partitions and parts."""
-    read_at: dt.datetime
-    """In UTC and naive."""
-    result: BatchResult
-
-    def without(self, reasons: Mapping[str, str]) -> "Piece":
-        """The piece without some log objects, which are failures then, each for its reason."""
-        result = self.result + BatchResult(failures=dict(sorted(reasons.items())))
-        result.objects_ingested -= len(reasons)
-        parsed = replace(
-            self.parsed,
-            records=_of_others(self.parsed.records, reasons),
-            rejects=_of_others(self.parsed.rejects, reasons),
-        )
-        objects = [one for one in self.objects if one.name not in reasons]
-        return replace(self, objects=objects, parsed=parsed, result=result)
-
-
-def _of_others(rows: pa.Table, log_objects: Mapping[str, str]) -> pa.Table:
-    names = as_dictionary(rows["log_object"])
-    return rows.filter(pa.array(where_text(names, lambda name: name not in log_objects)))
 
 
 def read_pieces(batch: Batch, progress: Callable[[BatchResult], None]) -> Iterator[Piece]:
@@ -144,8 +115,3 @@ def _partition_order(records: pa.Table) -> pa.Array:
     """The order in which the rows of a partition are together, sorted as in its parts."""
     keys = [records["bucket"], dates_of(records)]
     return sort_order([*keys, *(records[name] for name in ACCESS_LOG.sort_by)])
-
-
-def dates_of(records: pa.Table) -> pa.ChunkedArray:
-    """The UTC day of each record, which names its partition."""
-    return pc.cast(records["time"], pa.date32())

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from etl.arrow import array_of, as_dictionary, count_texts, group_bounds, sort_order
 from etl.errors import AccountingError
+from etl.ingest.piece import Piece, dates_of
 from etl.ingest.plan import Batch
-from etl.ingest.read import Piece, dates_of
 from etl.ingest.result import BatchResult
 from etl.lake import Appended, append_rows, partition_path, read_retention
 from etl.parser import ObjectCounts

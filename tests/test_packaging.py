@@ -47,6 +47,7 @@ def test_what_is_in_the_packages(built: Path) -> None:
     assert "etl/_bundled/sql/website/top_objects.sql" in names
     assert "etl/_bundled/config/accesslake.toml" in names
     assert "etl/dashboard/templates/dashboard.html" in names
+    assert {"etl/py.typed", "accesslake/py.typed"} <= set(names)
     assert not [name for name in names if name.endswith("README.md")]
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"accesslake", "etl"}
     (archive,) = built.glob("*.tar.gz")
@@ -64,3 +65,36 @@ def test_the_top_level_is_the_agreed_one() -> None:
     assert {top for top in tops if not top.startswith(".")} == {
         "etl", "sql", "tests", "config", "pyproject.toml", "README.md",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("module", "without"),
+    [
+        ("etl", "duckdb boto3 s3fs altair vl_convert pandas pyarrow numpy typer"),
+        ("accesslake", "duckdb boto3 s3fs altair vl_convert pandas pyarrow numpy typer"),
+        ("etl.parser", "duckdb boto3 s3fs altair vl_convert pandas rich typer"),
+        ("etl.ingest", "duckdb boto3 s3fs altair vl_convert pandas rich typer"),
+        ("etl.lake", "duckdb boto3 s3fs altair vl_convert pandas rich typer"),
+        ("etl.query", "duckdb boto3 s3fs altair vl_convert pandas rich typer"),
+        ("etl.query.worker", "boto3 s3fs altair vl_convert pandas rich typer pydantic"),
+        ("etl.api", "boto3 s3fs altair vl_convert pandas typer"),
+        ("etl.cli.commands", "boto3 s3fs altair vl_convert pandas"),
+    ],
+)
+def test_what_a_module_does_not_load(module: str, without: str) -> None:
+    """The faces of packages are cheap: parsing loads no query engine, and querying no AWS client."""
+    code = f"import sys, {module}; print(*sorted({set(without.split())!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_both_names_of_the_package(tmp_path: Path) -> None:
+    """`accesslake` gives what `etl` gives, and can be run."""
+    code = "import accesslake, etl; print(all(getattr(accesslake, n) is getattr(etl, n) for n in etl.__all__))"
+    assert run(sys.executable, "-c", code, cwd=tmp_path) == "True\n"
+    assert run(sys.executable, "-c", "from accesslake import *; print(open_lake, Lake)", cwd=tmp_path)
+    assert run(sys.executable, "-m", "accesslake", "--version", cwd=tmp_path).startswith("accesslake ")
+    missing = subprocess.run(
+        [sys.executable, "-c", "import accesslake; accesslake.nothing"], capture_output=True, text=True, check=False
+    )
+    assert "has no attribute 'nothing'" in missing.stderr

@@ -8,6 +8,7 @@ from typing import Any
 
 from etl.config import Settings, load_settings
 from etl.dashboard import render_dashboard
+from etl.errors import UsageError
 from etl.ingest import Progress, RunSummary, new_run_id, run_ingest
 from etl.lake import check_format
 from etl.maintenance import (
@@ -51,14 +52,17 @@ def open_lake(
     `ACCESSLAKE_*` variables, then from the file `config`, then defaults. `sql_dir` adds directories with reports.
     Raises UsageError for a wrong setting, or where neither says which lake.
     """
+    if "lake" in settings:
+        raise UsageError("the lake is the first argument of open_lake, not a setting")
     arguments = {
         "lake": url,
         "endpoint_url": endpoint_url,
         "sql_dir": tuple(map(Path, sql_dir)) or None,
         **settings,
     }
+    config_file = None if config is None else str(config)
     return Lake(
-        load_settings(arguments, os.environ, None if config is None else str(config))
+        load_settings(arguments, os.environ, config_file, lambda key: f"argument {key}")
     )
 
 
@@ -69,6 +73,8 @@ class Lake:
     """
 
     def __init__(self, settings: Settings) -> None:
+        if not isinstance(settings, Settings):
+            raise TypeError("a Lake is made from settings; for a URL use open_lake(url)")
         self.settings = settings
         self.url = settings.lake_url
         self._store = open_store(settings.lake_url, settings.endpoint_url)
@@ -76,7 +82,8 @@ class Lake:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it had no records when it was last looked at."""
+        """Whether it had no records when the last call looked at it; the first use looks, too."""
+        check_format(self._listed)
         return not buckets(self._listed)
 
     def ingest(
@@ -91,6 +98,8 @@ class Lake:
         With `full` everything is listed, not only the trailing window; with `dry_run` nothing is written. `progress` is
         called with the figures so far. Raises LeaseHeldError where another run is at work.
         """
+        # What was listed before is wrong from here on.
+        self._listed = ListedStore(self._store)
         return run_ingest(
             self._store, self.settings, full=full, dry_run=dry_run, progress=progress
         )
@@ -105,6 +114,7 @@ class Lake:
 
     def repair(self) -> Repaired:
         """Read again from the sources what is missing or wrong. Raises LeaseHeldError where another run is at work."""
+        self._listed = ListedStore(self._store)
         return repair_lake(self._store, self.settings)
 
     def expire(self, older_than: dt.timedelta | str, *, dry_run: bool = False) -> Expired:
@@ -112,7 +122,11 @@ class Lake:
 
         Raises LeaseHeldError where another run is at work.
         """
-        age = parse_age(older_than) if isinstance(older_than, str) else older_than
+        age = (
+            parse_age("older_than", older_than)
+            if isinstance(older_than, str)
+            else older_than
+        )
         run_id = new_run_id(dt.datetime.now(dt.UTC))
         return expire_partitions(
             self._store, run_id, age, self.settings.lease_seconds, dry_run=dry_run

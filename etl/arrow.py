@@ -1,7 +1,7 @@
 """Between Arrow, numpy and Python: dictionaries of texts, orders and groups of rows."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -35,8 +35,8 @@ def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 def reader_of(data: bytes) -> pa.BufferReader:
     """A file in memory that is Arrow's own.
 
-    Arrow's threads let go of what they read when they like; one that lets go of Python's memory just when Python ends
-    aborts the process.
+    Arrow's threads release what they read at any time; one that releases Python's memory just when Python ends aborts
+    the process.
     """
     sink = pa.BufferOutputStream()
     sink.write(data)
@@ -95,6 +95,14 @@ def where_text(texts: pa.DictionaryArray, is_good: Callable[[str], object]) -> B
     return np.array([*good, False], np.bool_)[codes_of(texts)]
 
 
+def without_texts(rows: pa.Table, column: str, texts: Collection[str]) -> pa.Table:
+    """`rows` without those that have one of these texts in a column."""
+    names = as_dictionary(rows[column])
+    if not any(name in texts for name in names.dictionary.to_pylist()):
+        return rows
+    return rows.filter(pa.array(where_text(names, lambda name: name not in texts)))
+
+
 def count_texts(column: pa.ChunkedArray) -> Counter[str]:
     """How often each text of a column without NULL occurs."""
     texts = as_dictionary(column)
@@ -123,7 +131,7 @@ def decoded(rows: pa.Table) -> pa.Table:
 
 
 def conformed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """`rows` with the columns of `schema`; NULL in one that they do not have, as parts of before it was added."""
+    """`rows` with the columns of `schema`; NULL in those that they lack, as do parts from before a field was added."""
     columns = [
         rows[field.name]
         if field.name in rows.column_names

@@ -5,7 +5,7 @@ Loaded once, at the edge (the command line or `open_lake`); no other module read
 
 import datetime as dt
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -126,11 +126,14 @@ _SECRETS = frozenset({"privacy.hash_key"})
 
 
 def load_settings(
-    flags: Mapping[str, Any], environ: Mapping[str, str], config_file: str | None = None
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    config_file: str | None = None,
+    name_of: Callable[[str], str] = lambda key: f"--{key.replace('_', '-')}",
 ) -> Settings:
     """Settings merged from `flags` (None: not given), `environ` and the TOML file.
 
-    Raises UsageError, naming the key, where it was set, and the nearest valid name.
+    Raises UsageError, naming the key, where it was set, and the nearest valid name; `name_of` is how a flag is called.
     """
     config_file = config_file or environ.get(ENV_PREFIX + "CONFIG")
     values: dict[str, Any] = {}
@@ -139,7 +142,7 @@ def load_settings(
     layers = (
         _from_file(config_file) if config_file else {},
         _from_environment(environ),
-        _from_flags(flags),
+        _from_flags(flags, name_of),
     )
     for layer in layers:
         for key, (value, where) in layer.items():
@@ -176,13 +179,15 @@ def _from_file(path: str) -> dict[str, tuple[Any, str]]:
     return {key: (value, path) for key, value in values.items()}
 
 
-def _from_flags(flags: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
+def _from_flags(
+    flags: Mapping[str, Any], name_of: Callable[[str], str]
+) -> dict[str, tuple[Any, str]]:
     """Flags of the command line, or arguments of `open_lake`; None is one that was not given."""
     values = _flat({key: value for key, value in flags.items() if value is not None})
     for key in values:
         if key not in SETTINGS:
-            raise UsageError(f"no setting {key!r}{nearest(key, SETTINGS)}")
-    return {key: (value, f"--{key.replace('_', '-')}") for key, value in values.items()}
+            raise UsageError(f"no setting {key!r}{nearest(key, [*_TABLES, *SETTINGS])}")
+    return {key: (value, name_of(key)) for key, value in values.items()}
 
 
 def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,6 +217,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
 
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
     """`privacy.remote_ip` and its like are the fields of a table."""
+    # pydantic checks each table by its own model.
     nested: dict[str, Any] = {
         key: value for key, value in values.items() if "." not in key
     }

@@ -28,6 +28,10 @@ class GoneError(StoreError):
     """A part is gone since it was listed: `expire` removed it, or the store is at odds with itself."""
 
 
+class LostRacesError(StoreError):
+    """Other writers were first, as often as it was tried."""
+
+
 class AccountingError(AccessLakeError):
     """The lines of a log object do not add up (invariant I3)."""
 

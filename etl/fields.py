@@ -56,10 +56,18 @@ class Field:
     largest: int | None = None
     since: int = 17
     is_number: bool = False
+    is_trusted: bool = False
+    """Of a text: whether no client can write a URL with a secret into it; `privacy.query_strings` cuts all others."""
+
+    def __post_init__(self) -> None:
+        if self.group is Group.TRAILING and self.type != TEXT:
+            raise TypeError(
+                f"{self.name}: trailing fields are text; a view may cast them"
+            )
 
 
 def _leading(name: str, meaning: str, pattern: str = _ANY) -> Field:
-    return Field(name, Group.LEADING, meaning, pattern=pattern)
+    return Field(name, Group.LEADING, meaning, pattern=pattern, is_trusted=True)
 
 
 # A response may be larger than the object that it is about, but not than the largest object.
@@ -77,11 +85,24 @@ def _size(name: str, meaning: str) -> Field:
 
 
 def _duration(name: str, meaning: str) -> Field:
-    return Field(name, Group.RESULT, meaning, pa.int32(), "ms", _NUMBER, is_number=True)
+    return Field(
+        name,
+        Group.RESULT,
+        meaning,
+        pa.int32(),
+        "ms",
+        _NUMBER,
+        is_number=True,
+        is_trusted=True,
+    )
 
 
-def _trailing(name: str, since: int, pattern: str, meaning: str) -> Field:
-    return Field(name, Group.TRAILING, meaning, pattern=pattern, since=since)
+def _trailing(
+    name: str, since: int, pattern: str, meaning: str, *, is_trusted: bool = True
+) -> Field:
+    return Field(
+        name, Group.TRAILING, meaning, pattern=pattern, since=since, is_trusted=is_trusted
+    )
 
 
 FIELDS: tuple[Field, ...] = (
@@ -137,7 +158,7 @@ FIELDS: tuple[Field, ...] = (
         "-|AuthHeader|QueryString",
         "AuthHeader, or QueryString for presigned URLs; NULL for anonymous requests",
     ),
-    _trailing("host_header", 23, _ANY, "host that the client named"),
+    _trailing("host_header", 23, _ANY, "host that the client named", is_trusted=False),
     _trailing(
         "tls_version",
         24,

@@ -75,6 +75,7 @@ def in_words(name: str, value: object) -> str:
 
 def size(count: float) -> str:
     """A number of bytes, in powers of a thousand, as AWS bills them."""
+    # Without decimals only for bytes, of which there are no parts.
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:  # noqa: PLR2004
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
@@ -100,6 +101,7 @@ def _number(name: str, value: float) -> str:
         return f"{value:.1f}%"
     if name.endswith("minutes"):
         return minutes(value)
+    # A single request costs a millionth: cents would show nothing.
     if name.endswith("cost"):
         return f"{value:,.2f}" if value >= 1 or not value else f"{value:.6f}".rstrip("0")
     return str(value) if name in _NAMES else f"{value:,}"

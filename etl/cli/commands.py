@@ -47,6 +47,7 @@ from etl.cli.terminal import (
 from etl.config import Settings, load_settings
 from etl.errors import AccessLakeError, UsageError, nearest
 from etl.ingest import RunSummary
+from etl.maintenance import parse_age
 from etl.query import Result, parse_day
 from etl.query.catalog import NOTES, as_result, functions
 from etl.query.output import Format, choose_format, write_file, write_result
@@ -220,7 +221,7 @@ def _expire(
     Exit codes: 0 done, 1 failed, 2 wrong usage, 75 another run is at work.
     """
     lake = _open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
-    expired = lake.expire(older_than, dry_run=dry_run)
+    expired = lake.expire(parse_age("--older-than", older_than), dry_run=dry_run)
     if as_json:
         typer.echo(json.dumps(expired.as_dict()))
     else:
@@ -247,7 +248,7 @@ def _reports(
         raise UsageError(f"no report or section {name!r}{nearest(name, reports)}")
     if as_json:
         payload = [
-            report.model_dump(exclude={"sql", "path", "line"}, mode="json")
+            report.model_dump(exclude={"sql", "path", "line", "dashboard"}, mode="json")
             for report in selected
         ]
         typer.echo(json.dumps(payload))

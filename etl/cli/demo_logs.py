@@ -74,6 +74,7 @@ class LineWriter:
         """A request over HTTPS, with 26 fields as S3 wrote them from 2022 on."""
         method = operation.split(".")[1]
         path = f"/{quote(key)}" if key is not None else "/"
+        # The first byte of a response comes shortly before the last one.
         milliseconds = self.rng.randint(5, 250)
         signed = (
             "SigV4 ECDHE-RSA-AES128-GCM-SHA256 AuthHeader"
@@ -103,6 +104,8 @@ class LineWriter:
         self.lines.append(
             LogLine(self.bucket, time, f"{OWNER} {self.bucket} [{stamp}] {rest}")
         )
+
+    # Ids as S3's own look: most of a line's bytes that do not compress.
 
     def _request_id(self) -> str:
         return "".join(self.rng.choices(_BASE32, k=16))

@@ -1,5 +1,17 @@
 """One page about a lake, and what is unusual in it."""
 
-from etl.dashboard.page import render_dashboard
+from typing import TYPE_CHECKING
+
+from etl.faces import lazy_face
+
+if TYPE_CHECKING:
+    from etl.dashboard.page import render_dashboard
+
+__getattr__ = lazy_face(
+    __name__,
+    {
+        "page": ("render_dashboard",),
+    },
+)
 
 __all__ = ["render_dashboard"]

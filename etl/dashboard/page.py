@@ -92,8 +92,8 @@ def render_dashboard(
 ) -> str:
     """The page as HTML; without a period in `scope`, of the last week with records. Raises UsageError without any."""
     check_scope(store, scope)
-    whole = Database(store, Scope(scope.bucket, None, scope.date_to), settings)
-    begun, newest = _days(whole, scope.date_to or now.date() + dt.timedelta(days=1))
+    history = Database(store, Scope(scope.bucket, None, scope.date_to), settings)
+    begun, newest = _days(history, scope.date_to or now.date() + dt.timedelta(days=1))
     if begun is None or newest is None or (scope.date_from and newest < scope.date_from):
         raise UsageError(
             f"{store.url}: no records of this bucket and period; `accesslake status` says what there is"
@@ -109,7 +109,7 @@ def render_dashboard(
     )
     reports = load_reports()
     sections = reports_by_section(reports.values())
-    results = _query_all(sections, database, whole, length.days)
+    results = _query_all(sections, database, history, length.days)
     results[FIGURES] = _query(reports[FIGURES], database, length.days)
     figures = _first_row(results[FIGURES])
     has_before = begun <= shifted(first, -length.days)
@@ -173,7 +173,7 @@ class _ReportResult:
 def _query_all(
     sections: Mapping[Section, Iterable[Report]],
     database: Database,
-    whole: Database,
+    history: Database,
     days: int,
 ) -> dict[str, _ReportResult]:
     """The result of each report of the page, over the period or all records up to its end."""
@@ -182,7 +182,7 @@ def _query_all(
         for report in reports:
             reads_history = report.dashboard is not None and report.dashboard.history
             results[report.name] = _query(
-                report, whole if reads_history else database, days
+                report, history if reads_history else database, days
             )
     return results
 
@@ -234,7 +234,7 @@ def _notices(
 def _failed_queries(results: Mapping[str, _ReportResult]) -> Iterator[Notice]:
     for name, result in results.items():
         if result.problem:
-            yield Notice(f"{name} could not be answered.", name, is_alarm=True)
+            yield Notice(f"{name} failed.", name, is_alarm=True)
 
 
 def _failed_charts(cards: Mapping[Section, Iterable[Card]]) -> Iterator[Notice]:

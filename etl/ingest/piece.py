@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.arrow import as_dictionary, where_text
+from etl.arrow import without_texts
 from etl.ingest.result import BatchResult
 from etl.parser import Parsed
 from etl.sources import LogObject
@@ -30,16 +30,11 @@ class Piece:
         result.objects_ingested -= len(reasons)
         parsed = replace(
             self.parsed,
-            records=_of_others(self.parsed.records, reasons),
-            rejects=_of_others(self.parsed.rejects, reasons),
+            records=without_texts(self.parsed.records, "log_object", reasons),
+            rejects=without_texts(self.parsed.rejects, "log_object", reasons),
         )
         objects = [one for one in self.objects if one.name not in reasons]
         return replace(self, objects=objects, parsed=parsed, result=result)
-
-
-def _of_others(rows: pa.Table, log_objects: Mapping[str, str]) -> pa.Table:
-    names = as_dictionary(rows["log_object"])
-    return rows.filter(pa.array(where_text(names, lambda name: name not in log_objects)))
 
 
 def dates_of(records: pa.Table) -> pa.ChunkedArray:

@@ -26,7 +26,7 @@ from etl.arrow import (
 )
 from etl.config import Privacy
 from etl.errors import UsageError
-from etl.fields import TEXT
+from etl.fields import FIELDS, TEXT
 from etl.parser import Note, Parsed
 
 # Bytes that a key has at least: there are few addresses, so only the key keeps a hash from being turned around.
@@ -44,6 +44,12 @@ _QUERY = re.compile(r"[?#]|%(?:25)*(?:3[Ff]|23)")
 _USER_INFO = re.compile(r"//[^/?#\s\"]*@")
 # HTTP statuses from here on: there may be no object of this key, so it may be anybody's text.
 _FAILED = 400
+
+# Texts from which query strings are cut, and what follows the known fields.
+_UNTRUSTED = (
+    *(one.name for one in FIELDS if one.type == TEXT and not one.is_trusted),
+    "extra_fields",
+)
 
 Address = Callable[[str], str | None]
 """What becomes of an address; it gets whatever text stands for one."""
@@ -80,20 +86,16 @@ def protect(parsed: Parsed, privacy: Privacy) -> Parsed:
     if privacy.remote_ip != "keep":
         records = _changed(records, "remote_ip", _address(privacy))
     if privacy.query_strings == "drop":
-        records = _changed(records, "request_uri", _uri_before_query)
-        for name in (
-            "referrer",
-            "user_agent",
-            "error_code",
-            "host_header",
-            "extra_fields",
-        ):
-            records = _changed(records, name, _before_query)
+        for name in _UNTRUSTED:
+            # The request URI has a protocol behind it.
+            change = _uri_before_query if name == "request_uri" else _before_query
+            records = _changed(records, name, change)
         records = _without_queries_in_keys(records)
     return replace(parsed, records=records, rejects=_with_starts_of_lines(parsed.rejects))
 
 
 def _address(privacy: Privacy) -> Address:
+    # What stands for an address is replaced even where it is none: it may be one that nobody recognizes.
     if privacy.remote_ip == "drop":
         return lambda _text: None
     if privacy.remote_ip == "truncate":
@@ -105,7 +107,7 @@ def _address(privacy: Privacy) -> Address:
 
 
 def _truncated(text: str) -> str | None:
-    """The network of an address: the first 24 bits of IPv4, 48 of IPv6; None for what is no address."""
+    """The network of an address: the first 24 bits of IPv4, 48 of IPv6; None for any other text."""
     address = _parsed_address(text)
     if address is None:
         return None

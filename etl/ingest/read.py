@@ -21,7 +21,7 @@ _MOST_BATCHES = 2
 _TOO_MUCH_TEXT = "has more text in one field than can be held at a time: set aside; split it, or set batch_size lower"
 _NOT_A_LOG = (
     f"has more than {MOST_REJECTS:,} lines that are no records, or more than {MOST_REJECTED_BYTES:,} bytes of them: "
-    "set aside; move it out of the source if it is no log object"
+    "set aside; move it out of the source if it is not a log object"
 )
 
 

@@ -112,6 +112,7 @@ class _Appender:
 def _append_records(appender: _Appender, piece: Piece) -> tuple[_Outcome, int]:
     """Append the records, but for those of removed days, which are only counted; and how many these are."""
     first_day = read_retention(appender.store).expired_before or dt.date.min
+    # A day that `expire` removed stays removed, also for log objects that are delivered late.
     slices = list(_by_bucket_and_day(piece.parsed.records))
     expired = [one for one in slices if one.keys["date"] < first_day]
     outcome = appender.append_all(

@@ -16,12 +16,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from etl.arrow import (
-    as_dictionary,
     conformed,
     count_texts,
     decoded,
     reader_of,
-    where_text,
+    without_texts,
 )
 from etl.config import MIB
 from etl.errors import GoneError, PreconditionFailedError, StaleRowsError, StoreError
@@ -108,15 +107,17 @@ def _remove_once(
         # The footer tells without reading a row; most parts hold none of them.
         if read_footer(file).log_objects.keys().isdisjoint(log_objects):
             return
-    whole = _read_part(store, part, table.schema)
+    before = _read_part(store, part, table.schema)
     entries = {
         name: entry
-        for name, entry in whole.footer.log_objects.items()
+        for name, entry in before.footer.log_objects.items()
         if name not in log_objects
     }
-    rows = _without_objects(whole.rows, log_objects)
+    rows = without_texts(before.rows, "log_object", log_objects)
     store.write(
-        part.name, encode_part(table, rows, entries, min_part_size=0), if_match=whole.etag
+        part.name,
+        encode_part(table, rows, entries, min_part_size=0),
+        if_match=before.etag,
     )
 
 
@@ -131,31 +132,39 @@ def _append_once(
     parts = list_parts(store, partition)
     try:
         with _opened(store, parts, rows.schema, min_part_size) as known:
-            _refuse_stale(known.entries, etags)
-            new_rows = _without_objects(rows, known.entries)
-            unique = _without_duplicates(table, new_rows, known)
-        new_entries = _footer_entries(new_rows, unique, etags)
-        size = (
-            _write(store, table, partition, known, unique, new_entries, min_part_size)
-            if unique.num_rows
-            else 0
-        )
+            return _append_to(store, table, partition, known, rows, etags, min_part_size)
     except (StoreError, OSError, pa.ArrowException) as error:
-        if (
-            list_parts(store, partition) != parts
-        ):  # what could not be read was replaced meanwhile
+        # What could not be read may have been replaced meanwhile.
+        if list_parts(store, partition) != parts:
             raise PreconditionFailedError(partition) from error
         raise
-    entries = {
-        name: known.entries.get(name) or new_entries[name]
-        for name in count_texts(rows["log_object"])
-    }
-    replaced = known.open_part.size if known.open_part and size else 0
+
+
+def _append_to(
+    store: Store,
+    table: Table,
+    partition: str,
+    known: "_Known",
+    rows: pa.Table,
+    etags: Mapping[str, str],
+    min_part_size: int,
+) -> Appended:
+    _refuse_stale(known.entries, etags)
+    new_rows = without_texts(rows, "log_object", known.entries)
+    unique = _without_duplicates(table, new_rows, known)
+    new_entries = _footer_entries(new_rows, unique, etags)
+    size = growth = 0
+    if unique.num_rows:
+        size = _write(store, table, partition, known, unique, new_entries, min_part_size)
+        growth = size - (known.open_part.size if known.open_part else 0)
+    # Of an object that is known already, the partition's own entry counts: an earlier run wrote its rows.
+    entries = {**new_entries, **known.entries}
+    names = count_texts(rows["log_object"])
     return Appended(
-        rows_by_object={name: entry.rows for name, entry in entries.items()},
-        duplicates_by_object={name: entry.duplicates for name, entry in entries.items()},
+        rows_by_object={name: entries[name].rows for name in names},
+        duplicates_by_object={name: entries[name].duplicates for name in names},
         bytes_written=size,
-        growth=size - replaced,
+        growth=growth,
     )
 
 
@@ -210,14 +219,6 @@ def _refuse_stale(entries: Mapping[str, FooterEntry], etags: Mapping[str, str]) 
     ]
     if stale:
         raise StaleRowsError(stale)
-
-
-def _without_objects(rows: pa.Table, log_objects: Collection[str]) -> pa.Table:
-    """`rows` without those of some log objects."""
-    names = as_dictionary(rows["log_object"])
-    if not any(name in log_objects for name in names.dictionary.to_pylist()):
-        return rows
-    return rows.filter(pa.array(where_text(names, lambda name: name not in log_objects)))
 
 
 def _without_duplicates(table: Table, rows: pa.Table, known: _Known) -> pa.Table:
@@ -277,6 +278,7 @@ def _read_open_part(
     That is for the part itself to say, not for a setting: all writers must see the same, or two of them would write
     different objects, and both succeed. `min_part_size` only says what is likely: then one request reads all of it.
     """
+    # A large part is most likely sealed: its footer is enough to know.
     if part.size >= min_part_size:
         with open_part(store, part) as file:
             try:

@@ -46,6 +46,7 @@ def first_day(
     """
     if covered is None or not _covers(covered.since, since):
         return since
+    # Not further back than asked for, though the window may begin earlier.
     window = _window(covered, lookback_days)
     return max(window, since) if since else window
 

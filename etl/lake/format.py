@@ -1,12 +1,12 @@
 """The version of the lake's format: a lake of a newer one is refused, one of an older one is brought up to date.
 
-Readers read all formats up to their own; only a run that ingests changes one, while it holds the lease.
+Readers read all formats up to their own; whoever writes brings an older one up to date first, while holding the lease.
 """
 
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 
-from pydantic import BaseModel
+from pydantic import BaseModel, NonNegativeInt
 
 from etl.errors import StoreError, UsageError
 from etl.fields import FIELDS
@@ -25,10 +25,10 @@ _FIRST_FORMAT, _FIRST_FIELDS = 0, 27
 class LakeFormat(BaseModel):
     """The note of a lake's format."""
 
-    format: int
-    fields: int = _FIRST_FIELDS
+    format: NonNegativeInt
+    fields: NonNegativeInt = _FIRST_FIELDS
     """How many fields of a log line the version that wrote last knew."""
-    oldest_fields: int = _FIRST_FIELDS
+    oldest_fields: NonNegativeInt = _FIRST_FIELDS
     """How many the version that wrote first knew: its parts may still be there, without the columns of newer ones."""
     written_by: str = ""
 
@@ -41,7 +41,7 @@ _DOCUMENT = Document(
 
 Migration = Callable[[Store], None]
 MIGRATIONS: Mapping[int, Migration] = {
-    # Lakes of before formats were noted are as those of format 1 are.
+    # A lake from before formats were noted looks like one of format 1.
     0: lambda _store: None,
 }
 """What brings a lake from each older format to the next one; each may be killed and repeated at any point."""

@@ -29,6 +29,7 @@ class Ledger:
         """
         if below is None:
             return lambda day: self._day(day) if day in self._days else {}
+        # All days, once: the objects of a glob are few, and the days of their modification are not theirs.
         etags = {
             name: etag
             for day in self._days

@@ -98,7 +98,7 @@ def is_part(name: str) -> bool:
 
 
 def part_day(name: str) -> dt.date:
-    """The day of the partition that the part of this name is in. Raises ValueError where it is no part."""
+    """The day of the partition that the part of this name is in. Raises ValueError for any other name."""
     match = _PART_PATH.fullmatch(name)
     day = parse_date(match[1]) if match else None
     if day is None:
@@ -141,17 +141,19 @@ def _digest(data: memoryview) -> str:
 
 @contextlib.contextmanager
 def open_part(store: ReadableStore, part: Entry) -> Iterator[pq.ParquetFile]:
-    """A part as a Parquet file. Raises StoreError where it is none, GoneError where it is not there any more."""
-    whole = part.size <= READ_WHOLE
+    """A part as a Parquet file. Raises StoreError where it is damaged, GoneError where it no longer exists."""
+    is_small = part.size <= READ_WHOLE
     try:
-        opened = reader_of(store.read(part.name)[0]) if whole else store.open(part.name)
+        opened = (
+            reader_of(store.read(part.name)[0]) if is_small else store.open(part.name)
+        )
     except FileNotFoundError as error:
         raise GoneError(
             f"{store.url}/{part.name}: is gone since it was listed; run it again"
         ) from error
     with opened as raw:
         try:
-            file = pq.ParquetFile(raw, pre_buffer=not whole)
+            file = pq.ParquetFile(raw, pre_buffer=not is_small)
         except pa.ArrowException as error:
             raise damaged(store, part, error) from error
         yield file

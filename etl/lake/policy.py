@@ -31,7 +31,7 @@ _DOCUMENT = Document(
 def check_policy(store: Store, privacy: Privacy) -> None:
     """Note in the lake what is kept of people, or see that it is what was kept so far.
 
-    Raises UsageError where it is not: a record that is delivered again would not be recognised, and counted twice.
+    Raises UsageError where it is not: a record that is delivered again would not be recognized, and counted twice.
     """
     policy = Policy(
         remote_ip=privacy.remote_ip,
@@ -50,5 +50,6 @@ def check_policy(store: Store, privacy: Privacy) -> None:
 def _key_mark(privacy: Privacy) -> str | None:
     if privacy.remote_ip != "hash" or privacy.hash_key is None:
         return None
+    # A hash of a constant under the key tells keys apart; the key cannot be had from it.
     key = privacy.hash_key.get_secret_value().encode()
     return hmac.new(key, b"accesslake", hashlib.sha256).hexdigest()[:_MARK_LENGTH]

@@ -19,6 +19,7 @@ from etl.lake import (
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS
 from etl.store import Entry, Store
 
+_SHORTEST = dt.timedelta(days=1)
 _AGE = re.compile(r"([1-9][0-9]*)d")
 _DATE = re.compile(r"/date=([0-9]{4}-[0-9]{2}-[0-9]{2})/")
 
@@ -45,11 +46,11 @@ class Expired:
         return asdict(self) | {"expired_before": self.expired_before.isoformat()}
 
 
-def parse_age(text: str) -> dt.timedelta:
-    """An age in days, `400d`. Raises UsageError."""
+def parse_age(name: str, text: str) -> dt.timedelta:
+    """An age in days, `400d`. Raises UsageError naming the argument."""
     match = _AGE.fullmatch(text)
     if match is None or int(match[1]) > dt.date.today().toordinal() - 1:  # noqa: DTZ011 - a rough bound
-        raise UsageError(f"--older-than {text}: write a number of days, like 400d")
+        raise UsageError(f"{name} {text}: write a number of days, like 400d")
     return dt.timedelta(days=int(match[1]))
 
 
@@ -67,6 +68,9 @@ def expire_partitions(
     however large `age` is now. Raises UsageError where there is no lake, and LeaseHeldError where another run is at
     work.
     """
+    # What is removed does not come back, so the age is looked at here, too, whoever calls.
+    if age < _SHORTEST or age % _SHORTEST:
+        raise UsageError(f"an age of {age}: give a whole number of days, at least 1")
     require_lake(store)
     expired_before = dt.datetime.now(dt.UTC).date() - age
     if dry_run:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from etl.config import Settings
+from etl.config import DEFAULTS, Settings
 from etl.dates import tomorrow
 from etl.errors import GoneError
 from etl.lake import (
@@ -17,7 +17,7 @@ from etl.lake import (
     partition_path,
     read_retention,
 )
-from etl.query import DEFAULTS, Database
+from etl.query import Database
 from etl.schema import ACCESS_LOG
 from etl.store import Entry, ReadableStore
 

@@ -48,6 +48,10 @@ LONGEST_LINE = 256 * 1024
 LEADING, RESULT, TRAILING = (
     in_group(group) for group in (Group.LEADING, Group.RESULT, Group.TRAILING)
 )
+NUMBERS = tuple(number for number, one in enumerate(RESULT) if one.unit)
+"""Which fields of the result are sizes and durations; they stand next to each other, after status and error code."""
+OFTEN_NEW = TRAILING[:2]
+"""The trailing fields that differ from line to line: version id and host id. The others hardly vary together."""
 BEFORE_TRAILING = len(FIELDS) - len(TRAILING)
 """Fields up to the user agent, which every line has."""
 TRAILING_COUNTS = frozenset({0, *(one.since - BEFORE_TRAILING for one in TRAILING)})
@@ -74,6 +78,7 @@ def _spaced(fields: tuple[Field, ...]) -> str:
     return " +".join(f"({one.pattern})" for one in fields)
 
 
+# Spaces may be too many, which a note says; a quote or a dash begins the request URI.
 _NAMED = " +".join(f"(?P<{one.name}>{one.pattern})" for one in LEADING)
 LEADING_FIELDS = re.compile(rf'{_NAMED} +(?=["-])')
 
@@ -107,6 +112,7 @@ TRAILING_THEN_EXTRA = re.compile(
 """The trailing fields, and after them quoted ones that nobody knows yet."""
 COMPLETE = 6
 """Trailing fields that a line has at least since 2019."""
+# IAM's ids are capitals and digits only; in a host id, which is base64, that does not happen.
 PRINCIPAL_ID = re.compile(r"-|A[A-Z0-9]{15,}")
 """The extra column of March 2019."""
 

@@ -11,7 +11,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from etl.fields import LARGEST_OBJECT
 from etl.parser.grammar import (
     ALL_BARE,
     BARE_AFTER_URI,
@@ -22,6 +21,7 @@ from etl.parser.grammar import (
     CONTROL_CHARACTER,
     CONTROLS,
     NO_RESULT,
+    NUMBERS,
     PRINCIPAL_ID,
     RESULT,
     RESULT_AFTER_BARE_URI,
@@ -41,10 +41,9 @@ from etl.parser.grammar import (
 # More are not compared: somebody made them, so no number is believed.
 _MOST_INTERPRETATIONS = 64
 _NOTHING_AGREED = (False,) * len(RESULT)
-_NUMBERS = tuple(number for number, one in enumerate(RESULT) if one.unit)
 _SIZES = tuple(number for number, one in enumerate(RESULT) if one.largest is not None)
 # The largest numbers that their columns hold.
-_LIMITS = {number: 2 ** (RESULT[number].type.bit_width - 1) - 1 for number in _NUMBERS}
+_LIMITS = {number: 2 ** (RESULT[number].type.bit_width - 1) - 1 for number in NUMBERS}
 _MOST_DIGITS = 19
 # After the last field of a few lines of 2019.
 _ODD_END = '";'
@@ -105,8 +104,11 @@ class Interpretation:
     @property
     def impossible_sizes(self) -> list[bool]:
         """Which of the sizes are more than an object of S3 can have."""
-        sizes = (self.result[number + 1] for number in _SIZES)
-        return [text != "-" and int(text) > LARGEST_OBJECT for text in sizes]
+        return [
+            text != "-" and int(text) > largest
+            for text, largest in ((self.result[n + 1], RESULT[n].largest) for n in _SIZES)
+            if largest is not None
+        ]
 
     def _text(self, span: Span) -> str | None:
         return None if span is None else self.line[span[0] : span[1]]
@@ -380,7 +382,7 @@ def _is_certain(text: str) -> bool:
 
 
 def _trailing(text: str, extra: str | None) -> Trailing | None:
-    """The trailing fields in `text`, or None where they cannot be such."""
+    """The trailing fields in `text`, or None where it cannot hold them."""
     if text and not text.startswith(" "):
         return None
     found = list(TOKENS.finditer(text))

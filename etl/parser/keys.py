@@ -29,6 +29,7 @@ def decode_layers(logged: str, layers: int) -> tuple[str, bool]:
     The innermost layer is form encoding, where `+` is a space; that a space in a twice-encoded key is logged as
     `%2B` is an inference. A layer that does not decode, or not to UTF-8, stays as it is.
     """
+    # The outer layer is of the log's own: percent escapes only, in which `+` is itself.
     outer = logged if layers == 1 else _decode_layer(logged)
     if outer is None:
         return logged, False

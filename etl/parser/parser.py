@@ -25,7 +25,7 @@ from etl.schema import LOG_FIELDS, REJECTS
 _BLOCK_BYTES = 1024 * 1024
 MOST_REJECTS = 10_000_000
 MOST_REJECTED_BYTES = 256 * 1024 * 1024
-"""What is kept of one log object: one with more is none."""
+"""What is kept of one log object: whatever has more rejects is not a log."""
 _DAY = dt.timedelta(days=1)
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC, as `ingested_at`
 

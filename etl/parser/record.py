@@ -12,6 +12,7 @@ from etl.fields import FIELDS, Field
 from etl.parser.grammar import (
     BARE_OPERATIONS,
     BEFORE_TRAILING,
+    NUMBERS,
     RESULT,
     TRAILING,
     Note,
@@ -57,7 +58,7 @@ def record_of(
 ) -> Record:
     """The record of a line with these leading fields and this interpretation; `notes` are added to.
 
-    Raises RejectError for a time that is none, or after `latest`.
+    Raises RejectError for an invalid time, or one after `latest`.
     """
     owner, bucket, logged_time, *request, logged_key = leading.groups()
     time, is_utc = parse_time(logged_time)
@@ -72,6 +73,7 @@ def record_of(
         notes.add(Note.TIME_OFFSET)
     if not is_decoded:
         notes.add(Note.UNDECODED_KEY)
+    # In the order of `schema.LOG_FIELDS`. Bucket and time are never NULL: they name the partition.
     return (
         or_null(owner),
         bucket,
@@ -92,7 +94,6 @@ def record_of(
 
 
 _NOTHING = (None,) * len(TRAILING)
-_SIZES_AND_DURATIONS = slice(len(RESULT) - sum(bool(one.unit) for one in RESULT), None)
 
 
 def _add_notes(
@@ -100,7 +101,7 @@ def _add_notes(
 ) -> None:
     if any(text is not None and '"' in text for text in texts):
         notes.add(Note.UNESCAPED_QUOTE)
-    if _is_unusual(operation, texts, chosen.result[_SIZES_AND_DURATIONS]):
+    if _is_unusual(operation, texts, chosen.result[NUMBERS[0] :]):
         notes.add(Note.UNUSUAL_FORM)
     if any(chosen.interpretation.impossible_sizes):
         notes.add(Note.IMPOSSIBLE_SIZE)
@@ -153,7 +154,7 @@ def why_no_bucket(owner: str, bucket: str) -> str | None:
 def parse_time(logged: str) -> tuple[int, bool]:
     """A time in brackets in microseconds since 1970 UTC, and whether the line said UTC.
 
-    Month names are English in every locale. Raises RejectError for what is no time, or is before S3.
+    Month names are English in every locale. Raises RejectError for an invalid time, or one before S3 existed.
     """
     match = _TIME.fullmatch(logged)
     if match is None or match[2] not in MONTHS:
@@ -170,6 +171,7 @@ def parse_time(logged: str) -> tuple[int, bool]:
         utc = time.astimezone(dt.UTC)
     except (ValueError, OverflowError):
         raise RejectError("bad_time") from None
+    # Before S3 there were no requests: the line is damaged, or somebody's invention.
     if utc < _EARLIEST:
         raise RejectError("bad_time")
     return (utc - _EPOCH) // _MICROSECOND, logged.endswith(" +0000]")

@@ -1,10 +1,10 @@
 """The lake in DuckDB: queries in SQL run in a process that can read the lake and nothing else."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from etl.faces import lazy_face
 
 if TYPE_CHECKING:
-    from etl.config import DEFAULTS
     from etl.query.database import Database, query_lake
     from etl.query.result import (
         ChangedError,
@@ -16,24 +16,23 @@ if TYPE_CHECKING:
     from etl.query.scope import EVERYTHING, Scope, buckets, check_scope, parse_day
     from etl.query.views import duplicate_rows, rows_by_object, sql_literal
 
-# Where each name is. Modules are imported when one of their names is first used, so that the query process, which needs
-# few of them, starts fast.
-_MODULES = {
-    "etl.config": ("DEFAULTS",),
-    "etl.query.database": ("Database", "query_lake"),
-    "etl.query.result": (
-        "ChangedError",
-        "LimitError",
-        "QueryError",
-        "Result",
-        "UnreadableError",
-    ),
-    "etl.query.scope": ("EVERYTHING", "Scope", "buckets", "check_scope", "parse_day"),
-    "etl.query.views": ("duplicate_rows", "rows_by_object", "sql_literal"),
-}
+__getattr__ = lazy_face(
+    __name__,
+    {
+        "database": ("Database", "query_lake"),
+        "result": (
+            "ChangedError",
+            "LimitError",
+            "QueryError",
+            "Result",
+            "UnreadableError",
+        ),
+        "scope": ("EVERYTHING", "Scope", "buckets", "check_scope", "parse_day"),
+        "views": ("duplicate_rows", "rows_by_object", "sql_literal"),
+    },
+)
 
 __all__ = [
-    "DEFAULTS",
     "EVERYTHING",
     "ChangedError",
     "Database",
@@ -50,10 +49,3 @@ __all__ = [
     "rows_by_object",
     "sql_literal",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(import_module(module), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

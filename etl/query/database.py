@@ -59,8 +59,7 @@ class Database:
             try:
                 return self._running().query(sql, parameters)
             except ChangedError:
-                self.close()
-                self._store.forget()
+                self._start_again()
                 raise
 
         # It must not hold this object: in a cycle with itself, it would keep the process until Python looks for cycles.
@@ -76,6 +75,13 @@ class Database:
         with self._lock:
             self._process.close()
             self._is_open = False
+
+    def _start_again(self) -> None:
+        """Let the next query list the lake anew, in a process of its own."""
+        # The present process is not ended: other results may still be read from it, and end it when they are.
+        with self._lock:
+            self._process, self._is_open = WorkerProcess(), False
+            self._store.forget()
 
     def _running(self) -> WorkerProcess:
         """The query process, with the lake listed for it."""

@@ -118,7 +118,7 @@ def _source(snapshot: Snapshot, table: Table) -> str:
         f"{name}: '{duckdb_type}'" for name, duckdb_type in _partitions(table).items()
     )
     options = f"hive_partitioning = true, hive_types = {{{hive_types}}}"
-    if snapshot.has_older_parts:
+    if snapshot.has_older_parts and table is ACCESS_LOG:
         return _by_name(table, f"{parts}, {options}, filename = true")
     return f"read_parquet({parts}, {options})"
 

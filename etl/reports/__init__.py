@@ -1,16 +1,39 @@
 """Reports: their files, their parameters, their charts."""
 
-from etl.reports.chart import ChartError, csp_hash, render, svg
-from etl.reports.lifecycle_rules import check_rules, load_rules, read_rules
-from etl.reports.loader import find_report, load_reports
-from etl.reports.report import (
-    Placement,
-    Report,
-    Section,
-    check_drawable,
-    query_report,
-    run_report,
-    statement,
+from typing import TYPE_CHECKING
+
+from etl.faces import lazy_face
+
+if TYPE_CHECKING:
+    from etl.reports.chart import ChartError, csp_hash, render, svg
+    from etl.reports.lifecycle_rules import check_rules, load_rules, read_rules
+    from etl.reports.loader import find_report, load_reports
+    from etl.reports.report import (
+        Placement,
+        Report,
+        Section,
+        check_drawable,
+        query_report,
+        run_report,
+        statement,
+    )
+
+__getattr__ = lazy_face(
+    __name__,
+    {
+        "chart": ("ChartError", "csp_hash", "render", "svg"),
+        "lifecycle_rules": ("check_rules", "load_rules", "read_rules"),
+        "loader": ("find_report", "load_reports"),
+        "report": (
+            "Placement",
+            "Report",
+            "Section",
+            "check_drawable",
+            "query_report",
+            "run_report",
+            "statement",
+        ),
+    },
 )
 
 __all__ = [

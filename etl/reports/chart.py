@@ -98,9 +98,8 @@ def render(chart: Chart, table: pa.Table, title: str, suffix: str) -> bytes:
 
 def _page(spec: dict[str, Any], title: str, bundle: str) -> str:
     """A page that draws the chart itself; its policy allows this one script."""
-    embedded = json.dumps(spec).replace(
-        "<", "\\u003c"
-    )  # in a script no text may end the script
+    # In a script no text may end the script.
+    embedded = json.dumps(spec).replace("<", "\\u003c")
     script = Markup(f"\n{bundle}\n{_EMBED % embedded}\n")  # noqa: S704 - a library's, and JSON
     page = template("reports", "chart.html")
     return str(

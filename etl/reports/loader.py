@@ -97,9 +97,8 @@ def _load(path: Path, root: Path) -> Report:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(
-            "utf-8-sig"
-        )  # editors of Windows put a byte order mark before the text
+        # Editors of Windows put a byte order mark before the text.
+        return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         line = 1 + error.object[: error.start].count(b"\n")
         raise ReportFileError(f"{path}:{line}: not UTF-8 text") from error

@@ -18,9 +18,9 @@ from pydantic import (
     field_validator,
 )
 
-from etl.config import Settings
+from etl.config import DEFAULTS, Settings
 from etl.errors import AccessLakeError, UsageError, nearest
-from etl.query import DEFAULTS, EVERYTHING, Database, Result, Scope, sql_literal
+from etl.query import EVERYTHING, Database, Result, Scope, sql_literal
 from etl.reports.chart import SUFFIXES, Chart
 from etl.store import ReadableStore
 
@@ -84,7 +84,7 @@ class Section(StrEnum):
 class Placement(BaseModel):
     """Where the dashboard shows a report, and of which records.
 
-    The page has the bundled reports. One of your own may declare a place as well, under the same rules.
+    The page shows bundled reports only.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -132,15 +132,15 @@ def run_report(
     store: ReadableStore,
     report: Report,
     scope: Scope = EVERYTHING,
-    given: Mapping[str, object] | None = None,
+    parameters: Mapping[str, object] | None = None,
     settings: Settings = DEFAULTS,
 ) -> Result:
     """A report's result over the part of the lake in `scope`.
 
-    `given` holds parameters by name, as text or as values. Raises UsageError for one that is missing, unknown
+    `parameters` are by name, as text or as values. Raises UsageError for one that is missing, unknown
     or of the wrong type, or for an unknown bucket.
     """
-    return query_report(report, Database(store, scope, settings), given)
+    return query_report(report, Database(store, scope, settings), parameters)
 
 
 def query_report(

@@ -153,6 +153,7 @@ def subtract(
         if etag is None:
             yield one
             continue
+        # Never read again by itself: its rows are in the lake, and only a repair takes rows out.
         found.known += 1
         if etag != one.etag:
             found.changed.append(one.name)
@@ -166,6 +167,7 @@ def _list_local(source: Source, since: dt.date | None) -> Iterator[LogObject | N
             if source.pattern is None
             else _matching(root, source.pattern)
         ):
+            # A file that is gone since its folder was listed is no concern of this run.
             with contextlib.suppress(FileNotFoundError):
                 yield _local_object(path, is_explicit=source.pattern is not None)
     except OSError as error:
@@ -175,9 +177,10 @@ def _list_local(source: Source, since: dt.date | None) -> Iterator[LogObject | N
 
 
 def _local_object(path: str, *, is_explicit: bool) -> LogObject | None:
+    # Names are keys of the ledger, which holds text; AWS gives no others.
     try:
         path.encode()
-    except UnicodeEncodeError:  # not UTF-8, as names of AWS are
+    except UnicodeEncodeError:
         return None
     stat = os.stat(path)  # noqa: PTH116 - paths are texts here: there are many
     modified = dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC)

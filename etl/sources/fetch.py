@@ -152,7 +152,7 @@ def _fetched(one: LogObject, data: bytes) -> Fetched:
 
 
 def _as_text(stored: Fetched, largest: int) -> Fetched:
-    """Plain text as it is; gzip and zstd, recognised by their magic bytes, decompressed (several frames too)."""
+    """Plain text as it is; gzip and zstd, recognized by their magic bytes, decompressed (several frames too)."""
     one, data = stored.log_object, stored.data
     if data is None or not data.startswith((_GZIP_MAGIC, _ZSTD_MAGIC)):
         return stored

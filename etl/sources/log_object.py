@@ -32,6 +32,6 @@ class LogObject:
 
 
 def log_day(name: str) -> dt.date | None:
-    """The day in the name of a log object, or None where it is no such name."""
+    """The day in the name of a log object, or None for any other name."""
     match = LOG_NAME.search(name)
     return parse_date(match["date"]) if match else None

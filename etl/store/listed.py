@@ -16,6 +16,7 @@ class ListedStore:
         self.url = store.url
         self.is_remote = store.is_remote
         self._store = store
+        # Held while the store lists: whoever needs the same waits for it, not for a listing of its own.
         self._lock = threading.Lock()
         self._entries: dict[str, list[Entry]] = {}
         self._directories: dict[str, list[str]] = {}
@@ -34,12 +35,7 @@ class ListedStore:
             if found is None:
                 found = prefix
                 self._entries[prefix] = self._store.entries(prefix)
-            listed = self._entries[found]
-            return (
-                listed
-                if found == prefix
-                else [one for one in listed if one.name.startswith(prefix)]
-            )
+            return [one for one in self._entries[found] if one.name.startswith(prefix)]
 
     def directories(self, prefix: str) -> list[str]:
         with self._lock:

@@ -151,7 +151,7 @@ class LocalStore:
             lock.release()
 
     def _clear_leftovers(self) -> None:
-        """Remove what killed runs left half written or half removed, once it is so old that nobody is at it."""
+        """Remove what killed runs left half written or half removed, once it is so old that no process can use it."""
         horizon = time.time() - _LEFTOVER_SECONDS
         for path in (self._root / LOCAL_TMP).glob("[0-9a-f]" * 32):
             with contextlib.suppress(OSError):

@@ -34,6 +34,7 @@ class Location:
 
 
 def _folder(key: str) -> str:
+    # With its slash, so that `logs-old` is not inside `logs`; the root of a bucket holds everything.
     return f"{key.rstrip('/')}/".lstrip("/")
 
 

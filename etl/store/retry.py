@@ -10,7 +10,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from etl.errors import PreconditionFailedError, StoreError
+from etl.errors import LostRacesError, PreconditionFailedError
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ def compete(
 ) -> T:
     """What `write` returns, which looks before it writes and is called again each time it lost to another writer.
 
-    Raises StoreError, which names `what`, where it lost as often as `attempts` says.
+    Raises LostRacesError, which names `what`, where it lost as often as `attempts` says.
     """
     retrying = Retrying(
         retry=retry_if_exception_type(lost),
@@ -39,6 +39,6 @@ def compete(
     try:
         return retrying(write)
     except lost as error:
-        raise StoreError(
+        raise LostRacesError(
             f"{what}: {attempts} writes in a row lost to other writers; run it again"
         ) from error

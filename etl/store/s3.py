@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, cast
 import botocore.exceptions
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
-from etl.errors import PreconditionFailedError, StoreError
+from etl.errors import LostRacesError, PreconditionFailedError, StoreError
 from etl.store.base import Entry
 from etl.store.location import Location
 from etl.store.retry import compete
@@ -123,7 +123,7 @@ class S3Store:
         """Put a small object with conditions that must hold and conditions that must fail."""
         probe = json.dumps(
             {
-                "probe": "does this store honour If-Match and If-None-Match?",
+                "probe": "does this store honor If-Match and If-None-Match?",
                 "id": uuid.uuid4().hex,
             }
         )
@@ -141,7 +141,7 @@ class S3Store:
         if accepted:
             raise StoreError(
                 f"{self.url}: this store ignores conditional writes (it accepted {' and '.join(accepted)}), "
-                "so two runs could overwrite each other's records; use a store that honours them"
+                "so two runs could overwrite each other's records; use a store that honors them"
             )
         try:  # several times, as another run may probe at the same time
             compete(
@@ -149,9 +149,7 @@ class S3Store:
                 self.url,
                 _PROBES,
             )
-        except StoreError as error:
-            if not isinstance(error.__cause__, PreconditionFailedError):
-                raise
+        except LostRacesError as error:
             raise StoreError(
                 f"{self.url}: this store refuses a right If-Match; accesslake cannot append to a lake there"
             ) from error

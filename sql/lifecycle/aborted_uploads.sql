@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Aborted uploads"
--- question = "Which multipart uploads were given up, by a lifecycle rule or by a request, and when (UTC)?"
+-- question = "Which multipart uploads were abandoned, by a lifecycle rule or by a request, and when (UTC)?"
 -- ///
 SELECT
     time,

@@ -191,7 +191,7 @@ def test_a_run_without_a_key_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_other_settings_for_the_same_lake_are_refused(tmp_path: Path) -> None:
-    """A record that is delivered again after a change would not be recognised: one policy and key for a lake."""
+    """A record that is delivered again after a change would not be recognized: one policy and key for a lake."""
     logs, lake = tmp_path / "logs", tmp_path / "lake"
     logs.mkdir()
     (logs / "2026-02-06-00-00-00-AA").write_text(LINE)

@@ -50,7 +50,7 @@ def lake(logs: Path) -> Path:
 
 
 def expired(lake: Path) -> Any:
-    return expire_partitions(open_store(str(lake)), "run", parse_age(AGE), 60)
+    return expire_partitions(open_store(str(lake)), "run", parse_age("age", AGE), 60)
 
 
 def days(lake: Path, table: str) -> set[str]:
@@ -103,6 +103,19 @@ def test_late_records_of_a_removed_day_are_counted_and_not_written(tmp_path: Pat
     assert Lake(Settings(lake=str(lake), source=(str(logs),))).verify().differences == []
 
 
+@pytest.mark.parametrize(("days", "hours"), [(-5, 0), (0, 0), (0, 5), (1, 1)])
+def test_an_age_is_a_whole_number_of_days(lake: Path, days: int, hours: int) -> None:
+    """Whoever calls: a negative age would remove everything, for good, and what comes after it."""
+    age = dt.timedelta(days=days, hours=hours)
+    before = rows_of(lake)
+    with pytest.raises(UsageError, match="give a whole number of days, at least 1"):
+        Lake(Settings(lake=str(lake))).expire(age)
+    with pytest.raises(UsageError, match="older_than -5d: write a number of days, like 400d"):
+        Lake(Settings(lake=str(lake))).expire("-5d")
+    assert rows_of(lake) == before
+    assert read_retention(open_store(str(lake))).expired_before is None
+
+
 def test_dry_run_and_the_command_line(lake: Path) -> None:
     """--dry-run names what would go and removes nothing; wrong ages are errors; a working run is waited for."""
     before = rows_of(lake)
@@ -116,7 +129,7 @@ def test_dry_run_and_the_command_line(lake: Path) -> None:
     assert done["partitions"][0].keys() == {"path", "parts", "bytes"}
     for wrong in ("400", "0d", "-1d", "d", "1y", "999999999d"):
         with pytest.raises(UsageError, match="write a number of days, like 400d"):
-            parse_age(wrong)
+            parse_age("age", wrong)
     with pytest.raises(UsageError, match="there is no lake here"):
         expired(lake.parent / "nowhere")
     store = open_store(str(lake))
@@ -141,7 +154,7 @@ def test_what_a_repair_set_aside_goes_too(lake: Path, logs: Path) -> None:
 def test_the_first_day_never_moves_back(lake: Path) -> None:
     """A longer age later does not bring removed days into runs again."""
     expired(lake)
-    expire_partitions(open_store(str(lake)), "run", parse_age("400d"), 60)
+    expire_partitions(open_store(str(lake)), "run", parse_age("age", "400d"), 60)
     assert read_retention(open_store(str(lake))).expired_before == FIRST_KEPT
 
 
@@ -220,7 +233,7 @@ def test_on_s3(s3: S3) -> None:
     )
     Lake(settings).ingest()
     store = open_store(settings.lake_url, s3.endpoint_url)
-    expire_partitions(store, "run", parse_age(AGE), 60)
+    expire_partitions(store, "run", parse_age("age", AGE), 60)
     assert min(_dates(store.entries("access_log/"))) == f"date={FIRST_KEPT}"
     assert Lake(settings).verify().differences == []
     assert Lake(settings).ingest(full=True).new == 0

@@ -244,7 +244,7 @@ def test_trailing_text_is_set_apart() -> None:
     assert (bare["source_region"], bare["extra_fields"], bare["parse_note"]) == ("eu-central-1", '";', "trailing_text")
 
 
-def test_time_offset_is_honoured() -> None:
+def test_time_offset_is_honored() -> None:
     """S3 writes +0000; another offset is converted to UTC and noted."""
     row = read(LINE.replace("+0000", "+0130"))
     assert (row["time"], row["parse_note"]) == (1_770_336_038_000_000 - 5_400_000_000, "time_offset")

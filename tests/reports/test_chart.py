@@ -71,7 +71,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_every_chart_is_drawn(demo: Lake, name: str) -> None:
-    """Each report that declares a chart gives well-formed SVG in the page's own colour, and on an empty result, too."""
+    """Each report that declares a chart gives well-formed SVG in the page's own color, and on an empty result, too."""
     report = DRAWN[name]
     assert report.chart
     params = {"key": "index.html"} if "key" in report.params else {}

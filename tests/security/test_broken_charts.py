@@ -74,4 +74,4 @@ def test_a_report_that_fails_is_missing_alone(tmp_path: Path, name: str, monkeyp
     reports = load_reports()
     reports[name] = reports[name].model_copy(update={"sql": "SELECT error('boom') AS date, 1 AS cost"})
     monkeypatch.setattr("etl.dashboard.page.load_reports", lambda: reports)
-    assert f"{name} could not be answered." in dashboard(tmp_path / "lake")
+    assert f"{name} failed." in dashboard(tmp_path / "lake")

@@ -27,6 +27,7 @@ from etl.parser.fast.fields import Lines, Span
 from etl.parser.grammar import (
     BARE_OPERATIONS,
     BEFORE_TRAILING,
+    OFTEN_NEW,
     TRAILING,
     Note,
     Record,
@@ -76,13 +77,13 @@ def _parse_other_trailing(text: str) -> Record | None:
 
 @dataclass(frozen=True, slots=True)
 class _Several:
-    """A text that holds several fields: how it is parsed (None where they cannot be such), and into which columns."""
+    """A text that holds several fields: how it is parsed (None where it cannot hold them), and into which columns."""
 
     parse: Callable[[str], Record | None]
     columns: tuple[str, ...]
 
 
-_OTHER_TRAILING = tuple(one.name for one in TRAILING[2:])
+_OTHER_TRAILING = tuple(one.name for one in TRAILING[len(OFTEN_NEW) :])
 _SEVERAL = {
     "owner_and_bucket": _Several(_parse_owner_and_bucket, ("bucket_owner", "bucket")),
     "status_and_error": _Several(_parse_status_and_error, ("http_status", "error_code")),
@@ -115,7 +116,7 @@ SLICED = pa.schema(
 def slice_columns(
     block: Block, lines: Lines, values: dict[str, pa.Array]
 ) -> tuple[Ints, pa.RecordBatch]:
-    """Numbers and columns (`SLICED`), some of them given, of those `lines` whose texts can be what they should be."""
+    """Numbers and columns (`SLICED`), with the `values` among them, of those `lines` whose texts are plausible."""
     columns = dict(values)
     for name, (begin, end) in _spans(lines).items():
         # Each of these is nearly always new, so that a dictionary of them would be made for nothing.
@@ -212,7 +213,7 @@ def expand(sliced: pa.Table) -> dict[str, pa.Array | pa.ChunkedArray]:
 
 def _parsed(texts: pa.DictionaryArray, several: _Several) -> dict[str, pa.Array]:
     """The columns of the fields in some texts, each of which is parsed once."""
-    # Texts that cannot be such are still in the dictionary, though no row has them.
+    # Texts that do not parse are still in the dictionary, though no row has them.
     nothing = (None,) * len(several.columns)
     values = [several.parse(text) or nothing for text in texts.dictionary.to_pylist()]
     by_column = zip(*values, strict=True) if values else [()] * len(several.columns)

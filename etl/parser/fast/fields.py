@@ -13,6 +13,7 @@ from etl.parser.grammar import (
     BEFORE_TRAILING,
     LEADING,
     LONGEST_LINE,
+    OFTEN_NEW,
     RESULT,
     TRAILING,
     TRAILING_COUNTS,
@@ -59,10 +60,8 @@ def _leading_places() -> Iterator[tuple[str, _Place]]:
 
 _PLACES = dict(_leading_places())
 _PLACES.update({one.name: _Place("result", at, at + 1) for at, one in enumerate(RESULT)})
-# The trailing fields that differ from line to line, so that each is sliced out by itself; others are kept together.
-_OFTEN = TRAILING[:2]
 _PLACES.update(
-    {one.name: _Place("trailing", at, at + 1) for at, one in enumerate(_OFTEN)}
+    {one.name: _Place("trailing", at, at + 1) for at, one in enumerate(OFTEN_NEW)}
 )
 _QUOTED = [one.name for one in FIELDS if one.group is Group.QUOTED]
 
@@ -231,7 +230,7 @@ def _lines(
     up_to_address = _and_next(first, _BEFORE_REQUESTER)
     from_requester = _and_next(uri - _AFTER_REQUESTER, _AFTER_REQUESTER)
     leading = np.concatenate((up_to_address, from_requester))
-    trailing = np.minimum(_and_next(after_agent, len(_OFTEN) + 1), newline)
+    trailing = np.minimum(_and_next(after_agent, len(OFTEN_NEW) + 1), newline)
     return Lines(
         numbers,
         block.starts[numbers],
@@ -253,7 +252,7 @@ def _without_empty(lines: Lines) -> Lines:
     is_right = lines.leading[0] > lines.start
     is_right &= (np.diff(lines.leading, axis=0) > 1).all(axis=0)
     is_right &= (np.diff(lines.result, axis=0) > 1).all(axis=0)
-    is_there = lines.trailing_count >= np.arange(1, len(_OFTEN) + 1)[:, None]
+    is_there = lines.trailing_count >= np.arange(1, len(OFTEN_NEW) + 1)[:, None]
     is_right &= ((np.diff(lines.trailing, axis=0) > 1) | ~is_there).all(axis=0)
     is_right &= _IS_COUNT[np.minimum(lines.trailing_count, len(TRAILING))]
     return lines.where(is_right)

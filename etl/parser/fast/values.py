@@ -12,12 +12,12 @@ import pyarrow as pa
 from etl.arrow import Bools, Ints
 from etl.parser.fast.block import WORD, Block, Words, are_dashes, words_at
 from etl.parser.fast.fields import Lines
-from etl.parser.grammar import RESULT, RejectError
+from etl.parser.grammar import NUMBERS, RESULT, RejectError
 from etl.parser.record import parse_time
 from etl.schema import LOG_FIELDS
 
 _ZERO, _BRACKET, _SLASH, _COLON = b"0[/:"
-_NUMBERS = [one for one in RESULT if one.unit]
+_NUMBERS = [RESULT[number] for number in NUMBERS]
 _LARGEST = np.array(
     [
         [one.largest if one.largest is not None else 2 ** (one.type.bit_width - 1) - 1]
@@ -69,6 +69,7 @@ def _read_times(block: Block, lines: Lines, latest: int) -> tuple[Lines, Ints]:
     is_right &= (hour < 24) & (minute < 60) & (second < 60)  # noqa: PLR2004
     midnight = _read_dates(block, begin)
     is_right &= midnight >= 0
+    # A second time in a line may be a forgery, or another record that ran into it: the slow path notes it.
     is_right &= _are_alone(block, lines)
     seconds = (hour * 60 + minute) * 60 + second
     times = midnight + seconds.astype(np.int64) * 1_000_000
@@ -83,7 +84,8 @@ def _two_digits(words: Words, at: int) -> Words:
 
 
 def _read_dates(block: Block, begin: Ints) -> Ints:
-    """The midnights of the times that begin there, -1 where a date is none; read once for a run of equal ones."""
+    """The midnights of the times that begin there, -1 for an invalid date; parsed once for a run of equal ones."""
+    # Lines of a log object are of few days, and mostly in order.
     day, year = words_at(block, begin), words_at(block, begin + _YEAR_AT)
     is_new = np.ones(len(begin), np.bool_)
     is_new[1:] = (day[1:] != day[:-1]) | (year[1:] != year[:-1])
@@ -96,7 +98,7 @@ def _read_dates(block: Block, begin: Ints) -> Ints:
 
 @lru_cache(maxsize=8192)
 def _midnight(date: bytes) -> int:
-    """Microseconds since 1970 at the beginning of `[06/Feb/2026:`; -1 where it is none, or before S3."""
+    """Microseconds since 1970 at the beginning of `[06/Feb/2026:`; -1 for an invalid date, or one before S3 existed."""
     try:
         return parse_time(f"{date.decode()}00:00:00 +0000]")[0]
     except RejectError:

@@ -97,17 +97,21 @@ BARE_AGENT = re.compile(r" +-(?= |$)")
 BOUNDARY = re.compile(r'(?=(" +"))')
 """Between two quoted fields; each one is found, also where they overlap."""
 
-# Fields that lines have had for years; unknown fields come after these at least.
-_ALWAYS = 24
-_KNOWN_FOR_LONG = tuple(one for one in TRAILING if one.since <= _ALWAYS)
-_MORE_OR_LESS = tuple(one for one in TRAILING if one.since > _ALWAYS)
-_OPTIONAL = "".join(f"(?: +(?:{one.pattern})" for one in _MORE_OR_LESS) + ")?" * len(
-    _MORE_OR_LESS
-)
+
+def _optional(fields: tuple[Field, ...]) -> str:
+    """Several fields, of which a line may have the first ones only."""
+    nested = ""
+    for one in reversed(fields):
+        nested = f"(?: +(?:{one.pattern}){nested})?"
+    return nested
+
+
+# Lines have had so many fields for years; unknown ones come after these at least.
+_FOR_YEARS = 24
+_ALWAYS = "".join(f" +(?:{one.pattern})" for one in TRAILING if one.since <= _FOR_YEARS)
+_SOMETIMES = _optional(tuple(one for one in TRAILING if one.since > _FOR_YEARS))
 TRAILING_THEN_EXTRA = re.compile(
-    '"(?P<trailing>'
-    + "".join(f" +(?:{one.pattern})" for one in _KNOWN_FOR_LONG)
-    + rf"{_OPTIONAL}) +(?P<extra>[^ ].*)"
+    rf'"(?P<trailing>{_ALWAYS}{_SOMETIMES}) +(?P<extra>[^ ].*)'
 )
 """The trailing fields, and after them quoted ones that nobody knows yet."""
 COMPLETE = 6

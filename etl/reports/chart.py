@@ -190,7 +190,11 @@ def _styled(drawn: Any, foreground: str, background: str) -> Any:
 
 def _rows(chart: Chart, table: pa.Table) -> list[Row]:
     """What is drawn: label, value and series of each row; where they are many, the largest."""
-    columns = list(dict.fromkeys(chart.columns))  # one column may be label and series
+    # One column may be label and series.
+    columns = list(dict.fromkeys(chart.columns))
+    if pa.types.is_temporal(table.schema.field(chart.label).type):
+        # What has no time has no place on an axis of time.
+        table = table.filter(table[chart.label].is_valid())
     rows = [_row(chart, row) for row in table.select(columns).to_pylist()]
     if chart.kind == "pie":
         return _largest(rows, "label", _SLICES)
@@ -239,7 +243,8 @@ def _filled(rows: list[Row], step: dt.timedelta | None, filler: int | None) -> l
         return rows
     labels = {row["label"] for row in rows}
     moments = _moments(min(labels), max(labels), step)
-    if not labels <= set(moments):  # times between the hours, or too many of them
+    # There are times between the hours, or too many of them.
+    if not labels <= set(moments):
         return rows
     by_moment = {(row["label"], row.get("series")): row for row in rows}
     all_series = dict.fromkeys(row.get("series") for row in rows)
@@ -266,9 +271,8 @@ def _largest(rows: list[Row], column: str, limit: int) -> list[Row]:
         sums[row[column]] += row["value"] or 0
     largest = set(sums)
     if len(sums) > limit:
-        largest = {
-            name for name, _ in sums.most_common(limit - 1)
-        }  # and the rest is the last
+        # One less, as the rest is one, too.
+        largest = {name for name, _ in sums.most_common(limit - 1)}
     merged: Counter[tuple[Any, Any]] = Counter()
     for row in rows:
         name = row[column] if row[column] in largest else _REST

@@ -51,6 +51,15 @@ def test_a_line_invents_nothing_between_two_days() -> None:
     assert len(values(Chart(kind="line", label="t", value="n"), t=odd, n=[1, 2])) == 2
 
 
+@pytest.mark.parametrize("kind", [pa.date32(), pa.timestamp("us")])
+def test_rows_without_a_time_are_not_on_a_line(kind: pa.DataType) -> None:
+    """A report of one's own may have a NULL among its days: the others are drawn."""
+    line = Chart(kind="line", label="day", value="n")
+    days = pa.array([dt.date(2026, 2, 6), None, dt.date(2026, 2, 8)], pa.date32()).cast(kind)
+    assert [row["value"] for row in values(line, day=days, n=[1, 5, 2]) if row["value"]] == [1, 2]
+    assert values(line, day=days.slice(1, 1), n=[5]) == []
+
+
 def test_many_series_and_bars_are_few() -> None:
     """Small series are drawn as one, and of many bars the first."""
     series = [f"s{number}" for number in range(12)]

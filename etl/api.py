@@ -32,7 +32,7 @@ from etl.reports import (
     read_rules,
     run_report,
 )
-from etl.store import ListedStore, open_store
+from etl.store import ListedStore, Store, open_store
 
 Day = dt.date | str | None
 """A UTC day, also as `YYYY-MM-DD`; None where there is no bound."""
@@ -98,10 +98,9 @@ class Lake:
         With `full` everything is listed, not only the trailing window; with `dry_run` nothing is written. `progress` is
         called with the figures so far. Raises LeaseHeldError where another run is at work.
         """
-        # What was listed before is wrong from here on.
-        self._listed = ListedStore(self._store)
+        store = self._store_to_write()
         return run_ingest(
-            self._store, self.settings, full=full, dry_run=dry_run, progress=progress
+            store, self.settings, full=full, dry_run=dry_run, progress=progress
         )
 
     def status(self) -> LakeStatus:
@@ -114,8 +113,7 @@ class Lake:
 
     def repair(self) -> Repaired:
         """Read again from the sources what is missing or wrong. Raises LeaseHeldError where another run is at work."""
-        self._listed = ListedStore(self._store)
-        return repair_lake(self._store, self.settings)
+        return repair_lake(self._store_to_write(), self.settings)
 
     def expire(self, older_than: dt.timedelta | str, *, dry_run: bool = False) -> Expired:
         """Remove the records and rejects of days older than that (`"400d"`), for good.
@@ -128,9 +126,8 @@ class Lake:
             else older_than
         )
         run_id = new_run_id(dt.datetime.now(dt.UTC))
-        return expire_partitions(
-            self._store, run_id, age, self.settings.lease_seconds, dry_run=dry_run
-        )
+        store, seconds = self._store_to_write(), self.settings.lease_seconds
+        return expire_partitions(store, run_id, age, seconds, dry_run=dry_run)
 
     def reports(self) -> list[Report]:
         """The bundled reports, and those of `sql_dir`."""
@@ -201,6 +198,11 @@ class Lake:
         self._listed = ListedStore(self._store)
         check_format(self._listed)
         return self._listed
+
+    def _store_to_write(self) -> Store:
+        """The lake's store; what was listed of it before is wrong from here on."""
+        self._listed = ListedStore(self._store)
+        return self._store
 
 
 def _scope(bucket: str | None, date_from: Day, date_to: Day) -> Scope:

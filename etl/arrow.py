@@ -97,10 +97,8 @@ def where_text(texts: pa.DictionaryArray, is_good: Callable[[str], object]) -> B
 
 def without_texts(rows: pa.Table, column: str, texts: Collection[str]) -> pa.Table:
     """`rows` without those that have one of these texts in a column."""
-    names = as_dictionary(rows[column])
-    if not any(name in texts for name in names.dictionary.to_pylist()):
-        return rows
-    return rows.filter(pa.array(where_text(names, lambda name: name not in texts)))
+    is_kept = where_text(as_dictionary(rows[column]), lambda text: text not in texts)
+    return rows.filter(pa.array(is_kept))
 
 
 def count_texts(column: pa.ChunkedArray) -> Counter[str]:

@@ -150,7 +150,11 @@ def _append_to(
     min_part_size: int,
 ) -> Appended:
     _refuse_stale(known.entries, etags)
-    new_rows = without_texts(rows, "log_object", known.entries)
+    names = count_texts(rows["log_object"]).keys()
+    # After a crash some may be known already. Mostly none is, and nothing has to be copied.
+    new_rows = rows
+    if not known.entries.keys().isdisjoint(names):
+        new_rows = without_texts(rows, "log_object", known.entries)
     unique = _without_duplicates(table, new_rows, known)
     new_entries = _footer_entries(new_rows, unique, etags)
     size = growth = 0
@@ -159,7 +163,6 @@ def _append_to(
         growth = size - (known.open_part.size if known.open_part else 0)
     # Of an object that is known already, the partition's own entry counts: an earlier run wrote its rows.
     entries = {**new_entries, **known.entries}
-    names = count_texts(rows["log_object"])
     return Appended(
         rows_by_object={name: entries[name].rows for name in names},
         duplicates_by_object={name: entries[name].duplicates for name in names},
@@ -301,13 +304,15 @@ def _read_part(store: Store, part: Entry, schema: pa.Schema) -> _Part:
         raise PreconditionFailedError(part.name)
     try:
         reader = reader_of(data)
-        written = pq.read_schema(reader)
+        # The footer, which names thousands of log objects, is parsed once for both: its columns, and the file.
+        metadata = pq.read_metadata(reader)
+        written = metadata.schema.to_arrow_schema().names
         texts = [
             one.name
             for one in schema
-            if pa.types.is_dictionary(one.type) and one.name in written.names
+            if pa.types.is_dictionary(one.type) and one.name in written
         ]
-        file = pq.ParquetFile(reader, read_dictionary=texts)
+        file = pq.ParquetFile(reader, metadata=metadata, read_dictionary=texts)
         return _Part(conformed(file.read(), schema), read_footer(file), etag, len(data))
     except (pa.ArrowException, ValueError, KeyError) as error:
         raise damaged(store, part, error) from error

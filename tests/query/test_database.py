@@ -34,10 +34,12 @@ def test_open_results_outlive_a_change_of_the_lake(lake: Path) -> None:
 
 
 def test_an_empty_lake_is_one_until_something_is_in_it(tmp_path: Path) -> None:
-    """The handle looks again after a run."""
+    """The handle looks again after a run, and after the records have expired."""
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "2026-02-06-01-00-00-AA").write_text(LINE)
     handle = Lake(Settings(lake=str(tmp_path / "lake"), source=(str(tmp_path / "logs"),)))
     assert handle.is_empty
     handle.ingest()
     assert not handle.is_empty
+    handle.expire("1d")
+    assert handle.is_empty

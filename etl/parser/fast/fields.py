@@ -102,7 +102,7 @@ class Lines:
         return self._begin(first), self._end(last or first)
 
     def spans(self, first: str, last: str) -> Span:
-        """The spans of neighbours in the result, one field after the other."""
+        """The spans of neighbors in the result, one field after the other."""
         rows = slice(_PLACES[first].after, _PLACES[last].after + 1)
         rows_before = slice(rows.start - 1, rows.stop - 1)
         return self.result[rows_before] + 1, self.result[rows]

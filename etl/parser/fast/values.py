@@ -1,7 +1,7 @@
 """Times and numbers of many lines at once, eight bytes at a time.
 
 A word holds eight bytes, the first one lowest. What is done to all bytes of a word in one operation is chosen so that
-no byte spills over into its neighbour.
+no byte spills over into its neighbor.
 """
 
 from functools import lru_cache
@@ -141,7 +141,7 @@ def _eight_digits(words: Words, length: Ints) -> tuple[Ints, Bools]:
     unused = (np.clip(WORD - length, 0, WORD - 1) * 8).astype(np.uint64)
     digits = (words ^ np.uint64(int.from_bytes(b"0" * WORD))) >> unused << unused
     is_right = ((digits + np.uint64(_DIGITS_LIMIT)) | digits) & np.uint64(_HIGH_BITS) == 0
-    # Neighbours are joined: digits to pairs, pairs to fours, fours to eight.
+    # Neighbors are joined: digits to pairs, pairs to fours, fours to eight.
     pairs = (digits * np.uint64(10 * 2**8 + 1)) >> np.uint64(8) & np.uint64(
         0x00FF00FF00FF00FF
     )

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from etl.errors import UsageError, nearest
+from etl.store.s3_session import ReaderName
 
 ENV_PREFIX = "ACCESSLAKE_"
 # Where the settings file is, and two variables of the tests.
@@ -79,10 +80,11 @@ class Settings(BaseModel):
     source: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
     lake: str | None = None
     endpoint_url: str | None = None
+    reader: ReaderName = "auto"
     since: Annotated[dt.date | None, BeforeValidator(_day)] = None
     lookback_days: int = Field(default=10, ge=0)
     batch_size: ByteSize = Field(default=ByteSize(256 * MIB), ge=1)
-    max_object_size: ByteSize = Field(default=ByteSize(1024 * MIB), ge=1)
+    max_object_size: ByteSize = Field(default=ByteSize(8192 * MIB), ge=1)
     min_part_size: ByteSize = Field(default=ByteSize(32 * MIB), ge=1)
     workers: int = Field(default=0, ge=0, le=256)
     fetch_concurrency: int = Field(default=64, ge=1, le=1024)

@@ -13,7 +13,7 @@ from etl.ingest.result import BatchResult
 from etl.ingest.write import write_piece
 from etl.lake import remove_rows
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS
-from etl.store import Store
+from etl.store import S3Session, Store
 
 _OVERWRITTEN = (
     "was overwritten after a run that was killed had written rows of an older text of it; "
@@ -24,15 +24,19 @@ _OVERWRITTEN = (
 def ingest_batch(
     batch: Batch,
     store: Store,
+    session: S3Session,
     progress: Callable[[BatchResult], None] = lambda _result: None,
 ) -> BatchResult:
-    """Fetch, parse and append one batch to the lake in `store`, and commit it; may be repeated at any time."""
+    """Fetch, parse and append one batch to the lake in `store`, and commit it; may be repeated at any time.
+
+    Log objects on S3 are read by `session`.
+    """
     done = BatchResult()
 
     def report(so_far: BatchResult) -> None:
         progress(done + so_far)
 
-    for piece in read_pieces(batch, report):
+    for piece in read_pieces(batch, session, report):
         if batch.replace:
             _remove_everywhere(store, {one.name for one in piece.objects})
         done += _write_current(store, batch, piece)

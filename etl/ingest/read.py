@@ -15,6 +15,7 @@ from etl.ingest.result import BatchResult
 from etl.parser import MOST_REJECTED_BYTES, MOST_REJECTS, Parser
 from etl.schema import ACCESS_LOG
 from etl.sources import Fetched, LogObject, fetch_objects
+from etl.store import S3Session
 
 # How many times its planned size a batch may have before it is written in pieces: compressed objects can hold anything.
 _MOST_BATCHES = 2
@@ -25,15 +26,14 @@ _NOT_A_LOG = (
 )
 
 
-def read_pieces(batch: Batch, progress: Callable[[BatchResult], None]) -> Iterator[Piece]:
+def read_pieces(
+    batch: Batch, session: S3Session, progress: Callable[[BatchResult], None]
+) -> Iterator[Piece]:
     """Fetch and parse a batch: nearly always in one piece, in several where compressed objects hold more than usual."""
     settings = batch.settings
     largest_piece = _MOST_BATCHES * settings.batch_size
     fetched = fetch_objects(
-        batch.objects,
-        settings.fetch_concurrency,
-        settings.endpoint_url,
-        settings.max_object_size,
+        batch.objects, session, settings.fetch_concurrency, settings.max_object_size
     )
     collected = _Collected()
     for one in fetched:

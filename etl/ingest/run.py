@@ -35,7 +35,7 @@ from etl.sources import (
     require_listing,
     subtract,
 )
-from etl.store import Store
+from etl.store import S3Session, Store
 
 # A progress bar needs no more.
 _REPORT_SECONDS = 0.1
@@ -87,6 +87,7 @@ Progress = Callable[[RunSummary], None]
 def run_ingest(
     store: Store,
     settings: Settings,
+    session: S3Session,
     *,
     full: bool = False,
     dry_run: bool = False,
@@ -100,11 +101,11 @@ def run_ingest(
     check_format(store)
     settings = settings.model_copy(update={"privacy": with_hash_key(settings.privacy)})
     sources = parse_sources(settings)
-    run = _Run(settings, store, sources, full=full, progress=progress)
+    run = _Run(settings, store, session, sources, full=full, progress=progress)
     if dry_run:
         return run.count_new()
     for source in sources:
-        require_listing(source, settings.endpoint_url)
+        require_listing(source, session)
     store.check_conditional_writes()
     check_policy(store, settings.privacy)
     with hold_lease(store, run.summary.run_id, settings.lease_seconds) as still_held:
@@ -135,6 +136,7 @@ class _Run:
         self,
         settings: Settings,
         store: Store,
+        session: S3Session,
         sources: list[Source],
         *,
         full: bool,
@@ -142,6 +144,7 @@ class _Run:
     ) -> None:
         self._settings = settings
         self._store = store
+        self._session = session
         self._sources = sources
         self._full = full
         self._progress = progress
@@ -176,14 +179,14 @@ class _Run:
         self, covered: Mapping[str, coverage.Covered]
     ) -> Iterator[LogObject]:
         """The log objects of all sources that are not in the ledger, each once."""
-        settings, found = self._settings, self.summary.found
+        found = self.summary.found
         ledger = Ledger(self._store)
         seen: set[str] = set()
         for source in self._sources:
             since = self._first_day(source, covered)
             today = self._started_at.date()
             objects = discover_objects(
-                source, since, today, settings.endpoint_url, found, full=self._full
+                source, since, today, self._session, found, full=self._full
             )
             for one in subtract(objects, ledger.lookup(source.below), found):
                 if one.name in seen:
@@ -214,7 +217,7 @@ class _Run:
         first = list(islice(batches, 1))
         if workers == 1 or all(batch.is_last for batch in first):
             for batch in chain(first, batches):
-                yield ingest_batch(batch, self._store, self._report_batch)
+                yield ingest_batch(batch, self._store, self._session, self._report_batch)
                 _refuse_lost(self._store, still_held)
             return
         for result in ingest_in_workers(chain(first, batches), workers):

@@ -19,7 +19,8 @@ from etl.errors import AccessLakeError
 from etl.ingest.batch import ingest_batch
 from etl.ingest.plan import Batch
 from etl.ingest.result import BatchResult
-from etl.store import Store, open_store
+from etl.store import S3Session, open_store
+from etl.store.s3_session import ReaderName
 
 
 def ingest_in_workers(batches: Iterable[Batch], workers: int) -> Iterator[BatchResult]:
@@ -74,12 +75,15 @@ def _submit_all(
 
 
 def _ingest(batch: Batch) -> BatchResult:
-    return ingest_batch(
-        batch, _store(batch.settings.lake_url, batch.settings.endpoint_url)
-    )
+    settings = batch.settings
+    session = _session(settings.endpoint_url, settings.reader)
+    before = session.requests.counts()
+    result = ingest_batch(batch, open_store(settings.lake_url, session), session)
+    result.requests = session.requests.counts() - before
+    return result
 
 
 @lru_cache(maxsize=1)
-def _store(url: str, endpoint_url: str | None) -> Store:
-    """Opened once: the clients of a store take half as long to set up as a batch of small objects takes."""
-    return open_store(url, endpoint_url)
+def _session(endpoint_url: str | None, reader: ReaderName) -> S3Session:
+    """One for all batches: its clients take half as long to set up as a batch of small objects takes."""
+    return S3Session(endpoint_url, reader)

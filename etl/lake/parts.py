@@ -144,9 +144,7 @@ def open_part(store: ReadableStore, part: Entry) -> Iterator[pq.ParquetFile]:
     """A part as a Parquet file. Raises StoreError where it is damaged, GoneError where it no longer exists."""
     is_small = part.size <= READ_WHOLE
     try:
-        opened = (
-            reader_of(store.read(part.name)[0]) if is_small else store.open(part.name)
-        )
+        opened = reader_of(store.read(part.name)[0]) if is_small else store.open(part)
     except FileNotFoundError as error:
         raise GoneError(
             f"{store.url}/{part.name}: is gone since it was listed; run it again"

@@ -30,7 +30,7 @@ from etl.lake import (
 from etl.query import Database, duplicate_rows, rows_by_object
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS, TABLES, Table
 from etl.sources import Found, LogObject, Source, discover_objects, log_day, parse_source
-from etl.store import Entry, ReadableStore
+from etl.store import Entry, ReadableStore, S3Session
 
 _UNUSABLE = ("damaged_part", "foreign_part")
 # The columns besides `log_object` that the day of a row follows from.
@@ -123,7 +123,9 @@ class Verification:
         return asdict(self)
 
 
-def verify_lake(store: ReadableStore, settings: Settings) -> Verification:
+def verify_lake(
+    store: ReadableStore, settings: Settings, session: S3Session
+) -> Verification:
     """Check the lake in `store`, and whether all log objects of the sources of the settings are in it.
 
     Raises UsageError without a lake and StoreError where it cannot be listed.
@@ -131,7 +133,7 @@ def verify_lake(store: ReadableStore, settings: Settings) -> Verification:
     require_lake(store)
     verification = Verification(lake=store.url)
     verifier = _Verifier(
-        store, settings, read_retention(store).expired_before, verification
+        store, settings, session, read_retention(store).expired_before, verification
     )
     for table in TABLES:
         verifier.check_table(table)
@@ -155,6 +157,7 @@ class _Verifier:
 
     store: ReadableStore
     settings: Settings
+    session: S3Session
     first_day: dt.date | None
     """Records and rejects of days before it have expired; None where none have."""
     verification: Verification
@@ -327,7 +330,7 @@ class _Verifier:
         today = dt.datetime.now(dt.UTC).date()
         since = max(filter(None, (self.settings.since, self.first_day)), default=None)
         yield from discover_objects(
-            source, since, today, self.settings.endpoint_url, Found(), full=True
+            source, since, today, self.session, Found(), full=True
         )
 
 

@@ -4,7 +4,9 @@ from etl.store.base import Entry, ReadableStore, Store
 from etl.store.listed import ListedStore
 from etl.store.location import Location, parse_location
 from etl.store.open import open_store
+from etl.store.requests import Requests
 from etl.store.retry import LOST, compete
+from etl.store.s3_session import S3Session
 
 __all__ = [
     "LOST",
@@ -12,6 +14,8 @@ __all__ = [
     "ListedStore",
     "Location",
     "ReadableStore",
+    "Requests",
+    "S3Session",
     "Store",
     "compete",
     "open_store",

@@ -1,7 +1,7 @@
 """A store as it was when it was looked at: for one command, which lists what it needs once."""
 
+import io
 import threading
-from typing import BinaryIO
 
 from etl.store.base import Entry, ReadableStore
 
@@ -66,8 +66,8 @@ class ListedStore:
         except FileNotFoundError:
             return None
 
-    def open(self, name: str) -> BinaryIO:
-        return self._store.open(name)
+    def open(self, entry: Entry) -> io.RawIOBase:
+        return self._store.open(entry)
 
     def read_range(self, entry: Entry, start: int, length: int) -> bytes:
         return self._store.read_range(entry, start, length)

@@ -23,6 +23,9 @@ class Piece:
     read_at: dt.datetime
     """In UTC and naive."""
     result: BatchResult
+    number: int | None = None
+    """Of a log object that is read in several pieces, which one this is: from 0 on."""
+    is_last: bool = True
 
     def without(self, reasons: Mapping[str, str]) -> "Piece":
         """The piece without some log objects, which are failures then, each for its reason."""

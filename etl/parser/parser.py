@@ -87,7 +87,8 @@ class Parser:
     _pending: int = 0
     """Bytes in `_pieces`."""
     _lines: Counter[int] = field(default_factory=Counter)
-    """Lines parsed of each log object."""
+    """Lines parsed of each log object, those before its present text included."""
+    _lines_before: list[int] = field(default_factory=list)
     _regular: list[pa.RecordBatch] = field(default_factory=list)
     _slow: RowBuffer = field(default_factory=lambda: RowBuffer(_PLAIN_RECORDS, RECORDS))
     _rejects: RowBuffer = field(
@@ -115,8 +116,17 @@ class Parser:
 
     def add(self, log_object: str, data: bytes) -> None:
         """Parse the uncompressed text of one log object. Lines end with LF or CRLF, the last one perhaps not."""
+        self.begin(log_object)
+        self.feed(data.removeprefix(codecs.BOM_UTF8))
+
+    def begin(self, log_object: str, lines_before: int = 0) -> None:
+        """Expect the text of a log object, or its rest behind so many lines."""
+        self._lines[len(self._log_objects)] = lines_before
         self._log_objects.append(log_object)
-        data = data.removeprefix(codecs.BOM_UTF8)
+        self._lines_before.append(lines_before)
+
+    def feed(self, data: bytes) -> None:
+        """Parse some text of the log object that was begun last, which ends with a line or with all of it."""
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n")
         start = 0
@@ -140,7 +150,10 @@ class Parser:
             rejects=self._rejects.finish(),
             counts={
                 name: ObjectCounts(
-                    self._lines[n], self._rows[n], self._rejected[n], self._blank[n]
+                    self._lines[n] - self._lines_before[n],
+                    self._rows[n],
+                    self._rejected[n],
+                    self._blank[n],
                 )
                 for n, name in enumerate(self._log_objects)
             },

@@ -50,12 +50,12 @@ class Text:
         """The text, in pieces that end where a line does; of a line of many MiB only the beginning."""
         begun = b""
         for piece in self.pieces():
-            whole_lines, newline, rest = piece.rpartition(b"\n")
+            end_of_line, newline, rest = piece.partition(b"\n")
+            begun = (begun + end_of_line)[:_LONGEST_LINE]
             if newline:
-                yield begun + whole_lines + newline
-                begun = rest
-            elif len(begun) < _LONGEST_LINE:
-                begun += rest
+                whole_lines, last_newline, begun_next = rest.rpartition(b"\n")
+                yield begun + newline + whole_lines + last_newline
+                begun = begun_next
         if begun:
             yield begun
 

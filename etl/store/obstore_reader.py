@@ -4,6 +4,7 @@ It only reads. Its listings give `/logs/a` as `logs/a`, fail at any key with `//
 ends within a name.
 """
 
+import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import lru_cache
@@ -62,6 +63,9 @@ class ObstoreReader:
         self, bucket: str, key: str, pinned: Pinned | None = None
     ) -> tuple[bytes, str]:
         if self._failures >= _MOST_FAILURES or not _is_addressable(key):
+            return self._exact.get(bucket, key, pinned)
+        # obstore does not return to Python before it is done, so Ctrl-C would wait for a store that hangs.
+        if threading.current_thread() is threading.main_thread():
             return self._exact.get(bucket, key, pinned)
         try:
             return self._get(bucket, key, pinned)

@@ -39,8 +39,12 @@ def s3_errors(what: str) -> Iterator[None]:
     """Translate what boto3, aiobotocore and s3fs raise, once, to StoreError with the next step."""
     try:
         yield
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:
+        # s3fs says the same of a bucket that is not there.
+        failed = _client_error(error)
+        if failed is None or code_of(failed) in GONE_CODES:
+            raise
+        raise _store_error(what, error) from error
     except botocore.exceptions.NoCredentialsError as error:
         raise StoreError(
             f"{what}: no AWS credentials found; set AWS_PROFILE or the usual variables"
@@ -50,12 +54,16 @@ def s3_errors(what: str) -> Iterator[None]:
             f"{what}: the store redirects in a circle; check --endpoint-url and the region"
         ) from error
     except _FAILURES as error:
-        failed = _client_error(error)
-        if failed is None:
-            problem = f"{error or type(error).__name__}; check the network and --endpoint-url, then run it again"
-        else:
-            problem = f"S3 answered {code_of(failed)} to {failed.operation_name}: {_next_step(failed)}"
-        raise StoreError(f"{what}: {problem}") from error
+        raise _store_error(what, error) from error
+
+
+def _store_error(what: str, error: Exception) -> StoreError:
+    failed = _client_error(error)
+    if failed is None:
+        problem = f"{error or type(error).__name__}; check the network and --endpoint-url, then run it again"
+    else:
+        problem = f"S3 answered {code_of(failed)} to {failed.operation_name}: {_next_step(failed)}"
+    return StoreError(f"{what}: {problem}")
 
 
 def error_code(error: BaseException | None) -> str | None:

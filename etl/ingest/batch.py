@@ -10,7 +10,7 @@ from etl.ingest.piece import Piece
 from etl.ingest.plan import Batch
 from etl.ingest.read import read_pieces
 from etl.ingest.result import BatchResult
-from etl.ingest.write import write_piece
+from etl.ingest.write import Written, append_piece, commit_piece
 from etl.lake import remove_rows
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS
 from etl.store import S3Session, Store
@@ -36,18 +36,28 @@ def ingest_batch(
     def report(so_far: BatchResult) -> None:
         progress(done + so_far)
 
+    # Of a log object that is read in several pieces: what is written of it so far.
+    earlier: Written | None = None
     for piece in read_pieces(batch, session, report):
-        if batch.replace:
-            _remove_everywhere(store, {one.name for one in piece.objects})
-        done += _write_current(store, batch, piece)
+        names = {one.name for one in piece.objects}
+        if piece.number and not names.isdisjoint(done.failures):
+            continue  # a piece before it could not be written
+        if batch.replace and not piece.number:
+            _remove_everywhere(store, names)
+        piece, written = _append_current(store, batch, piece)  # noqa: PLW2901
+        done += piece.result + written.cost
+        written = earlier + written if earlier and piece.number else written
+        if piece.is_last:
+            done += commit_piece(store, batch, piece, written)
+        earlier = None if piece.is_last else written
     return done
 
 
-def _write_current(store: Store, batch: Batch, piece: Piece) -> BatchResult:
-    """Write what was read, without log objects of which the lake holds rows of an older text."""
+def _append_current(store: Store, batch: Batch, piece: Piece) -> tuple[Piece, Written]:
+    """Append what was read, without log objects of which the lake holds rows of an older text."""
     while True:
         try:
-            return write_piece(store, batch, piece)
+            return piece, append_piece(store, batch, piece)
         except StaleRowsError as error:
             # Each time there are fewer log objects, so this ends.
             piece = piece.without(dict.fromkeys(error.log_objects, _OVERWRITTEN))

@@ -30,7 +30,8 @@ class Piece:
     def without(self, reasons: Mapping[str, str]) -> "Piece":
         """The piece without some log objects, which are failures then, each for its reason."""
         result = self.result + BatchResult(failures=dict(sorted(reasons.items())))
-        result.objects_ingested -= len(reasons)
+        # A log object in several pieces counts with the last one.
+        result.objects_ingested -= len(reasons) if self.is_last else 0
         parsed = replace(
             self.parsed,
             records=without_texts(self.parsed.records, "log_object", reasons),

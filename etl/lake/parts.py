@@ -13,6 +13,7 @@ import io
 import json
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -35,6 +36,8 @@ _FOOTER_MIN_PART_SIZE = b"accesslake.min_part_size"
 _FOOTER_DIGEST = b"accesslake.digest"
 # Characters of a log object's ETag in a footer: enough to tell that it was overwritten.
 _ETAG_LENGTH = 12
+# Between a log object and the number of a piece: a byte that no name has.
+_PIECE_MARK = "\0"
 READ_WHOLE = 4 * 1024 * 1024
 """Bytes up to which one request for all of a part is cheaper than several for its footer and columns."""
 _PART_PATH = re.compile(
@@ -59,10 +62,28 @@ class Footer:
 
     rows: int
     log_objects: dict[str, FooterEntry]
+    """By the name of the log object; of one that is read in several pieces, by `piece_name` of each."""
     min_part_size: int
     """Bytes from which a part was sealed when this one was written; 0 where it is sealed whatever its size."""
     digest: str
     """Length and BLAKE2b digest of all that comes before the footer's own data: row groups and their pages."""
+
+    def rows_by_object(self) -> Counter[str]:
+        """How many rows of each log object there are, if any."""
+        rows: Counter[str] = Counter()
+        for name, entry in self.log_objects.items():
+            rows[object_of(name)] += entry.rows
+        return +rows
+
+
+def piece_name(log_object: str, number: int | None) -> str:
+    """How footers name a piece of a log object, from 0 on; None where the object is not read in pieces."""
+    return log_object if number is None else f"{log_object}{_PIECE_MARK}{number}"
+
+
+def object_of(name: str) -> str:
+    """The log object of a name in a footer."""
+    return name.partition(_PIECE_MARK)[0]
 
 
 def short_etag(etag: str) -> str:

@@ -31,6 +31,7 @@ from etl.lake import (
     hold_lease,
     list_parts,
     migrate,
+    object_of,
     part_number,
     read_footer,
     require_lake,
@@ -166,7 +167,7 @@ def _log_objects(data: bytes) -> frozenset[str]:
     with pq.ParquetFile(reader_of(data)) as file:
         rows = file.read(columns=["log_object"])
         of_rows = frozenset(rows["log_object"].to_pylist())
-        return of_rows | read_footer(file).log_objects.keys()
+        return of_rows.union(map(object_of, read_footer(file).log_objects))
 
 
 def _fill_gaps(store: Store, differences: Iterable[Difference]) -> None:

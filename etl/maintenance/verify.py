@@ -299,12 +299,9 @@ class _Verifier:
         self, partition: str, part: Entry, footer: Footer, rows: pa.Table
     ) -> None:
         counted = count_texts(rows["log_object"])
-        # A footer names a log object without rows where all of its rows were duplicates.
-        by_footer = {
-            name: entry.rows for name, entry in footer.log_objects.items() if entry.rows
-        }
+        by_footer = footer.rows_by_object()
         for name in sorted(counted.keys() | by_footer.keys()):
-            expected = by_footer.get(name, 0)
+            expected = by_footer[name]
             if counted[name] != expected:
                 message = f"{counted[name]} rows, {expected} by the part's footer"
                 self._add("footer", message, partition, part.name, name)

@@ -50,10 +50,18 @@ _PLAIN_RECORDS = pa.schema({**LOG_FIELDS, "log_object": TEXT})
 class ObjectCounts:
     """What parsing made of the lines of one log object: `lines` = `rows` + `rejects` + `blank_lines`."""
 
-    lines: int
-    rows: int
-    rejects: int
-    blank_lines: int
+    lines: int = 0
+    rows: int = 0
+    rejects: int = 0
+    blank_lines: int = 0
+
+    def __add__(self, other: "ObjectCounts") -> "ObjectCounts":
+        return ObjectCounts(
+            self.lines + other.lines,
+            self.rows + other.rows,
+            self.rejects + other.rejects,
+            self.blank_lines + other.blank_lines,
+        )
 
 
 @dataclass

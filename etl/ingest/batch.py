@@ -3,9 +3,10 @@
 A batch needs nothing but itself and the lake: it may be ingested, and again, in any process on any machine.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from etl.errors import StaleRowsError
+from etl.ingest.activity import Meter
 from etl.ingest.piece import Piece
 from etl.ingest.plan import Batch
 from etl.ingest.read import read_pieces
@@ -21,29 +22,22 @@ _OVERWRITTEN = (
 )
 
 
-def ingest_batch(
-    batch: Batch,
-    store: Store,
-    progress: Callable[[BatchResult], None] = lambda _result: None,
-) -> BatchResult:
+def ingest_batch(batch: Batch, store: Store, meter: Meter | None = None) -> BatchResult:
     """Fetch, parse and append one batch to the lake in `store`, and commit it; may be repeated at any time."""
     done = BatchResult()
-
-    def report(so_far: BatchResult) -> None:
-        progress(done + so_far)
-
-    for piece in read_pieces(batch, report):
+    meter = meter or Meter()
+    for piece in read_pieces(batch, meter):
         if batch.replace:
             _remove_everywhere(store, {one.name for one in piece.objects})
-        done += _write_current(store, batch, piece)
+        done += _write_current(store, batch, piece, meter)
     return done
 
 
-def _write_current(store: Store, batch: Batch, piece: Piece) -> BatchResult:
+def _write_current(store: Store, batch: Batch, piece: Piece, meter: Meter) -> BatchResult:
     """Write what was read, without log objects of which the lake holds rows of an older text."""
     while True:
         try:
-            return write_piece(store, batch, piece)
+            return write_piece(store, batch, piece, meter)
         except StaleRowsError as error:
             # Each time there are fewer log objects, so this ends.
             piece = piece.without(dict.fromkeys(error.log_objects, _OVERWRITTEN))

@@ -1,13 +1,14 @@
 """The first half of a batch: its log objects are fetched and parsed, in one piece or in several."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pyarrow as pa
 
 from etl.arrow import sort_order
 from etl.config import Privacy
+from etl.ingest.activity import Meter
 from etl.ingest.piece import Piece, dates_of
 from etl.ingest.plan import Batch
 from etl.ingest.privacy import protect
@@ -25,7 +26,7 @@ _NOT_A_LOG = (
 )
 
 
-def read_pieces(batch: Batch, progress: Callable[[BatchResult], None]) -> Iterator[Piece]:
+def read_pieces(batch: Batch, meter: Meter) -> Iterator[Piece]:
     """Fetch and parse a batch: nearly always in one piece, in several where compressed objects hold more than usual."""
     settings = batch.settings
     largest_piece = _MOST_BATCHES * settings.batch_size
@@ -43,7 +44,7 @@ def read_pieces(batch: Batch, progress: Callable[[BatchResult], None]) -> Iterat
             yield collected.finish(settings.privacy)
             collected = _Collected()
         collected.add(one)
-        progress(collected.result)
+        meter.has_read(one.log_object)
         if (
             collected.result.bytes_read >= largest_piece
             or collected.rejects >= MOST_REJECTS

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from etl.arrow import array_of, as_dictionary, count_texts, group_bounds, sort_order
 from etl.errors import AccountingError
+from etl.ingest.activity import Meter
 from etl.ingest.piece import Piece, dates_of
 from etl.ingest.plan import Batch
 from etl.ingest.result import BatchResult
@@ -25,7 +26,7 @@ _APPENDERS = 2
 _COUNTED = ("lines", "rows", "rejects", "duplicates", "blank_lines")
 
 
-def write_piece(store: Store, batch: Batch, piece: Piece) -> BatchResult:
+def write_piece(store: Store, batch: Batch, piece: Piece, meter: Meter) -> BatchResult:
     """Append what was read, and when all of it is in the lake, commit it to the ledger.
 
     Raises StaleRowsError where the lake holds rows of an older text of a log object, AccountingError where the lines of
@@ -33,7 +34,7 @@ def write_piece(store: Store, batch: Batch, piece: Piece) -> BatchResult:
     """
     days = {one.name: one.day for one in piece.objects}
     etags = {one.name: one.etag for one in piece.objects}
-    appender = _Appender(store, batch.settings.min_part_size, etags)
+    appender = _Appender(store, batch.settings.min_part_size, etags, meter)
     appended, rows_expired = _append_records(appender, piece)
     rejected = appender.append_all(REJECTS, _by_object_day(piece.parsed.rejects, days))
     run = {"run_id": batch.run_id, "committed_at": piece.read_at}
@@ -82,13 +83,16 @@ class _Appender:
     store: Store
     min_part_size: int
     etags: Mapping[str, str]
+    meter: Meter
 
     def append_all(self, table: Table, slices: Iterable[_Slice]) -> _Outcome:
         outcome = _Outcome()
         slices = list(slices)
+        self.meter.plans_parts(len(slices))
         with ThreadPoolExecutor(_APPENDERS) as pool:
             results = pool.map(lambda one: self._append(table, one), slices)
             for one, appended in zip(slices, results, strict=True):
+                self.meter.has_written_part()
                 outcome.add(one.keys, appended.rows_by_object)
                 outcome.duplicates.update(appended.duplicates_by_object)
                 outcome.cost += BatchResult(

@@ -1,7 +1,7 @@
 """The first half of a batch: its log objects are fetched and parsed, in one piece or in several."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import pyarrow as pa
@@ -9,6 +9,7 @@ import pyarrow as pa
 from etl.arrow import sort_order
 from etl.config import MIB, Privacy
 from etl.errors import PreconditionFailedError
+from etl.ingest.activity import Meter
 from etl.ingest.piece import Piece, dates_of
 from etl.ingest.plan import Batch
 from etl.ingest.privacy import protect
@@ -32,9 +33,7 @@ _NOT_A_LOG = (
 )
 
 
-def read_pieces(
-    batch: Batch, session: S3Session, progress: Callable[[BatchResult], None]
-) -> Iterator[Piece]:
+def read_pieces(batch: Batch, session: S3Session, meter: Meter) -> Iterator[Piece]:
     """Fetch and parse a batch: nearly always in one piece, in several where compressed objects hold more than usual."""
     settings = batch.settings
     largest_piece = _MOST_BATCHES * settings.batch_size
@@ -49,12 +48,11 @@ def read_pieces(
             yield collected.finish(settings.privacy)
             collected = _Collected()
         if one.stream:
-            yield from _read_stream(
-                one.log_object, one.stream, settings.privacy, progress
-            )
+            yield from _read_stream(one.log_object, one.stream, settings.privacy)
+            meter.has_read(one.log_object)
             continue
         collected.add(one)
-        progress(collected.result)
+        meter.has_read(one.log_object)
         if (
             collected.result.bytes_read >= largest_piece
             or collected.rejects >= MOST_REJECTS
@@ -64,12 +62,7 @@ def read_pieces(
     yield collected.finish(settings.privacy)
 
 
-def _read_stream(
-    one: LogObject,
-    stream: Text,
-    privacy: Privacy,
-    progress: Callable[[BatchResult], None],
-) -> Iterator[Piece]:
+def _read_stream(one: LogObject, stream: Text, privacy: Privacy) -> Iterator[Piece]:
     """A large log object in pieces, each of which is written before the next one is read; the last may be empty.
 
     They are the same whenever the object is read, so that it is known which ones a killed run has written.
@@ -80,7 +73,6 @@ def _read_stream(
     try:
         for text, is_end_of_piece in _cut(stream.lines(), PIECE_TEXT):
             collected.feed(text)
-            progress(collected.result)
             if is_end_of_piece:
                 piece = collected.finish(privacy)
                 yield replace(piece, number=number, is_last=False)

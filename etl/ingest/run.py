@@ -4,18 +4,19 @@ import datetime as dt
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import chain, islice
 from typing import Any
 
 from etl.config import Settings
 from etl.errors import LeaseHeldError, UsageError
+from etl.ingest.activity import Activity, Counts, Meter
 from etl.ingest.batch import ingest_batch
 from etl.ingest.plan import Batch, plan_batches
 from etl.ingest.privacy import with_hash_key
 from etl.ingest.result import BatchResult
-from etl.ingest.workers import ingest_in_workers
+from etl.ingest.workers import ingest_in_workers, shared_counts
 from etl.lake import (
     Ledger,
     check_format,
@@ -50,6 +51,8 @@ class RunSummary:
     found: Found = field(default_factory=Found)
     new: int = 0
     result: BatchResult = field(default_factory=BatchResult)
+    """Of the batches that are committed."""
+    activity: Activity = field(default_factory=Activity)
     seconds: float = 0.0
 
     @property
@@ -149,7 +152,8 @@ class _Run:
         self._full = full
         self._progress = progress
         self._clock = time.monotonic()
-        self._reported = 0.0
+        self._reported_at = 0.0
+        self._counts: Sequence[Counts] = [Counts()]
         self._started_at = dt.datetime.now(dt.UTC)
         self._expired_before = read_retention(store).expired_before
         self.summary = RunSummary(run_id=new_run_id(self._started_at))
@@ -157,7 +161,7 @@ class _Run:
     def count_new(self) -> RunSummary:
         self.summary.dry_run = True
         for _ in self._new_objects(coverage.read_covered(self._store)):
-            self._report()
+            pass
         self._report()
         return self.summary
 
@@ -195,7 +199,10 @@ class _Run:
                 if len(self._sources) > 1:
                     seen.add(one.name)
                 self.summary.new += 1
+                self.summary.activity.bytes_new += one.size
+                self._report_often()
                 yield one
+        self.summary.activity.is_listed = True
 
     def _first_day(
         self, source: Source, covered: Mapping[str, coverage.Covered]
@@ -216,11 +223,15 @@ class _Run:
         # A single batch is not worth the start of a process.
         first = list(islice(batches, 1))
         if workers == 1 or all(batch.is_last for batch in first):
+            meter = Meter(self._counts[0], self._report_often)
             for batch in chain(first, batches):
-                yield ingest_batch(batch, self._store, self._session, self._report_batch)
+                yield ingest_batch(batch, self._store, self._session, meter)
                 _refuse_lost(self._store, still_held)
             return
-        for result in ingest_in_workers(chain(first, batches), workers):
+        self._counts = shared_counts(workers)
+        for result in ingest_in_workers(
+            chain(first, batches), self._counts, self._report_often
+        ):
             yield result
             _refuse_lost(self._store, still_held)
 
@@ -237,19 +248,15 @@ class _Run:
             for source in self._sources
         }
 
-    def _report_batch(self, so_far: BatchResult) -> None:
-        """Progress within a batch, before its result counts; not for every object."""
-        seconds = time.monotonic() - self._clock
-        if seconds - self._reported >= _REPORT_SECONDS:
-            self._reported = seconds
-            self._progress(
-                replace(
-                    self.summary, result=self.summary.result + so_far, seconds=seconds
-                )
-            )
+    def _report_often(self) -> None:
+        """Report, if the last time is long enough ago: this is called for every log object."""
+        if time.monotonic() - self._reported_at >= _REPORT_SECONDS:
+            self._report()
 
     def _report(self) -> None:
-        self.summary.seconds = time.monotonic() - self._clock
+        self._reported_at = time.monotonic()
+        self.summary.seconds = self._reported_at - self._clock
+        self.summary.activity.count(self._counts)
         self._progress(self.summary)
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from etl.arrow import array_of, as_dictionary, count_texts, group_bounds, sort_order
 from etl.errors import AccountingError
+from etl.ingest.activity import Meter
 from etl.ingest.piece import Piece, dates_of
 from etl.ingest.plan import Batch
 from etl.ingest.result import BatchResult
@@ -99,18 +100,21 @@ class _Appender:
     min_part_size: int
     etags: Mapping[str, str]
     piece: int | None
+    meter: Meter
 
     @classmethod
-    def of(cls, store: Store, batch: Batch, piece: Piece) -> "_Appender":
+    def of(cls, store: Store, batch: Batch, piece: Piece, meter: Meter) -> "_Appender":
         etags = {one.name: one.etag for one in piece.objects}
-        return cls(store, batch.settings.min_part_size, etags, piece.number)
+        return cls(store, batch.settings.min_part_size, etags, piece.number, meter)
 
     def append_all(self, table: Table, slices: Iterable[_Slice]) -> _Outcome:
         outcome = _Outcome()
         slices = list(slices)
+        self.meter.plans_parts(len(slices))
         with ThreadPoolExecutor(_APPENDERS) as pool:
             results = pool.map(lambda one: self._append(table, one), slices)
             for one, appended in zip(slices, results, strict=True):
+                self.meter.has_written_part()
                 outcome.add(one.keys, appended.rows_by_object)
                 outcome.duplicates.update(appended.duplicates_by_object)
                 outcome.cost += BatchResult(
@@ -138,9 +142,9 @@ class _Appender:
         return appended
 
 
-def append_piece(store: Store, batch: Batch, piece: Piece) -> Written:
+def append_piece(store: Store, batch: Batch, piece: Piece, meter: Meter) -> Written:
     """Append what was read. Raises StaleRowsError where the lake holds rows of an older text of a log object."""
-    appender = _Appender.of(store, batch, piece)
+    appender = _Appender.of(store, batch, piece, meter)
     appended, rows_expired = _append_records(appender, piece)
     rejects = _by_object_day(piece.parsed.rejects, _days_of(piece))
     rejected = appender.append_all(REJECTS, rejects)
@@ -148,7 +152,7 @@ def append_piece(store: Store, batch: Batch, piece: Piece) -> Written:
 
 
 def commit_piece(
-    store: Store, batch: Batch, piece: Piece, written: Written
+    store: Store, batch: Batch, piece: Piece, written: Written, meter: Meter
 ) -> BatchResult:
     """Note in the ledger the log objects that end with a piece, of which all is written.
 
@@ -157,7 +161,7 @@ def commit_piece(
     run = {"run_id": batch.run_id, "committed_at": piece.read_at}
     entries = [_ledger_entry(one, written) | run for one in piece.objects]
     ledger_rows = pa.Table.from_pylist(entries, LEDGER.schema)
-    appender = _Appender.of(store, batch, piece)
+    appender = _Appender.of(store, batch, piece, meter)
     by_day = _by_object_day(ledger_rows, _days_of(piece))
     committed = appender.append_all(LEDGER, by_day)
     counts = {name: sum(entry[name] for entry in entries) for name in _COUNTED}

@@ -215,10 +215,11 @@ def _opened(
 
 
 def _refuse_stale(entries: Mapping[str, FooterEntry], etags: Mapping[str, str]) -> None:
+    # The fewer names are looked up among the more: a batch has thousands, and so has a partition.
     stale = [
         name
-        for name, etag in etags.items()
-        if name in entries and entries[name].etag != short_etag(etag)
+        for name in sorted(entries.keys() & etags.keys())
+        if entries[name].etag != short_etag(etags[name])
     ]
     if stale:
         raise StaleRowsError(stale)

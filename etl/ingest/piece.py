@@ -4,9 +4,6 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from etl.arrow import without_texts
 from etl.ingest.result import BatchResult
 from etl.parser import Parsed
@@ -19,7 +16,6 @@ class Piece:
 
     objects: list[LogObject]
     parsed: Parsed
-    """Its records are in the order of partitions and parts."""
     read_at: dt.datetime
     """In UTC and naive."""
     result: BatchResult
@@ -39,8 +35,3 @@ class Piece:
         )
         objects = [one for one in self.objects if one.name not in reasons]
         return replace(self, objects=objects, parsed=parsed, result=result)
-
-
-def dates_of(records: pa.Table) -> pa.ChunkedArray:
-    """The UTC day of each record, which names its partition."""
-    return pc.cast(records["time"], pa.date32())

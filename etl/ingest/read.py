@@ -6,16 +6,14 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from etl.arrow import sort_order
 from etl.config import MIB, Privacy
 from etl.errors import PreconditionFailedError
 from etl.ingest.activity import Meter
-from etl.ingest.piece import Piece, dates_of
+from etl.ingest.piece import Piece
 from etl.ingest.plan import Batch
 from etl.ingest.privacy import protect
 from etl.ingest.result import BatchResult
 from etl.parser import MOST_REJECTED_BYTES, MOST_REJECTS, Parser
-from etl.schema import ACCESS_LOG
 from etl.sources import DamagedError, Fetched, LogObject, Text, fetch_objects
 from etl.store import S3Session
 
@@ -161,17 +159,6 @@ class _Collected:
 
     def _finish(self, privacy: Privacy) -> Piece:
         parsed = protect(self._parser.finish(), privacy)
-        order = _partition_order(parsed.records)
-        # Arrow keeps what it frees for itself; the next step needs as much again.
-        pa.default_memory_pool().release_unused()
-        parsed.reorder(order)
-        pa.default_memory_pool().release_unused()
         piece = Piece(self._objects, parsed, self._read_at, self.result)
         overfull = self._parser.overfull
         return piece.without(dict.fromkeys(overfull, _NOT_A_LOG)) if overfull else piece
-
-
-def _partition_order(records: pa.Table) -> pa.Array:
-    """The order in which the rows of a partition are together, sorted as in its parts."""
-    keys = [records["bucket"], dates_of(records)]
-    return sort_order([*keys, *(records[name] for name in ACCESS_LOG.sort_by)])

@@ -8,11 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from etl.arrow import array_of, as_dictionary, count_texts, group_bounds, sort_order
+from etl.arrow import (
+    array_of,
+    as_dictionary,
+    compacted,
+    count_texts,
+    group_bounds,
+    sort_order,
+)
 from etl.errors import AccountingError
 from etl.ingest.activity import Meter
-from etl.ingest.piece import Piece, dates_of
+from etl.ingest.piece import Piece
 from etl.ingest.plan import Batch
 from etl.ingest.result import BatchResult
 from etl.lake import Appended, append_rows, partition_path, read_retention
@@ -32,7 +40,13 @@ class _Slice:
     """The rows of a batch that belong into one partition, whose keys are these."""
 
     keys: dict[str, Any]
-    rows: pa.Table
+    batch: pa.Table
+    positions: pa.Array
+    """Of the rows in the batch, in the order of the partition's parts."""
+
+    def rows(self, columns: list[str]) -> pa.Table:
+        """A copy of the rows: only those of the partitions that are being written are in memory twice."""
+        return compacted(self.batch.select(columns).take(self.positions))
 
 
 @dataclass(slots=True)
@@ -126,8 +140,8 @@ class _Appender:
 
     def _append(self, table: Table, one: _Slice) -> Appended:
         partition = partition_path(table, **one.keys)
-        rows = one.rows.select(table.schema.names)
-        appended = append_rows(
+        rows = one.rows(table.schema.names)
+        return append_rows(
             self.store,
             table,
             partition,
@@ -137,9 +151,6 @@ class _Appender:
             # An entry of the ledger is one, however many pieces there were.
             None if table is LEDGER else self.piece,
         )
-        # Arrow keeps what it frees for itself; so many partitions would add up.
-        pa.default_memory_pool().release_unused()
-        return appended
 
 
 def append_piece(store: Store, batch: Batch, piece: Piece, meter: Meter) -> Written:
@@ -182,16 +193,17 @@ def _append_records(appender: _Appender, piece: Piece) -> tuple[_Outcome, int]:
         ACCESS_LOG, (one for one in slices if one.keys["date"] >= first_day)
     )
     for one in expired:
-        outcome.add(one.keys, count_texts(one.rows["log_object"]))
-    return outcome, sum(one.rows.num_rows for one in expired)
+        outcome.add(one.keys, count_texts(one.rows(["log_object"])["log_object"]))
+    return outcome, sum(len(one.positions) for one in expired)
 
 
 def _by_bucket_and_day(records: pa.Table) -> Iterator[_Slice]:
-    """The records, which are in order, by their partitions."""
-    for (bucket, date), start, end in group_bounds(
-        [records["bucket"], dates_of(records)]
-    ):
-        yield _Slice({"bucket": bucket, "date": date}, records.slice(start, end - start))
+    """The records by their partitions, each sorted as in its parts: all of a batch are sorted at once."""
+    keys = [records["bucket"], pc.cast(records["time"], pa.date32())]
+    order = sort_order([*keys, *(records[name] for name in ACCESS_LOG.sort_by)])
+    for (bucket, date), start, end in group_bounds([key.take(order) for key in keys]):
+        positions = order.slice(start, end - start)
+        yield _Slice({"bucket": bucket, "date": date}, records, positions)
 
 
 def _by_object_day(rows: pa.Table, days: Mapping[str, dt.date]) -> Iterator[_Slice]:
@@ -202,9 +214,8 @@ def _by_object_day(rows: pa.Table, days: Mapping[str, dt.date]) -> Iterator[_Sli
     )
     dates = pa.chunked_array([day_of_name.take(names.indices)])
     order = sort_order([dates])
-    rows = rows.take(order)
     for (date,), start, end in group_bounds([dates.take(order)]):
-        yield _Slice({"date": date}, rows.slice(start, end - start))
+        yield _Slice({"date": date}, rows, order.slice(start, end - start))
 
 
 def _ledger_entry(one: LogObject, written: Written) -> dict[str, Any]:

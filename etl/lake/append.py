@@ -232,11 +232,17 @@ def _refuse_stale(
     entries: Mapping[str, FooterEntry], etags: Mapping[str, str], piece: int | None
 ) -> None:
     """Raise StaleRowsError for log objects of which there are rows of another text, or cut into other pieces."""
+    # The fewer names are looked up among the more: a batch has thousands, and so has a partition.
+    whole = entries.keys() & etags.keys()
+    in_pieces = {name for name in entries if object_of(name) != name}
     stale = {
-        name
-        for named, entry in entries.items()
-        if (name := object_of(named)) in etags
-        and (entry.etag != short_etag(etags[name]) or (named == name) != (piece is None))
+        object_of(name)
+        for name in whole | in_pieces
+        if object_of(name) in etags
+        and (
+            entries[name].etag != short_etag(etags[object_of(name)])
+            or (name in whole) != (piece is None)
+        )
     }
     if stale:
         raise StaleRowsError(sorted(stale))

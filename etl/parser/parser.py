@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from etl.arrow import Ints, array_of, take_all
+from etl.arrow import Ints, array_of, in_one_piece
 from etl.fields import TEXT
 from etl.parser.fast import read_regular
 from etl.parser.fast.block import split_block
@@ -71,11 +71,6 @@ class Parsed:
     records: pa.Table
     rejects: pa.Table
     counts: dict[str, ObjectCounts]
-
-    def reorder(self, order: pa.Array) -> None:
-        """Put the records in another order, in one piece of memory; hardly more than their own is needed."""
-        columns, self.records = self.records.columns, RECORDS.empty_table()
-        self.records = pa.Table.from_arrays(take_all(columns, order), schema=RECORDS)
 
 
 @dataclass
@@ -168,14 +163,18 @@ class Parser:
         )
 
     def _records(self) -> pa.Table:
-        regular = expand(
-            pa.Table.from_batches(
-                self._regular, SLICED.append(RECORDS.field("log_object"))
-            )
-        )
-        # Let go of what was sliced before all is copied together.
+        schema = SLICED.append(RECORDS.field("log_object"))
+        sliced = pa.Table.from_batches(self._regular, schema)
+        # Let go of what was sliced as soon as it is copied together.
         self._regular = []
-        return pa.concat_tables([pa.table(regular, schema=RECORDS), self._slow.finish()])
+        regular = expand(sliced)
+        del sliced
+        slow = self._slow.finish()
+        columns = [
+            in_one_piece(_joined(regular.pop(field.name), slow[field.name]))
+            for field in RECORDS
+        ]
+        return pa.Table.from_arrays(columns, schema=RECORDS)
 
     def _add_piece(self, piece: bytes) -> None:
         self._pieces.append(piece if piece.endswith(b"\n") else piece + b"\n")
@@ -256,6 +255,13 @@ class Parser:
         self._rejects.add(
             (self._log_objects[owner], number, reason, text, self.ingested_at), len(text)
         )
+
+
+def _joined(
+    first: pa.Array | pa.ChunkedArray, second: pa.ChunkedArray
+) -> pa.ChunkedArray:
+    chunks = first.chunks if isinstance(first, pa.ChunkedArray) else [first]
+    return pa.chunked_array([*chunks, *second.chunks], second.type)
 
 
 def _runs(owners: Ints) -> tuple[Ints, Ints, Ints]:

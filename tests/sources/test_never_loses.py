@@ -17,6 +17,7 @@ from listing_server import ListingServer, listing_server
 from etl.config import Settings
 from etl.lake import coverage
 from etl.sources import Found, discover_objects, parse_source, subtract
+from etl.store.s3_session import S3Session
 
 START = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 DAYS = 10

@@ -22,7 +22,7 @@ from pydantic.alias_generators import to_pascal
 from etl.config import Settings
 from etl.dates import shifted
 from etl.errors import StoreError, UsageError
-from etl.query import Result, Scope, check_scope, query_lake
+from etl.query import Result, Scope, check_days, query_lake
 from etl.resources import bundled
 from etl.store import ReadableStore, S3Session
 
@@ -109,7 +109,7 @@ def check_rules(
     only), `no match ever`, each after `disabled` where the rule is. Logs have no tags, so a filter on tags is not
     applied.
     """
-    check_scope(store, scope)
+    check_days(scope)
     newest = query_lake(
         store, "SELECT newest_day() AS last", scope=Scope(bucket), settings=settings
     )
@@ -120,7 +120,7 @@ def check_rules(
     )
     first = scope.date_from or shifted(last, 1 - PERIOD_DAYS)
     period = Scope(bucket, first, last)
-    check_scope(store, period)
+    check_days(period)
     sql = (bundled("sql") / "lifecycle_rules.sql").read_text("utf-8")
     numbered = [
         asdict(action) | {"position": number} for number, action in enumerate(actions)

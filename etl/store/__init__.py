@@ -1,7 +1,8 @@
 """Where objects are: S3 buckets and local directories, behind one protocol."""
 
-from etl.store.base import Entry, ReadableStore, Store
+from etl.store.base import PAGE, Entry, ReadableStore, Store
 from etl.store.listed import ListedStore
+from etl.store.listing import Stretch, folders_below, list_stretches
 from etl.store.location import Location, parse_location
 from etl.store.open import open_store
 from etl.store.requests import Requests
@@ -10,6 +11,7 @@ from etl.store.s3_session import S3Session
 
 __all__ = [
     "LOST",
+    "PAGE",
     "Entry",
     "ListedStore",
     "Location",
@@ -17,7 +19,10 @@ __all__ = [
     "Requests",
     "S3Session",
     "Store",
+    "Stretch",
     "compete",
+    "folders_below",
+    "list_stretches",
     "open_store",
     "parse_location",
 ]

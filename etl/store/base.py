@@ -19,6 +19,15 @@ class Entry:
     etag: str
 
 
+PAGE = 1000
+"""How many objects S3 lists in one request."""
+
+
+def is_between(name: str, after: str, before: str | None) -> bool:
+    """Whether a name is greater than `after` and less than `before`, if there is one."""
+    return name > after and (before is None or name < before)
+
+
 class ReadableStore(Protocol):
     """The objects below one URL, for reading."""
 
@@ -26,8 +35,18 @@ class ReadableStore(Protocol):
     is_remote: bool
     """Whether each request takes a while, so that one for more is cheaper than several for less."""
 
-    def entries(self, prefix: str) -> list[Entry]:
-        """Every object whose name starts with `prefix` (whole path parts, ending in `/`), in name order."""
+    def entries(
+        self,
+        prefix: str,
+        after: str = "",
+        before: str | None = None,
+        limit: int | None = None,
+    ) -> list[Entry]:
+        """Every object whose name starts with `prefix` (whole path parts, ending in `/`), in name order.
+
+        Only those with names greater than `after` and less than `before`, and of these the first `limit`; what is
+        outside costs nothing.
+        """
 
     def directories(self, prefix: str) -> list[str]:
         """The names of the directories right below `prefix`, in order."""

@@ -4,13 +4,13 @@ import contextlib
 import io
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import botocore.exceptions
 
 from etl.errors import LostRacesError, PreconditionFailedError, StoreError
-from etl.store.base import Entry
+from etl.store.base import Entry, is_between
 from etl.store.location import Location
 from etl.store.range_file import RangeFile
 from etl.store.retry import compete
@@ -38,13 +38,26 @@ class S3Store:
         self._session = session
         self._s3 = session.client
 
-    def entries(self, prefix: str) -> list[Entry]:
-        skip = len(self._prefix)
-        return [
-            Entry(item["Key"][skip:], item["Size"], etag_of(item, item["Key"]))
-            for page in self._pages(prefix)
-            for item in page.get("Contents", [])
-        ]
+    def entries(
+        self,
+        prefix: str,
+        after: str = "",
+        before: str | None = None,
+        limit: int | None = None,
+    ) -> list[Entry]:
+        options = {"StartAfter": self._prefix + after} if after else {}
+        found: list[Entry] = []
+        for page in self._pages(prefix, **options):
+            listed = [self._entry(item) for item in page.get("Contents", [])]
+            found += [one for one in listed if is_between(one.name, after, before)]
+            is_enough = limit is not None and len(found) >= limit
+            if is_enough or (before and listed and listed[-1].name >= before):
+                break
+        return found[:limit]
+
+    def _entry(self, item: Mapping[str, Any]) -> Entry:
+        name = item["Key"].removeprefix(self._prefix)
+        return Entry(name, item["Size"], etag_of(item, item["Key"]))
 
     def directories(self, prefix: str) -> list[str]:
         skip = len(self._prefix) + len(prefix)

@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,14 @@ from etl.reports import (
     read_rules,
     run_report,
 )
-from etl.store import ListedStore, S3Session, Store, open_store
+from etl.store import (
+    ListedStore,
+    Requests,
+    S3Session,
+    Store,
+    Usage,
+    open_store,
+)
 
 Day = dt.date | str | None
 """A UTC day, also as `YYYY-MM-DD`; None where there is no bound."""
@@ -110,11 +118,15 @@ class Lake:
 
     def status(self) -> LakeStatus:
         """What is in the lake, and how far behind it is."""
-        return read_status(self._look(), self.settings)
+        before = self._session.requests.counts()
+        status = read_status(self._look(), self.settings)
+        return replace(status, usage=self._usage_since(before))
 
     def verify(self) -> Verification:
         """Prove that the lake holds what its ledger says, once, and all that the sources of the settings have."""
-        return verify_lake(self._look(), self.settings, self._session)
+        before = self._session.requests.counts()
+        verification = verify_lake(self._look(), self.settings, self._session)
+        return replace(verification, usage=self._usage_since(before))
 
     def repair(self) -> Repaired:
         """Read again from the sources what is missing or wrong. Raises LeaseHeldError where another run is at work."""
@@ -197,6 +209,9 @@ class Lake:
             _scope(bucket, date_from, date_to),
             self.settings,
         )
+
+    def _usage_since(self, before: Requests) -> Usage:
+        return self.settings.prices.usage(self._session.requests.counts() - before)
 
     def _look(self) -> ListedStore:
         """The lake as it is now, to be read by one call. Raises StoreError where a newer version has written it."""

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from etl.errors import UsageError, nearest
+from etl.store.requests import Requests, Usage
 from etl.store.s3_session import ReaderName
 
 ENV_PREFIX = "ACCESSLAKE_"
@@ -29,6 +30,7 @@ _NO_SETTINGS = frozenset(
     {"ACCESSLAKE_CONFIG", "ACCESSLAKE_SAMPLES", "ACCESSLAKE_EXAMPLES"}
 )
 MIB = 1024 * 1024
+_REQUESTS_PER_PRICE = 1000
 
 
 def _one_or_many(value: object) -> object:
@@ -70,6 +72,12 @@ class Prices(BaseModel):
     transition_glacier: float = Field(default=0.03, ge=0)
     transition_deep_archive: float = Field(default=0.05, ge=0)
     egress: float = Field(default=0.09, ge=0)
+
+    def usage(self, requests: Requests) -> Usage:
+        """Requests with what they cost; to delete costs nothing."""
+        writes = self.put_copy_post_list * (requests.put + requests.list)
+        reads = self.get_and_others * (requests.get + requests.head + requests.other)
+        return Usage(requests, (writes + reads) / _REQUESTS_PER_PRICE)
 
 
 class Settings(BaseModel):

@@ -13,6 +13,7 @@ from etl.config import Settings
 from etl.errors import LeaseHeldError, UsageError
 from etl.ingest.activity import Activity, Counts, Meter
 from etl.ingest.batch import ingest_batch
+from etl.ingest.estimate import Estimate
 from etl.ingest.plan import Batch, plan_batches
 from etl.ingest.privacy import with_hash_key
 from etl.ingest.result import BatchResult
@@ -36,7 +37,7 @@ from etl.sources import (
     require_listing,
     subtract,
 )
-from etl.store import S3Session, Store
+from etl.store import Requests, S3Session, Store, Usage
 
 # A progress bar needs no more.
 _REPORT_SECONDS = 0.1
@@ -53,6 +54,10 @@ class RunSummary:
     result: BatchResult = field(default_factory=BatchResult)
     """Of the batches that are committed."""
     activity: Activity = field(default_factory=Activity)
+    usage: Usage = field(default_factory=Usage)
+    """Of S3, by all processes of the run."""
+    estimate: Usage | None = None
+    """Of a dry run: what the run would use, at least."""
     seconds: float = 0.0
 
     @property
@@ -63,6 +68,9 @@ class RunSummary:
         """One flat object, as `ingest --json` prints it."""
         result = asdict(self.result)
         failures = result.pop("failures")
+        # Those of other processes, which are among the run's.
+        del result["requests"]
+        estimate = self.estimate.as_dict("estimated") if self.estimate else {}
         grown = self.result.bytes_grown
         return {
             "run_id": self.run_id,
@@ -77,6 +85,8 @@ class RunSummary:
             "write_amplification": round(self.result.bytes_written / grown, 3)
             if grown > 0
             else None,
+            **self.usage.as_dict(),
+            **estimate,
             "seconds": round(self.seconds, 3),
             "failures": failures,
             "changed": self.found.changed,
@@ -148,6 +158,7 @@ class _Run:
         self._settings = settings
         self._store = store
         self._session = session
+        self._requests_before = session.requests.counts()
         self._sources = sources
         self._full = full
         self._progress = progress
@@ -160,8 +171,11 @@ class _Run:
 
     def count_new(self) -> RunSummary:
         self.summary.dry_run = True
-        for _ in self._new_objects(coverage.read_covered(self._store)):
-            pass
+        estimate = Estimate()
+        for one in self._new_objects(coverage.read_covered(self._store)):
+            estimate.add(one)
+        requests = estimate.requests(self._requests(), to_s3=self._store.is_remote)
+        self.summary.estimate = self._settings.prices.usage(requests)
         self._report()
         return self.summary
 
@@ -257,7 +271,13 @@ class _Run:
         self._reported_at = time.monotonic()
         self.summary.seconds = self._reported_at - self._clock
         self.summary.activity.count(self._counts)
+        self.summary.usage = self._settings.prices.usage(self._requests())
         self._progress(self.summary)
+
+    def _requests(self) -> Requests:
+        """What this process has requested in this run, and what others have for the batches that are done."""
+        own = self._session.requests.counts() - self._requests_before
+        return own + self.summary.result.requests
 
 
 def _refuse_lost(store: Store, still_held: Callable[[], bool]) -> None:

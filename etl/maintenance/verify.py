@@ -30,7 +30,7 @@ from etl.lake import (
 from etl.query import Database, duplicate_rows, rows_by_object
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS, TABLES, Table
 from etl.sources import Found, LogObject, Source, discover_objects, log_day, parse_source
-from etl.store import Entry, ReadableStore, S3Session
+from etl.store import Entry, ReadableStore, S3Session, Usage
 
 _UNUSABLE = ("damaged_part", "foreign_part")
 # The columns besides `log_object` that the day of a row follows from.
@@ -118,9 +118,13 @@ class Verification:
     log_objects: int = 0
     source_objects: int = 0
     differences: list[Difference] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    """What it took to find this out."""
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        verification = asdict(self)
+        del verification["usage"]
+        return {**verification, **self.usage.as_dict()}
 
 
 def verify_lake(

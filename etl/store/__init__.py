@@ -5,7 +5,7 @@ from etl.store.listed import ListedStore
 from etl.store.listing import Stretch, folders_below, list_stretches
 from etl.store.location import Location, parse_location
 from etl.store.open import open_store
-from etl.store.requests import Requests
+from etl.store.requests import Requests, Usage
 from etl.store.retry import LOST, compete
 from etl.store.s3_session import S3Session
 
@@ -20,6 +20,7 @@ __all__ = [
     "S3Session",
     "Store",
     "Stretch",
+    "Usage",
     "compete",
     "folders_below",
     "list_stretches",

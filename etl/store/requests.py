@@ -1,7 +1,8 @@
 """What was requested of S3, by kind, and how many bytes went each way."""
 
 import threading
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 # What each operation of the API is called in a bill.
 _KINDS = {
@@ -40,6 +41,19 @@ class Requests:
     @property
     def _values(self) -> tuple[int, ...]:
         return tuple(getattr(self, one.name) for one in fields(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What was requested of S3, and what S3 charges for it: requests only, as bytes within a region cost nothing."""
+
+    requests: Requests = field(default_factory=Requests)
+    price: float = 0.0
+
+    def as_dict(self, prefix: str = "requests") -> dict[str, Any]:
+        """One flat object: `requests_list`, ..., `requests_price`."""
+        figures = {**asdict(self.requests), "price": round(self.price, 6)}
+        return {f"{prefix}_{name}": value for name, value in figures.items()}
 
 
 class RequestCounter:

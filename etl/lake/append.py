@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from etl.arrow import (
+    compacted,
     conformed,
     count_texts,
     decoded,
@@ -121,7 +122,8 @@ def _remove_once(
         if object_of(name) not in log_objects
     }
     rows = _rows_of(store, before, table.schema)
-    rows = without_texts(rows, "log_object", log_objects)
+    # Compacted, so that no text of theirs stays in a dictionary.
+    rows = compacted(without_texts(rows, "log_object", log_objects))
     store.write(
         part.name,
         encode_part(table, rows, entries, min_part_size=0),

@@ -192,7 +192,10 @@ def encode_part(
     log_objects: Mapping[str, FooterEntry],
     min_part_size: int,
 ) -> bytes:
-    """`rows`, sorted, as a Parquet file whose footer names their log objects."""
+    """`rows`, sorted, as a Parquet file whose footer names their log objects.
+
+    What their dictionaries have besides the texts of `rows` may be in the file.
+    """
     rows = _in_order(table, rows)
     # Footers are read by every append: names of log objects, which begin alike, shrink to a tenth.
     packed = base64.b64encode(
@@ -217,13 +220,20 @@ def encode_part(
         sorting_columns=pq.SortingColumn.from_ordering(rows.schema, ordering),
         bloom_filter_options=_bloom_filters(table, rows),
     ) as writer:
-        for start in range(0, rows.num_rows, ROW_GROUP_ROWS):
-            writer.write_table(compacted(rows.slice(start, ROW_GROUP_ROWS)))
+        for group in _row_groups(rows):
+            writer.write_table(group)
         # The digest is part of the footer, so it can only be of what comes before.
         with sink.getbuffer() as written:
             footer[_FOOTER_DIGEST] = _digest(written).encode()
         writer.add_key_value_metadata(footer)
     return sink.getvalue()
+
+
+def _row_groups(rows: pa.Table) -> Iterator[pa.Table]:
+    """`rows` in row groups, each with dictionaries of its own; those of `rows` are right for a single one."""
+    for start in range(0, rows.num_rows, ROW_GROUP_ROWS):
+        group = rows.slice(start, ROW_GROUP_ROWS)
+        yield rows if group.num_rows == rows.num_rows else compacted(group)
 
 
 def _in_order(table: Table, rows: pa.Table) -> pa.Table:

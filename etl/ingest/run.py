@@ -4,7 +4,9 @@ import datetime as dt
 import os
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from itertools import chain, islice
 from typing import Any
@@ -40,6 +42,10 @@ from etl.store import Store
 
 # A progress bar needs no more.
 _REPORT_SECONDS = 0.1
+# Listing is so many log objects ahead of the batches: while they wait for it, it would wait for them, and nobody would
+# know how much there is to do. More of them would take memory that grows with the source.
+_CHUNK_OBJECTS = 1_000
+_CHUNKS_AHEAD = 50
 
 
 @dataclass(slots=True)
@@ -158,15 +164,14 @@ class _Run:
     def count_new(self) -> RunSummary:
         self.summary.dry_run = True
         for _ in self._new_objects(coverage.read_covered(self._store)):
-            pass
+            self._report_often()
         self._report()
         return self.summary
 
     def execute(self, still_held: Callable[[], bool]) -> RunSummary:
         before = coverage.read_covered(self._store)
-        batches = plan_batches(
-            self._new_objects(before), self._settings, self.summary.run_id
-        )
+        objects = self._listed_ahead(self._new_objects(before))
+        batches = plan_batches(objects, self._settings, self.summary.run_id)
         for result in self._results(batches, still_held):
             self.summary.result += result
             self._report()
@@ -197,9 +202,29 @@ class _Run:
                     seen.add(one.name)
                 self.summary.new += 1
                 self.summary.activity.bytes_new += one.size
-                self._report_often()
                 yield one
         self.summary.activity.is_listed = True
+
+    def _listed_ahead(self, objects: Iterator[LogObject]) -> Iterator[LogObject]:
+        """The same, found in a thread while batches are at work."""
+        pool = ThreadPoolExecutor(1, thread_name_prefix="listing")
+
+        def next_chunk() -> "Future[list[LogObject]]":
+            return pool.submit(lambda: list(islice(objects, _CHUNK_OBJECTS)))
+
+        try:
+            chunks = deque(next_chunk() for _ in range(_CHUNKS_AHEAD))
+            while chunk := self._awaited(chunks.popleft()):
+                chunks.append(next_chunk())
+                yield from chunk
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _awaited(self, chunk: "Future[list[LogObject]]") -> list[LogObject]:
+        while not chunk.done():
+            wait([chunk], _REPORT_SECONDS)
+            self._report_often()
+        return chunk.result()
 
     def _first_day(
         self, source: Source, covered: Mapping[str, coverage.Covered]

@@ -20,7 +20,7 @@ class Terminal:
         self._ours, theirs = pty.openpty()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "etl", *arguments],
-            preexec_fn=lambda: os.login_tty(theirs),  # noqa: PLW1509 - no other thread is at work in a test
+            preexec_fn=lambda: os.login_tty(theirs),  # noqa: PLW1509 - there is no other way to a terminal of its own
             env={**os.environ, "TERM": "xterm", "COLUMNS": "80", **environment},
         )
         os.close(theirs)

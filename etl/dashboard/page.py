@@ -13,7 +13,7 @@ from etl.config import Settings
 from etl.dashboard.findings import FIGURES, Excerpt, Notice, find_unusual
 from etl.dates import FIRST_DAY, shifted
 from etl.errors import AccessLakeError, UsageError
-from etl.query import Database, Scope, check_scope
+from etl.query import Database, Scope, check_days
 from etl.reports import (
     ChartError,
     Report,
@@ -91,7 +91,7 @@ def render_dashboard(
     store: ReadableStore, scope: Scope, settings: Settings, now: dt.datetime
 ) -> str:
     """The page as HTML; without a period in `scope`, of the last week with records. Raises UsageError without any."""
-    check_scope(store, scope)
+    check_days(scope)
     history = Database(store, Scope(scope.bucket, None, scope.date_to), settings)
     begun, newest = _days(history, scope.date_to or now.date() + dt.timedelta(days=1))
     if begun is None or newest is None or (scope.date_from and newest < scope.date_from):

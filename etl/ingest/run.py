@@ -15,6 +15,7 @@ from etl.config import Settings
 from etl.errors import LeaseHeldError, UsageError
 from etl.ingest.activity import Activity, Counts, Meter
 from etl.ingest.batch import ingest_batch
+from etl.ingest.estimate import Estimate
 from etl.ingest.plan import Batch, plan_batches
 from etl.ingest.privacy import with_hash_key
 from etl.ingest.result import BatchResult
@@ -38,7 +39,7 @@ from etl.sources import (
     require_listing,
     subtract,
 )
-from etl.store import Store
+from etl.store import Requests, S3Session, Store, Usage
 
 # A progress bar needs no more.
 _REPORT_SECONDS = 0.1
@@ -59,6 +60,10 @@ class RunSummary:
     result: BatchResult = field(default_factory=BatchResult)
     """Of the batches that are committed."""
     activity: Activity = field(default_factory=Activity)
+    usage: Usage = field(default_factory=Usage)
+    """Of S3, by all processes of the run."""
+    estimate: Usage | None = None
+    """Of a dry run: what the run would use, at least."""
     seconds: float = 0.0
 
     @property
@@ -69,6 +74,9 @@ class RunSummary:
         """One flat object, as `ingest --json` prints it."""
         result = asdict(self.result)
         failures = result.pop("failures")
+        # Those of other processes, which are among the run's.
+        del result["requests"]
+        estimate = self.estimate.as_dict("estimated") if self.estimate else {}
         grown = self.result.bytes_grown
         return {
             "run_id": self.run_id,
@@ -83,6 +91,8 @@ class RunSummary:
             "write_amplification": round(self.result.bytes_written / grown, 3)
             if grown > 0
             else None,
+            **self.usage.as_dict(),
+            **estimate,
             "seconds": round(self.seconds, 3),
             "failures": failures,
             "changed": self.found.changed,
@@ -96,6 +106,7 @@ Progress = Callable[[RunSummary], None]
 def run_ingest(
     store: Store,
     settings: Settings,
+    session: S3Session,
     *,
     full: bool = False,
     dry_run: bool = False,
@@ -109,11 +120,11 @@ def run_ingest(
     check_format(store)
     settings = settings.model_copy(update={"privacy": with_hash_key(settings.privacy)})
     sources = parse_sources(settings)
-    run = _Run(settings, store, sources, full=full, progress=progress)
+    run = _Run(settings, store, session, sources, full=full, progress=progress)
     if dry_run:
         return run.count_new()
     for source in sources:
-        require_listing(source, settings.endpoint_url)
+        require_listing(source, session)
     store.check_conditional_writes()
     check_policy(store, settings.privacy)
     with hold_lease(store, run.summary.run_id, settings.lease_seconds) as still_held:
@@ -144,6 +155,7 @@ class _Run:
         self,
         settings: Settings,
         store: Store,
+        session: S3Session,
         sources: list[Source],
         *,
         full: bool,
@@ -151,6 +163,8 @@ class _Run:
     ) -> None:
         self._settings = settings
         self._store = store
+        self._session = session
+        self._requests_before = session.requests.counts()
         self._sources = sources
         self._full = full
         self._progress = progress
@@ -163,8 +177,12 @@ class _Run:
 
     def count_new(self) -> RunSummary:
         self.summary.dry_run = True
-        for _ in self._new_objects(coverage.read_covered(self._store)):
+        estimate = Estimate()
+        for one in self._new_objects(coverage.read_covered(self._store)):
+            estimate.add(one)
             self._report_often()
+        requests = estimate.requests(self._requests(), to_s3=self._store.is_remote)
+        self.summary.estimate = self._settings.prices.usage(requests)
         self._report()
         return self.summary
 
@@ -185,14 +203,14 @@ class _Run:
         self, covered: Mapping[str, coverage.Covered]
     ) -> Iterator[LogObject]:
         """The log objects of all sources that are not in the ledger, each once."""
-        settings, found = self._settings, self.summary.found
+        found = self.summary.found
         ledger = Ledger(self._store)
         seen: set[str] = set()
         for source in self._sources:
             since = self._first_day(source, covered)
             today = self._started_at.date()
             objects = discover_objects(
-                source, since, today, settings.endpoint_url, found, full=self._full
+                source, since, today, self._session, found, full=self._full
             )
             for one in subtract(objects, ledger.lookup(source.below), found):
                 if one.name in seen:
@@ -247,7 +265,7 @@ class _Run:
         if workers == 1 or all(batch.is_last for batch in first):
             meter = Meter(self._counts[0], self._report_often)
             for batch in chain(first, batches):
-                yield ingest_batch(batch, self._store, meter)
+                yield ingest_batch(batch, self._store, self._session, meter)
                 _refuse_lost(self._store, still_held)
             return
         self._counts = shared_counts(workers)
@@ -279,7 +297,13 @@ class _Run:
         self._reported_at = time.monotonic()
         self.summary.seconds = self._reported_at - self._clock
         self.summary.activity.count(self._counts)
+        self.summary.usage = self._settings.prices.usage(self._requests())
         self._progress(self.summary)
+
+    def _requests(self) -> Requests:
+        """What this process has requested in this run, and what others have for the batches that are done."""
+        own = self._session.requests.counts() - self._requests_before
+        return own + self.summary.result.requests
 
 
 def _refuse_lost(store: Store, still_held: Callable[[], bool]) -> None:

@@ -24,7 +24,8 @@ from etl.ingest.activity import Counts, Meter
 from etl.ingest.batch import ingest_batch
 from etl.ingest.plan import Batch
 from etl.ingest.result import BatchResult
-from etl.store import Store, open_store
+from etl.store import S3Session, open_store
+from etl.store.s3_session import ReaderName
 
 # Spawned, not forked: the process of the run has threads.
 _SPAWN = multiprocessing.get_context("spawn")
@@ -119,11 +120,16 @@ def _submit(pool: Executor, batch: Batch) -> "Future[BatchResult]":
 
 
 def _ingest(batch: Batch) -> BatchResult:
-    store = _store(batch.settings.lake_url, batch.settings.endpoint_url)
-    return ingest_batch(batch, store, *_meters)
+    settings = batch.settings
+    session = _session(settings.endpoint_url, settings.reader)
+    before = session.requests.counts()
+    store = open_store(settings.lake_url, session)
+    result = ingest_batch(batch, store, session, *_meters)
+    result.requests = session.requests.counts() - before
+    return result
 
 
 @lru_cache(maxsize=1)
-def _store(url: str, endpoint_url: str | None) -> Store:
-    """Opened once: the clients of a store take half as long to set up as a batch of small objects takes."""
-    return open_store(url, endpoint_url)
+def _session(endpoint_url: str | None, reader: ReaderName) -> S3Session:
+    """One for all batches: its clients take half as long to set up as a batch of small objects takes."""
+    return S3Session(endpoint_url, reader)

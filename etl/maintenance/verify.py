@@ -30,7 +30,7 @@ from etl.lake import (
 from etl.query import Database, duplicate_rows, rows_by_object
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS, TABLES, Table
 from etl.sources import Found, LogObject, Source, discover_objects, log_day, parse_source
-from etl.store import Entry, ReadableStore
+from etl.store import Entry, ReadableStore, S3Session, Usage
 
 _UNUSABLE = ("damaged_part", "foreign_part")
 # The columns besides `log_object` that the day of a row follows from.
@@ -118,12 +118,18 @@ class Verification:
     log_objects: int = 0
     source_objects: int = 0
     differences: list[Difference] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    """What it took to find this out."""
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        verification = asdict(self)
+        del verification["usage"]
+        return {**verification, **self.usage.as_dict()}
 
 
-def verify_lake(store: ReadableStore, settings: Settings) -> Verification:
+def verify_lake(
+    store: ReadableStore, settings: Settings, session: S3Session
+) -> Verification:
     """Check the lake in `store`, and whether all log objects of the sources of the settings are in it.
 
     Raises UsageError without a lake and StoreError where it cannot be listed.
@@ -131,7 +137,7 @@ def verify_lake(store: ReadableStore, settings: Settings) -> Verification:
     require_lake(store)
     verification = Verification(lake=store.url)
     verifier = _Verifier(
-        store, settings, read_retention(store).expired_before, verification
+        store, settings, session, read_retention(store).expired_before, verification
     )
     for table in TABLES:
         verifier.check_table(table)
@@ -155,6 +161,7 @@ class _Verifier:
 
     store: ReadableStore
     settings: Settings
+    session: S3Session
     first_day: dt.date | None
     """Records and rejects of days before it have expired; None where none have."""
     verification: Verification
@@ -296,12 +303,9 @@ class _Verifier:
         self, partition: str, part: Entry, footer: Footer, rows: pa.Table
     ) -> None:
         counted = count_texts(rows["log_object"])
-        # A footer names a log object without rows where all of its rows were duplicates.
-        by_footer = {
-            name: entry.rows for name, entry in footer.log_objects.items() if entry.rows
-        }
+        by_footer = footer.rows_by_object()
         for name in sorted(counted.keys() | by_footer.keys()):
-            expected = by_footer.get(name, 0)
+            expected = by_footer[name]
             if counted[name] != expected:
                 message = f"{counted[name]} rows, {expected} by the part's footer"
                 self._add("footer", message, partition, part.name, name)
@@ -327,7 +331,7 @@ class _Verifier:
         today = dt.datetime.now(dt.UTC).date()
         since = max(filter(None, (self.settings.since, self.first_day)), default=None)
         yield from discover_objects(
-            source, since, today, self.settings.endpoint_url, Found(), full=True
+            source, since, today, self.session, Found(), full=True
         )
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
         Result,
         UnreadableError,
     )
-    from etl.query.scope import EVERYTHING, Scope, buckets, check_scope, parse_day
+    from etl.query.scope import EVERYTHING, Scope, buckets, check_days, parse_day
     from etl.query.views import duplicate_rows, rows_by_object, sql_literal
 
 __getattr__ = lazy_face(
@@ -27,7 +27,7 @@ __getattr__ = lazy_face(
             "Result",
             "UnreadableError",
         ),
-        "scope": ("EVERYTHING", "Scope", "buckets", "check_scope", "parse_day"),
+        "scope": ("EVERYTHING", "Scope", "buckets", "check_days", "parse_day"),
         "views": ("duplicate_rows", "rows_by_object", "sql_literal"),
     },
 )
@@ -42,7 +42,7 @@ __all__ = [
     "Scope",
     "UnreadableError",
     "buckets",
-    "check_scope",
+    "check_days",
     "duplicate_rows",
     "parse_day",
     "query_lake",

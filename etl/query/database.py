@@ -1,7 +1,7 @@
 """The part of a lake in a scope, to be queried in SQL."""
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
@@ -10,10 +10,12 @@ from etl.config import DEFAULTS, Settings
 from etl.query.files import LakeFiles
 from etl.query.messages import Limits, Task
 from etl.query.process import WorkerProcess
+from etl.query.reader import Progress, SharedReader
 from etl.query.result import ChangedError, Result
-from etl.query.scope import EVERYTHING, Scope, check_scope
-from etl.query.snapshot import SnapshotReader, take_snapshot
-from etl.query.views import view_statements
+from etl.query.scope import EVERYTHING, Scope, check_days
+from etl.query.snapshot import Snapshot
+from etl.query.views import tables_of, view_statements
+from etl.schema import TABLES, Table
 from etl.store import ReadableStore
 
 # Each finds that a run replaced a part between the listing and the reading, which is seldom twice in a row.
@@ -23,8 +25,9 @@ _ATTEMPTS = 4
 class Database:
     """The part of a lake in `scope`, as it was when the first query came; several results may be open at a time.
 
-    `without` names parts to leave out, as the store names them; for `with_files` see `view_statements`. Raises
-    UsageError for a bucket that is not in the lake.
+    `without` names parts to leave out, as the store names them; for `with_files` see `view_statements`. `progress` is
+    called, by other threads, with the number of parts with records that queries have read, and of those there are. With
+    `shared`, nothing is listed or read again that was for another database: the scope is a part of that one's.
     """
 
     def __init__(
@@ -35,29 +38,52 @@ class Database:
         *,
         without: Collection[str] = (),
         with_files: bool = False,
+        progress: Progress | None = None,
+        shared: SharedReader | None = None,
     ) -> None:
-        # It starts while the scope is checked and the lake is listed.
+        check_days(scope)
+        # It starts while the lake is listed.
         self._process = WorkerProcess()
         self._is_open = False
         # Threads may share a database, also for its first query.
         self._lock = threading.Lock()
-        check_scope(store, scope)
         self._store = store
         self._scope = scope
         self._settings = settings
         self._without = without
         self._with_files = with_files
+        space = int(settings.query_spill)
+        self._shared = shared or SharedReader(store, scope, space, progress)
 
-    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
-        """The result of one SELECT.
+    def within(self, scope: Scope) -> "Database":
+        """Another database, of what this one has in `scope`; it shares what was listed and read."""
+        return Database(self._store, scope, self._settings, shared=self._shared)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The parts that it has. Raises UsageError for a bucket that is not in the lake."""
+        return self._shared.get().snapshot.within(self._scope, self._without)
+
+    def query(
+        self,
+        sql: str,
+        parameters: Mapping[str, object] | None = None,
+        *,
+        reads_all: bool = False,
+    ) -> Result:
+        """The result of one SELECT; one that `reads_all` has the parts of its tables read ahead.
 
         The lake is listed anew and the query tried again where a run replaced a part since it was listed. Raises
-        QueryError for a wrong query, LimitError for one that needs too much, StoreError for a store that fails.
+        QueryError for a wrong query, LimitError for one that needs too much, StoreError for a store that fails, and
+        UsageError for a bucket that is not in the lake.
         """
 
         def query_once() -> Result:
             try:
-                return self._running().query(sql, parameters)
+                process = self._running()
+                if reads_all:
+                    self._read_ahead(tables_of(sql))
+                return process.query(sql, parameters)
             except ChangedError:
                 self._start_again()
                 raise
@@ -81,7 +107,7 @@ class Database:
         # The present process is not ended: other results may still be read from it, and end it when they are.
         with self._lock:
             self._process, self._is_open = WorkerProcess(), False
-            self._store.forget()
+            self._shared.replace(self._reader)
 
     def _running(self) -> WorkerProcess:
         """The query process, with the lake listed for it."""
@@ -93,13 +119,25 @@ class Database:
             return self._process
 
     def _open(self) -> None:
-        snapshot = take_snapshot(self._store, self._scope, self._without)
+        self._reader = self._shared.get()
+        snapshot = self._reader.snapshot.within(self._scope, self._without)
+        # Whatever the query, DuckDB looks up the columns of each table in its first part.
+        self._parts = {table: snapshot.of(table) for table in TABLES}
+        self._reader.read_ahead(
+            part for parts in self._parts.values() for part in parts[:1]
+        )
         statements = list(
             view_statements(snapshot, self._settings, with_files=self._with_files)
         )
         task = Task(snapshot.sizes, statements, limits_of(self._settings))
-        self._process.open(SnapshotReader(self._store, snapshot), task)
+        self._process.open(self._reader, task)
         self._is_open = True
+
+    def _read_ahead(self, tables: Iterable[Table]) -> None:
+        """Begin to read all parts of these tables, if that was not begun before."""
+        with self._lock:
+            parts = [part for table in tables for part in self._parts.pop(table, ())]
+        self._reader.read_ahead(parts)
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -130,9 +168,9 @@ def connect(
     """
     from etl.query.connection import open_connection  # noqa: PLC0415 - nothing else here needs DuckDB
 
-    check_scope(store, scope)
-    snapshot = take_snapshot(store, scope)
-    files = LakeFiles(snapshot.sizes, SnapshotReader(store, snapshot).read)
+    reader = SharedReader(store, scope, space=0, progress=None).get()
+    snapshot = reader.snapshot
+    files = LakeFiles(snapshot.sizes, reader.read)
     return open_connection(
         files, view_statements(snapshot, settings), limits_of(settings)
     )

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,12 +24,10 @@ from etl.query.messages import (
     send,
     send_bytes,
 )
+from etl.query.reader import SnapshotReader
 from etl.query.result import ChangedError, LimitError, Result, UnreadableError
-from etl.query.snapshot import SnapshotReader
 from etl.query.spill import make_spill_directory, remove_spill_directory
 
-# How many reads run at a time: DuckDB has a thread for each processor, and a few others.
-_READERS = min(16, 2 + (os.cpu_count() or 1))
 # Sending to a process that has died raises one of these. It is ignored: reading the result then finds out why.
 _GONE = (BrokenPipeError, ConnectionResetError)
 # In the spill directory: what the process writes to standard error.
@@ -68,7 +66,7 @@ class WorkerProcess:
         self._reader = reader
         self._seconds = task.limits.seconds
         limits = replace(task.limits, spill_directory=str(self._directory))
-        pairs = [socket.socketpair() for _ in range(_READERS)]
+        pairs = [socket.socketpair() for _ in range(reader.concurrency)]
         with contextlib.suppress(*_GONE), self._sending:
             send(
                 self._control,
@@ -79,7 +77,10 @@ class WorkerProcess:
             theirs.close()
             # Daemons, so that threads that wait for the query process do not keep this one alive.
             thread = threading.Thread(
-                target=_serve_reads, args=(ours, reader), name="lake-reader", daemon=True
+                target=_serve_reads,
+                args=(ours, reader, task.sizes),
+                name="lake-reader",
+                daemon=True,
             )
             thread.start()
             self._threads.append(thread)
@@ -209,21 +210,25 @@ def _environment() -> dict[str, str]:
     return environment
 
 
-def _serve_reads(channel: socket.socket, reader: SnapshotReader) -> None:
-    """Read parts for the process at the other end, until it is gone."""
+def _serve_reads(
+    channel: socket.socket, reader: SnapshotReader, paths: Collection[str]
+) -> None:
+    """Read the parts with these paths for the process at the other end, until it is gone."""
     with channel, contextlib.suppress(EOFError, OSError, UnicodeDecodeError):
         while True:
             path, position, length = receive_read_request(channel)
-            send_bytes(channel, _read_or_none(reader, path, position, length))
+            is_known = path in paths
+            data = _read_or_none(reader, path, position, length) if is_known else None
+            send_bytes(channel, data)
 
 
 def _read_or_none(
     reader: SnapshotReader, path: str, position: int, length: int
 ) -> bytes | None:
-    """The bytes of a part, or None where they cannot be read, or the path is not of the snapshot."""
+    """The bytes of a part, or None where they cannot be read."""
     try:
         return reader.read(path, position, length)
-    except (AccessLakeError, OSError, KeyError):
+    except (AccessLakeError, OSError):
         return None
 
 

@@ -1,13 +1,14 @@
 """The part of a lake that a query is about."""
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 from etl.errors import UsageError, nearest
 from etl.lake import partition_path
 from etl.schema import ACCESS_LOG
-from etl.store import ReadableStore
+from etl.store import Entry, ReadableStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,19 @@ def parse_day(name: str, text: str) -> dt.date:
         raise UsageError(f"{name} {text!r} is not a day; write YYYY-MM-DD") from error
 
 
-def check_scope(store: ReadableStore, scope: Scope) -> None:
-    """Raise UsageError for days in the wrong order, or a bucket that a lake with buckets does not have."""
+def check_days(scope: Scope) -> None:
+    """Raise UsageError for days in the wrong order."""
     if scope.date_from and scope.date_to and scope.date_from > scope.date_to:
         raise UsageError(
             f"--from {scope.date_from} is after --to {scope.date_to}; both days are part of the period"
         )
-    if scope.bucket is None:
+
+
+def check_bucket(store: ReadableStore, scope: Scope, parts: Iterable[Entry]) -> None:
+    """Raise UsageError for a bucket that a lake with buckets does not have; `parts` are those in the scope."""
+    if scope.bucket is None or any(
+        part.name.startswith(ACCESS_LOG.name) for part in parts
+    ):
         return
     known = buckets(store)
     # An empty lake has no bucket yet, and empty results.

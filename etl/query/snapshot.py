@@ -1,28 +1,20 @@
-"""What a query sees of a lake: the parts in its scope, listed once, each read only as it was listed."""
+"""What a query sees of a lake: the parts in its scope, listed once."""
 
 import datetime as dt
-import threading
-from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
 
-from etl.config import MIB
-from etl.errors import PreconditionFailedError, StoreError
 from etl.lake import (
-    READ_WHOLE,
     has_older_parts,
     is_part,
-    part_day,
     partition_path,
     read_retention,
 )
-from etl.query.scope import Scope
+from etl.query.scope import Scope, check_bucket
 from etl.schema import ACCESS_LOG, CLIMBS, LEDGER, TABLES, Table
-from etl.store import Entry, ReadableStore
-
-# Of small parts, read entirely: DuckDB reads a part in several pieces, soon after each other, and then caches those.
-_CACHE_BYTES = 64 * MIB
+from etl.store import PAGE, Entry, ReadableStore, Stretch, folders_below, list_stretches
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,110 +30,109 @@ class Snapshot:
     has_older_parts: bool = False
     """Whether there may be parts without columns that were added since."""
 
-    def of(self, table: Table) -> list[str]:
-        """The paths of a table's parts."""
-        return [path for path in self.parts if path.startswith(f"{table.name}/")]
+    def of(self, table: Table) -> list[Entry]:
+        """The parts of a table, in the order of their paths."""
+        prefix = f"{table.name}/"
+        return [part for path, part in self.parts.items() if path.startswith(prefix)]
 
     @property
     def sizes(self) -> dict[str, int]:
         """The size of each part in bytes, by path."""
         return {path: part.size for path, part in self.parts.items()}
 
+    def within(self, scope: Scope, without: Collection[str] = ()) -> "Snapshot":
+        """What of it is in a scope, and is not named in `without`."""
+        is_in = _test_of(scope)
+        kept = {
+            path: part
+            for path, part in self.parts.items()
+            if is_in(part) and part.name not in without
+        }
+        return replace(self, parts=kept)
 
-def take_snapshot(
-    store: ReadableStore, scope: Scope, without: Collection[str] = ()
-) -> Snapshot:
-    """List the parts in `scope`, except those named in `without`, as the store names them.
 
-    Days that `expire` removes are not among them from the moment it begins.
+def take_snapshot(store: ReadableStore, scope: Scope) -> Snapshot:
+    """List the parts in `scope`.
+
+    Days that `expire` removes are not among them from the moment it begins. Raises UsageError for a bucket that is not
+    in the lake.
     """
-    expired_before = read_retention(store).expired_before
-    listed = (
-        part for table in TABLES for part in _list(store, table, scope, expired_before)
-    )
-    parts = [part for part in listed if part.name not in without]
+    with ThreadPoolExecutor() as pool:
+        retention = pool.submit(read_retention, store)
+        older = pool.submit(has_older_parts, store)
+        listed = pool.map(lambda table: _list(store, table, scope), TABLES)
+        files = [file for table in listed for file in table]
+    first_days = filter(None, (scope.date_from, retention.result().expired_before))
+    is_in = _test_of(replace(scope, date_from=max(first_days, default=None)))
+    parts = [file for file in files if is_part(file.name) and is_in(file)]
+    check_bucket(store, scope, parts)
     # DuckDB refuses a path that leads out of an allowed directory, even if it does so only once it is decoded.
     is_encoded_twice = any(CLIMBS.search(unquote(part.name)) for part in parts)
     encode = _encoded if is_encoded_twice else str
     paths = {encode(part.name): part for part in parts}
-    return Snapshot(paths, is_encoded_twice, has_older_parts(store))
+    return Snapshot(paths, is_encoded_twice, older.result())
 
 
-def _list(
-    store: ReadableStore, table: Table, scope: Scope, expired_before: dt.date | None
-) -> Iterator[Entry]:
-    """The parts of a table in a scope."""
-    # Only access_log is partitioned by bucket.
-    bucket = scope.bucket if table is ACCESS_LOG else None
-    prefix = (
-        partition_path(table) if bucket is None else partition_path(table, bucket=bucket)
-    )
-    first, last = _period(table, scope, expired_before)
-    for entry in store.entries(prefix):
-        if is_part(entry.name) and first <= part_day(entry.name) <= last:
-            yield entry
+def _list(store: ReadableStore, table: Table, scope: Scope) -> list[Entry]:
+    """The objects of a table's folders in a scope, and perhaps others."""
+    folder = partition_path(table)
+    # A day of the ledger is that of log objects, whose records may be of other days.
+    if table is LEDGER or scope == Scope():
+        return store.entries(folder)
+    if table is not ACCESS_LOG:
+        return store.entries(*_days(folder, scope))
+    if scope.bucket is not None:
+        return store.entries(*_days(partition_path(table, bucket=scope.bucket), scope))
+    return _list_buckets(store, folder, scope)
 
 
-def _period(
-    table: Table, scope: Scope, expired_before: dt.date | None
-) -> tuple[dt.date, dt.date]:
-    """The first and the last day of a table's partitions in a scope."""
-    # A day of the ledger is that of log objects, whose records may be of other days; and it never expires.
-    if table is LEDGER:
-        return dt.date.min, dt.date.max
-    first_days = filter(None, (expired_before, scope.date_from))
-    return max(first_days, default=dt.date.min), scope.date_to or dt.date.max
+def _list_buckets(store: ReadableStore, folder: str, scope: Scope) -> list[Entry]:
+    """The objects of a scope's days, in the folders of all buckets.
+
+    The first page has all objects of a small lake. Of a larger one it has the first buckets, and the others are listed
+    one by one, many at a time, each from its first day in the scope to its last: what there is of other days, however
+    much, is not listed.
+    """
+    page = store.entries(folder, limit=PAGE)
+    if len(page) < PAGE:
+        return page
+    folders = folders_below(store, folder)
+    last = page[-1].name
+    begun = sum(bucket < last for bucket in folders)
+    complete = folders[begun - 1]
+    stretches = [_days(bucket, scope) for bucket in folders[begun - 1 :]]
+    known = [entry for entry in page if entry.name < complete]
+    return [*known, *list_stretches(store, stretches)]
+
+
+def _days(folder: str, scope: Scope) -> Stretch:
+    """What is in a folder of partitions from the first day of a scope to its last."""
+    after = f"{folder}date={scope.date_from}" if scope.date_from else ""
+    # In the order of names 0 is the next character after the slash that follows a day.
+    before = f"{folder}date={scope.date_to}0" if scope.date_to else None
+    return Stretch(folder, after, before)
+
+
+def _test_of(scope: Scope) -> Callable[[Entry], bool]:
+    """What tells whether a part is in a scope: all of the ledger is, which never expires."""
+    # Days as texts are in the order of days.
+    first = str(scope.date_from or dt.date.min)
+    last = str(scope.date_to or dt.date.max)
+    records, ledger = partition_path(ACCESS_LOG), partition_path(LEDGER)
+    of_bucket = {} if scope.bucket is None else {"bucket": scope.bucket}
+    bucket = partition_path(ACCESS_LOG, **of_bucket)
+
+    def is_in(part: Entry) -> bool:
+        if part.name.startswith(ledger):
+            return True
+        if part.name.startswith(records) and not part.name.startswith(bucket):
+            return False
+        folder, _, _ = part.name.rpartition("/")
+        _, _, day = folder.rpartition("date=")
+        return first <= day <= last
+
+    return is_in
 
 
 def _encoded(name: str) -> str:
     return quote(name, safe="/=")
-
-
-class SnapshotReader:
-    """Reads parts of a snapshot, from several threads at a time; small ones from S3 entirely, and once.
-
-    The query process learns only that a read failed. Why, is noted here for its parent: `is_outdated` where a part was
-    not there any more as it was listed, `failure` where the store failed.
-    """
-
-    def __init__(self, store: ReadableStore, snapshot: Snapshot) -> None:
-        self._store = store
-        self._parts = snapshot.parts
-        self._cache: OrderedDict[str, bytes] = OrderedDict()
-        self._lock = threading.Lock()
-        self.is_outdated = False
-        self.failure: StoreError | None = None
-
-    def read(self, path: str, start: int, length: int) -> bytes:
-        """Bytes of a part. Raises OSError where it is not what was listed, StoreError where the store fails."""
-        part = self._parts[path]
-        length = max(0, min(length, part.size - start))
-        try:
-            # A request to S3 takes about as long for a small part as for a few of its bytes; a disk has no such delay.
-            if self._store.is_remote and part.size <= READ_WHOLE:
-                return self._read_cached(part)[start : start + length]
-            return self._store.read_range(part, start, length)
-        except (FileNotFoundError, PreconditionFailedError) as error:
-            self.is_outdated = True
-            raise OSError(
-                f"{part.name} was replaced or removed since it was listed"
-            ) from error
-        except StoreError as error:
-            self.failure = error
-            raise
-
-    def _read_cached(self, part: Entry) -> bytes:
-        with self._lock:
-            if (data := self._cache.get(part.name)) is not None:
-                self._cache.move_to_end(part.name)
-                return data
-        # Without the lock, so that threads can read at the same time; it does no harm if two read the same part.
-        data = self._store.read_range(part, 0, part.size)
-        with self._lock:
-            self._cache[part.name] = data
-            while self._cached_bytes() > _CACHE_BYTES:
-                self._cache.popitem(last=False)
-        return data
-
-    def _cached_bytes(self) -> int:
-        return sum(map(len, self._cache.values()))

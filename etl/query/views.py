@@ -1,5 +1,6 @@
 """The SQL of the views over a snapshot's parts."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ from etl.fields import FIELDS
 from etl.query.files import SCHEME
 from etl.query.snapshot import Snapshot
 from etl.resources import bundled
-from etl.schema import ACCESS_LOG, PARTITION_COUNTS, TABLES, Table
+from etl.schema import ACCESS_LOG, LEDGER, PARTITION_COUNTS, REJECTS, TABLES, Table
 
 _PARTITION_TYPES = {ACCESS_LOG.name: {"bucket": "VARCHAR", "date": "DATE"}}
 _BY_DAY = {"date": "DATE"}
@@ -17,6 +18,18 @@ _BY_DAY = {"date": "DATE"}
 _LARGEST = {field.name: field.largest for field in FIELDS if field.largest is not None}
 # Before the name of a table: the view that has the file of each row.
 _FILES = "files_of_"
+# How statements name each table, or what is made of it in `sql/views.sql`.
+_NAMES = {
+    ACCESS_LOG.name: {
+        "access_log",
+        "website_requests",
+        "lifecycle_events",
+        "user_agents",
+        "newest_day",
+    },
+    REJECTS.name: {"rejects"},
+    LEDGER.name: {"ledger"},
+}
 _DUCKDB_TYPES = {
     pa.string(): "VARCHAR",
     pa.timestamp("us"): "TIMESTAMP",
@@ -48,6 +61,12 @@ def view_statements(
     )
     yield _rows_view("site_hosts", ("host",), ((host,) for host in settings.site_hosts))
     yield (bundled("sql") / "views.sql").read_text("utf-8")
+
+
+def tables_of(sql: str) -> list[Table]:
+    """The tables that a statement probably reads, going by the words in it."""
+    words = set(re.findall(r"\w+", sql))
+    return [table for table in TABLES if words & _NAMES[table.name]]
 
 
 def rows_by_object(table: Table) -> str:

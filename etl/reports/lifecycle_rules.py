@@ -22,9 +22,9 @@ from pydantic.alias_generators import to_pascal
 from etl.config import Settings
 from etl.dates import shifted
 from etl.errors import StoreError, UsageError
-from etl.query import Result, Scope, check_scope, query_lake
+from etl.query import Result, Scope, check_days, query_lake
 from etl.resources import bundled
-from etl.store import ReadableStore
+from etl.store import ReadableStore, S3Session
 
 PERIOD_DAYS = 30
 # The operation that S3 logs for a move to each storage class.
@@ -55,13 +55,12 @@ class Action:
 
 def read_rules(bucket: str, settings: Settings) -> list[Action]:
     """The actions of a bucket's rules as S3 has them. Raises StoreError where none are there or readable."""
-    from etl.store.s3_client import error_code, s3_client, s3_errors  # noqa: PLC0415 - as in etl.store.open
+    from etl.store.s3_errors import error_code, s3_errors  # noqa: PLC0415 - as in etl.store.open
 
     try:
         with s3_errors(f"lifecycle rules of {bucket}"):
-            response = s3_client(
-                settings.endpoint_url
-            ).get_bucket_lifecycle_configuration(Bucket=bucket)
+            session = S3Session(settings.endpoint_url)
+            response = session.client.get_bucket_lifecycle_configuration(Bucket=bucket)
     except StoreError as error:
         if error_code(error) == "NoSuchLifecycleConfiguration":
             raise StoreError(f"bucket {bucket} has no lifecycle rules") from error
@@ -110,7 +109,7 @@ def check_rules(
     only), `no match ever`, each after `disabled` where the rule is. Logs have no tags, so a filter on tags is not
     applied.
     """
-    check_scope(store, scope)
+    check_days(scope)
     newest = query_lake(
         store, "SELECT newest_day() AS last", scope=Scope(bucket), settings=settings
     )
@@ -121,7 +120,7 @@ def check_rules(
     )
     first = scope.date_from or shifted(last, 1 - PERIOD_DAYS)
     period = Scope(bucket, first, last)
-    check_scope(store, period)
+    check_days(period)
     sql = (bundled("sql") / "lifecycle_rules.sql").read_text("utf-8")
     numbered = [
         asdict(action) | {"position": number} for number, action in enumerate(actions)

@@ -4,9 +4,10 @@
 the object of that name is still the one that the caller saw (its ETag), or there is still none.
 """
 
+import io
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,15 @@ class Entry:
     etag: str
 
 
+PAGE = 1000
+"""How many objects S3 lists in one request."""
+
+
+def is_between(name: str, after: str, before: str | None) -> bool:
+    """Whether a name is greater than `after` and less than `before`, if there is one."""
+    return name > after and (before is None or name < before)
+
+
 class ReadableStore(Protocol):
     """The objects below one URL, for reading."""
 
@@ -25,8 +35,18 @@ class ReadableStore(Protocol):
     is_remote: bool
     """Whether each request takes a while, so that one for more is cheaper than several for less."""
 
-    def entries(self, prefix: str) -> list[Entry]:
-        """Every object whose name starts with `prefix` (whole path parts, ending in `/`), in name order."""
+    def entries(
+        self,
+        prefix: str,
+        after: str = "",
+        before: str | None = None,
+        limit: int | None = None,
+    ) -> list[Entry]:
+        """Every object whose name starts with `prefix` (whole path parts, ending in `/`), in name order.
+
+        Only those with names greater than `after` and less than `before`, and of these the first `limit`; what is
+        outside costs nothing.
+        """
 
     def directories(self, prefix: str) -> list[str]:
         """The names of the directories right below `prefix`, in order."""
@@ -34,8 +54,11 @@ class ReadableStore(Protocol):
     def read(self, name: str) -> tuple[bytes, str]:
         """An object's bytes and the ETag that goes with them. Raises FileNotFoundError."""
 
-    def open(self, name: str) -> BinaryIO:
-        """An object for reading at random. Raises FileNotFoundError."""
+    def open(self, entry: Entry) -> io.RawIOBase:
+        """An object for reading at random. Raises FileNotFoundError, here or where it is read.
+
+        On S3 it is read as it was listed, or PreconditionFailedError is raised.
+        """
 
     def read_range(self, entry: Entry, start: int, length: int) -> bytes:
         """`length` bytes of an object from `start` on, fewer where it ends.

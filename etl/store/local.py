@@ -1,19 +1,20 @@
 """A lake in a local directory."""
 
 import contextlib
+import io
 import os
 import shutil
 import stat
 import time
 import uuid
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 import filelock
 
 from etl.errors import LockedError, PreconditionFailedError, StoreError
-from etl.store.base import Entry
+from etl.store.base import Entry, is_between
 
 LOCAL_TMP = "_tmp"
 """Where a local lake keeps its lock files and files half written; outside every glob."""
@@ -39,27 +40,39 @@ class LocalStore:
         self.url = str(root)
         self._root = root
 
-    def entries(self, prefix: str) -> list[Entry]:
+    def entries(
+        self,
+        prefix: str,
+        after: str = "",
+        before: str | None = None,
+        limit: int | None = None,
+    ) -> list[Entry]:
         with os_errors(self._root / prefix, "read"):
             self._refuse_links_to(prefix)
-            return sorted(self._entries(prefix), key=lambda entry: entry.name)
+            return list(islice(self._entries(prefix, after, before), limit))
 
-    def _entries(self, prefix: str) -> Iterator[Entry]:
-        """The files below a folder, in no order; none where there is no such folder."""
+    def _entries(self, prefix: str, after: str, before: str | None) -> Iterator[Entry]:
+        """The files below a folder with names between these, in name order; none where there is no such folder."""
+        for name, one in sorted(self._names(prefix)):
+            if name.endswith("/"):
+                # What is below a folder may come after `after` although the folder itself does not.
+                if is_between(name, after, before) or after.startswith(name):
+                    yield from self._entries(name, after, before)
+            elif is_between(name, after, before) and one.is_file(follow_symlinks=False):
+                with contextlib.suppress(FileNotFoundError):
+                    status = one.stat(follow_symlinks=False)
+                    yield Entry(name, status.st_size, local_etag(status))
+
+    def _names(self, prefix: str) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
+        """What is right below a folder, by name; the names of folders end in a slash, as in those of their files."""
         with (
             contextlib.suppress(FileNotFoundError),
             os.scandir(self._root / prefix) as found,
         ):
             for one in found:
                 self._refuse_link(one)
-                if one.is_dir(follow_symlinks=False):
-                    yield from self._entries(f"{prefix}{one.name}/")
-                elif one.is_file(follow_symlinks=False):
-                    with contextlib.suppress(FileNotFoundError):
-                        status = one.stat(follow_symlinks=False)
-                        yield Entry(
-                            f"{prefix}{one.name}", status.st_size, local_etag(status)
-                        )
+                slash = "/" if one.is_dir(follow_symlinks=False) else ""
+                yield f"{prefix}{one.name}{slash}", one
 
     def directories(self, prefix: str) -> list[str]:
         with os_errors(self._root / prefix, "read"):
@@ -88,16 +101,19 @@ class LocalStore:
             raise _link(Path(entry.path))
 
     def read(self, name: str) -> tuple[bytes, str]:
-        with os_errors(self._root / name, "read"), self.open(name) as file:
+        with os_errors(self._root / name, "read"), self._open(name) as file:
             return file.read(), local_etag(os.fstat(file.fileno()))
 
     def read_range(self, entry: Entry, start: int, length: int) -> bytes:
-        with os_errors(self._root / entry.name, "read"), self.open(entry.name) as file:
+        with os_errors(self._root / entry.name, "read"), self._open(entry.name) as file:
             if local_etag(os.fstat(file.fileno())) != entry.etag:
                 raise PreconditionFailedError(entry.name)
             return os.pread(file.fileno(), length, start)
 
-    def open(self, name: str) -> BinaryIO:
+    def open(self, entry: Entry) -> io.RawIOBase:
+        return self._open(entry.name)
+
+    def _open(self, name: str) -> io.RawIOBase:
         with os_errors(self._root / name, "read"):
             return open(self._root / name, "rb", buffering=0, opener=open_no_link)
 

@@ -1,34 +1,28 @@
 """A lake in an S3 bucket."""
 
 import contextlib
+import io
 import json
 import uuid
-from collections.abc import Iterator
-from typing import Any, BinaryIO, cast
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import botocore.exceptions
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from etl.errors import LostRacesError, PreconditionFailedError, StoreError
-from etl.store.base import Entry
+from etl.store.base import Entry, is_between
 from etl.store.location import Location
+from etl.store.range_file import RangeFile
 from etl.store.retry import compete
-from etl.store.s3_client import (
-    BODY_ATTEMPTS,
-    BODY_BROKE_OFF,
-    code_of,
-    etag_of,
-    s3_client,
-    s3_errors,
-    s3_filesystem,
-)
+from etl.store.s3_errors import GONE_CODES, REPLACED_CODES, code_of, etag_of, s3_errors
+from etl.store.s3_reader import Pinned
+from etl.store.s3_session import S3Session
 
 _PROBE = "_probe.json"
 _PROBES = 5
 # Of a conditional write that lost. S3 says 409 where two writes met while they were stored, and 404 to an If-Match
 # on an object that is gone.
-_LOST_CODES = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
-_GONE_CODES = ("NoSuchKey", "404")
+_LOST_CODES = (*REPLACED_CODES, "ConditionalRequestConflict", "409")
 
 
 class S3Store:
@@ -36,21 +30,34 @@ class S3Store:
 
     is_remote = True
 
-    def __init__(self, location: Location, endpoint_url: str | None) -> None:
+    def __init__(self, location: Location, session: S3Session) -> None:
         prefix = location.key.strip("/")
         self.url = f"s3://{location.bucket}/{prefix}".rstrip("/")
-        self._bucket = location.bucket
+        self._bucket = location.bucket or ""
         self._prefix = f"{prefix}/" if prefix else ""
-        self._s3 = s3_client(endpoint_url)
-        self._files = s3_filesystem(endpoint_url)
+        self._session = session
+        self._s3 = session.client
 
-    def entries(self, prefix: str) -> list[Entry]:
-        skip = len(self._prefix)
-        return [
-            Entry(item["Key"][skip:], item["Size"], etag_of(item, item["Key"]))
-            for page in self._pages(prefix)
-            for item in page.get("Contents", [])
-        ]
+    def entries(
+        self,
+        prefix: str,
+        after: str = "",
+        before: str | None = None,
+        limit: int | None = None,
+    ) -> list[Entry]:
+        options = {"StartAfter": self._prefix + after} if after else {}
+        found: list[Entry] = []
+        for page in self._pages(prefix, **options):
+            listed = [self._entry(item) for item in page.get("Contents", [])]
+            found += [one for one in listed if is_between(one.name, after, before)]
+            is_enough = limit is not None and len(found) >= limit
+            if is_enough or (before and listed and listed[-1].name >= before):
+                break
+        return found[:limit]
+
+    def _entry(self, item: Mapping[str, Any]) -> Entry:
+        name = item["Key"].removeprefix(self._prefix)
+        return Entry(name, item["Size"], etag_of(item, item["Key"]))
 
     def directories(self, prefix: str) -> list[str]:
         skip = len(self._prefix) + len(prefix)
@@ -61,43 +68,17 @@ class S3Store:
         ]
 
     def read(self, name: str) -> tuple[bytes, str]:
-        return self._get(name)
+        return self._session.reader.get(self._bucket, self._prefix + name)
 
     def read_range(self, entry: Entry, start: int, length: int) -> bytes:
         # HTTP has no range of nothing.
         if length == 0:
             return b""
-        last = start + length - 1
-        return self._get(entry.name, IfMatch=entry.etag, Range=f"bytes={start}-{last}")[0]
+        key, pinned = self._prefix + entry.name, Pinned(entry.etag, start, length)
+        return self._session.reader.get(self._bucket, key, pinned)[0]
 
-    def _get(self, name: str, **options: str) -> tuple[bytes, str]:
-        # botocore tries a request again, but not a body that breaks off: that is read after it has returned.
-        retrying = Retrying(
-            retry=retry_if_exception_type(BODY_BROKE_OFF),
-            stop=stop_after_attempt(BODY_ATTEMPTS),
-            reraise=True,
-        )
-        with s3_errors(f"{self.url}/{name}"):
-            return retrying(self._get_once, name, **options)
-
-    def _get_once(self, name: str, **options: str) -> tuple[bytes, str]:
-        try:
-            response = self._s3.get_object(
-                Bucket=self._bucket, Key=self._prefix + name, **options
-            )
-        except botocore.exceptions.ClientError as error:
-            if code_of(error) in _GONE_CODES:
-                raise FileNotFoundError(f"{self.url}/{name}") from error
-            if code_of(error) in ("PreconditionFailed", "412"):
-                raise PreconditionFailedError(name) from error
-            raise
-        return response["Body"].read(), etag_of(response, f"{self.url}/{name}")
-
-    def open(self, name: str) -> BinaryIO:
-        with s3_errors(f"{self.url}/{name}"):
-            return cast(
-                "BinaryIO", self._files.open(f"{self._bucket}/{self._prefix}{name}", "rb")
-            )
+    def open(self, entry: Entry) -> io.RawIOBase:
+        return RangeFile(self, entry)
 
     def write(self, name: str, data: bytes, if_match: str | None) -> str:
         condition = {"IfNoneMatch": "*"} if if_match is None else {"IfMatch": if_match}
@@ -108,7 +89,7 @@ class S3Store:
                 )
             except botocore.exceptions.ClientError as error:
                 code = code_of(error)
-                is_gone = if_match is not None and code in _GONE_CODES
+                is_gone = if_match is not None and code in GONE_CODES
                 if code in _LOST_CODES or is_gone:
                     raise PreconditionFailedError(name) from error
                 raise

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import histories
@@ -130,12 +131,9 @@ def memory(directory: Path, scale: float) -> None:
     per_day = 10_000
     rows = {}
     for days in (1, round(100 * scale)):
-        source = made(
-            directory / f"objects-{days}",
-            lambda path, days=days: histories.make_log_objects(
-                path, histories.BUCKETS, histories.days_until(dt.date(2026, 1, 31), days), per_day, 1
-            ),
-        )
+        dates = histories.days_until(dt.date(2026, 1, 31), days)
+        make = partial(histories.make_log_objects, buckets=histories.BUCKETS, days=dates, per_day=per_day, lines=1)
+        source = made(directory / f"objects-{days}", make)
         lake = directory / "objects-lake"
         shutil.rmtree(lake, ignore_errors=True)
         # A batch for each day.

@@ -17,6 +17,7 @@ from listing_server import ListingServer, listing_server
 from etl.config import Settings
 from etl.lake import coverage
 from etl.sources import Found, discover_objects, parse_source, subtract
+from etl.store.s3_session import S3Session
 
 START = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 DAYS = 10
@@ -94,7 +95,7 @@ def polls(objects: Sequence[Delivered], every: dt.timedelta) -> list[Poll]:
 
 def read_by_accesslake(server: ListingServer, looks: Sequence[Poll], lookback_days: int) -> Counter[str]:
     """How often each log object is read by runs that begin at these moments."""
-    source = parse_source("s3://bucket/logs/")
+    source, session = parse_source("s3://bucket/logs/"), S3Session(server.url)
     ledger: defaultdict[dt.date, dict[str, str]] = defaultdict(dict)
     covered: coverage.Covered | None = None
     reads: Counter[str] = Counter()
@@ -102,7 +103,7 @@ def read_by_accesslake(server: ListingServer, looks: Sequence[Poll], lookback_da
         server.keys = list(look.keys)
         found = Found()
         since = coverage.first_day(covered, None, lookback_days)
-        objects = discover_objects(source, since, look.at.date(), server.url, found)
+        objects = discover_objects(source, since, look.at.date(), session, found)
         new = list(subtract(objects, ledger.__getitem__, found))
         for one in new:
             reads[one.name.removeprefix("s3://bucket/")] += 1

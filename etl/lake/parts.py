@@ -202,8 +202,10 @@ def encode_part(
         _FOOTER_LOG_OBJECTS: packed,
         _FOOTER_MIN_PART_SIZE: str(min_part_size).encode(),
     }
-    # A dictionary of random texts is larger than they are.
-    plain = {name for name in rows.schema.names if name in table.plain}
+    columns = rows.schema.names
+    encodings = {
+        name: table.encodings[name] for name in columns if name in table.encodings
+    }
     ordering = [(name, "ascending") for name in table.sort_by]
     sink = io.BytesIO()
     with pq.ParquetWriter(
@@ -212,8 +214,8 @@ def encode_part(
         compression="zstd",
         # Arrow's own schema would make readers see dictionaries, and differ from part to part.
         store_schema=False,
-        use_dictionary=[name for name in rows.schema.names if name not in plain],
-        column_encoding=dict.fromkeys(plain, "DELTA_LENGTH_BYTE_ARRAY"),
+        use_dictionary=[name for name in columns if name not in encodings],
+        column_encoding=encodings,
         sorting_columns=pq.SortingColumn.from_ordering(rows.schema, ordering),
         bloom_filter_options=_bloom_filters(table, rows),
     ) as writer:

@@ -168,7 +168,7 @@ def connect(
     """
     from etl.query.connection import open_connection  # noqa: PLC0415 - nothing else here needs DuckDB
 
-    reader = SharedReader(store, scope, space=0, progress=None).get()
+    reader = SharedReader(store, scope, space=0).get()
     snapshot = reader.snapshot
     files = LakeFiles(snapshot.sizes, reader.read)
     return open_connection(

@@ -138,7 +138,7 @@ class SharedReader:
         store: ReadableStore,
         scope: Scope,
         space: int,
-        progress: Progress | None,
+        progress: Progress | None = None,
     ) -> None:
         self._store = store
         self._scope = scope

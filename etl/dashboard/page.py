@@ -13,7 +13,7 @@ from etl.config import Settings
 from etl.dashboard.findings import FIGURES, Excerpt, Notice, find_unusual
 from etl.dates import FIRST_DAY, shifted
 from etl.errors import AccessLakeError, UsageError
-from etl.query import Database, Scope, check_days
+from etl.query import Advance, Database, Scope, check_days
 from etl.reports import (
     ChartError,
     Report,
@@ -88,9 +88,16 @@ def reports_by_section(reports: Iterable[Report]) -> dict[Section, list[Report]]
 
 
 def render_dashboard(
-    store: ReadableStore, scope: Scope, settings: Settings, now: dt.datetime
+    store: ReadableStore,
+    scope: Scope,
+    settings: Settings,
+    now: dt.datetime,
+    advance: Advance | None = None,
 ) -> str:
-    """The page as HTML; without a period in `scope`, of the last week with records. Raises UsageError without any."""
+    """The page as HTML; without a period in `scope`, of the last week with records. Raises UsageError without any.
+
+    `advance` is called with the number of reports that are done, and of all on the page.
+    """
     check_days(scope)
     # All that the page needs is listed and read for it; the other databases are parts of this one.
     history = Database(store, Scope(scope.bucket, None, scope.date_to), settings)
@@ -105,7 +112,7 @@ def render_dashboard(
     database = history.within(Scope(scope.bucket, first, last))
     reports = load_reports()
     sections = reports_by_section(reports.values())
-    results = _query_all(sections, database, history, length.days)
+    results = _query_all(sections, database, history, length.days, advance)
     results[FIGURES] = _query(reports[FIGURES], database, length.days)
     figures = _first_row(results[FIGURES])
     before: dict[str, Any] = {}
@@ -170,15 +177,18 @@ def _query_all(
     database: Database,
     history: Database,
     days: int,
+    advance: Advance | None,
 ) -> dict[str, _ReportResult]:
     """The result of each report of the page, over the period or all records up to its end."""
+    reports = list(chain.from_iterable(sections.values()))
     results = {}
-    for reports in sections.values():
-        for report in reports:
-            reads_history = report.dashboard is not None and report.dashboard.history
-            results[report.name] = _query(
-                report, history if reads_history else database, days
-            )
+    for done, report in enumerate(reports, 1):
+        reads_history = report.dashboard is not None and report.dashboard.history
+        results[report.name] = _query(
+            report, history if reads_history else database, days
+        )
+        if advance:
+            advance(done, len(reports))
     return results
 
 

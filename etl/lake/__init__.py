@@ -6,7 +6,6 @@ from etl.lake.format import check_format, has_older_parts, migrate, require_lake
 from etl.lake.lease import hold_lease
 from etl.lake.ledger import Ledger
 from etl.lake.parts import (
-    READ_WHOLE,
     SET_ASIDE,
     Footer,
     damaged,
@@ -15,7 +14,6 @@ from etl.lake.parts import (
     is_part,
     list_parts,
     open_part,
-    part_day,
     part_number,
     partition_path,
     read_footer,
@@ -24,7 +22,6 @@ from etl.lake.policy import check_policy
 from etl.lake.retention import read_retention, write_retention
 
 __all__ = [
-    "READ_WHOLE",
     "SET_ASIDE",
     "Appended",
     "Footer",
@@ -42,7 +39,6 @@ __all__ = [
     "list_parts",
     "migrate",
     "open_part",
-    "part_day",
     "part_number",
     "partition_path",
     "read_footer",

@@ -33,8 +33,8 @@ from etl.lake import (
 )
 from etl.query import (
     EVERYTHING,
+    Advance,
     Database,
-    Progress,
     SharedReader,
     Snapshot,
     duplicate_rows,
@@ -136,15 +136,15 @@ class Verification:
 
 
 def verify_lake(
-    store: ReadableStore, settings: Settings, progress: Progress | None = None
+    store: ReadableStore, settings: Settings, advance: Advance | None = None
 ) -> Verification:
     """Check the lake in `store`, and whether all log objects of the sources of the settings are in it.
 
-    `progress` is called with the number of parts that are checked, and of those there are. Raises UsageError without a
+    `advance` is called with the number of parts that are checked, and of those there are. Raises UsageError without a
     lake and StoreError where it cannot be listed.
     """
     require_lake(store)
-    verifier = _Verifier(store, settings, progress or (lambda _done, _all: None))
+    verifier = _Verifier(store, settings, advance or (lambda _done, _all: None))
     verifier.check_parts()
     verifier.check_accounting()
     # Where a part of the ledger is damaged, nobody knows which log objects are ingested.
@@ -180,12 +180,12 @@ class _Verifier:
     """The checks of one lake, which add to `verification` what they count and what differs."""
 
     def __init__(
-        self, store: ReadableStore, settings: Settings, progress: Progress
+        self, store: ReadableStore, settings: Settings, advance: Advance
     ) -> None:
         self.store = store
         self.settings = settings
         self.verification = Verification(lake=store.url)
-        self._progress = progress
+        self._advance = advance
         # Records and rejects of days before it have expired; None where none have.
         self._first_day = read_retention(store).expired_before
         # Queries need not read again what was read for the checks of parts.
@@ -213,7 +213,7 @@ class _Verifier:
                 )
             else:
                 self._check_partition(folder, list(islice(checked, len(folder.parts))))
-                self._progress(self.verification.parts, len(parts))
+                self._advance(self.verification.parts, len(parts))
 
     def _checked(self, parts: Iterable[tuple[_Folder, Entry]]) -> Iterator[_CheckedPart]:
         """The parts, checked in this order, several at a time, but no more than a bound of bytes."""

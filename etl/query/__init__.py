@@ -6,7 +6,7 @@ from etl.faces import lazy_face
 
 if TYPE_CHECKING:
     from etl.query.database import Database, query_lake
-    from etl.query.reader import Progress, SharedReader
+    from etl.query.reader import Advance, SharedReader
     from etl.query.result import (
         ChangedError,
         LimitError,
@@ -22,7 +22,7 @@ __getattr__ = lazy_face(
     __name__,
     {
         "database": ("Database", "query_lake"),
-        "reader": ("Progress", "SharedReader"),
+        "reader": ("Advance", "SharedReader"),
         "result": (
             "ChangedError",
             "LimitError",
@@ -38,10 +38,10 @@ __getattr__ = lazy_face(
 
 __all__ = [
     "EVERYTHING",
+    "Advance",
     "ChangedError",
     "Database",
     "LimitError",
-    "Progress",
     "QueryError",
     "Result",
     "Scope",

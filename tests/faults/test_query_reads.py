@@ -55,7 +55,7 @@ class Place:
     logs: Path
 
     def lake(self) -> Lake:
-        """The lake through the proxy, without sources: `verify` would compare them with the ledger, and read it again."""
+        """The lake through the proxy; without sources, for which `verify` would read the ledger again."""
         return Lake(Settings(lake=self.settings.lake, endpoint_url=self.proxy.endpoint_url))
 
     def append(self, bucket: str, day: dt.date, name: str) -> None:

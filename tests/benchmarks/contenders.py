@@ -75,7 +75,7 @@ def s3fs_cat(url: str, bucket: str) -> int:
     import s3fs
 
     files = s3fs.S3FileSystem(endpoint_url=url, max_concurrency=1)
-    return sum(data.count(b"\n") for data in files.cat(bucket, recursive=True).values())
+    return sum(data.count(b"\n") for data in files.cat(files.find(bucket)).values())
 
 
 def obstore_get(url: str, bucket: str) -> int:

@@ -29,7 +29,9 @@ class Corpora:
     buckets: Path
     """A folder for each bucket of S3: `logs` and `lake`."""
     logs: Path
-    """20,000 objects of three source buckets and a week, in partitioned naming."""
+    """20,000 objects of three source buckets and a week, in partitioned naming; half a million keys."""
+    few_keys: Path
+    """As many, with 5,000 keys and five user agents."""
     one_day: Path
     """As many of one day in simple naming: a batch has lines of each of the three partitions."""
     many: Path
@@ -41,8 +43,16 @@ class Corpora:
 def make_corpora(directory: Path) -> Corpora:
     """Whatever of them is not in `directory` yet is generated."""
     buckets = directory / "s3"
-    corpora = Corpora(buckets, buckets / "logs", directory / "one-day", directory / "many", buckets / "lake")
+    corpora = Corpora(
+        buckets=buckets,
+        logs=buckets / "logs",
+        few_keys=directory / "few-keys",
+        one_day=directory / "one-day",
+        many=directory / "many",
+        lake=buckets / "lake",
+    )
     _make(corpora.logs, _write_logs)
+    _make(corpora.few_keys, _write_few_keys)
     _make(corpora.one_day, _write_one_day)
     _make(corpora.many, _write_many)
     if not corpora.lake.exists():
@@ -86,6 +96,11 @@ def _make(corpus: Path, write: Callable[[Path], None]) -> None:
 
 def _write_logs(directory: Path) -> None:
     write_objects(partitioned_objects(_lines(days=7), "", LINES_PER_OBJECT), directory)
+
+
+def _write_few_keys(directory: Path) -> None:
+    lines = traffic(LINES, BUCKETS, FIRST_DAY, days=7)
+    write_objects(partitioned_objects(lines, "", LINES_PER_OBJECT), directory)
 
 
 def _write_one_day(directory: Path) -> None:

@@ -123,8 +123,9 @@ def from_s3(bench: Bench) -> Iterator[Table]:
 
 
 def from_disk(bench: Bench) -> Iterator[Table]:
-    """The same log objects on a disk."""
-    yield "The same from a disk", _disk_contenders(bench, bench.corpora.logs)
+    """The same log objects on a disk, and such with fewer keys."""
+    yield "Ingest of 20,000 log objects from a disk", _disk_contenders(bench, bench.corpora.logs)
+    yield "The same with 5,000 keys and five user agents", _disk_contenders(bench, bench.corpora.few_keys)
 
 
 def one_day(bench: Bench) -> Iterator[Table]:

@@ -3,6 +3,7 @@
 A contender is a command. Whatever processes it starts, their CPU time counts; what the server takes does not.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,10 @@ from typing import Any
 from object_server import ObjectServer, Requests
 
 _BLOCK = 512
+_COLUMNS = (
+    "contender", "s", "CPU s", "peak MiB", "LIST", "GET", "HEAD", "MB read", "MB stored", "write amplification",
+    "times slower",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Measure:
     peak_mib: float
     requests: Requests
     written: int
+    """Bytes, also of what was written over later."""
     stored: int
 
 
@@ -54,21 +60,16 @@ def measure(contender: Contender, server: ObjectServer, limit: int) -> Measure |
     """One run, or None where it took more than `limit` seconds."""
     if contender.out:
         shutil.rmtree(contender.out, ignore_errors=True)
-    with tempfile.TemporaryFile("w+") as messages:
-        process = _start(contender, messages)
-        timer = threading.Timer(limit, os.killpg, (process.pid, signal.SIGKILL))
-        timer.start()
+    with tempfile.TemporaryFile("w+") as messages, _started(contender, messages, limit) as process:
         cpu_before = float(process.stdout.readline() or 0) if contender.is_warm else 0.0
         server.new_requests()
         began = time.perf_counter()
         output = _output(process, contender)
         seconds = time.perf_counter() - began
         requests = server.new_requests()
-        # The usage of all its processes, which subprocess does not tell.
+        # What all its processes took, which subprocess does not tell.
         _, process.returncode, usage = os.wait4(process.pid, 0)
-        is_late = not timer.is_alive()
-        timer.cancel()
-        if is_late:
+        if process.returncode == signal.SIGKILL:
             return None
         if process.returncode:
             messages.seek(0)
@@ -81,12 +82,14 @@ def measure(contender: Contender, server: ObjectServer, limit: int) -> Measure |
         peak_mib=usage.ru_maxrss / 1024,
         requests=requests,
         written=usage.ru_oublock * _BLOCK,
-        stored=_size(contender.out),
+        stored=_stored(contender.out),
     )
 
 
-def _start(contender: Contender, messages: Any) -> Any:
-    return subprocess.Popen(
+@contextlib.contextmanager
+def _started(contender: Contender, messages: Any, limit: int) -> Iterator[Any]:
+    """The process of a contender, killed with those that it started after `limit` seconds or an interrupt."""
+    process = subprocess.Popen(
         contender.command,
         env={**os.environ, **contender.environ},
         stdin=subprocess.PIPE,
@@ -95,34 +98,45 @@ def _start(contender: Contender, messages: Any) -> Any:
         start_new_session=True,
         text=True,
     )
+    timer = threading.Timer(limit, os.killpg, (process.pid, signal.SIGKILL))
+    timer.start()
+    try:
+        yield process
+    except KeyboardInterrupt:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    finally:
+        timer.cancel()
 
 
 def _output(process: Any, contender: Contender) -> str:
     """What it prints until it ends; of one that is warm, whose end does not count, the line with the result."""
     if contender.is_warm:
-        process.stdin.write("\n")
-        process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # killed while it got ready
+            process.stdin.write("\n")
+            process.stdin.flush()
         return str(process.stdout.readline())
     return str(process.stdout.read())
 
 
-def _size(directory: Path | None) -> int:
+def _stored(directory: Path | None) -> int:
+    """The bytes that its files take of the disk: in whole blocks, as those written are counted."""
     files = directory.rglob("*") if directory else ()
-    return sum(path.stat().st_size for path in files if path.is_file())
+    return sum(path.stat().st_blocks * _BLOCK for path in files if path.is_file())
 
 
 def compare(title: str, contenders: Sequence[Contender], server: ObjectServer, repeat: int, limit: int) -> None:
     """Print a table of the contenders; the ratio is to the first, by time. Raises SystemExit where they disagree."""
     runs = _take_turns(contenders, server, repeat, limit)
     print(f"\n{title}\n")
-    print("| contender | s | CPU s | peak MiB | LIST | GET | HEAD | MB read | MB written | MB stored | times slower |")
-    print("| --- |" + " ---: |" * 10)
+    print(f"| {' | '.join(_COLUMNS)} |")
+    print("| --- |" + " ---: |" * (len(_COLUMNS) - 1))
     first = next((_median(measures) for measures in runs.values() if measures), None)
     for one in contenders:
         if first and runs[one.name]:
             _print_row(one, _median(runs[one.name]), first)
         else:
-            print(f"| {one.name} | > {limit} |" + " |" * 9, flush=True)
+            print(f"| {one.name} | > {limit} |" + " |" * (len(_COLUMNS) - 2), flush=True)
     _check_results(contenders, runs)
 
 
@@ -150,12 +164,13 @@ def _median(measures: list[Measure]) -> Measure:
 
 def _print_row(contender: Contender, run: Measure, first: Measure) -> None:
     counts = [run.requests.counts[kind] * contender.share for kind in ("LIST", "GET", "HEAD")]
-    sizes = [run.requests.size * contender.share, run.written, run.stored]
+    read = run.requests.size * contender.share
+    amplification = f"{run.written / run.stored:.2f}" if run.stored else ""
     times = run.seconds / first.seconds
     print(
         f"| {contender.name} | {run.seconds:.2f} | {run.cpu_seconds:.2f} | {run.peak_mib:,.0f} "
         f"| {' | '.join(f'{count:,}' for count in counts)} "
-        f"| {' | '.join(f'{size / 1e6:,.1f}' for size in sizes)} | {times:.2f} |",
+        f"| {read / 1e6:,.1f} | {run.stored / 1e6:,.1f} | {amplification} | {times:.2f} |",
         flush=True,
     )
 

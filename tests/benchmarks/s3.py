@@ -10,7 +10,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -61,7 +61,7 @@ class Bench:
         """`accesslake ingest` to a lake on the disk."""
         out = self.out / "accesslake"
         command = accesslake("ingest", "--json", "--source", source, "--lake", out)
-        return Contender(name, command, self.environ(environ), out, rows_ingested)
+        return Contender(name, command, self.environ(environ), out, rows_of)
 
     def duckdb_ingest(self, name: str, python: Path | str, pattern: str, host: str | None = None) -> Contender:
         """DuckDB's COPY to Parquet partitioned as the lake is."""
@@ -86,12 +86,16 @@ def contender(python: Path | str, name: str, task: Mapping[str, Any]) -> list[st
     return [python, HERE / "contenders.py", name, json.dumps(task)]
 
 
-def rows_ingested(summary: str) -> int:
+def rows_of(summary: str) -> int:
     return int(json.loads(summary)["rows"])
 
 
-def rows_copied(rows: str) -> int:
-    return int(json.loads(rows)[0]["Count"])
+def buckets_of(status: str) -> list[Any]:
+    return list(json.loads(status)["buckets"])
+
+
+def rows_copied(result: str) -> int:
+    return int(json.loads(result)[0]["Count"])
 
 
 def readers() -> dict[str, dict[str, str]]:
@@ -189,20 +193,18 @@ def report_sql(scope: Mapping[str, str]) -> str:
 def commands(bench: Bench) -> Iterator[Table]:
     """What reads the whole lake, on S3 and on a disk."""
     page = bench.out / "dashboard.html"
-    for title, arguments in {
-        "status": ("status", "--json"), "verify": ("verify", "--json"), "dashboard": ("dashboard", "--output", page),
-    }.items():  # fmt: skip
-        command = [*accesslake(*arguments), "--lake"]
-        yield (
-            f"{title} of the lake",
-            [
-                *(
-                    Contender(name, [*command, "s3://lake"], bench.environ(environ), result_of=len)
-                    for name, environ in readers().items()
-                ),
-                Contender("accesslake, lake on a disk", [*command, bench.corpora.lake], result_of=len),
-            ],
-        )
+    yield "status", list(_lake_commands(bench, ["status", "--json"], buckets_of))
+    yield "verify", list(_lake_commands(bench, ["verify", "--json"], rows_of))
+    yield "dashboard", list(_lake_commands(bench, ["dashboard", "--output", page], len))
+
+
+def _lake_commands(
+    bench: Bench, arguments: Sequence[str | Path], result_of: Callable[[str], Any]
+) -> Iterator[Contender]:
+    command = [*accesslake(*arguments), "--lake"]
+    for name, environ in readers().items():
+        yield Contender(name, [*command, "s3://lake"], bench.environ(environ), result_of=result_of)
+    yield Contender("accesslake, lake on a disk", [*command, bench.corpora.lake], result_of=result_of)
 
 
 Part = Callable[[Bench], Iterator[Table]]
@@ -232,10 +234,11 @@ def main() -> None:
     arguments.add_argument("--limit", type=int, default=300, help="seconds, after which a contender is stopped")
     arguments.add_argument("--dir", type=Path, default=Path("/tmp/accesslake-s3-bench"))  # noqa: S108
     given = arguments.parse_args()
-    corpora, peer = make_corpora(given.dir), peer_python(given.dir)
+    corpora, peer, out = make_corpora(given.dir), peer_python(given.dir), given.dir / "out"
+    out.mkdir(exist_ok=True)
     for latency in given.latency_ms:
         with ObjectServer(corpora.buckets, latency) as server:
-            run_parts(Bench(corpora, given.dir / "out", peer, server), latency, given)
+            run_parts(Bench(corpora, out, peer, server), latency, given)
 
 
 def run_parts(bench: Bench, latency: int, given: argparse.Namespace) -> None:

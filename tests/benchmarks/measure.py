@@ -22,8 +22,8 @@ from object_server import ObjectServer, Requests
 
 _BLOCK = 512
 _COLUMNS = (
-    "contender", "s", "CPU s", "peak MiB", "LIST", "GET", "HEAD", "MB read", "MB stored", "write amplification",
-    "times slower",
+    "contender", "s", "CPU s", "peak MiB", "LIST", "GET", "HEAD", "PUT, POST", "MB received", "MB sent", "MB stored",
+    "write amplification", "times slower",
 )  # fmt: skip
 
 
@@ -35,6 +35,7 @@ class Contender:
     command: Sequence[str | Path]
     environ: Mapping[str, str] = field(default_factory=dict)
     out: Path | None = None
+    writes_to_s3: bool = False
     result_of: Callable[[str], Any] = json.loads
     is_warm: bool = False
     """It says when it is ready, and is measured from then on."""
@@ -60,6 +61,8 @@ def measure(contender: Contender, server: ObjectServer, limit: int) -> Measure |
     """One run, or None where it took more than `limit` seconds."""
     if contender.out:
         shutil.rmtree(contender.out, ignore_errors=True)
+    if contender.writes_to_s3:
+        server.empty_written()
     with tempfile.TemporaryFile("w+") as messages, _started(contender, messages, limit) as process:
         cpu_before = float(process.stdout.readline() or 0) if contender.is_warm else 0.0
         server.new_requests()
@@ -163,16 +166,20 @@ def _median(measures: list[Measure]) -> Measure:
 
 
 def _print_row(contender: Contender, run: Measure, first: Measure) -> None:
-    counts = [run.requests.counts[kind] * contender.share for kind in ("LIST", "GET", "HEAD")]
-    read = run.requests.size * contender.share
-    amplification = f"{run.written / run.stored:.2f}" if run.stored else ""
-    times = run.seconds / first.seconds
-    print(
-        f"| {contender.name} | {run.seconds:.2f} | {run.cpu_seconds:.2f} | {run.peak_mib:,.0f} "
-        f"| {' | '.join(f'{count:,}' for count in counts)} "
-        f"| {read / 1e6:,.1f} | {run.stored / 1e6:,.1f} | {amplification} | {times:.2f} |",
-        flush=True,
+    requests, share = run.requests, contender.share
+    counts = [requests.counts[kind] * share for kind in ("LIST", "GET", "HEAD")]
+    counts.append(requests.counts["PUT"] + requests.counts["POST"])
+    sizes = (requests.received * share, requests.sent, run.stored)
+    cells = (
+        f"{run.seconds:.2f}",
+        f"{run.cpu_seconds:.2f}",
+        f"{run.peak_mib:,.0f}",
+        *(f"{count:,}" for count in counts),
+        *(f"{size / 1e6:,.1f}" for size in sizes),
+        f"{run.written / run.stored:.2f}" if run.stored else "",
+        f"{run.seconds / first.seconds:.2f}",
     )
+    print(f"| {contender.name} | {' | '.join(cells)} |", flush=True)
 
 
 def _check_results(contenders: Sequence[Contender], runs: Mapping[str, list[Measure]]) -> None:

@@ -1,10 +1,12 @@
-"""A read-only S3 server for benchmarks: nginx serves objects as static files, a handler lists them.
+"""An S3 server for benchmarks: nginx serves objects as static files, and a handler lists them.
 
     python tests/benchmarks/object_server.py ROOT SOCKET LATENCY
 
 ROOT has a folder for each bucket. nginx takes 0.02 ms of CPU for a GET and honors Range and If-Match; credentials and
-signatures are ignored. Run as a script, this is the handler of ListObjectsV2, on a Unix socket. Debian's packages are
-nginx, libnginx-mod-http-echo (adds latency, without a bound to the throughput) and
+signatures are ignored. These buckets are read-only. One more, `written`, is behind it in a moto server, which is slow.
+Run as a script, this is the handler of ListObjectsV2, on a Unix socket.
+
+Debian's packages are nginx, libnginx-mod-http-echo (adds latency, without a bound to the throughput) and
 libnginx-mod-http-headers-more-filter.
 """
 
@@ -20,6 +22,8 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -47,9 +51,11 @@ http {{
     map $args $is_list {{ default 0; "~(^|&)list-type=2(&|$)" 1; }}
     # nginx compares ETags with their quotes; S3 takes them without, too.
     map $http_if_match $if_match {{ default $http_if_match; "~^[^\\"*]+$" "\\"$http_if_match\\""; }}
-    log_format requests "$request_method $is_list $body_bytes_sent";
+    log_format requests "$request_method $is_list $request_length $body_bytes_sent";
     access_log {home}/requests.log requests;
     upstream lister {{ server unix:{home}/lister.sock; keepalive 64; }}
+    upstream moto {{ server 127.0.0.1:{moto_port}; }}
+    client_max_body_size 0;
     server {{
         listen 127.0.0.1:{port};
         root {root};
@@ -58,7 +64,13 @@ http {{
         error_page 412 @changed;
         location / {{
             if ($is_list) {{ return 418; }}
-            {delay}
+            {delay} @object;
+        }}
+        location /written {{ {delay} @written; }}
+        location @written {{
+            proxy_http_version 1.1;
+            proxy_set_header Host $http_host;
+            proxy_pass http://moto;
         }}
         location @object {{
             more_set_input_headers -r "If-Match: $if_match";
@@ -84,10 +96,13 @@ http {{
 
 @dataclass(frozen=True)
 class Requests:
-    """What clients requested, by kind (LIST, GET, HEAD, ...), and the bytes of the bodies they got."""
+    """What clients requested, by kind (LIST, GET, HEAD, ...)."""
 
     counts: Counter[str]
-    size: int
+    received: int
+    """Bytes of the responses, without their headers."""
+    sent: int
+    """Bytes of the requests that write."""
 
 
 class ObjectServer:
@@ -99,7 +114,7 @@ class ObjectServer:
         self._home = tempfile.TemporaryDirectory(prefix="object-server-")
         self._log = Path(self._home.name) / "requests.log"
         self._log_position = 0
-        self._port = _free_port()
+        self._port, self._moto_port = _free_port(), _free_port()
         self.host = f"127.0.0.1:{self._port}"
         self.url = f"http://{self.host}"
 
@@ -110,17 +125,28 @@ class ObjectServer:
         sock = home / "lister.sock"
         self._lister = subprocess.Popen([sys.executable, __file__, self._root, sock, str(self._latency)])
         self._nginx = subprocess.Popen(["nginx", "-c", config, "-e", home / "error.log"])  # noqa: S607
+        moto = [sys.executable, "-m", "moto.server", "-p", str(self._moto_port)]
+        self._moto = subprocess.Popen(moto, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         _wait_for(sock.exists)
-        _wait_for(self._is_open)
+        for port in (self._port, self._moto_port):
+            _wait_for(partial(_is_open, port))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for process in (self._nginx, self._lister):
+        for process in (self._nginx, self._lister, self._moto):
             process.terminate()
             process.wait()
         self._home.cleanup()
+
+    def empty_written(self) -> None:
+        """Make the bucket `written`, or make it anew."""
+        for method, path in (("POST", "/moto-api/reset"), ("PUT", "/written")):
+            moto = HTTPConnection("127.0.0.1", self._moto_port)
+            moto.request(method, path)
+            moto.getresponse().read()
+            moto.close()
 
     def new_requests(self) -> Requests:
         """The requests since the last call."""
@@ -129,29 +155,34 @@ class ObjectServer:
             log.seek(self._log_position)
             lines = [line.split() for line in log]
             self._log_position = log.tell()
-        counts = Counter("LIST" if is_list == "1" else method for method, is_list, _ in lines)
-        return Requests(counts, sum(int(size) for _, _, size in lines))
+        return Requests(
+            counts=Counter("LIST" if is_list == "1" else method for method, is_list, _, _ in lines),
+            received=sum(int(received) for _, _, _, received in lines),
+            sent=sum(int(sent) for method, _, sent, _ in lines if method in ("PUT", "POST")),
+        )
 
     def _config(self, home: Path) -> str:
-        delay = f"echo_sleep {self._latency}; echo_exec @object;" if self._latency else "try_files /none @object;"
+        delay = f"echo_sleep {self._latency}; echo_exec" if self._latency else "try_files /none"
         return _CONFIG.format(
             home=home,
             modules="/usr/lib/nginx/modules",
             temporary=" ".join(f"{name}_temp_path {home}/{name};" for name in _TEMPORARY),
             port=self._port,
+            moto_port=self._moto_port,
             root=self._root.resolve(),
             delay=delay,
         )
-
-    def _is_open(self) -> bool:
-        with socket.socket() as client:
-            return client.connect_ex(("127.0.0.1", self._port)) == 0
 
 
 def _free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _wait_for(is_up: Callable[[], bool]) -> None:

@@ -61,13 +61,13 @@ class Bench:
         """`accesslake ingest` to a lake on the disk."""
         out = self.out / "accesslake"
         command = accesslake("ingest", "--json", "--source", source, "--lake", out)
-        return Contender(name, command, self.environ(environ), out, rows_of)
+        return Contender(name, command, self.environ(environ), out, result_of=rows_of)
 
     def duckdb_ingest(self, name: str, python: Path | str, pattern: str, host: str | None = None) -> Contender:
         """DuckDB's COPY to Parquet partitioned as the lake is."""
         out = self.out / "duckdb"
         task = {"query": copy_to_parquet(pattern, str(out)), "host": host}
-        return Contender(name, contender(python, "duckdb_sql", task), self.environ({}), out, rows_copied)
+        return Contender(name, script(python, "duckdb_sql", task), self.environ({}), out, result_of=rows_copied)
 
     def environ(self, more: Mapping[str, str]) -> dict[str, str]:
         return {**CREDENTIALS, "ACCESSLAKE_ENDPOINT_URL": self.server.url, **more}
@@ -81,7 +81,7 @@ def accesslake(*arguments: str | Path) -> list[str | Path]:
     return [sys.executable, "-m", "etl", *arguments]
 
 
-def contender(python: Path | str, name: str, task: Mapping[str, Any]) -> list[str | Path]:
+def script(python: Path | str, name: str, task: Mapping[str, Any]) -> list[str | Path]:
     """A contender of `contenders.py`."""
     return [python, HERE / "contenders.py", name, json.dumps(task)]
 
@@ -107,23 +107,17 @@ def readers() -> dict[str, dict[str, str]]:
 
 def from_s3(bench: Bench) -> Iterator[Table]:
     """20,000 log objects on S3 to a lake on the disk, and what only reading them takes."""
-    server = bench.server
-    everything = {"url": server.url, "bucket": "logs"}
-    plain = partial(Contender, environ=bench.environ({}))
-    yield (
-        "Ingest of 20,000 log objects from S3",
-        [
-            *(bench.ingest(name, "s3://logs/", **environ) for name, environ in readers().items()),
-            bench.duckdb_ingest(f"DuckDB {PEER}, httpfs", bench.peer, "s3://logs/**", server.host),
-            plain(
-                "boto3 and pandas",
-                contender(sys.executable, "write_up_loop", {**everything, "share": SHARE}),
-                share=SHARE,
-            ),
-            plain("s3fs: read only", contender(sys.executable, "s3fs_cat", everything)),
-            plain("obstore: read only", contender(sys.executable, "obstore_get", everything)),
-        ],
-    )
+    lakes = [bench.ingest(name, "s3://logs/", **environ) for name, environ in readers().items()]
+    duckdb = bench.duckdb_ingest(f"DuckDB {PEER}, httpfs", bench.peer, "s3://logs/**", bench.server.host)
+    yield "Ingest of 20,000 log objects from S3", [*lakes, duckdb, *_readers_only(bench)]
+
+
+def _readers_only(bench: Bench) -> Iterator[Contender]:
+    environ, everything = bench.environ({}), {"url": bench.server.url, "bucket": "logs"}
+    loop = script(sys.executable, "write_up_loop", {**everything, "share": SHARE})
+    yield Contender("boto3 and pandas, no lake", loop, environ, share=SHARE)
+    yield Contender("s3fs, read only", script(sys.executable, "s3fs_cat", everything), environ)
+    yield Contender("obstore, read only", script(sys.executable, "obstore_get", everything), environ)
 
 
 def from_disk(bench: Bench) -> Iterator[Table]:
@@ -140,6 +134,22 @@ def one_day(bench: Bench) -> Iterator[Table]:
 def many_partitions(bench: Bench) -> Iterator[Table]:
     """Appends of 60 rows to each of 1,800 partitions."""
     yield "108,000 lines of 1,800 partitions, from a disk", _disk_contenders(bench, bench.corpora.many)
+
+
+def to_s3(bench: Bench) -> Iterator[Table]:
+    """The same appends to a lake on S3, behind a server that is slow."""
+    source, lake = bench.corpora.many, "s3://written/lake"
+    to_lake = partial(Contender, writes_to_s3=True)
+    command = accesslake("ingest", "--json", "--source", source, "--lake", lake)
+    task = {"query": copy_to_parquet(f"{source}/**", lake), "host": bench.server.host}
+    duckdb = script(bench.peer, "duckdb_sql", task)
+    yield (
+        "108,000 lines of 1,800 partitions, from a disk to S3",
+        [
+            *(to_lake(name, command, bench.environ(more), result_of=rows_of) for name, more in readers().items()),
+            to_lake(f"DuckDB {PEER}, httpfs", duckdb, result_of=rows_copied),
+        ],
+    )
 
 
 def _disk_contenders(bench: Bench, source: Path) -> list[Contender]:
@@ -164,18 +174,18 @@ def _report_commands(bench: Bench, scope: Mapping[str, str]) -> Iterator[Contend
     for name, environ in readers().items():
         yield Contender(name, [*report, "s3://lake"], bench.environ(environ))
     task = {"host": bench.server.host, "query": report_sql(scope)}
-    yield Contender(f"DuckDB {PEER}, httpfs", contender(bench.peer, "duckdb_sql", task))
+    yield Contender(f"DuckDB {PEER}, httpfs", script(bench.peer, "duckdb_sql", task))
     yield Contender("accesslake, lake on a disk", [*report, bench.corpora.lake])
 
 
 def _warm_reports(bench: Bench, scope: Mapping[str, str]) -> Iterator[Contender]:
     report = {"name": REPORT, "scope": scope, "warm_up": WARM_UP}
     for name, environ in readers().items():
-        command = contender(sys.executable, "accesslake_report", {**report, "lake": "s3://lake"})
+        command = script(sys.executable, "accesslake_report", {**report, "lake": "s3://lake"})
         yield Contender(name, command, bench.environ(environ), is_warm=True)
     task = {"host": bench.server.host, "query": report_sql(scope), "warm_up": report_sql(WARM_UP)}
-    yield Contender(f"DuckDB {PEER}, httpfs", contender(bench.peer, "duckdb_sql", task), is_warm=True)
-    on_disk = contender(sys.executable, "accesslake_report", {**report, "lake": str(bench.corpora.lake)})
+    yield Contender(f"DuckDB {PEER}, httpfs", script(bench.peer, "duckdb_sql", task), is_warm=True)
+    on_disk = script(sys.executable, "accesslake_report", {**report, "lake": str(bench.corpora.lake)})
     yield Contender("accesslake, lake on a disk", on_disk, is_warm=True)
 
 
@@ -210,9 +220,9 @@ def _lake_commands(
 Part = Callable[[Bench], Iterator[Table]]
 PARTS: dict[str, Part] = {
     "disk": from_disk, "one-day": one_day, "many": many_partitions,
-    "ingest": from_s3, "reports": reports, "commands": commands,
+    "ingest": from_s3, "to-s3": to_s3, "reports": reports, "commands": commands,
 }  # fmt: skip
-ON_S3 = {"ingest", "reports", "commands"}
+ON_S3 = {"ingest", "to-s3", "reports", "commands"}
 
 
 def peer_python(directory: Path) -> Path:

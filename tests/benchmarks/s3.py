@@ -10,9 +10,11 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +159,7 @@ def _disk_contenders(bench: Bench, source: Path) -> list[Contender]:
     return [
         bench.ingest("accesslake", source),
         bench.duckdb_ingest(f"DuckDB {PEER}", bench.peer, pattern),
-        bench.duckdb_ingest("DuckDB of accesslake", sys.executable, pattern),
+        bench.duckdb_ingest(f"DuckDB {version('duckdb')}", sys.executable, pattern),
     ]
 
 
@@ -244,11 +246,11 @@ def main() -> None:
     arguments.add_argument("--limit", type=int, default=300, help="seconds, after which a contender is stopped")
     arguments.add_argument("--dir", type=Path, default=Path("/tmp/accesslake-s3-bench"))  # noqa: S108
     given = arguments.parse_args()
-    corpora, peer, out = make_corpora(given.dir), peer_python(given.dir), given.dir / "out"
-    out.mkdir(exist_ok=True)
-    for latency in given.latency_ms:
-        with ObjectServer(corpora.buckets, latency) as server:
-            run_parts(Bench(corpora, out, peer, server), latency, given)
+    corpora, peer = make_corpora(given.dir), peer_python(given.dir)
+    with tempfile.TemporaryDirectory(prefix="out-", dir=given.dir) as out:
+        for latency in given.latency_ms:
+            with ObjectServer(corpora.buckets, latency) as server:
+                run_parts(Bench(corpora, Path(out), peer, server), latency, given)
 
 
 def run_parts(bench: Bench, latency: int, given: argparse.Namespace) -> None:

@@ -1,10 +1,16 @@
-"""A store that can only list: ListObjectsV2 over sorted keys in memory, fast enough for thousands of polls."""
+"""A store that can only list: ListObjectsV2 over sorted keys in memory, fast enough for thousands of polls.
 
+As a script, `python tests/listing_server.py KEYS` lists the keys in a file, one a line, and prints its URL.
+"""
+
+import hashlib
 import socketserver
+import sys
 import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
@@ -13,7 +19,7 @@ _PAGE_KEYS = 1000
 _LAST = "\U0010ffff"
 _OBJECT = (
     "<Contents><Key>{}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
-    "<ETag>&quot;d41d8cd98f00b204e9800998ecf8427e&quot;</ETag><Size>1024</Size></Contents>"
+    "<ETag>&quot;{}&quot;</ETag><Size>1024</Size></Contents>"
 )
 _FOLDER = "<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>"
 _HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: {}\r\n\r\n"
@@ -46,6 +52,11 @@ def listing_server(keys: Sequence[str] = ()) -> Iterator[ListingServer]:
             thread.join()
 
 
+def etag_of(key: str) -> str:
+    """The ETag that the server gives an object: as long and as random as those of S3."""
+    return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+
+
 class _Handler(socketserver.StreamRequestHandler):
     """One connection, kept open. Of a request only the first line matters."""
 
@@ -72,7 +83,7 @@ def _page(keys: Sequence[str], query: dict[str, str]) -> bytes:
         after = keys[at]
         cut = after.find(delimiter, len(prefix)) if delimiter else -1
         if cut < 0:
-            items.append(_OBJECT.format(escape(after)))
+            items.append(_OBJECT.format(escape(after), etag_of(after)))
             at += 1
         else:
             folder = after[: cut + 1]
@@ -88,3 +99,10 @@ def _response(items: list[str], token: str | None) -> bytes:
     listing = f"<IsTruncated>{is_truncated}</IsTruncated>{more}{''.join(items)}"
     body = f'<?xml version="1.0" encoding="UTF-8"?><ListBucketResult>{listing}</ListBucketResult>'.encode()
     return _HEAD.format(len(body)).encode() + body
+
+
+if __name__ == "__main__":
+    with listing_server(Path(sys.argv[1]).read_text().splitlines()) as lister:
+        sys.stdout.write(f"{lister.url}\n")
+        sys.stdout.flush()
+        threading.Event().wait()

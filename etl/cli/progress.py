@@ -206,4 +206,6 @@ class _Pace:
 
 
 def _time_left(amount: int, rate: float) -> str:
-    return f"{dt.timedelta(seconds=round(amount / rate))} left" if rate else ""
+    if not (amount and rate):
+        return ""
+    return f"{dt.timedelta(seconds=round(amount / rate))} left"

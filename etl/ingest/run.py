@@ -4,7 +4,9 @@ import datetime as dt
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from itertools import chain, islice
 from typing import Any
@@ -37,10 +39,14 @@ from etl.sources import (
     require_listing,
     subtract,
 )
-from etl.store import Requests, S3Session, Store, Usage
+from etl.store import S3Session, Store, Usage
 
 # A progress bar needs no more.
 _REPORT_SECONDS = 0.1
+# Listing is so many log objects ahead of the batches: while they wait for it, it would wait for them, and nobody would
+# know how much there is to do. More of them would take memory that grows with the source.
+_CHUNK_OBJECTS = 1_000
+_CHUNKS_AHEAD = 50
 
 
 @dataclass(slots=True)
@@ -111,19 +117,37 @@ def run_ingest(
     Raises UsageError for wrong settings, LeaseHeldError where another run is at work, StoreError where a store
     fails and AccountingError where the lines of a log object do not add up; what was committed before stays.
     """
+    requests_before = session.requests.counts()
     check_format(store)
     settings = settings.model_copy(update={"privacy": with_hash_key(settings.privacy)})
     sources = parse_sources(settings)
     run = _Run(settings, store, session, sources, full=full, progress=progress)
     if dry_run:
-        return run.count_new()
+        run.count_new()
+    else:
+        _ingest(run, store, settings, session, sources)
+    # When the lease is given back, and all has been requested.
+    requests = session.requests.counts() - requests_before
+    requests += run.summary.result.requests
+    run.summary.usage = settings.prices.usage(requests)
+    return run.summary
+
+
+def _ingest(
+    run: "_Run",
+    store: Store,
+    settings: Settings,
+    session: S3Session,
+    sources: Iterable[Source],
+) -> None:
+    """Execute a run that writes, once it is known that it may, under the lease."""
     for source in sources:
         require_listing(source, session)
     store.check_conditional_writes()
     check_policy(store, settings.privacy)
     with hold_lease(store, run.summary.run_id, settings.lease_seconds) as still_held:
         migrate(store)
-        return run.execute(still_held)
+        run.execute(still_held)
 
 
 def parse_sources(settings: Settings) -> list[Source]:
@@ -158,7 +182,6 @@ class _Run:
         self._settings = settings
         self._store = store
         self._session = session
-        self._requests_before = session.requests.counts()
         self._sources = sources
         self._full = full
         self._workers = settings.workers or os.cpu_count() or 1
@@ -170,23 +193,27 @@ class _Run:
         self._expired_before = read_retention(store).expired_before
         self.summary = RunSummary(run_id=new_run_id(self._started_at))
 
-    def count_new(self) -> RunSummary:
+    def count_new(self) -> None:
+        """Only list, and estimate what the run would request."""
+        before = self._session.requests.counts()
         self.summary.dry_run = True
         estimate = Estimate()
-        for one in self._new_objects(coverage.read_covered(self._store)):
-            estimate.add(one)
-        requests = estimate.requests(self._requests(), to_s3=self._store.is_remote)
+        objects = self._new_objects(coverage.read_covered(self._store))
+        for batch in plan_batches(
+            objects, self._settings, self.summary.run_id, workers=self._workers
+        ):
+            estimate.add(batch)
+            self._report_often()
+        listing = self._session.requests.counts() - before
+        requests = estimate.requests(listing, to_s3=self._store.is_remote)
         self.summary.estimate = self._settings.prices.usage(requests)
         self._report()
-        return self.summary
 
-    def execute(self, still_held: Callable[[], bool]) -> RunSummary:
+    def execute(self, still_held: Callable[[], bool]) -> None:
         before = coverage.read_covered(self._store)
+        objects = self._listed_ahead(self._new_objects(before))
         batches = plan_batches(
-            self._new_objects(before),
-            self._settings,
-            self.summary.run_id,
-            workers=self._workers,
+            objects, self._settings, self.summary.run_id, workers=self._workers
         )
         for result in self._results(batches, still_held):
             self.summary.result += result
@@ -195,7 +222,6 @@ class _Run:
         if not self.summary.result.failures and not self.summary.result.objects_vanished:
             coverage.write_covered(self._store, self._covered(before))
         self._report()
-        return self.summary
 
     def _new_objects(
         self, covered: Mapping[str, coverage.Covered]
@@ -218,9 +244,29 @@ class _Run:
                     seen.add(one.name)
                 self.summary.new += 1
                 self.summary.activity.bytes_new += one.size
-                self._report_often()
                 yield one
         self.summary.activity.is_listed = True
+
+    def _listed_ahead(self, objects: Iterator[LogObject]) -> Iterator[LogObject]:
+        """The same, found in a thread while batches are at work."""
+        pool = ThreadPoolExecutor(1, thread_name_prefix="listing")
+
+        def next_chunk() -> "Future[list[LogObject]]":
+            return pool.submit(lambda: list(islice(objects, _CHUNK_OBJECTS)))
+
+        try:
+            chunks = deque(next_chunk() for _ in range(_CHUNKS_AHEAD))
+            while chunk := self._awaited(chunks.popleft()):
+                chunks.append(next_chunk())
+                yield from chunk
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _awaited(self, chunk: "Future[list[LogObject]]") -> list[LogObject]:
+        while not chunk.done():
+            wait([chunk], _REPORT_SECONDS)
+            self._report_often()
+        return chunk.result()
 
     def _first_day(
         self, source: Source, covered: Mapping[str, coverage.Covered]
@@ -274,13 +320,7 @@ class _Run:
         self._reported_at = time.monotonic()
         self.summary.seconds = self._reported_at - self._clock
         self.summary.activity.count(self._counts)
-        self.summary.usage = self._settings.prices.usage(self._requests())
         self._progress(self.summary)
-
-    def _requests(self) -> Requests:
-        """What this process has requested in this run, and what others have for the batches that are done."""
-        own = self._session.requests.counts() - self._requests_before
-        return own + self.summary.result.requests
 
 
 def _refuse_lost(store: Store, still_held: Callable[[], bool]) -> None:

@@ -119,15 +119,6 @@ def is_part(name: str) -> bool:
     return match is not None and parse_date(match[1]) is not None
 
 
-def part_day(name: str) -> dt.date:
-    """The day of the partition that the part of this name is in. Raises ValueError for any other name."""
-    match = _PART_PATH.fullmatch(name)
-    day = parse_date(match[1]) if match else None
-    if day is None:
-        raise ValueError(name)
-    return day
-
-
 def part_number(part: Entry) -> int:
     match = _PART_NAME.fullmatch(part.name.rpartition("/")[2])
     if match is None:
@@ -205,8 +196,10 @@ def encode_part(
         _FOOTER_LOG_OBJECTS: packed,
         _FOOTER_MIN_PART_SIZE: str(min_part_size).encode(),
     }
-    # A dictionary of random texts is larger than they are.
-    plain = {name for name in rows.schema.names if name in table.plain}
+    columns = rows.schema.names
+    encodings = {
+        name: table.encodings[name] for name in columns if name in table.encodings
+    }
     ordering = [(name, "ascending") for name in table.sort_by]
     sink = io.BytesIO()
     with pq.ParquetWriter(
@@ -215,8 +208,8 @@ def encode_part(
         compression="zstd",
         # Arrow's own schema would make readers see dictionaries, and differ from part to part.
         store_schema=False,
-        use_dictionary=[name for name in rows.schema.names if name not in plain],
-        column_encoding=dict.fromkeys(plain, "DELTA_LENGTH_BYTE_ARRAY"),
+        use_dictionary=[name for name in columns if name not in encodings],
+        column_encoding=encodings,
         sorting_columns=pq.SortingColumn.from_ordering(rows.schema, ordering),
         bloom_filter_options=_bloom_filters(table, rows),
     ) as writer:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
+import pyarrow.parquet as pq
 import pytest
 from conftest import events, ingest_local, rows_of
 from terminals import Terminal
@@ -62,10 +62,7 @@ def test_ctrl_c_ends_a_run(logs: Path, tmp_path: Path, workers: str) -> None:
 
 def log_objects(lake: Path) -> int:
     """How many the ledger has."""
-    if not (lake / "_ledger").exists():
-        return 0
-    ((count,),) = duckdb.connect().sql(f"SELECT count(*) FROM read_parquet('{lake}/_ledger/*/*.parquet')").fetchall()
-    return int(count)
+    return sum(pq.read_metadata(part).num_rows for part in lake.glob("_ledger/*/*.parquet"))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -126,7 +126,8 @@ def part_number(part: Entry) -> int:
     return int(match[1])
 
 
-def read_footer(file: pq.ParquetFile) -> Footer:
+def read_footer(file: pq.ParquetFile, only: Container[str] | None = None) -> Footer:
+    """What a part says about itself; of its log objects `only` these, where they are given."""
     metadata = file.metadata.metadata or {}
     packed = metadata.get(_FOOTER_LOG_OBJECTS)
     if packed is None:
@@ -134,7 +135,11 @@ def read_footer(file: pq.ParquetFile) -> Footer:
     entries = json.loads(zlib.decompress(base64.b64decode(packed)))
     return Footer(
         rows=file.metadata.num_rows,
-        log_objects={name: FooterEntry(*values) for name, values in entries.items()},
+        log_objects={
+            name: FooterEntry(*values)
+            for name, values in entries.items()
+            if only is None or object_of(name) in only
+        },
         min_part_size=int(metadata.get(_FOOTER_MIN_PART_SIZE, b"0")),
         digest=metadata.get(_FOOTER_DIGEST, b"").decode(),
     )
@@ -189,9 +194,8 @@ def encode_part(
     """
     rows = _in_order(table, rows)
     # Footers are read by every append: names of log objects, which begin alike, shrink to a tenth.
-    packed = base64.b64encode(
-        zlib.compress(json.dumps(log_objects, sort_keys=True).encode(), 9)
-    )
+    names = json.dumps(log_objects, sort_keys=True).encode()
+    packed = base64.b64encode(zlib.compress(names))
     footer = {
         _FOOTER_LOG_OBJECTS: packed,
         _FOOTER_MIN_PART_SIZE: str(min_part_size).encode(),

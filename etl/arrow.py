@@ -78,7 +78,9 @@ def codes_of(texts: pa.DictionaryArray) -> Ints:
 def in_one_piece(column: pa.ChunkedArray) -> pa.Array:
     """A column as one array. Raises OverflowError for more text than an array can have."""
     if pa.types.is_dictionary(column.type):
-        return as_dictionary(column)
+        texts = as_dictionary(column)
+        _refuse_overflow(texts.dictionary)
+        return texts
     _refuse_overflow(column)
     return column.combine_chunks()
 

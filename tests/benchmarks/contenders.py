@@ -54,7 +54,7 @@ def _httpfs(version: str) -> Path:
 
 def accesslake_report(lake: str, name: str, scope: dict[str, str], warm_up: dict[str, str]) -> list[dict[str, Any]]:
     """The rows of a report through a handle that has run it before, for another scope."""
-    from accesslake import open_lake
+    from etl import open_lake
 
     handle = open_lake(lake)
     handle.report(name, **warm_up).to_arrow()

@@ -138,7 +138,7 @@ def _append_once(
 ) -> Appended:
     parts = list_parts(store, partition)
     try:
-        with _opened(store, parts, rows.schema, min_part_size) as known:
+        with _opened(store, parts, rows.schema, etags, min_part_size) as known:
             return _append_to(
                 store, table, partition, known, rows, etags, min_part_size, piece
             )
@@ -210,7 +210,11 @@ class _Known:
 
 @contextlib.contextmanager
 def _opened(
-    store: Store, parts: list[Entry], schema: pa.Schema, min_part_size: int
+    store: Store,
+    parts: list[Entry],
+    schema: pa.Schema,
+    etags: Mapping[str, str],
+    min_part_size: int,
 ) -> Iterator[_Known]:
     """The parts of a partition: the last one read whole if it is open, the others as files."""
     open_part_read = (
@@ -222,9 +226,15 @@ def _opened(
         sealed = [stack.enter_context(open_part(store, part)) for part in sealed_parts]
         for part, file in zip(sealed_parts, sealed, strict=True):
             try:
-                entries.update(read_footer(file).log_objects)
+                of_part = read_footer(file).log_objects
             except ValueError as error:
                 raise damaged(store, part, error) from error
+            # A large partition has a million log objects; only those at hand matter.
+            entries.update(
+                (name, entry)
+                for name, entry in of_part.items()
+                if object_of(name) in etags
+            )
         yield _Known(parts, open_part_read, sealed, entries)
 
 

@@ -23,7 +23,7 @@ from etl.maintenance import (
     repair_lake,
     verify_lake,
 )
-from etl.query import Result, Scope, buckets, parse_day, query_lake
+from etl.query import Advance, Result, Scope, buckets, parse_day, query_lake
 from etl.reports import (
     Report,
     check_rules,
@@ -78,13 +78,17 @@ class Lake:
     """A lake and the settings for it: all that the command line does, for notebooks and schedulers too.
 
     Nothing is read before the first call. Each call sees the lake as it is then, and lists what it needs once.
+
+    `advance` is called, perhaps by another thread, with how much is done, and of how much: of a query the parts with
+    records that are read, of `verify` the parts that are checked, of the dashboard its reports.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, advance: Advance | None = None) -> None:
         if not isinstance(settings, Settings):
             raise TypeError("a Lake is made from settings; for a URL use open_lake(url)")
         self.settings = settings
         self.url = settings.lake_url
+        self._advance = advance
         self._session = S3Session(settings.endpoint_url, settings.reader)
         self._store = open_store(settings.lake_url, self._session)
         self._listed = ListedStore(self._store)
@@ -125,7 +129,9 @@ class Lake:
     def verify(self) -> Verification:
         """Prove that the lake holds what its ledger says, once, and all that the sources of the settings have."""
         before = self._session.requests.counts()
-        verification = verify_lake(self._look(), self.settings, self._session)
+        verification = verify_lake(
+            self._look(), self.settings, self._session, self._advance
+        )
         return replace(verification, usage=self._usage_since(before))
 
     def repair(self) -> Repaired:
@@ -174,20 +180,22 @@ class Lake:
             _scope(bucket, date_from, date_to),
             parameters,
             self.settings,
+            self._advance,
         )
 
     def sql(self, query: str) -> Result:
         """The result of one SELECT over the views of `accesslake schema`, such as `access_log`."""
-        return query_lake(self._look(), query, settings=self.settings)
+        return query_lake(
+            self._look(), query, settings=self.settings, advance=self._advance
+        )
 
     def dashboard(
         self, *, bucket: str | None = None, date_from: Day = None, date_to: Day = None
     ) -> str:
         """The dashboard as an HTML page; without a period, of the last 7 days with records."""
         scope = _scope(bucket, date_from, date_to)
-        return render_dashboard(
-            self._look(), scope, self.settings, dt.datetime.now(dt.UTC)
-        )
+        now = dt.datetime.now(dt.UTC)
+        return render_dashboard(self._look(), scope, self.settings, now, self._advance)
 
     def lifecycle_rules(
         self,

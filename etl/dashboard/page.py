@@ -13,7 +13,7 @@ from etl.config import Settings
 from etl.dashboard.findings import FIGURES, Excerpt, Notice, find_unusual
 from etl.dates import FIRST_DAY, shifted
 from etl.errors import AccessLakeError, UsageError
-from etl.query import Database, Scope, check_days
+from etl.query import Advance, Database, Scope, check_days
 from etl.reports import (
     ChartError,
     Report,
@@ -88,10 +88,18 @@ def reports_by_section(reports: Iterable[Report]) -> dict[Section, list[Report]]
 
 
 def render_dashboard(
-    store: ReadableStore, scope: Scope, settings: Settings, now: dt.datetime
+    store: ReadableStore,
+    scope: Scope,
+    settings: Settings,
+    now: dt.datetime,
+    advance: Advance | None = None,
 ) -> str:
-    """The page as HTML; without a period in `scope`, of the last week with records. Raises UsageError without any."""
+    """The page as HTML; without a period in `scope`, of the last week with records. Raises UsageError without any.
+
+    `advance` is called with the number of reports that are done, and of all on the page.
+    """
     check_days(scope)
+    # All that the page needs is listed and read for it; the other databases are parts of this one.
     history = Database(store, Scope(scope.bucket, None, scope.date_to), settings)
     begun, newest = _days(history, scope.date_to or now.date() + dt.timedelta(days=1))
     if begun is None or newest is None or (scope.date_from and newest < scope.date_from):
@@ -101,23 +109,17 @@ def render_dashboard(
     last = scope.date_to or newest
     first = scope.date_from or shifted(last, 1 - DAYS)
     length = last - first + dt.timedelta(days=1)
-    database = Database(store, Scope(scope.bucket, first, last), settings)
-    earlier = Database(
-        store,
-        Scope(scope.bucket, shifted(first, -length.days), shifted(first, -1)),
-        settings,
-    )
+    database = history.within(Scope(scope.bucket, first, last))
     reports = load_reports()
     sections = reports_by_section(reports.values())
-    results = _query_all(sections, database, history, length.days)
+    results = _query_all(sections, database, history, length.days, advance)
     results[FIGURES] = _query(reports[FIGURES], database, length.days)
     figures = _first_row(results[FIGURES])
-    has_before = begun <= shifted(first, -length.days)
-    before = (
-        _figures_before(_query(reports[FIGURES], earlier, length.days), figures)
-        if has_before
-        else {}
-    )
+    before: dict[str, Any] = {}
+    if begun <= (first_before := shifted(first, -length.days)):
+        earlier = history.within(Scope(scope.bucket, first_before, shifted(first, -1)))
+        result = _query(reports[FIGURES], earlier, length.days)
+        before = _figures_before(result, figures)
     cards = _cards(sections, results)
     # Of a period that was chosen it is no news that it is over.
     days_old = 0 if scope.date_to else (now.date() - last).days
@@ -154,7 +156,7 @@ def _days(database: Database, latest: dt.date) -> tuple[dt.date | None, dt.date 
     """The first and the last day with records, of those that can be right: somebody may have invented others."""
     sql = "SELECT min(date) AS first, max(date) AS last FROM access_log WHERE date BETWEEN $earliest AND $latest"
     (row,) = (
-        database.query(sql, {"earliest": FIRST_DAY, "latest": latest})
+        database.query(sql, {"earliest": FIRST_DAY, "latest": latest}, reads_all=True)
         .to_arrow()
         .to_pylist()
     )
@@ -175,15 +177,18 @@ def _query_all(
     database: Database,
     history: Database,
     days: int,
+    advance: Advance | None,
 ) -> dict[str, _ReportResult]:
     """The result of each report of the page, over the period or all records up to its end."""
+    reports = list(chain.from_iterable(sections.values()))
     results = {}
-    for reports in sections.values():
-        for report in reports:
-            reads_history = report.dashboard is not None and report.dashboard.history
-            results[report.name] = _query(
-                report, history if reads_history else database, days
-            )
+    for done, report in enumerate(reports, 1):
+        reads_history = report.dashboard is not None and report.dashboard.history
+        results[report.name] = _query(
+            report, history if reads_history else database, days
+        )
+        if advance:
+            advance(done, len(reports))
     return results
 
 

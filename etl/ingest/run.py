@@ -184,6 +184,7 @@ class _Run:
         self._session = session
         self._sources = sources
         self._full = full
+        self._workers = settings.workers or os.cpu_count() or 1
         self._progress = progress
         self._clock = time.monotonic()
         self._reported_at = 0.0
@@ -198,7 +199,9 @@ class _Run:
         self.summary.dry_run = True
         estimate = Estimate()
         objects = self._new_objects(coverage.read_covered(self._store))
-        for batch in plan_batches(objects, self._settings, self.summary.run_id):
+        for batch in plan_batches(
+            objects, self._settings, self.summary.run_id, workers=self._workers
+        ):
             estimate.add(batch)
             self._report_often()
         listing = self._session.requests.counts() - before
@@ -209,7 +212,9 @@ class _Run:
     def execute(self, still_held: Callable[[], bool]) -> None:
         before = coverage.read_covered(self._store)
         objects = self._listed_ahead(self._new_objects(before))
-        batches = plan_batches(objects, self._settings, self.summary.run_id)
+        batches = plan_batches(
+            objects, self._settings, self.summary.run_id, workers=self._workers
+        )
         for result in self._results(batches, still_held):
             self.summary.result += result
             self._report()
@@ -278,16 +283,15 @@ class _Run:
         self, batches: Iterator[Batch], still_held: Callable[[], bool]
     ) -> Iterator[BatchResult]:
         """Results as they come: in this process for a single batch or worker, else from a process pool."""
-        workers = self._settings.workers or os.cpu_count() or 1
         # A single batch is not worth the start of a process.
         first = list(islice(batches, 1))
-        if workers == 1 or all(batch.is_last for batch in first):
+        if self._workers == 1 or all(batch.is_last for batch in first):
             meter = Meter(self._counts[0], self._report_often)
             for batch in chain(first, batches):
                 yield ingest_batch(batch, self._store, self._session, meter)
                 _refuse_lost(self._store, still_held)
             return
-        self._counts = shared_counts(workers)
+        self._counts = shared_counts(self._workers)
         for result in ingest_in_workers(
             chain(first, batches), self._counts, self._report_often
         ):

@@ -6,16 +6,15 @@ from etl.lake.format import check_format, has_older_parts, migrate, require_lake
 from etl.lake.lease import hold_lease
 from etl.lake.ledger import Ledger
 from etl.lake.parts import (
-    READ_WHOLE,
     SET_ASIDE,
     Footer,
+    damaged,
     encode_part,
     is_edited,
     is_part,
     list_parts,
     object_of,
     open_part,
-    part_day,
     part_number,
     partition_path,
     read_footer,
@@ -24,7 +23,6 @@ from etl.lake.policy import check_policy
 from etl.lake.retention import read_retention, write_retention
 
 __all__ = [
-    "READ_WHOLE",
     "SET_ASIDE",
     "Appended",
     "Footer",
@@ -32,6 +30,7 @@ __all__ = [
     "append_rows",
     "check_format",
     "check_policy",
+    "damaged",
     "encode_part",
     "forget_covered",
     "has_older_parts",
@@ -42,7 +41,6 @@ __all__ = [
     "migrate",
     "object_of",
     "open_part",
-    "part_day",
     "part_number",
     "partition_path",
     "read_footer",

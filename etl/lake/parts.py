@@ -119,15 +119,6 @@ def is_part(name: str) -> bool:
     return match is not None and parse_date(match[1]) is not None
 
 
-def part_day(name: str) -> dt.date:
-    """The day of the partition that the part of this name is in. Raises ValueError for any other name."""
-    match = _PART_PATH.fullmatch(name)
-    day = parse_date(match[1]) if match else None
-    if day is None:
-        raise ValueError(name)
-    return day
-
-
 def part_number(part: Entry) -> int:
     match = _PART_NAME.fullmatch(part.name.rpartition("/")[2])
     if match is None:

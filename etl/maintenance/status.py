@@ -3,26 +3,25 @@
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from etl.config import DEFAULTS, Settings
 from etl.dates import tomorrow
-from etl.errors import GoneError
-from etl.lake import (
-    coverage,
-    is_part,
-    open_part,
-    part_day,
-    partition_path,
-    read_retention,
-)
+from etl.errors import PreconditionFailedError
+from etl.lake import coverage, damaged
 from etl.query import Database
 from etl.schema import ACCESS_LOG
 from etl.store import Entry, ReadableStore, Usage
 
 # Footers are small: the time goes into waiting for S3.
-_READERS = 16
+_READERS = 32
+# Most footers are smaller; a larger one takes a second request. It ends in its length, in 4 bytes, and 4 others.
+_END = 64 * 1024
 
 _LEDGER_TOTALS = """
 SELECT count(*) AS log_objects, coalesce(sum(lines), 0)::BIGINT AS lines, coalesce(sum(rows), 0)::BIGINT AS rows,
@@ -90,14 +89,16 @@ class _PartStatus:
 
 def read_status(store: ReadableStore, settings: Settings = DEFAULTS) -> LakeStatus:
     """The lake's state, from footers, ledger and rejects; no record is read."""
-    parts = _part_statuses(store)
     database = Database(store, settings=settings)
-    rejects = database.query(_REJECTS_BY_REASON).to_arrow().to_pylist()
-    (totals,) = database.query(_LEDGER_TOTALS).to_arrow().to_pylist()
-    listed_at = {
-        url: covered.listed_at
-        for url, covered in sorted(coverage.read_covered(store).items())
-    }
+    with ThreadPoolExecutor(_READERS) as pool:
+        covered = pool.submit(coverage.read_covered, store)
+        # The query process starts while footers are read.
+        read = pool.map(partial(_part_status, store), database.snapshot.of(ACCESS_LOG))
+        parts = [part for part in read if part]
+    (totals,) = database.query(_LEDGER_TOTALS, reads_all=True).to_arrow().to_pylist()
+    rejects = database.query(_REJECTS_BY_REASON, reads_all=True).to_arrow().to_pylist()
+    sources = sorted(covered.result().items())
+    listed_at = {url: source.listed_at for url, source in sources}
     return LakeStatus(
         lake=store.url,
         buckets=_bucket_statuses(parts),
@@ -115,23 +116,6 @@ def _newest_time(parts: list[_PartStatus]) -> dt.datetime | None:
     return max((time for time in times if time.date() <= tomorrow()), default=None)
 
 
-def _part_statuses(store: ReadableStore) -> list[_PartStatus]:
-    with ThreadPoolExecutor(_READERS) as pool:
-        statuses = pool.map(lambda entry: _status_or_none(store, entry), _parts(store))
-        return [status for status in statuses if status]
-
-
-def _parts(store: ReadableStore) -> list[Entry]:
-    """The parts with records of days that have not expired."""
-    first_day = read_retention(store).expired_before or dt.date.min
-    entries = store.entries(partition_path(ACCESS_LOG))
-    return [
-        entry
-        for entry in entries
-        if is_part(entry.name) and part_day(entry.name) >= first_day
-    ]
-
-
 def _bucket_statuses(parts: list[_PartStatus]) -> list[BucketStatus]:
     by_bucket: dict[str, list[_PartStatus]] = {}
     for part in parts:
@@ -139,34 +123,56 @@ def _bucket_statuses(parts: list[_PartStatus]) -> list[BucketStatus]:
     return [_bucket_status(bucket, by_bucket[bucket]) for bucket in sorted(by_bucket)]
 
 
-def _status_or_none(store: ReadableStore, entry: Entry) -> _PartStatus | None:
-    """None for a part that `expire` removed since it was listed."""
+def _part_status(store: ReadableStore, part: Entry) -> _PartStatus | None:
+    """None for a part that `expire` removed since it was listed, or without rows.
+
+    `verify --repair` leaves the latter in the place of a damaged one.
+    """
     try:
-        return _part_status(store, entry)
-    except GoneError:
+        metadata = _read_metadata(store, part)
+    except FileNotFoundError:
         return None
+    if not metadata.num_rows:
+        return None
+    _table, bucket_folder, _date, _name = part.name.split("/")
+    # The statistics of its row groups tell a part's first and last time: no row has to be read.
+    column = ACCESS_LOG.schema.get_field_index("time")
+    groups = [
+        metadata.row_group(number).column(column).statistics
+        for number in range(metadata.num_row_groups)
+    ]
+    return _PartStatus(
+        bucket=unquote(bucket_folder.removeprefix("bucket=")),
+        rows=metadata.num_rows,
+        bytes=part.size,
+        first_time=min(group.min for group in groups),
+        last_time=max(group.max for group in groups),
+    )
 
 
-def _part_status(store: ReadableStore, entry: Entry) -> _PartStatus | None:
-    """None for a part without rows, which `verify --repair` leaves in the place of a damaged one."""
-    _table, bucket_folder, _date, _name = entry.name.split("/")
-    with open_part(store, entry) as file:
-        metadata = file.metadata
-        if not metadata.num_rows:
-            return None
-        # The statistics of its row groups tell a part's first and last time: no row has to be read.
-        column = ACCESS_LOG.schema.get_field_index("time")
-        groups = [
-            metadata.row_group(number).column(column).statistics
-            for number in range(metadata.num_row_groups)
-        ]
-        return _PartStatus(
-            bucket=unquote(bucket_folder.removeprefix("bucket=")),
-            rows=metadata.num_rows,
-            bytes=entry.size,
-            first_time=min(group.min for group in groups),
-            last_time=max(group.max for group in groups),
-        )
+def _read_metadata(store: ReadableStore, part: Entry) -> pq.FileMetaData:
+    """A part's footer, as it is now where a run replaced the part since it was listed.
+
+    Raises FileNotFoundError where it is gone, StoreError where it cannot be understood.
+    """
+    try:
+        end = _read_end(store, part)
+    except PreconditionFailedError:
+        end, _ = store.read(part.name)
+    try:
+        # The footer says where columns begin, but not where it begins itself: it can be read from the end alone.
+        return pq.read_metadata(pa.BufferReader(end))
+    except pa.ArrowException as error:
+        raise damaged(store, part, error) from error
+
+
+def _read_end(store: ReadableStore, part: Entry) -> bytes:
+    """The bytes at the end of a part, with all of its footer."""
+    end = store.read_range(part, max(0, part.size - _END), _END)
+    needed = min(part.size, int.from_bytes(end[-8:-4], "little") + 8)
+    return (
+        end if needed <= len(end) else store.read_range(part, part.size - needed, needed)
+    )
 
 
 def _bucket_status(bucket: str, parts: list[_PartStatus]) -> BucketStatus:

@@ -4,17 +4,21 @@ It only reads. Every difference names where it is and what to do.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from itertools import groupby
-from typing import Any
+from itertools import groupby, islice
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from etl.arrow import count_texts, reader_of
-from etl.config import Settings
+from etl.config import MIB, Settings
+from etl.errors import PreconditionFailedError
 from etl.lake import (
     Footer,
     Ledger,
@@ -27,11 +31,25 @@ from etl.lake import (
     read_retention,
     require_lake,
 )
-from etl.query import Database, duplicate_rows, rows_by_object
+from etl.query import (
+    EVERYTHING,
+    Advance,
+    Database,
+    SharedReader,
+    Snapshot,
+    duplicate_rows,
+    rows_by_object,
+)
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS, TABLES, Table
 from etl.sources import Found, LogObject, Source, discover_objects, log_day, parse_source
 from etl.store import Entry, ReadableStore, S3Session, Usage
 
+# How many parts are read and checked at a time on S3, and of how many bytes at most.
+_READERS = 32
+_READ_BYTES = 128 * MIB
+# How much one query looks for equal rows in: it groups rows by all of their fields.
+_BATCH_ROWS = 1_000_000
+_BATCH_FOLDERS = 1000
 _UNUSABLE = ("damaged_part", "foreign_part")
 # The columns besides `log_object` that the day of a row follows from.
 _DAY_COLUMNS = {ACCESS_LOG.name: ("time",), LEDGER.name: ("last_modified",)}
@@ -69,12 +87,6 @@ SELECT log_object, coalesce(ledger_rows.rows, 0) AS by_ledger, coalesce(stored.r
 FROM ledger_rows FULL JOIN ({rows_by_object}) AS stored USING (log_object)
 WHERE coalesce(ledger_rows.rows, 0) <> coalesce(stored.rows, 0)
 ORDER BY log_object
-"""
-
-_PARTITIONS = """
-SELECT DISTINCT bucket, date, regexp_replace(filename, '[^/]*$', '') AS folder
-FROM files_of_access_log
-ORDER BY ALL
 """
 
 _TOTALS = "SELECT (SELECT count(*) FROM access_log) AS rows, (SELECT count(*) FROM ledger) AS log_objects"
@@ -128,24 +140,24 @@ class Verification:
 
 
 def verify_lake(
-    store: ReadableStore, settings: Settings, session: S3Session
+    store: ReadableStore,
+    settings: Settings,
+    session: S3Session,
+    advance: Advance | None = None,
 ) -> Verification:
     """Check the lake in `store`, and whether all log objects of the sources of the settings are in it.
 
-    Raises UsageError without a lake and StoreError where it cannot be listed.
+    `advance` is called with the number of parts that are checked, and of those there are. Raises UsageError without a
+    lake and StoreError where it cannot be listed.
     """
     require_lake(store)
-    verification = Verification(lake=store.url)
-    verifier = _Verifier(
-        store, settings, session, read_retention(store).expired_before, verification
-    )
-    for table in TABLES:
-        verifier.check_table(table)
+    verifier = _Verifier(store, settings, session, advance or (lambda _done, _all: None))
+    verifier.check_parts()
     verifier.check_accounting()
     # Where a part of the ledger is damaged, nobody knows which log objects are ingested.
-    if not any(map(_is_damaged_ledger, verification.differences)):
+    if not any(map(_is_damaged_ledger, verifier.verification.differences)):
         verifier.check_sources()
-    return verification
+    return verifier.verification
 
 
 def _is_damaged_ledger(difference: Difference) -> bool:
@@ -155,35 +167,94 @@ def _is_damaged_ledger(difference: Difference) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
+class _Folder(NamedTuple):
+    """What is in the folder of a partition."""
+
+    table: Table
+    partition: str
+    parts: list[Entry]
+    others: list[Entry]
+
+
+class _CheckedPart(NamedTuple):
+    """A part's footer, None where it cannot be read, and what is wrong with the part."""
+
+    footer: Footer | None
+    differences: list[Difference]
+
+
 class _Verifier:
     """The checks of one lake, which add to `verification` what they count and what differs."""
 
-    store: ReadableStore
-    settings: Settings
-    session: S3Session
-    first_day: dt.date | None
-    """Records and rejects of days before it have expired; None where none have."""
-    verification: Verification
+    def __init__(
+        self,
+        store: ReadableStore,
+        settings: Settings,
+        session: S3Session,
+        advance: Advance,
+    ) -> None:
+        self.store = store
+        self.settings = settings
+        self.verification = Verification(lake=store.url)
+        self._session = session
+        self._advance = advance
+        # Records and rejects of days before it have expired; None where none have.
+        self._first_day = read_retention(store).expired_before
+        # Queries need not read again what was read for the checks of parts.
+        self._shared = SharedReader(store, EVERYTHING, int(settings.query_spill))
+        self._rows: dict[str, int] = {}
 
-    def check_table(self, table: Table) -> None:
+    def check_parts(self) -> None:
         """Each partition has only parts, without a gap in their numbers, large enough (I4) and as they were written."""
-        entries = self.store.entries(partition_path(table))
-        for partition, files in groupby(entries, key=_partition_of):
-            parts = []
-            for file in files:
-                if is_part(file.name):
-                    parts.append(file)
-                else:
-                    self._add_stray(partition, file)
-            if parts:
-                self._check_partition(table, partition, sorted(parts, key=part_number))
+        folders = [folder for table in TABLES for folder in _folders(self.store, table)]
+        parts = [
+            (folder, part)
+            for folder in folders
+            if not self._is_expired(folder)
+            for part in folder.parts
+        ]
+        checked = self._checked(parts)
+        for folder in folders:
+            for file in folder.others:
+                self._add_stray(folder.partition, file)
+            if self._is_expired(folder):
+                self._add(
+                    "expired",
+                    f"older than {self._first_day}; run `accesslake expire` again",
+                    folder.partition,
+                )
+            else:
+                self._check_partition(folder, list(islice(checked, len(folder.parts))))
+                self._advance(self.verification.parts, len(parts))
+
+    def _checked(self, parts: Iterable[tuple[_Folder, Entry]]) -> Iterator[_CheckedPart]:
+        """The parts, checked in this order, several at a time, but no more than a bound of bytes."""
+        readers = _READERS if self.store.is_remote else os.cpu_count()
+        waiting: deque[tuple[int, Future[_CheckedPart]]] = deque()
+        size = 0
+        with ThreadPoolExecutor(readers) as pool:
+            for folder, part in parts:
+                while waiting and size + part.size > _READ_BYTES:
+                    first_size, first = waiting.popleft()
+                    yield first.result()
+                    size -= first_size
+                check = pool.submit(
+                    self._check_part, folder.table, folder.partition, part
+                )
+                waiting.append((part.size, check))
+                size += part.size
+            for _, check in waiting:
+                yield check.result()
 
     def check_accounting(self) -> None:
         """The ledger against the rows, partition by partition (I2, I3), and no row twice (I1)."""
         unusable = unusable_parts(self.verification.differences)
         database = Database(
-            self.store, settings=self.settings, without=unusable, with_files=True
+            self.store,
+            settings=self.settings,
+            without=unusable,
+            with_files=True,
+            shared=self._shared,
         )
         (totals,) = _query(database, _TOTALS)
         self.verification.rows = totals["rows"]
@@ -193,9 +264,7 @@ class _Verifier:
         )
         self.verification.differences += self._row_differences(database)
         self.verification.differences += self._reject_differences(database)
-        self.verification.differences += _duplicate_differences(
-            database, has_older_parts=has_older_parts(self.store)
-        )
+        self.verification.differences += self._duplicate_differences(database)
 
     def check_sources(self) -> None:
         """Every log object of the sources is in the ledger, as it was when it was read."""
@@ -232,25 +301,20 @@ class _Verifier:
         kind = "foreign_part" if file.name.endswith(".parquet") else "stray_file"
         self._add(kind, "not a part of the lake; move it away", partition, file.name)
 
-    def _check_partition(self, table: Table, partition: str, parts: list[Entry]) -> None:
-        if self._is_expired(table, partition):
-            self._add(
-                "expired",
-                f"older than {self.first_day}; run `accesslake expire` again",
-                partition,
-            )
-            return
-        self._check_numbers(partition, parts)
-        footers = []
-        for part in parts:
-            self.verification.parts += 1
-            footers.append(self._check_part(table, partition, part))
-        self._check_sizes(partition, parts, footers)
+    def _check_partition(self, folder: _Folder, checked: list[_CheckedPart]) -> None:
+        self._check_numbers(folder.partition, folder.parts)
+        self.verification.parts += len(checked)
+        for part in checked:
+            self.verification.differences += part.differences
+        footers = [part.footer for part in checked]
+        self._check_sizes(folder.partition, folder.parts, footers)
+        if folder.table is ACCESS_LOG:
+            self._rows[folder.partition] = sum(one.rows for one in footers if one)
 
-    def _is_expired(self, table: Table, partition: str) -> bool:
-        if table is LEDGER or self.first_day is None:
+    def _is_expired(self, folder: _Folder) -> bool:
+        if folder.table is LEDGER or self._first_day is None or not folder.parts:
             return False
-        return _day(partition) < self.first_day
+        return _day(folder.partition) < self._first_day
 
     def _check_numbers(self, partition: str, parts: list[Entry]) -> None:
         for expected, part in enumerate(parts):
@@ -272,53 +336,47 @@ class _Verifier:
                 message = f"{part.size} bytes, sealed from {footer.min_part_size} on"
                 self._add("small_part", message, partition, part.name)
 
-    def _check_part(self, table: Table, partition: str, part: Entry) -> Footer | None:
-        """A part against its digest and its footer (I2), its rows' days against its partition.
-
-        Returns the footer, None where the part cannot be read.
-        """
+    def _check_part(self, table: Table, partition: str, part: Entry) -> _CheckedPart:
+        """A part against its digest and its footer (I2), its rows' days against its partition."""
         try:
-            data, _ = self.store.read(part.name)
+            data = self._read(part)
             file = pq.ParquetFile(reader_of(data))
             footer = read_footer(file)
             rows = file.read(columns=["log_object", *_DAY_COLUMNS.get(table.name, ())])
         except FileNotFoundError:
-            return None  # `expire` removed it since it was listed
+            return _CheckedPart(None, [])  # `expire` removed it since it was listed
         except (ValueError, KeyError, OSError, pa.ArrowException) as error:
-            self._add("damaged_part", f"cannot be read: {error}", partition, part.name)
-            return None
+            message = f"cannot be read: {error}"
+            damaged = Difference("damaged_part", message, partition, part.name)
+            return _CheckedPart(None, [damaged])
+        differences = list(_footer_differences(partition, part, footer, rows))
         if is_edited(data, footer):
-            self._add(
-                "edited_part", "its data is not what was written", partition, part.name
+            message = "its data is not what was written"
+            differences.insert(
+                0, Difference("edited_part", message, partition, part.name)
             )
-        self._check_footer(partition, part, footer, rows)
-        misplaced = sum(day != _day(partition) for day in _days(table, rows))
+        misplaced = _misplaced(table, rows, _day(partition))
         if misplaced:
-            self._add(
-                "wrong_day", f"{misplaced} rows of another day", partition, part.name
-            )
-        return footer
+            message = f"{misplaced} rows of another day"
+            differences.append(Difference("wrong_day", message, partition, part.name))
+        return _CheckedPart(footer, differences)
 
-    def _check_footer(
-        self, partition: str, part: Entry, footer: Footer, rows: pa.Table
-    ) -> None:
-        counted = count_texts(rows["log_object"])
-        by_footer = footer.rows_by_object()
-        for name in sorted(counted.keys() | by_footer.keys()):
-            expected = by_footer[name]
-            if counted[name] != expected:
-                message = f"{counted[name]} rows, {expected} by the part's footer"
-                self._add("footer", message, partition, part.name, name)
+    def _read(self, part: Entry) -> bytes:
+        try:
+            return self._shared.get().read_part(part)
+        except PreconditionFailedError:
+            # A run replaced it since it was listed: what is there now has to be right, too.
+            return self.store.read(part.name)[0]
 
     def _row_differences(self, database: Database) -> Iterator[Difference]:
         sql = _ROWS.format(rows_by_object=rows_by_object(ACCESS_LOG))
-        for row in _query(database, sql, first_day=self.first_day or dt.date.min):
+        for row in _query(database, sql, first_day=self._first_day or dt.date.min):
             partition = partition_path(ACCESS_LOG, bucket=row["bucket"], date=row["date"])
             yield _rows_difference("rows", partition, row)
 
     def _reject_differences(self, database: Database) -> Iterator[Difference]:
         sql = _REJECTS.format(rows_by_object=rows_by_object(REJECTS))
-        for row in _query(database, sql, first_day=self.first_day or dt.date.min):
+        for row in _query(database, sql, first_day=self._first_day or dt.date.min):
             # Where all rejects of a log object are missing, no row has the day.
             date = row["date"]
             partition = (
@@ -326,17 +384,64 @@ class _Verifier:
             )
             yield _rows_difference("rejects", partition, row)
 
+    def _duplicate_differences(self, database: Database) -> Iterator[Difference]:
+        older = has_older_parts(self.store)
+        # Equal rows are of one bucket and day. A query over all partitions would group the whole lake, one for each
+        # would take as long as the process takes for a query.
+        for folders in _batches(database.snapshot, self._rows):
+            sql = duplicate_rows(folders, has_older_parts=older)
+            for row in _query(database, sql):
+                yield Difference(
+                    "duplicate_rows",
+                    f"{row['duplicates']} rows are there more than once",
+                    folders[row["folder"]],
+                )
+
     def _discover(self, source: Source) -> Iterator[LogObject]:
         """All log objects of a source from the first day on that the lake is to have."""
         today = dt.datetime.now(dt.UTC).date()
-        since = max(filter(None, (self.settings.since, self.first_day)), default=None)
+        since = max(filter(None, (self.settings.since, self._first_day)), default=None)
         yield from discover_objects(
-            source, since, today, self.session, Found(), full=True
+            source, since, today, self._session, Found(), full=True
         )
 
 
+def _folders(store: ReadableStore, table: Table) -> Iterator[_Folder]:
+    """The folders of a table's partitions, in order."""
+    for partition, entries in groupby(
+        store.entries(partition_path(table)), key=_partition_of
+    ):
+        files = list(entries)
+        parts = sorted((file for file in files if is_part(file.name)), key=part_number)
+        others = [file for file in files if not is_part(file.name)]
+        yield _Folder(table, partition, parts, others)
+
+
+def _batches(snapshot: Snapshot, rows: Mapping[str, int]) -> Iterator[dict[str, str]]:
+    """The partitions of `access_log` in batches, by the folders where DuckDB sees them; `rows` are those in each."""
+    partitions = {
+        _folder_of(path): _folder_of(part.name)
+        for path, part in snapshot.parts.items()
+        if part.name.startswith(partition_path(ACCESS_LOG))
+    }
+    batch: dict[str, str] = {}
+    count = 0
+    for folder, partition in partitions.items():
+        count += rows.get(partition, 0)
+        if batch and (count > _BATCH_ROWS or len(batch) == _BATCH_FOLDERS):
+            yield batch
+            batch, count = {}, rows.get(partition, 0)
+        batch[folder] = partition
+    if batch:
+        yield batch
+
+
 def _partition_of(entry: Entry) -> str:
-    folder, _, _ = entry.name.rpartition("/")
+    return _folder_of(entry.name)
+
+
+def _folder_of(path: str) -> str:
+    folder, _, _ = path.rpartition("/")
     return f"{folder}/"
 
 
@@ -345,19 +450,35 @@ def _day(partition: str) -> dt.date:
     return dt.date.fromisoformat(date)
 
 
-def _days(table: Table, rows: pa.Table) -> Iterator[dt.date]:
-    """The days of the partitions that rows belong into, as far as the rows tell."""
+def _footer_differences(
+    partition: str, part: Entry, footer: Footer, rows: pa.Table
+) -> Iterator[Difference]:
+    """The rows of each log object against their number by the footer."""
+    counted = count_texts(rows["log_object"])
+    by_footer = footer.rows_by_object()
+    for name in sorted(counted.keys() | by_footer.keys()):
+        expected = by_footer[name]
+        if counted[name] != expected:
+            message = f"{counted[name]} rows, {expected} by the part's footer"
+            yield Difference("footer", message, partition, part.name, name)
+
+
+def _misplaced(table: Table, rows: pa.Table, day: dt.date) -> int:
+    """How many rows belong into the partition of another day, as far as they tell."""
     if table is ACCESS_LOG:
-        yield from pc.cast(rows["time"], pa.date32()).to_pylist()
+        days = pc.cast(rows["time"], pa.date32())
+        return pc.sum(pc.not_equal(days, day)).as_py() or 0
     if table is LEDGER:
         names = rows["log_object"].to_pylist()
         times = rows["last_modified"].to_pylist()
-        for name, last_modified in zip(names, times, strict=True):
-            yield log_day(name) or last_modified.date()
+        pairs = zip(names, times, strict=True)
+        return sum((log_day(name) or time.date()) != day for name, time in pairs)
+    return 0
 
 
 def _query(database: Database, sql: str, **parameters: object) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = database.query(sql, parameters).to_arrow().to_pylist()
+    result = database.query(sql, parameters, reads_all=True)
+    rows: list[dict[str, Any]] = result.to_arrow().to_pylist()
     return rows
 
 
@@ -383,19 +504,3 @@ def _rows_difference(kind: str, partition: str, row: dict[str, Any]) -> Differen
         )
     message = f"{stored}, not in the ledger; `accesslake ingest` completes it if the source has it"
     return Difference("uncommitted", message, partition, part, row["log_object"])
-
-
-def _duplicate_differences(
-    database: Database, *, has_older_parts: bool
-) -> Iterator[Difference]:
-    # One partition at a time: equal rows are of one bucket and day, and a query over all would group the whole lake.
-    for row in _query(database, _PARTITIONS):
-        sql = duplicate_rows(row["folder"], has_older_parts=has_older_parts)
-        (count,) = _query(database, sql)
-        if count["duplicates"]:
-            partition = partition_path(ACCESS_LOG, bucket=row["bucket"], date=row["date"])
-            yield Difference(
-                "duplicate_rows",
-                f"{count['duplicates']} rows are there more than once",
-                partition,
-            )

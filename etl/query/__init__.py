@@ -6,6 +6,7 @@ from etl.faces import lazy_face
 
 if TYPE_CHECKING:
     from etl.query.database import Database, query_lake
+    from etl.query.reader import Advance, SharedReader
     from etl.query.result import (
         ChangedError,
         LimitError,
@@ -14,12 +15,14 @@ if TYPE_CHECKING:
         UnreadableError,
     )
     from etl.query.scope import EVERYTHING, Scope, buckets, check_days, parse_day
+    from etl.query.snapshot import Snapshot
     from etl.query.views import duplicate_rows, rows_by_object, sql_literal
 
 __getattr__ = lazy_face(
     __name__,
     {
         "database": ("Database", "query_lake"),
+        "reader": ("Advance", "SharedReader"),
         "result": (
             "ChangedError",
             "LimitError",
@@ -28,18 +31,22 @@ __getattr__ = lazy_face(
             "UnreadableError",
         ),
         "scope": ("EVERYTHING", "Scope", "buckets", "check_days", "parse_day"),
+        "snapshot": ("Snapshot",),
         "views": ("duplicate_rows", "rows_by_object", "sql_literal"),
     },
 )
 
 __all__ = [
     "EVERYTHING",
+    "Advance",
     "ChangedError",
     "Database",
     "LimitError",
     "QueryError",
     "Result",
     "Scope",
+    "SharedReader",
+    "Snapshot",
     "UnreadableError",
     "buckets",
     "check_days",

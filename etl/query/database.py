@@ -10,7 +10,7 @@ from etl.config import DEFAULTS, Settings
 from etl.query.files import LakeFiles
 from etl.query.messages import Limits, Task
 from etl.query.process import WorkerProcess
-from etl.query.reader import Progress, SharedReader
+from etl.query.reader import Advance, SharedReader
 from etl.query.result import ChangedError, Result
 from etl.query.scope import EVERYTHING, Scope, check_days
 from etl.query.snapshot import Snapshot
@@ -25,7 +25,7 @@ _ATTEMPTS = 4
 class Database:
     """The part of a lake in `scope`, as it was when the first query came; several results may be open at a time.
 
-    `without` names parts to leave out, as the store names them; for `with_files` see `view_statements`. `progress` is
+    `without` names parts to leave out, as the store names them; for `with_files` see `view_statements`. `advance` is
     called, by other threads, with the number of parts with records that queries have read, and of those there are. With
     `shared`, nothing is listed or read again that was for another database: the scope is a part of that one's.
     """
@@ -38,7 +38,7 @@ class Database:
         *,
         without: Collection[str] = (),
         with_files: bool = False,
-        progress: Progress | None = None,
+        advance: Advance | None = None,
         shared: SharedReader | None = None,
     ) -> None:
         check_days(scope)
@@ -53,7 +53,7 @@ class Database:
         self._without = without
         self._with_files = with_files
         space = int(settings.query_spill)
-        self._shared = shared or SharedReader(store, scope, space, progress)
+        self._shared = shared or SharedReader(store, scope, space, advance)
 
     def within(self, scope: Scope) -> "Database":
         """Another database, of what this one has in `scope`; it shares what was listed and read."""
@@ -153,9 +153,10 @@ def query_lake(
     parameters: Mapping[str, object] | None = None,
     scope: Scope = EVERYTHING,
     settings: Settings = DEFAULTS,
+    advance: Advance | None = None,
 ) -> Result:
-    """The result of one SELECT over the lake's part in `scope`; see `Database.query`."""
-    return Database(store, scope, settings).query(sql, parameters)
+    """The result of one SELECT over the lake's part in `scope`; see `Database`."""
+    return Database(store, scope, settings, advance=advance).query(sql, parameters)
 
 
 def connect(
@@ -168,7 +169,7 @@ def connect(
     """
     from etl.query.connection import open_connection  # noqa: PLC0415 - nothing else here needs DuckDB
 
-    reader = SharedReader(store, scope, space=0, progress=None).get()
+    reader = SharedReader(store, scope, space=0).get()
     snapshot = reader.snapshot
     files = LakeFiles(snapshot.sizes, reader.read)
     return open_connection(

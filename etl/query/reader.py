@@ -15,19 +15,21 @@ from concurrent.futures import Future
 from tempfile import TemporaryFile
 
 from etl.errors import PreconditionFailedError, StoreError
-from etl.lake import READ_WHOLE
 from etl.query.scope import Scope
 from etl.query.snapshot import Snapshot, take_snapshot
 from etl.schema import ACCESS_LOG
 from etl.store import Entry, ReadableStore
 
-Progress = Callable[[int, int], None]
-"""Is called with how much is done, and of how much; perhaps by another thread."""
+Advance = Callable[[int, int], None]
+"""Is called, perhaps by another thread, with how much of a task is done, and how much there is to do."""
 
 # How many requests for parts are under way at a time. DuckDB reads from as many threads, whatever the processors.
 _REMOTE_READS = 32
-# Of a large part: DuckDB reads its last 16 KiB, then its footer. With thousands of log objects that has 200 KiB.
-_END = 256 * 1024
+# Up to so many bytes a part is read entirely, with one request. DuckDB reads a larger one by its columns, after its
+# footer: three requests or more, but for a tenth of its bytes.
+_SMALL = 512 * 1024
+# So much of its end is read at once. It has the footer, which is larger only with thousands of log objects.
+_END = 128 * 1024
 
 
 class SnapshotReader:
@@ -46,7 +48,7 @@ class SnapshotReader:
         store: ReadableStore,
         snapshot: Snapshot,
         space: int,
-        progress: Progress | None = None,
+        advance: Advance | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.is_outdated = False
@@ -54,7 +56,7 @@ class SnapshotReader:
         self._store = store
         # A disk has no delay that would be worth it.
         self._kept = _Kept(store, space) if store.is_remote else None
-        self._progress = progress
+        self._advance = advance
         self._records = {part.name for part in snapshot.of(ACCESS_LOG)}
         self._unread = set(self._records)
         self._lock = threading.Lock()
@@ -121,13 +123,13 @@ class SnapshotReader:
             is_news = part.name in self._unread
             self._unread.discard(part.name)
             done = len(self._records) - len(self._unread)
-        if is_news and self._progress:
-            self._progress(done, len(self._records))
+        if is_news and self._advance:
+            self._advance(done, len(self._records))
 
 
 def _first_kept(part: Entry) -> int:
     """The position from which on a part is kept."""
-    return 0 if part.size <= READ_WHOLE else part.size - _END
+    return 0 if part.size <= _SMALL else part.size - _END
 
 
 class SharedReader:
@@ -138,12 +140,12 @@ class SharedReader:
         store: ReadableStore,
         scope: Scope,
         space: int,
-        progress: Progress | None,
+        advance: Advance | None = None,
     ) -> None:
         self._store = store
         self._scope = scope
         self._space = space
-        self._progress = progress
+        self._advance = advance
         self._reader: SnapshotReader | None = None
         self._lock = threading.Lock()
 
@@ -153,7 +155,7 @@ class SharedReader:
             if self._reader is None:
                 snapshot = take_snapshot(self._store, self._scope)
                 self._reader = SnapshotReader(
-                    self._store, snapshot, self._space, self._progress
+                    self._store, snapshot, self._space, self._advance
                 )
             return self._reader
 

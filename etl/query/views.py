@@ -79,17 +79,24 @@ def rows_by_object(table: Table) -> str:
     return f"SELECT {keys}, count(*) AS rows, {part} FROM {_FILES}{table.name} GROUP BY {keys}"
 
 
-def duplicate_rows(folder: str, *, has_older_parts: bool) -> str:
-    """SQL that counts, as `duplicates`, the rows of a partition of `access_log` that equal another in every log field.
+def duplicate_rows(folders: Iterable[str], *, has_older_parts: bool) -> str:
+    """SQL that counts, for each partition of `access_log`, the rows that equal another in every log field.
 
-    `folder` is that of its parts, as `filename` has it in a view of `with_files`.
+    `folders` are those of partitions, in a snapshot's paths. Columns: `folder`, and `duplicates`, which is not 0.
     """
     identity = ", ".join(f'"{name}"' for name in ACCESS_LOG.identity)
-    parts = sql_literal(f"{folder}*")
-    rows = _by_name(ACCESS_LOG, parts) if has_older_parts else f"read_parquet({parts})"
+    paths = ", ".join(sql_literal(f"{SCHEME}{folder}*") for folder in folders)
+    arguments = f"[{paths}], filename = true"
+    rows = (
+        _by_name(ACCESS_LOG, arguments)
+        if has_older_parts
+        else f"read_parquet({arguments})"
+    )
+    folder = f"regexp_extract(filename, '^{SCHEME}(.*/)', 1)"
     return (
-        "SELECT coalesce(sum(rows - 1), 0)::BIGINT AS duplicates"
-        f" FROM (SELECT count(*) AS rows FROM {rows} GROUP BY {identity} HAVING count(*) > 1)"
+        "SELECT folder, sum(rows - 1)::BIGINT AS duplicates"
+        f" FROM (SELECT {folder} AS folder, count(*) AS rows FROM {rows} GROUP BY folder, {identity}"
+        " HAVING count(*) > 1) GROUP BY folder ORDER BY folder"
     )
 
 

@@ -22,7 +22,7 @@ from pydantic.alias_generators import to_pascal
 from etl.config import Settings
 from etl.dates import shifted
 from etl.errors import StoreError, UsageError
-from etl.query import Result, Scope, check_days, query_lake
+from etl.query import Database, Result, Scope, check_days
 from etl.resources import bundled
 from etl.store import ReadableStore, S3Session
 
@@ -110,14 +110,8 @@ def check_rules(
     applied.
     """
     check_days(scope)
-    newest = query_lake(
-        store, "SELECT newest_day() AS last", scope=Scope(bucket), settings=settings
-    )
-    last = (
-        scope.date_to
-        or newest.to_arrow()["last"][0].as_py()
-        or dt.datetime.now(dt.UTC).date()
-    )
+    records = Database(store, Scope(bucket), settings)
+    last = scope.date_to or _newest_day(records) or dt.datetime.now(dt.UTC).date()
     first = scope.date_from or shifted(last, 1 - PERIOD_DAYS)
     period = Scope(bucket, first, last)
     check_days(period)
@@ -126,7 +120,14 @@ def check_rules(
         asdict(action) | {"position": number} for number, action in enumerate(actions)
     ]
     parameters = {"actions": json.dumps(numbered), "first": first, "last": last}
-    return query_lake(store, sql, parameters, Scope(bucket, None, last), settings), period
+    until_last = records.within(Scope(bucket, None, last))
+    return until_last.query(sql, parameters, reads_all=True), period
+
+
+def _newest_day(database: Database) -> dt.date | None:
+    result = database.query("SELECT newest_day() AS last", reads_all=True)
+    day: dt.date | None = result.to_arrow()["last"][0].as_py()
+    return day
 
 
 def _known_class(name: str) -> str:

@@ -20,7 +20,7 @@ from pydantic import (
 
 from etl.config import DEFAULTS, Settings
 from etl.errors import AccessLakeError, UsageError, nearest
-from etl.query import EVERYTHING, Database, Result, Scope, sql_literal
+from etl.query import EVERYTHING, Advance, Database, Result, Scope, sql_literal
 from etl.reports.chart import SUFFIXES, Chart
 from etl.store import ReadableStore
 
@@ -134,13 +134,15 @@ def run_report(
     scope: Scope = EVERYTHING,
     parameters: Mapping[str, object] | None = None,
     settings: Settings = DEFAULTS,
+    advance: Advance | None = None,
 ) -> Result:
-    """A report's result over the part of the lake in `scope`.
+    """A report's result over the part of the lake in `scope`; for `advance` see `Database`.
 
     `parameters` are by name, as text or as values. Raises UsageError for one that is missing, unknown
     or of the wrong type, or for an unknown bucket.
     """
-    return query_report(report, Database(store, scope, settings), parameters)
+    database = Database(store, scope, settings, advance=advance)
+    return query_report(report, database, parameters)
 
 
 def query_report(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import ingest_local
@@ -42,9 +43,9 @@ def test_a_call_lists_each_folder_once(lake: Path, name: str, monkeypatch: pytes
     documents: list[str] = []
     entries, read = LocalStore.entries, LocalStore.read
 
-    def counted_entries(self: LocalStore, prefix: str) -> object:
+    def counted_entries(self: LocalStore, prefix: str, *bounds: Any, **limit: Any) -> object:
         listed.append(prefix)
-        return entries(self, prefix)
+        return entries(self, prefix, *bounds, **limit)
 
     def counted_read(self: LocalStore, name: str) -> object:
         if "/" not in name:

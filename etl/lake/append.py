@@ -145,7 +145,7 @@ class _Append:
         parts = list_parts(self.store, self.partition)
         try:
             with _opened(
-                self.store, parts, self.rows.schema, self.min_part_size
+                self.store, parts, self.rows.schema, self.etags, self.min_part_size
             ) as known:
                 with _MAKING:
                     appended, part = self._make_part(known)
@@ -246,7 +246,11 @@ class _Known:
 
 @contextlib.contextmanager
 def _opened(
-    store: Store, parts: list[Entry], schema: pa.Schema, min_part_size: int
+    store: Store,
+    parts: list[Entry],
+    schema: pa.Schema,
+    etags: Mapping[str, str],
+    min_part_size: int,
 ) -> Iterator[_Known]:
     """The parts of a partition: the last one read whole if it is open, the others as files."""
     open_part_read = (
@@ -258,9 +262,15 @@ def _opened(
         sealed = [stack.enter_context(open_part(store, part)) for part in sealed_parts]
         for part, file in zip(sealed_parts, sealed, strict=True):
             try:
-                entries.update(read_footer(file).log_objects)
+                of_part = read_footer(file).log_objects
             except ValueError as error:
                 raise damaged(store, part, error) from error
+            # A large partition has a million log objects; only those at hand matter.
+            entries.update(
+                (name, entry)
+                for name, entry in of_part.items()
+                if object_of(name) in etags
+            )
         yield _Known(parts, open_part_read, sealed, entries)
 
 

@@ -159,6 +159,8 @@ class _Collected:
 
     def _finish(self, privacy: Privacy) -> Piece:
         parsed = protect(self._parser.finish(), privacy)
+        # Arrow keeps what it frees for itself; the next step takes as much in pieces of other sizes.
+        pa.default_memory_pool().release_unused()
         piece = Piece(self._objects, parsed, self._read_at, self.result)
         overfull = self._parser.overfull
         return piece.without(dict.fromkeys(overfull, _NOT_A_LOG)) if overfull else piece

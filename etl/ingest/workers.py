@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import (
@@ -73,6 +74,8 @@ def ingest_in_workers(
 def _start_worker(
     lifeline: Connection, counts: Sequence[Counts], first_free: Any
 ) -> None:
+    # pyarrow imports pandas where it is installed, which takes longer than all else that a worker imports.
+    sys.modules["pandas"] = None  # type: ignore[assignment]
     with first_free.get_lock():
         own_counts = counts[first_free.value]
         first_free.value += 1

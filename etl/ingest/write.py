@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -29,8 +30,10 @@ from etl.schema import ACCESS_LOG, LEDGER, REJECTS, Table
 from etl.sources import LogObject
 from etl.store import Store
 
-# Partitions at a time: enough to hide the time that S3 takes, and that of a disk.
-_REMOTE_APPENDERS, _LOCAL_APPENDERS = 16, 2
+# Partitions at a time: enough to hide the time that S3 takes, or a disk until it has all of a part; but of those with
+# many rows only as many as their rows may be in memory twice.
+_APPENDERS, _APPENDERS_OF_MANY = 16, 2
+_MANY_ROWS = 32 * 1024
 _Keys = tuple[tuple[str, Any], ...]
 _COUNTED = ("lines", "rows", "rejects", "duplicates", "blank_lines")
 
@@ -125,19 +128,28 @@ class _Appender:
         outcome = _Outcome()
         slices = list(slices)
         self.meter.plans_parts(len(slices))
-        appenders = _REMOTE_APPENDERS if self.store.is_remote else _LOCAL_APPENDERS
+        of_many = [one for one in slices if len(one.positions) >= _MANY_ROWS]
+        of_few = [one for one in slices if len(one.positions) < _MANY_ROWS]
+        for one, appended in chain(
+            self._append_each(table, of_many, _APPENDERS_OF_MANY),
+            self._append_each(table, of_few, _APPENDERS),
+        ):
+            self.meter.has_written_part()
+            outcome.add(one.keys, appended.rows_by_object)
+            outcome.duplicates.update(appended.duplicates_by_object)
+            outcome.cost += BatchResult(
+                bytes_written=appended.bytes_written,
+                bytes_grown=appended.growth,
+                parts_written=1 if appended.bytes_written else 0,
+            )
+        return outcome
+
+    def _append_each(
+        self, table: Table, slices: list[_Slice], appenders: int
+    ) -> Iterator[tuple[_Slice, Appended]]:
         with ThreadPoolExecutor(appenders) as pool:
             results = pool.map(lambda one: self._append(table, one), slices)
-            for one, appended in zip(slices, results, strict=True):
-                self.meter.has_written_part()
-                outcome.add(one.keys, appended.rows_by_object)
-                outcome.duplicates.update(appended.duplicates_by_object)
-                outcome.cost += BatchResult(
-                    bytes_written=appended.bytes_written,
-                    bytes_grown=appended.growth,
-                    parts_written=1 if appended.bytes_written else 0,
-                )
-        return outcome
+            yield from zip(slices, results, strict=True)
 
     def _append(self, table: Table, one: _Slice) -> Appended:
         partition = partition_path(table, **one.keys)

@@ -8,6 +8,7 @@ out again, for a log object that is read anew.
 import contextlib
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from etl.arrow import (
+    compacted,
     conformed,
     count_texts,
     decoded,
@@ -51,6 +53,8 @@ _FULL_BYTES = 512 * MIB
 # Parts that are decoded and encoded at a time: that takes a processor, and the memory of several copies. Reading and
 # storing take neither, and on S3 most of the time.
 _MAKING = threading.BoundedSemaphore(2)
+# Sealed parts of a partition that are opened at a time, which takes a few requests for each.
+_OPENERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,8 @@ def _remove_once(
         if object_of(name) not in log_objects
     }
     rows = _rows_of(store, before, table.schema)
-    rows = without_texts(rows, "log_object", log_objects)
+    # Compacted, so that no text of theirs stays in a dictionary.
+    rows = compacted(without_texts(rows, "log_object", log_objects))
     store.write(
         part.name,
         encode_part(table, rows, entries, min_part_size=0),
@@ -144,9 +149,7 @@ class _Append:
     def try_once(self) -> Appended:
         parts = list_parts(self.store, self.partition)
         try:
-            with _opened(
-                self.store, parts, self.rows.schema, self.etags, self.min_part_size
-            ) as known:
+            with self._opened(parts) as known:
                 with _MAKING:
                     appended, part = self._make_part(known)
                 if part:
@@ -157,6 +160,30 @@ class _Append:
             if list_parts(self.store, self.partition) != parts:
                 raise PreconditionFailedError(self.partition) from error
             raise
+
+    @contextlib.contextmanager
+    def _opened(self, parts: list[Entry]) -> "Iterator[_Known]":
+        """The parts of the partition: the last one read whole if it is open, the others as files."""
+        last = None
+        if parts:
+            schema = self.rows.schema
+            last = _read_open_part(self.store, parts[-1], schema, self.min_part_size)
+        sealed_parts = parts[:-1] if last else parts
+        entries = dict(last.footer.log_objects) if last else {}
+        with contextlib.ExitStack() as stack:
+
+            def open_sealed(part: Entry) -> pq.ParquetFile:
+                return stack.enter_context(open_part(self.store, part))
+
+            with ThreadPoolExecutor(_OPENERS) as pool:
+                sealed = list(pool.map(open_sealed, sealed_parts))
+            for part, file in zip(sealed_parts, sealed, strict=True):
+                try:
+                    # A large partition has a million names; those of the batch are enough.
+                    entries.update(read_footer(file, only=self.etags).log_objects)
+                except ValueError as error:
+                    raise damaged(self.store, part, error) from error
+            yield _Known(parts, last, sealed, entries)
 
     def _make_part(self, known: "_Known") -> "tuple[Appended, _NewPart | None]":
         """What becomes of the rows, and the part to write, if any of them is new."""
@@ -242,36 +269,6 @@ class _Known:
     sealed: list[pq.ParquetFile]
     entries: dict[str, FooterEntry]
     """What it holds of each log object; a log object's rows are all in one part."""
-
-
-@contextlib.contextmanager
-def _opened(
-    store: Store,
-    parts: list[Entry],
-    schema: pa.Schema,
-    etags: Mapping[str, str],
-    min_part_size: int,
-) -> Iterator[_Known]:
-    """The parts of a partition: the last one read whole if it is open, the others as files."""
-    open_part_read = (
-        _read_open_part(store, parts[-1], schema, min_part_size) if parts else None
-    )
-    sealed_parts = parts[:-1] if open_part_read else parts
-    entries = dict(open_part_read.footer.log_objects) if open_part_read else {}
-    with contextlib.ExitStack() as stack:
-        sealed = [stack.enter_context(open_part(store, part)) for part in sealed_parts]
-        for part, file in zip(sealed_parts, sealed, strict=True):
-            try:
-                of_part = read_footer(file).log_objects
-            except ValueError as error:
-                raise damaged(store, part, error) from error
-            # A large partition has a million log objects; only those at hand matter.
-            entries.update(
-                (name, entry)
-                for name, entry in of_part.items()
-                if object_of(name) in etags
-            )
-        yield _Known(parts, open_part_read, sealed, entries)
 
 
 def _refuse_stale(

@@ -14,7 +14,7 @@ import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -126,7 +126,8 @@ def part_number(part: Entry) -> int:
     return int(match[1])
 
 
-def read_footer(file: pq.ParquetFile) -> Footer:
+def read_footer(file: pq.ParquetFile, only: Container[str] | None = None) -> Footer:
+    """What a part says about itself; of its log objects `only` these, where they are given."""
     metadata = file.metadata.metadata or {}
     packed = metadata.get(_FOOTER_LOG_OBJECTS)
     if packed is None:
@@ -134,7 +135,11 @@ def read_footer(file: pq.ParquetFile) -> Footer:
     entries = json.loads(zlib.decompress(base64.b64decode(packed)))
     return Footer(
         rows=file.metadata.num_rows,
-        log_objects={name: FooterEntry(*values) for name, values in entries.items()},
+        log_objects={
+            name: FooterEntry(*values)
+            for name, values in entries.items()
+            if only is None or object_of(name) in only
+        },
         min_part_size=int(metadata.get(_FOOTER_MIN_PART_SIZE, b"0")),
         digest=metadata.get(_FOOTER_DIGEST, b"").decode(),
     )
@@ -183,12 +188,14 @@ def encode_part(
     log_objects: Mapping[str, FooterEntry],
     min_part_size: int,
 ) -> bytes:
-    """`rows`, sorted, as a Parquet file whose footer names their log objects."""
+    """`rows`, sorted, as a Parquet file whose footer names their log objects.
+
+    What their dictionaries have besides the texts of `rows` may be in the file.
+    """
     rows = _in_order(table, rows)
     # Footers are read by every append: names of log objects, which begin alike, shrink to a tenth.
-    packed = base64.b64encode(
-        zlib.compress(json.dumps(log_objects, sort_keys=True).encode(), 9)
-    )
+    names = json.dumps(log_objects, sort_keys=True).encode()
+    packed = base64.b64encode(zlib.compress(names))
     footer = {
         _FOOTER_LOG_OBJECTS: packed,
         _FOOTER_MIN_PART_SIZE: str(min_part_size).encode(),
@@ -210,13 +217,20 @@ def encode_part(
         sorting_columns=pq.SortingColumn.from_ordering(rows.schema, ordering),
         bloom_filter_options=_bloom_filters(table, rows),
     ) as writer:
-        for start in range(0, rows.num_rows, ROW_GROUP_ROWS):
-            writer.write_table(compacted(rows.slice(start, ROW_GROUP_ROWS)))
+        for group in _row_groups(rows):
+            writer.write_table(group)
         # The digest is part of the footer, so it can only be of what comes before.
         with sink.getbuffer() as written:
             footer[_FOOTER_DIGEST] = _digest(written).encode()
         writer.add_key_value_metadata(footer)
     return sink.getvalue()
+
+
+def _row_groups(rows: pa.Table) -> Iterator[pa.Table]:
+    """`rows` in row groups, each with dictionaries of its own; those of `rows` are right for a single one."""
+    for start in range(0, rows.num_rows, ROW_GROUP_ROWS):
+        group = rows.slice(start, ROW_GROUP_ROWS)
+        yield rows if group.num_rows == rows.num_rows else compacted(group)
 
 
 def _in_order(table: Table, rows: pa.Table) -> pa.Table:

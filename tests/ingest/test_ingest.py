@@ -376,14 +376,45 @@ def test_accounting_that_does_not_add_up_fails_the_run(tmp_path: Path) -> None:
     assert not list((lake / "_ledger").rglob("*.parquet"))
 
 
-def test_batches_are_cut_at_days(tmp_path: Path) -> None:
-    """A batch ends at a change of day once it is nearly full, and compressed objects count with their text."""
-    settings = Settings(batch_size=ByteSize(1000), lake=str(tmp_path))
+def planned(objects: list[LogObject], workers: int = 1) -> list[int]:
+    """How many objects are in each batch of 1000 bytes; none is lost, and just the last batch is marked as that."""
+    settings = Settings(batch_size=ByteSize(1000), lake="/lake")
+    batches = list(plan_batches(objects, settings, "run", workers=workers))
+    assert [one for batch in batches for one in batch.objects] == objects
+    assert [batch.is_last for batch in batches] == [False] * (len(batches) - 1) + [True] * bool(batches)
+    return [len(batch.objects) for batch in batches]
+
+
+def small_object(number: int, suffix: str = "", day: int = 1) -> LogObject:
     now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    objects = [LogObject(f"/l/{n}", 100, "e", now, dt.date(2026, 1, 1 + n // 8)) for n in range(24)]
-    assert [len(batch.objects) for batch in plan_batches(objects, settings, "run")] == [8, 8, 8]
-    packed = [LogObject(f"/l/{n}.gz", 100, "e", now, now.date()) for n in range(4)]
-    assert [len(batch.objects) for batch in plan_batches(packed, settings, "run")] == [2, 2]
+    return LogObject(f"/l/{number}{suffix}", 100, "e", now, dt.date(2026, 1, day))
+
+
+def test_batches_are_cut_at_days() -> None:
+    """A batch ends at a change of day in its second half, and compressed objects count with their text."""
+    assert planned([small_object(n, day=1 + n // 8) for n in range(24)]) == [8, 8, 8]
+    assert planned([small_object(n, day=1 + n // 3) for n in range(24)]) == [9, 9, 6]
+    assert planned([small_object(n, ".gz") for n in range(4)]) == [1, 1, 1, 1]
+
+
+def test_workers_share_what_is_left_evenly() -> None:
+    """The last batches are as many as there are workers, and about the same size, unless there is little."""
+    objects = [small_object(n) for n in range(27)]
+    assert planned(objects) == [10, 10, 7]
+    assert planned(objects, workers=2) == [10, 8, 9]
+    assert planned(objects, workers=3) == [9, 9, 9]
+    assert planned(objects[:5], workers=2) == [5]
+    assert planned([], workers=2) == []
+
+
+def test_batches_of_one_day_hardly_rewrite(tmp_path: Path) -> None:
+    """Batches that follow each other into the same partitions fill parts of their own."""
+    lines = traffic(12_000, ["a", "b", "c"], dt.date(2026, 1, 1), 1)
+    write_objects(simple_objects(lines, "", minutes=5), tmp_path / "logs")
+    # As the defaults are to each other.
+    summary = ingest_local(tmp_path / "logs", tmp_path / "lake", batch_size=2_000_000, min_part_size=62_500)
+    assert summary.result.rows == 12_000
+    assert summary.as_dict()["write_amplification"] < 1.3
 
 
 def test_a_backfill_hardly_rewrites(tmp_path: Path) -> None:

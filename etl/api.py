@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,14 @@ from etl.reports import (
     read_rules,
     run_report,
 )
-from etl.store import ListedStore, Store, open_store
+from etl.store import (
+    ListedStore,
+    Requests,
+    S3Session,
+    Store,
+    Usage,
+    open_store,
+)
 
 Day = dt.date | str | None
 """A UTC day, also as `YYYY-MM-DD`; None where there is no bound."""
@@ -81,7 +89,8 @@ class Lake:
         self.settings = settings
         self.url = settings.lake_url
         self._advance = advance
-        self._store = open_store(settings.lake_url, settings.endpoint_url)
+        self._session = S3Session(settings.endpoint_url, settings.reader)
+        self._store = open_store(settings.lake_url, self._session)
         self._listed = ListedStore(self._store)
 
     @property
@@ -102,22 +111,32 @@ class Lake:
         With `full` everything is listed, not only the trailing window; with `dry_run` nothing is written. `progress` is
         called with the figures so far. Raises LeaseHeldError where another run is at work.
         """
-        store = self._store_to_write()
         return run_ingest(
-            store, self.settings, full=full, dry_run=dry_run, progress=progress
+            self._store_to_write(),
+            self.settings,
+            self._session,
+            full=full,
+            dry_run=dry_run,
+            progress=progress,
         )
 
     def status(self) -> LakeStatus:
         """What is in the lake, and how far behind it is."""
-        return read_status(self._look(), self.settings)
+        before = self._session.requests.counts()
+        status = read_status(self._look(), self.settings)
+        return replace(status, usage=self._usage_since(before))
 
     def verify(self) -> Verification:
         """Prove that the lake holds what its ledger says, once, and all that the sources of the settings have."""
-        return verify_lake(self._look(), self.settings, self._advance)
+        before = self._session.requests.counts()
+        verification = verify_lake(
+            self._look(), self.settings, self._session, self._advance
+        )
+        return replace(verification, usage=self._usage_since(before))
 
     def repair(self) -> Repaired:
         """Read again from the sources what is missing or wrong. Raises LeaseHeldError where another run is at work."""
-        return repair_lake(self._store_to_write(), self.settings)
+        return repair_lake(self._store_to_write(), self.settings, self._session)
 
     def expire(self, older_than: dt.timedelta | str, *, dry_run: bool = False) -> Expired:
         """Remove the records and rejects of days older than that (`"400d"`), for good.
@@ -198,6 +217,9 @@ class Lake:
             _scope(bucket, date_from, date_to),
             self.settings,
         )
+
+    def _usage_since(self, before: Requests) -> Usage:
+        return self.settings.prices.usage(self._session.requests.counts() - before)
 
     def _look(self) -> ListedStore:
         """The lake as it is now, to be read by one call. Raises StoreError where a newer version has written it."""

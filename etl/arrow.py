@@ -23,13 +23,18 @@ def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     Raises OverflowError for more text than an array can have, of which pyarrow would make several.
     """
     array = pa.array(values, kind)
-    if kind == pa.string():
-        size = pc.sum(pc.binary_length(array)).as_py() or 0
-        if size > _LONGEST_TEXTS:
-            raise OverflowError(
-                f"{size} bytes of text are more than one Arrow array can have"
-            )
+    _refuse_overflow(array)
     return array
+
+
+def _refuse_overflow(texts: pa.Array | pa.ChunkedArray) -> None:
+    if not pa.types.is_string(texts.type):
+        return
+    size = pc.sum(pc.binary_length(texts)).as_py() or 0
+    if size > _LONGEST_TEXTS:
+        raise OverflowError(
+            f"{size} bytes of text are more than one Arrow array can have"
+        )
 
 
 def reader_of(data: bytes) -> pa.BufferReader:
@@ -59,6 +64,8 @@ def as_dictionary(column: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray:
         column = column.dictionary_encode()
     if isinstance(column, pa.Array):
         return column
+    if column.num_chunks == 1:
+        return column.chunk(0)
     return column.unify_dictionaries().combine_chunks()
 
 
@@ -68,25 +75,38 @@ def codes_of(texts: pa.DictionaryArray) -> Ints:
     return codes
 
 
-def dictionary_of(distinct: Sequence[str | None], codes: Ints) -> pa.DictionaryArray:
-    """The texts whose rows have the `distinct` values with these codes; NULL where that is None, or the code -1."""
+def in_one_piece(column: pa.ChunkedArray) -> pa.Array:
+    """A column as one array. Raises OverflowError for more text than an array can have."""
+    if pa.types.is_dictionary(column.type):
+        return as_dictionary(column)
+    _refuse_overflow(column)
+    return column.combine_chunks()
+
+
+def dictionary_of(distinct: pa.StringArray, codes: Ints) -> pa.DictionaryArray:
+    """The texts whose rows have the `distinct` values with these codes; NULL where that is, or the code is -1."""
     # Several codes may stand for one text, as a dictionary must not have.
-    texts = dict.fromkeys(text for text in distinct if text is not None)
-    place = dict(zip(texts, range(len(texts)), strict=True))
-    places = [-1 if text is None else place[text] for text in distinct]
-    # The code -1 finds the last one.
-    new_codes = np.array([*places, -1], np.int32)[codes]
-    indices = pa.array(new_codes, mask=new_codes < 0)
-    return pa.DictionaryArray.from_arrays(indices, array_of(list(texts), pa.string()))
+    texts = distinct.dictionary_encode()
+    indices = texts.indices.take(pa.array(codes, mask=codes < 0))
+    return pa.DictionaryArray.from_arrays(indices, texts.dictionary)
+
+
+def without_values(
+    texts: pa.DictionaryArray, values: Sequence[str]
+) -> pa.DictionaryArray:
+    """Texts with NULL in place of these `values`."""
+    is_value = pc.is_in(texts.dictionary, pa.array(values, pa.string()))
+    is_null = np.append(to_numpy(is_value), True)[codes_of(texts)]
+    indices = pa.array(to_numpy(texts.indices), mask=is_null)
+    return pa.DictionaryArray.from_arrays(indices, texts.dictionary)
 
 
 def mapped_texts(
     texts: pa.DictionaryArray, change: Callable[[str], str | None]
 ) -> pa.DictionaryArray:
     """What `change`, which is called once for each distinct text, makes of a column's texts; NULL stays NULL."""
-    return dictionary_of(
-        [change(text) for text in texts.dictionary.to_pylist()], codes_of(texts)
-    )
+    changed = [change(text) for text in texts.dictionary.to_pylist()]
+    return dictionary_of(array_of(changed, pa.string()), codes_of(texts))
 
 
 def where_text(texts: pa.DictionaryArray, is_good: Callable[[str], object]) -> Bools:
@@ -140,7 +160,7 @@ def conformed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def compacted(rows: pa.Table) -> pa.Table:
-    """`rows` with dictionaries of just those texts that occur."""
+    """`rows` with dictionaries of just those texts that occur; as much work as there are rows."""
     return pa.Table.from_arrays(
         [_compacted(column) for column in rows.columns], schema=rows.schema
     )
@@ -150,9 +170,15 @@ def _compacted(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.DictionaryArray:
     if not pa.types.is_dictionary(column.type):
         return column
     texts = as_dictionary(column)
-    codes = codes_of(texts)
-    used = np.flatnonzero(np.bincount(codes + 1, minlength=len(texts.dictionary) + 1)[1:])
-    new_codes = np.full(len(texts.dictionary) + 1, -1, np.int32)
+    codes = to_numpy(texts.indices, null=-1)
+    # One more, for NULL: the code -1 finds the last one.
+    is_used = np.zeros(len(texts.dictionary) + 1, np.bool_)
+    is_used[codes] = True
+    used = np.flatnonzero(is_used[:-1])
+    if len(used) == len(texts.dictionary):
+        return texts
+    # Not filled: memory that nobody touches costs nothing, so the work is that of the rows.
+    new_codes = np.empty(len(is_used), np.int32)
     new_codes[used] = np.arange(len(used))
     indices = pa.array(new_codes[codes], mask=codes < 0)
     return pa.DictionaryArray.from_arrays(indices, texts.dictionary.take(pa.array(used)))
@@ -176,11 +202,6 @@ def ranks_of(column: pa.ChunkedArray) -> Ints:
 def sort_order(columns: Sequence[pa.ChunkedArray]) -> pa.Array:
     """The positions of rows with these columns in ascending order; equal rows stay in their order."""
     return pa.array(np.lexsort([ranks_of(column) for column in reversed(columns)]))
-
-
-def take_all(columns: list[pa.ChunkedArray], order: pa.Array) -> list[pa.Array]:
-    """The columns in another order, each in one piece; `columns` are used up, so that few are in memory twice."""
-    return [columns.pop(0).combine_chunks().take(order) for _ in range(len(columns))]
 
 
 def group_bounds(

@@ -21,6 +21,8 @@ from pydantic import (
 )
 
 from etl.errors import UsageError, nearest
+from etl.store.requests import Requests, Usage
+from etl.store.s3_session import ReaderName
 
 ENV_PREFIX = "ACCESSLAKE_"
 # Where the settings file is, and two variables of the tests.
@@ -28,6 +30,7 @@ _NO_SETTINGS = frozenset(
     {"ACCESSLAKE_CONFIG", "ACCESSLAKE_SAMPLES", "ACCESSLAKE_EXAMPLES"}
 )
 MIB = 1024 * 1024
+_REQUESTS_PER_PRICE = 1000
 
 
 def _one_or_many(value: object) -> object:
@@ -70,6 +73,12 @@ class Prices(BaseModel):
     transition_deep_archive: float = Field(default=0.05, ge=0)
     egress: float = Field(default=0.09, ge=0)
 
+    def usage(self, requests: Requests) -> Usage:
+        """Requests with what they cost; to delete costs nothing."""
+        writes = self.put_copy_post_list * (requests.put + requests.list)
+        reads = self.get_and_others * (requests.get + requests.head + requests.other)
+        return Usage(requests, (writes + reads) / _REQUESTS_PER_PRICE)
+
 
 class Settings(BaseModel):
     """Everything that can be set. `config/accesslake.toml` says what each one means."""
@@ -79,10 +88,11 @@ class Settings(BaseModel):
     source: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
     lake: str | None = None
     endpoint_url: str | None = None
+    reader: ReaderName = "auto"
     since: Annotated[dt.date | None, BeforeValidator(_day)] = None
     lookback_days: int = Field(default=10, ge=0)
     batch_size: ByteSize = Field(default=ByteSize(256 * MIB), ge=1)
-    max_object_size: ByteSize = Field(default=ByteSize(1024 * MIB), ge=1)
+    max_object_size: ByteSize = Field(default=ByteSize(8192 * MIB), ge=1)
     min_part_size: ByteSize = Field(default=ByteSize(32 * MIB), ge=1)
     workers: int = Field(default=0, ge=0, le=256)
     fetch_concurrency: int = Field(default=64, ge=1, le=1024)

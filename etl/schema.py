@@ -1,6 +1,7 @@
 """The tables of the lake: columns, types, sort order and Parquet encodings."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -29,8 +30,8 @@ class Table:
     sort_by: tuple[str, ...]
     identity: tuple[str, ...] = ()
     """Columns in which two equal rows are one record delivered twice; empty where that cannot happen."""
-    plain: frozenset[str] = field(default_factory=frozenset)
-    """Columns of random text, on which a dictionary would only cost."""
+    encodings: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Columns that hardly repeat, on which a dictionary would only cost, and their Parquet encodings instead."""
     bloom: tuple[str, ...] = ()
 
 
@@ -43,7 +44,7 @@ ACCESS_LOG = Table(
     schema=pa.schema({**_STORED, "log_object": TEXT}),
     sort_by=("operation", "key", "time"),
     identity=tuple(_STORED),
-    plain=frozenset({"request_id", "host_id"}),
+    encodings=dict.fromkeys(("request_id", "host_id"), "DELTA_LENGTH_BYTE_ARRAY"),
     bloom=("key", "request_id"),
 )
 
@@ -80,6 +81,13 @@ LEDGER = Table(
         }
     ),
     sort_by=("log_object",),
+    # The largest of what is kept of a log object: a name begins as the one before it does.
+    encodings={
+        "log_object": "DELTA_BYTE_ARRAY",
+        "etag": "DELTA_LENGTH_BYTE_ARRAY",
+        "size": "DELTA_BINARY_PACKED",
+        "last_modified": "DELTA_BINARY_PACKED",
+    },
 )
 
 TABLES = (ACCESS_LOG, REJECTS, LEDGER)

@@ -21,6 +21,7 @@ from etl.config import Settings
 from etl.ingest.run import RunSummary
 from etl.store.base import Store
 from etl.store.open import open_store
+from etl.store.s3_session import S3Session
 
 
 @dataclass
@@ -155,7 +156,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     if request.param == "local":
         return open_store(str(tmp_path / "lake"))
     s3: S3 = request.getfixturevalue("s3")
-    return open_store(f"s3://{s3.lake}/lake", s3.endpoint_url)
+    return open_store(f"s3://{s3.lake}/lake", S3Session(s3.endpoint_url))
 
 
 def _existing(client: Any, bucket: str) -> list[str]:

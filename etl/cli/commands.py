@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Iterable, Mapping
@@ -16,6 +15,7 @@ import typer
 
 from etl.api import Lake
 from etl.cli.demo import build_demo, print_demo
+from etl.cli.interrupt import Interrupted, end_on_signals, say_farewell
 from etl.cli.options import (
     BucketOption,
     ConfigOption,
@@ -31,7 +31,7 @@ from etl.cli.options import (
     SqlDirOption,
     ToOption,
 )
-from etl.cli.progress import Reporter
+from etl.cli.progress import Reporter, working
 from etl.cli.terminal import (
     describe_reports,
     json_time,
@@ -46,7 +46,6 @@ from etl.cli.terminal import (
 )
 from etl.config import Settings, load_settings
 from etl.errors import AccessLakeError, UsageError, nearest
-from etl.ingest import RunSummary
 from etl.maintenance import parse_age
 from etl.query import Result, parse_day
 from etl.query.catalog import NOTES, as_result, functions
@@ -63,6 +62,7 @@ from etl.text import safe_lines, safe_text
 
 EXIT_REJECTS = 3
 EXIT_DIFFERENCES = 4
+_GOES_ON = "interrupted; run it again: it goes on where this ended"
 
 app = typer.Typer(
     name="accesslake",
@@ -121,9 +121,7 @@ def _ingest(
                 since=since,
                 workers=workers,
             )
-            summary = lake.ingest(
-                full=full, dry_run=dry_run, progress=_progress(reporter)
-            )
+            summary = lake.ingest(full=full, dry_run=dry_run, progress=reporter.progress)
         except AccessLakeError as error:
             reporter.event("error", str(error))
             raise typer.Exit(error.exit_code) from error
@@ -147,7 +145,8 @@ def _status(
 ) -> None:
     """Show what is in the lake, how far behind it is, and what was rejected."""
     lake = _open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
-    status = lake.status()
+    with working("reading the lake"):
+        status = lake.status()
     _warn_if_empty(lake)
     if as_json:
         typer.echo(json.dumps(status.as_dict(), default=json_time))
@@ -178,16 +177,17 @@ def _verify(
     """
     repaired = None
     if repair:
-        repaired = _open_lake(
-            config, lake=lake_url, source=source, endpoint_url=endpoint_url
-        ).repair()
+        lake = _open_lake(config, lake=lake_url, source=source, endpoint_url=endpoint_url)
+        with working("repairing the lake", _GOES_ON):
+            repaired = lake.repair()
         verification = repaired.after
     else:
         # Sources are compared only where a flag names them: a settings file lists them for `ingest`.
         lake = _open_lake(
             config, lake=lake_url, source=source or [], endpoint_url=endpoint_url
         )
-        verification = lake.verify()
+        with working("verifying the lake"):
+            verification = lake.verify()
     if as_json:
         payload = repaired.as_dict() if repaired else verification.as_dict()
         typer.echo(json.dumps(payload))
@@ -221,7 +221,9 @@ def _expire(
     Exit codes: 0 done, 1 failed, 2 wrong usage, 75 another run is at work.
     """
     lake = _open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
-    expired = lake.expire(parse_age("--older-than", older_than), dry_run=dry_run)
+    age = parse_age("--older-than", older_than)
+    with working("removing old days", _GOES_ON):
+        expired = lake.expire(age, dry_run=dry_run)
     if as_json:
         typer.echo(json.dumps(expired.as_dict()))
     else:
@@ -306,9 +308,10 @@ def _report(
     output_format = choose_format(output_format, output)
     lake = Lake(settings)
     first_day, last_day = _period(date_from, date_to)
-    result = lake.report(
-        report, bucket=bucket, date_from=first_day, date_to=last_day, **params
-    )
+    with working("querying"):
+        result = lake.report(
+            report, bucket=bucket, date_from=first_day, date_to=last_day, **params
+        )
     _warn_if_empty(lake)
     if chart and report.chart:
         # A result can be read once, but is needed twice: for the chart and for the output.
@@ -338,7 +341,8 @@ def _dashboard(
     """
     lake = _open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
     first_day, last_day = _period(date_from, date_to)
-    page = lake.dashboard(bucket=bucket, date_from=first_day, date_to=last_day)
+    with working("querying"):
+        page = lake.dashboard(bucket=bucket, date_from=first_day, date_to=last_day)
     write_file(output, page.encode("utf-8", "backslashreplace"))
 
 
@@ -368,9 +372,10 @@ def _lifecycle_rules(
     output_format = choose_format(output_format, output)
     lake = _open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
     first_day, last_day = _period(date_from, date_to)
-    result, period = lake.lifecycle_rules(
-        bucket, rules=rules, date_from=first_day, date_to=last_day
-    )
+    with working("querying"):
+        result, period = lake.lifecycle_rules(
+            bucket, rules=rules, date_from=first_day, date_to=last_day
+        )
     _warn_if_empty(lake)
     typer.echo(f"accesslake: events of {period.date_from} to {period.date_to}", err=True)
     write_result(result, output_format, output, header=header, csv_safe=csv_safe)
@@ -395,7 +400,8 @@ def _sql(
     """Query the lake with SQL. A query can read the lake, and nothing else; it cannot write."""
     output_format = choose_format(output_format, output)
     lake = _open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
-    result = lake.sql(query)
+    with working("querying"):
+        result = lake.sql(query)
     _warn_if_empty(lake)
     write_result(result, output_format, output, header=header, csv_safe=csv_safe)
 
@@ -429,15 +435,14 @@ def _demo(
     """Generate logs of two buckets, ingest them and run reports; no AWS account needed."""
     with Reporter() as reporter:
         build_demo(
-            directory, lambda text: reporter.event("info", text), _progress(reporter)
+            directory, lambda text: reporter.event("info", text), reporter.progress
         )
     print_demo(directory, sys.stdout)
 
 
 def main() -> NoReturn:
     """Run the command line; every error ends it with one line on standard error and its exit code."""
-    # By default the signal ends the process at once; as an exception it lets a run give its lease back.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    end_on_signals()
     sys.excepthook = _print_unexpected
     # A locale may lack characters that logs have: they are escaped rather than an error in the middle of the output.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -446,6 +451,9 @@ def main() -> NoReturn:
     except AccessLakeError as error:
         typer.echo(f"accesslake: {safe_text(error)}", err=True)
         sys.exit(error.exit_code)
+    except Interrupted:
+        say_farewell()
+        raise
     except MemoryError:
         typer.echo(
             "accesslake: out of memory: select fewer rows, or use CSV or JSON, which are written as they come",
@@ -506,12 +514,3 @@ def _parse_params(texts: Iterable[str]) -> Mapping[str, str]:
             raise UsageError(f"-p {text}: write NAME=VALUE")
         params[name] = value
     return params
-
-
-def _progress(reporter: Reporter) -> Any:
-    def show(summary: RunSummary) -> None:
-        result = summary.result
-        done = result.objects_ingested + result.objects_vanished + len(result.failures)
-        reporter.progress(done, summary.new, result.bytes_read)
-
-    return show

@@ -1,9 +1,11 @@
-"""Log lines and progress on standard error: plain text and a progress bar on a terminal, JSON lines elsewhere."""
+"""Log lines and progress on standard error: plain text and progress bars on a terminal, JSON lines elsewhere."""
 
+import contextlib
 import datetime as dt
 import json
 import sys
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -17,35 +19,55 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from etl.config import MIB
-from etl.text import safe_text
+from etl.cli.interrupt import on_interrupt
+from etl.ingest import Activity, RunSummary
+from etl.text import safe_text, size
 
 # Between two lines of progress: often enough to see that a run works, seldom enough for a log that is kept.
 _JSON_SECONDS = 10.0
 _STYLES = {"warning": "yellow", "error": "bold red"}
+# So that all figures of a line fit into 80 columns.
+_BAR_WIDTH = 16
+
+
+@contextlib.contextmanager
+def working(what: str, interrupted: str = "interrupted") -> Iterator[None]:
+    """Show on a terminal that a command works, and for how long; and say `interrupted` where it is."""
+    spinner = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True, highlight=False),
+        transient=True,
+        # Standard output is data, wherever it goes.
+        redirect_stdout=False,
+        disable=not sys.stderr.isatty(),
+    )
+    spinner.add_task(what, total=None)
+
+    def say_interrupted() -> None:
+        spinner.stop()
+        sys.stderr.write(f"accesslake: {interrupted}\n")
+
+    with on_interrupt(say_interrupted), spinner:
+        yield
 
 
 class Reporter:
-    """Log lines and progress of one command; a context manager, so that the bar is always taken down."""
+    """Log lines and progress of one run; a context manager, so that the bars are always taken down."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self.is_terminal = self._stream.isatty()
         self._console = Console(file=self._stream, highlight=False)
-        self._bar = Progress(
-            SpinnerColumn(),
-            BarColumn(),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-            console=self._console,
-            transient=True,
-        )
-        self._task = self._bar.add_task("listing", total=None)
+        self._bars = _Bars(self._console, is_shown=self.is_terminal)
         self._next_line = time.monotonic() + _JSON_SECONDS
+        self._summary: RunSummary | None = None
+        self._exits = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        if self.is_terminal:
-            self._bar.start()
+        self._exits.enter_context(on_interrupt(self._say_interrupted))
+        self._exits.enter_context(self._bars)
         return self
 
     def __exit__(
@@ -54,8 +76,7 @@ class Reporter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.is_terminal:
-            self._bar.stop()
+        self._exits.__exit__(kind, error, trace)
 
     def event(self, level: str, message: str, **fields: object) -> None:
         """One log line: `level` is info, warning or error."""
@@ -65,25 +86,38 @@ class Reporter:
             now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
             self._write_json({"time": now, "level": level, "message": message, **fields})
 
-    def progress(self, done: int, new: int, bytes_read: int) -> None:
-        """`done` of the `new` log objects found so far are read, `bytes_read` bytes of text in all."""
+    def progress(self, summary: RunSummary) -> None:
+        """Show how far a run is."""
+        self._summary = summary
         if self.is_terminal:
-            step = "reading" if done < new else "writing"
-            mebibytes = bytes_read / MIB
-            description = f"{step} {done:,} of {new:,} log objects, {mebibytes:,.1f} MiB"
-            # One more than there is to read: the last step is the write.
-            self._bar.update(
-                self._task, completed=done, total=new + 1, description=description
-            )
+            self._bars.show(summary)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + _JSON_SECONDS
+            activity = summary.activity
             self.event(
                 "info",
                 "progress",
-                objects_new=new,
-                objects_read=done,
-                bytes_read=bytes_read,
+                objects_new=summary.new,
+                objects_read=activity.objects_read,
+                bytes_new=activity.bytes_new,
+                bytes_read=activity.bytes_read,
+                parts_planned=activity.parts_planned,
+                parts_written=activity.parts_written,
             )
+
+    def _say_interrupted(self) -> None:
+        """What a run that ends early leaves, and how to go on."""
+        self._bars.stop()
+        new = committed = 0
+        if self._summary is not None:
+            new, committed = self._summary.new, self._summary.result.objects_ingested
+        self.event(
+            "warning",
+            f"interrupted: {committed:,} of the {new:,} new log objects found so far are in the lake; "
+            "run it again: it goes on where this ended",
+            objects_new=new,
+            objects_ingested=committed,
+        )
 
     def _print(self, level: str, message: str) -> None:
         style = _STYLES.get(level, "")
@@ -94,3 +128,84 @@ class Reporter:
     def _write_json(self, record: dict[str, object]) -> None:
         self._stream.write(json.dumps(record, default=str) + "\n")
         self._stream.flush()
+
+
+class _Bars(Progress):
+    """A line each for what is listed, read and written, with the rate and the time left."""
+
+    def __init__(self, console: Console, *, is_shown: bool) -> None:
+        super().__init__(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(_BAR_WIDTH),
+            TextColumn("{task.fields[figures]}"),
+            console=console,
+            transient=True,
+            redirect_stdout=False,
+            disable=not is_shown,
+        )
+        self._listing = self.add_task("listing", total=None, figures="")
+        self._reading = self.add_task("reading", total=None, figures="", visible=False)
+        self._writing = self.add_task("writing", total=None, figures="", visible=False)
+        self._reading_pace, self._writing_pace = _Pace(), _Pace()
+
+    def show(self, summary: RunSummary) -> None:
+        """Bring the lines up to date."""
+        activity = summary.activity
+        found = f"{summary.new:,} new log objects"
+        total = summary.new if activity.is_listed else None
+        self.update(self._listing, total=total, completed=summary.new, figures=found)
+        self._show_reading(activity)
+        self._show_writing(activity)
+
+    def _show_reading(self, activity: Activity) -> None:
+        done, known = activity.bytes_read, activity.bytes_new
+        rate = self._reading_pace.rate(done, known)
+        figures = [f"{size(done)} of {size(known)}", f"{size(int(rate))}/s"]
+        # There may be any number of log objects that are not listed yet.
+        total = known if activity.is_listed else None
+        if total:
+            figures.append(_time_left(total - done, rate))
+        self.update(
+            self._reading,
+            total=total,
+            completed=done,
+            figures="  ".join(figures),
+            visible=activity.objects_read > 0,
+        )
+
+    def _show_writing(self, activity: Activity) -> None:
+        done, planned = activity.parts_written, activity.parts_planned
+        rate = self._writing_pace.rate(done, planned)
+        figures = [f"{done:,} of {planned:,} parts", f"{rate:,.0f} parts/s"]
+        figures.append(_time_left(planned - done, rate))
+        self.update(
+            self._writing,
+            total=planned,
+            completed=done,
+            figures="  ".join(figures),
+            visible=planned > 0,
+        )
+
+
+class _Pace:
+    """How fast something is done, over the time in which there was something to do."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._looked_at = time.monotonic()
+        self._was_busy = False
+
+    def rate(self, done: int, known: int) -> float:
+        """In the unit of `done` for each second; `known` is what is to be done, as far as that is known."""
+        now = time.monotonic()
+        if self._was_busy:
+            self._seconds += now - self._looked_at
+        self._looked_at, self._was_busy = now, done < known
+        return done / self._seconds if self._seconds else 0.0
+
+
+def _time_left(amount: int, rate: float) -> str:
+    if not (amount and rate):
+        return ""
+    return f"{dt.timedelta(seconds=round(amount / rate))} left"

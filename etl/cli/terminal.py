@@ -16,6 +16,7 @@ from etl.ingest import RunSummary
 from etl.maintenance import Expired, LakeStatus, Repaired, Verification
 from etl.query.catalog import Function
 from etl.reports import Report
+from etl.store import Requests, Usage
 from etl.text import safe_lines, safe_text, size
 
 # Of problems, differences and partitions. There may be one for each log object: --json lists all, for programs.
@@ -25,6 +26,9 @@ _DEFAULT_WIDTH = 200
 _NUMERIC_COLUMNS = ("rows", "parts", "size")
 # Printed by --json or as messages, not among the figures.
 _NOT_FIGURES = ("failures", "changed")
+# Printed in a line of their own.
+_USAGE = ("requests_", "estimated_")
+_KINDS = ("list", "get", "head", "put", "delete", "other")
 
 
 def report_problems(reporter: Reporter, summary: RunSummary) -> None:
@@ -55,10 +59,26 @@ def print_summary(summary: RunSummary) -> None:
     table.add_column(justify="left")
     table.add_column(justify="right")
     for name, value in _figures(summary).items():
-        if name != "dry_run":
+        if name != "dry_run" and not name.startswith(_USAGE):
             shown = f"{value:,}" if isinstance(value, int) else str(value or "-")
             table.add_row(name.replace("_", " "), shown)
     _print(table)
+    print_usage(summary.usage)
+    if summary.estimate and summary.estimate.requests != Requests():
+        print_usage(summary.estimate, "the run would make at least: ")
+
+
+def print_usage(usage: Usage, prefix: str = "") -> None:
+    """What was requested of S3; nothing where that is nothing."""
+    requests = usage.requests
+    if requests == Requests():
+        return
+    counts = ((getattr(requests, name), name.upper()) for name in _KINDS)
+    by_kind = ", ".join(f"{count:,} {kind}" for count, kind in counts if count)
+    received, sent = size(requests.bytes_received), size(requests.bytes_sent)
+    _print(
+        f"{prefix}{by_kind} requests, {received} received, {sent} sent; price {usage.price:.4f}"
+    )
 
 
 def _figures(summary: RunSummary) -> dict[str, Any]:
@@ -89,6 +109,7 @@ def print_status(status: LakeStatus) -> None:
     _print(f"last complete run: {_ago(status.last_complete_run)}")
     _print(f"newest log object: {_ago(status.newest_log_object)}")
     _print(f"newest record: {_ago(status.newest_record)}")
+    print_usage(status.usage)
 
 
 def print_verification(verification: Verification) -> None:
@@ -101,6 +122,7 @@ def print_verification(verification: Verification) -> None:
     in_sources = f"{verification.source_objects:,} compared with the sources"
     conclusion = f"{len(differences)} differences" if differences else "all is right"
     _print(f"{in_parts}, {log_objects}, {in_sources}: {conclusion}")
+    print_usage(verification.usage)
 
 
 def print_repaired(repaired: Repaired) -> None:

@@ -3,17 +3,18 @@
 A batch needs nothing but itself and the lake: it may be ingested, and again, in any process on any machine.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from etl.errors import StaleRowsError
+from etl.ingest.activity import Meter
 from etl.ingest.piece import Piece
 from etl.ingest.plan import Batch
 from etl.ingest.read import read_pieces
 from etl.ingest.result import BatchResult
-from etl.ingest.write import write_piece
+from etl.ingest.write import Written, append_piece, commit_piece
 from etl.lake import remove_rows
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS
-from etl.store import Store
+from etl.store import S3Session, Store
 
 _OVERWRITTEN = (
     "was overwritten after a run that was killed had written rows of an older text of it; "
@@ -24,26 +25,39 @@ _OVERWRITTEN = (
 def ingest_batch(
     batch: Batch,
     store: Store,
-    progress: Callable[[BatchResult], None] = lambda _result: None,
+    session: S3Session,
+    meter: Meter | None = None,
 ) -> BatchResult:
-    """Fetch, parse and append one batch to the lake in `store`, and commit it; may be repeated at any time."""
+    """Fetch, parse and append one batch to the lake in `store`, and commit it; may be repeated at any time.
+
+    Log objects on S3 are read by `session`.
+    """
     done = BatchResult()
-
-    def report(so_far: BatchResult) -> None:
-        progress(done + so_far)
-
-    for piece in read_pieces(batch, report):
-        if batch.replace:
-            _remove_everywhere(store, {one.name for one in piece.objects})
-        done += _write_current(store, batch, piece)
+    meter = meter or Meter()
+    # Of a log object that is read in several pieces: what is written of it so far.
+    earlier: Written | None = None
+    for piece in read_pieces(batch, session, meter):
+        names = {one.name for one in piece.objects}
+        if piece.number and not names.isdisjoint(done.failures):
+            continue  # a piece before it could not be written
+        if batch.replace and not piece.number:
+            _remove_everywhere(store, names)
+        piece, written = _append_current(store, batch, piece, meter)  # noqa: PLW2901
+        done += piece.result + written.cost
+        written = earlier + written if earlier and piece.number else written
+        if piece.is_last:
+            done += commit_piece(store, batch, piece, written, meter)
+        earlier = None if piece.is_last else written
     return done
 
 
-def _write_current(store: Store, batch: Batch, piece: Piece) -> BatchResult:
-    """Write what was read, without log objects of which the lake holds rows of an older text."""
+def _append_current(
+    store: Store, batch: Batch, piece: Piece, meter: Meter
+) -> tuple[Piece, Written]:
+    """Append what was read, without log objects of which the lake holds rows of an older text."""
     while True:
         try:
-            return write_piece(store, batch, piece)
+            return piece, append_piece(store, batch, piece, meter)
         except StaleRowsError as error:
             # Each time there are fewer log objects, so this ends.
             piece = piece.without(dict.fromkeys(error.log_objects, _OVERWRITTEN))

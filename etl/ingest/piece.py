@@ -4,9 +4,6 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from etl.arrow import without_texts
 from etl.ingest.result import BatchResult
 from etl.parser import Parsed
@@ -19,15 +16,18 @@ class Piece:
 
     objects: list[LogObject]
     parsed: Parsed
-    """Its records are in the order of partitions and parts."""
     read_at: dt.datetime
     """In UTC and naive."""
     result: BatchResult
+    number: int | None = None
+    """Of a log object that is read in several pieces, which one this is: from 0 on."""
+    is_last: bool = True
 
     def without(self, reasons: Mapping[str, str]) -> "Piece":
         """The piece without some log objects, which are failures then, each for its reason."""
         result = self.result + BatchResult(failures=dict(sorted(reasons.items())))
-        result.objects_ingested -= len(reasons)
+        # A log object in several pieces counts with the last one.
+        result.objects_ingested -= len(reasons) if self.is_last else 0
         parsed = replace(
             self.parsed,
             records=without_texts(self.parsed.records, "log_object", reasons),
@@ -35,8 +35,3 @@ class Piece:
         )
         objects = [one for one in self.objects if one.name not in reasons]
         return replace(self, objects=objects, parsed=parsed, result=result)
-
-
-def dates_of(records: pa.Table) -> pa.ChunkedArray:
-    """The UTC day of each record, which names its partition."""
-    return pc.cast(records["time"], pa.date32())

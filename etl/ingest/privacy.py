@@ -142,9 +142,7 @@ def _without_ambiguous_texts(records: pa.Table) -> pa.Table:
         for name in ("request_uri", "referrer", "user_agent", "extra_fields"):
             texts = as_dictionary(records[name])
             left = np.where(is_ambiguous, -1, codes_of(texts))
-            records = _set(
-                records, name, dictionary_of(texts.dictionary.to_pylist(), left)
-            )
+            records = _set(records, name, dictionary_of(texts.dictionary, left))
     return records
 
 
@@ -167,7 +165,7 @@ def _without_queries_in_keys(records: pa.Table) -> pa.Table:
     for name in ("key", "key_encoded"):
         keys = as_dictionary(records[name])
         cut = mapped_texts(keys, _before_query)
-        texts = [*keys.dictionary.to_pylist(), *cut.dictionary.to_pylist()]
+        texts = pa.concat_arrays([keys.dictionary, cut.dictionary])
         codes = np.where(has_failed, len(keys.dictionary) + codes_of(cut), codes_of(keys))
         codes[codes_of(keys) < 0] = -1
         records = _set(records, name, dictionary_of(texts, codes))

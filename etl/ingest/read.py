@@ -1,49 +1,56 @@
 """The first half of a batch: its log objects are fetched and parsed, in one piece or in several."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import pyarrow as pa
 
-from etl.arrow import sort_order
-from etl.config import Privacy
-from etl.ingest.piece import Piece, dates_of
+from etl.config import MIB, Privacy
+from etl.errors import PreconditionFailedError
+from etl.ingest.activity import Meter
+from etl.ingest.piece import Piece
 from etl.ingest.plan import Batch
 from etl.ingest.privacy import protect
 from etl.ingest.result import BatchResult
 from etl.parser import MOST_REJECTED_BYTES, MOST_REJECTS, Parser
-from etl.schema import ACCESS_LOG
-from etl.sources import Fetched, LogObject, fetch_objects
+from etl.sources import DamagedError, Fetched, LogObject, Text, fetch_objects
+from etl.store import S3Session
 
 # How many times its planned size a batch may have before it is written in pieces: compressed objects can hold anything.
 _MOST_BATCHES = 2
 _TOO_MUCH_TEXT = "has more text in one field than can be held at a time: set aside; split it, or set batch_size lower"
+PIECE_TEXT = 128 * MIB
+"""Bytes of text that are written at a time of a log object that is read as a stream.
+
+Lakes rely on it: it must not change while there is an object of which a killed run has written half.
+"""
 _NOT_A_LOG = (
     f"has more than {MOST_REJECTS:,} lines that are no records, or more than {MOST_REJECTED_BYTES:,} bytes of them: "
     "set aside; move it out of the source if it is not a log object"
 )
 
 
-def read_pieces(batch: Batch, progress: Callable[[BatchResult], None]) -> Iterator[Piece]:
+def read_pieces(batch: Batch, session: S3Session, meter: Meter) -> Iterator[Piece]:
     """Fetch and parse a batch: nearly always in one piece, in several where compressed objects hold more than usual."""
     settings = batch.settings
     largest_piece = _MOST_BATCHES * settings.batch_size
     fetched = fetch_objects(
-        batch.objects,
-        settings.fetch_concurrency,
-        settings.endpoint_url,
-        settings.max_object_size,
+        batch.objects, session, settings.fetch_concurrency, settings.max_object_size
     )
     collected = _Collected()
     for one in fetched:
         is_large = one.data is not None and len(one.data) > settings.batch_size
-        if is_large and collected.result.objects_ingested:
+        if (is_large or one.stream) and collected.result.objects_ingested:
             # On its own, so that no other has to do with it.
             yield collected.finish(settings.privacy)
             collected = _Collected()
+        if one.stream:
+            yield from _read_stream(one.log_object, one.stream, settings.privacy)
+            meter.has_read(one.log_object)
+            continue
         collected.add(one)
-        progress(collected.result)
+        meter.has_read(one.log_object)
         if (
             collected.result.bytes_read >= largest_piece
             or collected.rejects >= MOST_REJECTS
@@ -51,6 +58,47 @@ def read_pieces(batch: Batch, progress: Callable[[BatchResult], None]) -> Iterat
             yield collected.finish(settings.privacy)
             collected = _Collected()
     yield collected.finish(settings.privacy)
+
+
+def _read_stream(one: LogObject, stream: Text, privacy: Privacy) -> Iterator[Piece]:
+    """A large log object in pieces, each of which is written before the next one is read; the last may be empty.
+
+    They are the same whenever the object is read, so that it is known which ones a killed run has written.
+    """
+    number = lines_before = 0
+    collected = _Collected()
+    collected.begin_piece(one, lines_before)
+    try:
+        for text, is_end_of_piece in _cut(stream.lines(), PIECE_TEXT):
+            collected.feed(text)
+            if is_end_of_piece:
+                piece = collected.finish(privacy)
+                yield replace(piece, number=number, is_last=False)
+                if piece.result.failures:
+                    return
+                number += 1
+                lines_before += piece.parsed.counts[one.name].lines
+                collected = _Collected()
+                collected.begin_piece(one, lines_before)
+    except (DamagedError, OSError, PreconditionFailedError) as error:
+        # What is written of it already is not committed: `verify` finds it, and a repair removes it.
+        yield collected.failed(f"changed while it was read, or is damaged: {error}")
+        return
+    collected.result.objects_ingested = 1
+    yield replace(collected.finish(privacy), number=number)
+
+
+def _cut(lines: Iterable[bytes], size: int) -> Iterator[tuple[bytes, bool]]:
+    """Text of whole lines, and whether a piece ends with it: with the line in which it gets `size` bytes."""
+    room = size
+    for text in lines:
+        start = 0
+        while len(text) - start >= room:
+            end = text.find(b"\n", start + room - 1) + 1 or len(text)
+            yield text[start:end], True
+            start, room = end, size
+        room -= len(text) - start
+        yield text[start:], False
 
 
 class _Collected:
@@ -78,6 +126,16 @@ class _Collected:
         else:
             self.result.objects_vanished += 1
 
+    def begin_piece(self, one: LogObject, lines_before: int) -> None:
+        """Expect a piece of a log object, behind so many lines."""
+        self._parser.begin(one.name, lines_before)
+        self._objects.append(one)
+
+    def feed(self, text: bytes) -> None:
+        """Parse whole lines of the piece that was begun."""
+        self._parser.feed(text)
+        self.result.bytes_read += len(text)
+
     def finish(self, privacy: Privacy) -> Piece:
         """All of it."""
         try:
@@ -89,9 +147,9 @@ class _Collected:
             ) or "overflow" in str(error)
             if not is_overflow:
                 raise
-            return self._failed(f"{_TOO_MUCH_TEXT} ({error})")
+            return self.failed(f"{_TOO_MUCH_TEXT} ({error})")
 
-    def _failed(self, reason: str) -> Piece:
+    def failed(self, reason: str) -> Piece:
         """A piece without any of its log objects, for the same reason."""
         failures = {**self.result.failures, **{one.name: reason for one in self._objects}}
         result = replace(self.result, objects_ingested=0, failures=failures)
@@ -101,17 +159,6 @@ class _Collected:
 
     def _finish(self, privacy: Privacy) -> Piece:
         parsed = protect(self._parser.finish(), privacy)
-        order = _partition_order(parsed.records)
-        # Arrow keeps what it frees for itself; the next step needs as much again.
-        pa.default_memory_pool().release_unused()
-        parsed.reorder(order)
-        pa.default_memory_pool().release_unused()
         piece = Piece(self._objects, parsed, self._read_at, self.result)
         overfull = self._parser.overfull
         return piece.without(dict.fromkeys(overfull, _NOT_A_LOG)) if overfull else piece
-
-
-def _partition_order(records: pa.Table) -> pa.Array:
-    """The order in which the rows of a partition are together, sorted as in its parts."""
-    keys = [records["bucket"], dates_of(records)]
-    return sort_order([*keys, *(records[name] for name in ACCESS_LOG.sort_by)])

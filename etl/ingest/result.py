@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field, fields
 
+from etl.store import Requests
+
 
 @dataclass(slots=True)
 class BatchResult:
@@ -24,6 +26,8 @@ class BatchResult:
     bytes_grown: int = 0
     """By how much the lake grew; less than `bytes_written` where an open part was written again."""
     parts_written: int = 0
+    requests: Requests = field(default_factory=Requests)
+    """Of a batch in another process; a run adds its own."""
 
     def __add__(self, other: "BatchResult") -> "BatchResult":
         names = [one.name for one in fields(self) if one.name != "failures"]

@@ -4,18 +4,22 @@ import datetime as dt
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, field
 from itertools import chain, islice
 from typing import Any
 
 from etl.config import Settings
 from etl.errors import LeaseHeldError, UsageError
+from etl.ingest.activity import Activity, Counts, Meter
 from etl.ingest.batch import ingest_batch
+from etl.ingest.estimate import Estimate
 from etl.ingest.plan import Batch, plan_batches
 from etl.ingest.privacy import with_hash_key
 from etl.ingest.result import BatchResult
-from etl.ingest.workers import ingest_in_workers
+from etl.ingest.workers import ingest_in_workers, shared_counts
 from etl.lake import (
     Ledger,
     check_format,
@@ -35,10 +39,14 @@ from etl.sources import (
     require_listing,
     subtract,
 )
-from etl.store import Store
+from etl.store import Requests, S3Session, Store, Usage
 
 # A progress bar needs no more.
 _REPORT_SECONDS = 0.1
+# Listing is so many log objects ahead of the batches: while they wait for it, it would wait for them, and nobody would
+# know how much there is to do. More of them would take memory that grows with the source.
+_CHUNK_OBJECTS = 1_000
+_CHUNKS_AHEAD = 50
 
 
 @dataclass(slots=True)
@@ -50,6 +58,12 @@ class RunSummary:
     found: Found = field(default_factory=Found)
     new: int = 0
     result: BatchResult = field(default_factory=BatchResult)
+    """Of the batches that are committed."""
+    activity: Activity = field(default_factory=Activity)
+    usage: Usage = field(default_factory=Usage)
+    """Of S3, by all processes of the run."""
+    estimate: Usage | None = None
+    """Of a dry run: what the run would use, at least."""
     seconds: float = 0.0
 
     @property
@@ -60,6 +74,9 @@ class RunSummary:
         """One flat object, as `ingest --json` prints it."""
         result = asdict(self.result)
         failures = result.pop("failures")
+        # Those of other processes, which are among the run's.
+        del result["requests"]
+        estimate = self.estimate.as_dict("estimated") if self.estimate else {}
         grown = self.result.bytes_grown
         return {
             "run_id": self.run_id,
@@ -74,6 +91,8 @@ class RunSummary:
             "write_amplification": round(self.result.bytes_written / grown, 3)
             if grown > 0
             else None,
+            **self.usage.as_dict(),
+            **estimate,
             "seconds": round(self.seconds, 3),
             "failures": failures,
             "changed": self.found.changed,
@@ -87,6 +106,7 @@ Progress = Callable[[RunSummary], None]
 def run_ingest(
     store: Store,
     settings: Settings,
+    session: S3Session,
     *,
     full: bool = False,
     dry_run: bool = False,
@@ -100,11 +120,11 @@ def run_ingest(
     check_format(store)
     settings = settings.model_copy(update={"privacy": with_hash_key(settings.privacy)})
     sources = parse_sources(settings)
-    run = _Run(settings, store, sources, full=full, progress=progress)
+    run = _Run(settings, store, session, sources, full=full, progress=progress)
     if dry_run:
         return run.count_new()
     for source in sources:
-        require_listing(source, settings.endpoint_url)
+        require_listing(source, session)
     store.check_conditional_writes()
     check_policy(store, settings.privacy)
     with hold_lease(store, run.summary.run_id, settings.lease_seconds) as still_held:
@@ -135,6 +155,7 @@ class _Run:
         self,
         settings: Settings,
         store: Store,
+        session: S3Session,
         sources: list[Source],
         *,
         full: bool,
@@ -142,27 +163,33 @@ class _Run:
     ) -> None:
         self._settings = settings
         self._store = store
+        self._session = session
+        self._requests_before = session.requests.counts()
         self._sources = sources
         self._full = full
         self._progress = progress
         self._clock = time.monotonic()
-        self._reported = 0.0
+        self._reported_at = 0.0
+        self._counts: Sequence[Counts] = [Counts()]
         self._started_at = dt.datetime.now(dt.UTC)
         self._expired_before = read_retention(store).expired_before
         self.summary = RunSummary(run_id=new_run_id(self._started_at))
 
     def count_new(self) -> RunSummary:
         self.summary.dry_run = True
-        for _ in self._new_objects(coverage.read_covered(self._store)):
-            self._report()
+        estimate = Estimate()
+        for one in self._new_objects(coverage.read_covered(self._store)):
+            estimate.add(one)
+            self._report_often()
+        requests = estimate.requests(self._requests(), to_s3=self._store.is_remote)
+        self.summary.estimate = self._settings.prices.usage(requests)
         self._report()
         return self.summary
 
     def execute(self, still_held: Callable[[], bool]) -> RunSummary:
         before = coverage.read_covered(self._store)
-        batches = plan_batches(
-            self._new_objects(before), self._settings, self.summary.run_id
-        )
+        objects = self._listed_ahead(self._new_objects(before))
+        batches = plan_batches(objects, self._settings, self.summary.run_id)
         for result in self._results(batches, still_held):
             self.summary.result += result
             self._report()
@@ -176,14 +203,14 @@ class _Run:
         self, covered: Mapping[str, coverage.Covered]
     ) -> Iterator[LogObject]:
         """The log objects of all sources that are not in the ledger, each once."""
-        settings, found = self._settings, self.summary.found
+        found = self.summary.found
         ledger = Ledger(self._store)
         seen: set[str] = set()
         for source in self._sources:
             since = self._first_day(source, covered)
             today = self._started_at.date()
             objects = discover_objects(
-                source, since, today, settings.endpoint_url, found, full=self._full
+                source, since, today, self._session, found, full=self._full
             )
             for one in subtract(objects, ledger.lookup(source.below), found):
                 if one.name in seen:
@@ -192,7 +219,30 @@ class _Run:
                 if len(self._sources) > 1:
                     seen.add(one.name)
                 self.summary.new += 1
+                self.summary.activity.bytes_new += one.size
                 yield one
+        self.summary.activity.is_listed = True
+
+    def _listed_ahead(self, objects: Iterator[LogObject]) -> Iterator[LogObject]:
+        """The same, found in a thread while batches are at work."""
+        pool = ThreadPoolExecutor(1, thread_name_prefix="listing")
+
+        def next_chunk() -> "Future[list[LogObject]]":
+            return pool.submit(lambda: list(islice(objects, _CHUNK_OBJECTS)))
+
+        try:
+            chunks = deque(next_chunk() for _ in range(_CHUNKS_AHEAD))
+            while chunk := self._awaited(chunks.popleft()):
+                chunks.append(next_chunk())
+                yield from chunk
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _awaited(self, chunk: "Future[list[LogObject]]") -> list[LogObject]:
+        while not chunk.done():
+            wait([chunk], _REPORT_SECONDS)
+            self._report_often()
+        return chunk.result()
 
     def _first_day(
         self, source: Source, covered: Mapping[str, coverage.Covered]
@@ -213,11 +263,15 @@ class _Run:
         # A single batch is not worth the start of a process.
         first = list(islice(batches, 1))
         if workers == 1 or all(batch.is_last for batch in first):
+            meter = Meter(self._counts[0], self._report_often)
             for batch in chain(first, batches):
-                yield ingest_batch(batch, self._store, self._report_batch)
+                yield ingest_batch(batch, self._store, self._session, meter)
                 _refuse_lost(self._store, still_held)
             return
-        for result in ingest_in_workers(chain(first, batches), workers):
+        self._counts = shared_counts(workers)
+        for result in ingest_in_workers(
+            chain(first, batches), self._counts, self._report_often
+        ):
             yield result
             _refuse_lost(self._store, still_held)
 
@@ -234,20 +288,22 @@ class _Run:
             for source in self._sources
         }
 
-    def _report_batch(self, so_far: BatchResult) -> None:
-        """Progress within a batch, before its result counts; not for every object."""
-        seconds = time.monotonic() - self._clock
-        if seconds - self._reported >= _REPORT_SECONDS:
-            self._reported = seconds
-            self._progress(
-                replace(
-                    self.summary, result=self.summary.result + so_far, seconds=seconds
-                )
-            )
+    def _report_often(self) -> None:
+        """Report, if the last time is long enough ago: this is called for every log object."""
+        if time.monotonic() - self._reported_at >= _REPORT_SECONDS:
+            self._report()
 
     def _report(self) -> None:
-        self.summary.seconds = time.monotonic() - self._clock
+        self._reported_at = time.monotonic()
+        self.summary.seconds = self._reported_at - self._clock
+        self.summary.activity.count(self._counts)
+        self.summary.usage = self._settings.prices.usage(self._requests())
         self._progress(self.summary)
+
+    def _requests(self) -> Requests:
+        """What this process has requested in this run, and what others have for the batches that are done."""
+        own = self._session.requests.counts() - self._requests_before
+        return own + self.summary.result.requests
 
 
 def _refuse_lost(store: Store, still_held: Callable[[], bool]) -> None:

@@ -8,10 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from etl.arrow import array_of, as_dictionary, count_texts, group_bounds, sort_order
+from etl.arrow import (
+    array_of,
+    as_dictionary,
+    compacted,
+    count_texts,
+    group_bounds,
+    sort_order,
+)
 from etl.errors import AccountingError
-from etl.ingest.piece import Piece, dates_of
+from etl.ingest.activity import Meter
+from etl.ingest.piece import Piece
 from etl.ingest.plan import Batch
 from etl.ingest.result import BatchResult
 from etl.lake import Appended, append_rows, partition_path, read_retention
@@ -22,30 +31,8 @@ from etl.store import Store
 
 # Partitions at a time: encoding takes a processor and the memory of two copies, storing takes neither.
 _APPENDERS = 2
+_Keys = tuple[tuple[str, Any], ...]
 _COUNTED = ("lines", "rows", "rejects", "duplicates", "blank_lines")
-
-
-def write_piece(store: Store, batch: Batch, piece: Piece) -> BatchResult:
-    """Append what was read, and when all of it is in the lake, commit it to the ledger.
-
-    Raises StaleRowsError where the lake holds rows of an older text of a log object, AccountingError where the lines of
-    one do not add up.
-    """
-    days = {one.name: one.day for one in piece.objects}
-    etags = {one.name: one.etag for one in piece.objects}
-    appender = _Appender(store, batch.settings.min_part_size, etags)
-    appended, rows_expired = _append_records(appender, piece)
-    rejected = appender.append_all(REJECTS, _by_object_day(piece.parsed.rejects, days))
-    run = {"run_id": batch.run_id, "committed_at": piece.read_at}
-    entries = [
-        _ledger_entry(one, piece.parsed.counts[one.name], appended, rejected) | run
-        for one in piece.objects
-    ]
-    ledger_rows = pa.Table.from_pylist(entries, LEDGER.schema)
-    committed = appender.append_all(LEDGER, _by_object_day(ledger_rows, days))
-    counts = {name: sum(entry[name] for entry in entries) for name in _COUNTED}
-    result = piece.result + BatchResult(**counts, rows_expired=rows_expired)
-    return result + appended.cost + rejected.cost + committed.cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +40,13 @@ class _Slice:
     """The rows of a batch that belong into one partition, whose keys are these."""
 
     keys: dict[str, Any]
-    rows: pa.Table
+    batch: pa.Table
+    positions: pa.Array
+    """Of the rows in the batch, in the order of the partition's parts."""
+
+    def rows(self, columns: list[str]) -> pa.Table:
+        """A copy of the rows: only those of the partitions that are being written are in memory twice."""
+        return compacted(self.batch.select(columns).take(self.positions))
 
 
 @dataclass(slots=True)
@@ -62,17 +55,55 @@ class _Outcome:
 
     rows: Counter[str] = field(default_factory=Counter)
     duplicates: Counter[str] = field(default_factory=Counter)
-    partitions: defaultdict[str, list[dict[str, Any]]] = field(
-        default_factory=lambda: defaultdict(list)
+    partitions: defaultdict[str, Counter[_Keys]] = field(
+        default_factory=lambda: defaultdict(Counter)
     )
-    """The keys of the partitions that have rows of a log object, and how many."""
+    """How many rows of a log object are in each partition that has any."""
     cost: BatchResult = field(default_factory=BatchResult)
 
     def add(self, keys: Mapping[str, Any], rows_by_object: Mapping[str, int]) -> None:
         self.rows.update(rows_by_object)
         for name, count in rows_by_object.items():
             if count:
-                self.partitions[name].append({**keys, "rows": count})
+                self.partitions[name][tuple(keys.items())] += count
+
+    def __add__(self, other: "_Outcome") -> "_Outcome":
+        partitions = defaultdict(Counter, self.partitions)
+        for name, counts in other.partitions.items():
+            partitions[name] = partitions[name] + counts
+        return _Outcome(
+            self.rows + other.rows,
+            self.duplicates + other.duplicates,
+            partitions,
+            self.cost + other.cost,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What is in the lake of a piece, or of a log object's pieces so far, and not committed yet."""
+
+    counts: Mapping[str, ObjectCounts]
+    appended: _Outcome
+    rejected: _Outcome
+    rows_expired: int
+
+    @property
+    def cost(self) -> BatchResult:
+        return self.appended.cost + self.rejected.cost
+
+    def __add__(self, other: "Written") -> "Written":
+        names = self.counts.keys() | other.counts.keys()
+        nothing = ObjectCounts()
+        return Written(
+            {
+                name: self.counts.get(name, nothing) + other.counts.get(name, nothing)
+                for name in names
+            },
+            self.appended + other.appended,
+            self.rejected + other.rejected,
+            self.rows_expired + other.rows_expired,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +113,22 @@ class _Appender:
     store: Store
     min_part_size: int
     etags: Mapping[str, str]
+    piece: int | None
+    meter: Meter
+
+    @classmethod
+    def of(cls, store: Store, batch: Batch, piece: Piece, meter: Meter) -> "_Appender":
+        etags = {one.name: one.etag for one in piece.objects}
+        return cls(store, batch.settings.min_part_size, etags, piece.number, meter)
 
     def append_all(self, table: Table, slices: Iterable[_Slice]) -> _Outcome:
         outcome = _Outcome()
         slices = list(slices)
+        self.meter.plans_parts(len(slices))
         with ThreadPoolExecutor(_APPENDERS) as pool:
             results = pool.map(lambda one: self._append(table, one), slices)
             for one, appended in zip(slices, results, strict=True):
+                self.meter.has_written_part()
                 outcome.add(one.keys, appended.rows_by_object)
                 outcome.duplicates.update(appended.duplicates_by_object)
                 outcome.cost += BatchResult(
@@ -100,13 +140,47 @@ class _Appender:
 
     def _append(self, table: Table, one: _Slice) -> Appended:
         partition = partition_path(table, **one.keys)
-        rows = one.rows.select(table.schema.names)
-        appended = append_rows(
-            self.store, table, partition, rows, self.etags, self.min_part_size
+        rows = one.rows(table.schema.names)
+        return append_rows(
+            self.store,
+            table,
+            partition,
+            rows,
+            self.etags,
+            self.min_part_size,
+            # An entry of the ledger is one, however many pieces there were.
+            None if table is LEDGER else self.piece,
         )
-        # Arrow keeps what it frees for itself; so many partitions would add up.
-        pa.default_memory_pool().release_unused()
-        return appended
+
+
+def append_piece(store: Store, batch: Batch, piece: Piece, meter: Meter) -> Written:
+    """Append what was read. Raises StaleRowsError where the lake holds rows of an older text of a log object."""
+    appender = _Appender.of(store, batch, piece, meter)
+    appended, rows_expired = _append_records(appender, piece)
+    rejects = _by_object_day(piece.parsed.rejects, _days_of(piece))
+    rejected = appender.append_all(REJECTS, rejects)
+    return Written(piece.parsed.counts, appended, rejected, rows_expired)
+
+
+def commit_piece(
+    store: Store, batch: Batch, piece: Piece, written: Written, meter: Meter
+) -> BatchResult:
+    """Note in the ledger the log objects that end with a piece, of which all is written.
+
+    Raises AccountingError where the lines of one do not add up.
+    """
+    run = {"run_id": batch.run_id, "committed_at": piece.read_at}
+    entries = [_ledger_entry(one, written) | run for one in piece.objects]
+    ledger_rows = pa.Table.from_pylist(entries, LEDGER.schema)
+    appender = _Appender.of(store, batch, piece, meter)
+    by_day = _by_object_day(ledger_rows, _days_of(piece))
+    committed = appender.append_all(LEDGER, by_day)
+    counts = {name: sum(entry[name] for entry in entries) for name in _COUNTED}
+    return BatchResult(**counts, rows_expired=written.rows_expired) + committed.cost
+
+
+def _days_of(piece: Piece) -> dict[str, dt.date]:
+    return {one.name: one.day for one in piece.objects}
 
 
 def _append_records(appender: _Appender, piece: Piece) -> tuple[_Outcome, int]:
@@ -119,16 +193,17 @@ def _append_records(appender: _Appender, piece: Piece) -> tuple[_Outcome, int]:
         ACCESS_LOG, (one for one in slices if one.keys["date"] >= first_day)
     )
     for one in expired:
-        outcome.add(one.keys, count_texts(one.rows["log_object"]))
-    return outcome, sum(one.rows.num_rows for one in expired)
+        outcome.add(one.keys, count_texts(one.rows(["log_object"])["log_object"]))
+    return outcome, sum(len(one.positions) for one in expired)
 
 
 def _by_bucket_and_day(records: pa.Table) -> Iterator[_Slice]:
-    """The records, which are in order, by their partitions."""
-    for (bucket, date), start, end in group_bounds(
-        [records["bucket"], dates_of(records)]
-    ):
-        yield _Slice({"bucket": bucket, "date": date}, records.slice(start, end - start))
+    """The records by their partitions, each sorted as in its parts: all of a batch are sorted at once."""
+    keys = [records["bucket"], pc.cast(records["time"], pa.date32())]
+    order = sort_order([*keys, *(records[name] for name in ACCESS_LOG.sort_by)])
+    for (bucket, date), start, end in group_bounds([key.take(order) for key in keys]):
+        positions = order.slice(start, end - start)
+        yield _Slice({"bucket": bucket, "date": date}, records, positions)
 
 
 def _by_object_day(rows: pa.Table, days: Mapping[str, dt.date]) -> Iterator[_Slice]:
@@ -139,19 +214,17 @@ def _by_object_day(rows: pa.Table, days: Mapping[str, dt.date]) -> Iterator[_Sli
     )
     dates = pa.chunked_array([day_of_name.take(names.indices)])
     order = sort_order([dates])
-    rows = rows.take(order)
     for (date,), start, end in group_bounds([dates.take(order)]):
-        yield _Slice({"date": date}, rows.slice(start, end - start))
+        yield _Slice({"date": date}, rows, order.slice(start, end - start))
 
 
-def _ledger_entry(
-    one: LogObject, counts: ObjectCounts, appended: _Outcome, rejected: _Outcome
-) -> dict[str, Any]:
+def _ledger_entry(one: LogObject, written: Written) -> dict[str, Any]:
     """The ledger's entry of a log object. Raises AccountingError where its lines do not add up (I3)."""
+    counts = written.counts[one.name]
     rows, duplicates, rejects = (
-        appended.rows[one.name],
-        appended.duplicates[one.name],
-        rejected.rows[one.name],
+        written.appended.rows[one.name],
+        written.appended.duplicates[one.name],
+        written.rejected.rows[one.name],
     )
     total = rows + duplicates + rejects + counts.blank_lines
     if total != counts.lines or rejects != counts.rejects:
@@ -169,5 +242,8 @@ def _ledger_entry(
         "rejects": rejects,
         "duplicates": duplicates,
         "blank_lines": counts.blank_lines,
-        "partitions": appended.partitions[one.name],
+        "partitions": [
+            {**dict(keys), "rows": count}
+            for keys, count in written.appended.partitions[one.name].items()
+        ],
     }

@@ -31,9 +31,11 @@ from etl.lake.parts import (
     encode_part,
     is_part,
     list_parts,
+    object_of,
     open_part,
     part_number,
     partition_path,
+    piece_name,
     read_footer,
     short_etag,
 )
@@ -67,18 +69,21 @@ def append_rows(
     rows: pa.Table,
     etags: Mapping[str, str],
     min_part_size: int,
+    piece: int | None = None,
 ) -> Appended:
     """Add `rows` to a partition, except those that it holds already.
 
     `rows` has the columns of `table.schema`, texts perhaps as dictionaries; `etags` has the ETags of their log
-    objects. It holds already the rows of log objects that a footer names (an earlier run wrote them and died before
-    its ledger), and rows equal in every column of `table.identity` to one that is there. Safe against any other
-    append at the same time, and when repeated after a crash at any point.
+    objects. Where that is a single one, which is read in pieces, `piece` is the number of this one.
+
+    The partition holds already the rows of log objects, or pieces, that a footer names (an earlier run wrote them and
+    died before its ledger), and rows equal in every column of `table.identity` to one that is there. Safe against any
+    other append at the same time, and when repeated after a crash at any point.
 
     Raises StaleRowsError where a footer names a log object with another ETag: it was overwritten since.
     """
     return compete(
-        lambda: _append_once(store, table, partition, rows, etags, min_part_size),
+        lambda: _append_once(store, table, partition, rows, etags, min_part_size, piece),
         f"{store.url}/{partition}",
         lost=_LOST_OR_GONE,
     )
@@ -105,13 +110,14 @@ def _remove_once(
         return
     with open_part(store, part) as file:
         # The footer tells without reading a row; most parts hold none of them.
-        if read_footer(file).log_objects.keys().isdisjoint(log_objects):
+        names = map(object_of, read_footer(file).log_objects)
+        if not any(name in log_objects for name in names):
             return
     before = _read_part(store, part, table.schema)
     entries = {
         name: entry
         for name, entry in before.footer.log_objects.items()
-        if name not in log_objects
+        if object_of(name) not in log_objects
     }
     rows = without_texts(before.rows, "log_object", log_objects)
     store.write(
@@ -128,11 +134,14 @@ def _append_once(
     rows: pa.Table,
     etags: Mapping[str, str],
     min_part_size: int,
+    piece: int | None,
 ) -> Appended:
     parts = list_parts(store, partition)
     try:
         with _opened(store, parts, rows.schema, min_part_size) as known:
-            return _append_to(store, table, partition, known, rows, etags, min_part_size)
+            return _append_to(
+                store, table, partition, known, rows, etags, min_part_size, piece
+            )
     except (StoreError, OSError, pa.ArrowException) as error:
         # What could not be read may have been replaced meanwhile.
         if list_parts(store, partition) != parts:
@@ -148,15 +157,18 @@ def _append_to(
     rows: pa.Table,
     etags: Mapping[str, str],
     min_part_size: int,
+    piece: int | None,
 ) -> Appended:
-    _refuse_stale(known.entries, etags)
-    names = count_texts(rows["log_object"]).keys()
+    _refuse_stale(known.entries, etags, piece)
+    names = {name: piece_name(name, piece) for name in count_texts(rows["log_object"])}
     # After a crash some may be known already. Mostly none is, and nothing has to be copied.
-    new_rows = rows
-    if not known.entries.keys().isdisjoint(names):
-        new_rows = without_texts(rows, "log_object", known.entries)
+    known_names = {name for name, named in names.items() if named in known.entries}
+    new_rows = without_texts(rows, "log_object", known_names) if known_names else rows
     unique = _without_duplicates(table, new_rows, known)
-    new_entries = _footer_entries(new_rows, unique, etags)
+    new_entries = {
+        piece_name(name, piece): entry
+        for name, entry in _footer_entries(new_rows, unique, etags).items()
+    }
     size = growth = 0
     if unique.num_rows:
         size = _write(store, table, partition, known, unique, new_entries, min_part_size)
@@ -164,8 +176,10 @@ def _append_to(
     # Of an object that is known already, the partition's own entry counts: an earlier run wrote its rows.
     entries = {**new_entries, **known.entries}
     return Appended(
-        rows_by_object={name: entries[name].rows for name in names},
-        duplicates_by_object={name: entries[name].duplicates for name in names},
+        rows_by_object={name: entries[named].rows for name, named in names.items()},
+        duplicates_by_object={
+            name: entries[named].duplicates for name, named in names.items()
+        },
         bytes_written=size,
         growth=growth,
     )
@@ -214,14 +228,24 @@ def _opened(
         yield _Known(parts, open_part_read, sealed, entries)
 
 
-def _refuse_stale(entries: Mapping[str, FooterEntry], etags: Mapping[str, str]) -> None:
-    stale = [
-        name
-        for name, etag in etags.items()
-        if name in entries and entries[name].etag != short_etag(etag)
-    ]
+def _refuse_stale(
+    entries: Mapping[str, FooterEntry], etags: Mapping[str, str], piece: int | None
+) -> None:
+    """Raise StaleRowsError for log objects of which there are rows of another text, or cut into other pieces."""
+    # The fewer names are looked up among the more: a batch has thousands, and so has a partition.
+    whole = entries.keys() & etags.keys()
+    in_pieces = {name for name in entries if object_of(name) != name}
+    stale = {
+        object_of(name)
+        for name in whole | in_pieces
+        if object_of(name) in etags
+        and (
+            entries[name].etag != short_etag(etags[object_of(name)])
+            or (name in whole) != (piece is None)
+        )
+    }
     if stale:
-        raise StaleRowsError(stale)
+        raise StaleRowsError(sorted(stale))
 
 
 def _without_duplicates(table: Table, rows: pa.Table, known: _Known) -> pa.Table:

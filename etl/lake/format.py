@@ -16,8 +16,8 @@ from etl.lake.parts import partition_path
 from etl.schema import TABLES
 from etl.store import ReadableStore, Store
 
-FORMAT = 1
-"""The format that this version writes."""
+FORMAT = 2
+"""The format that this version writes: since 2, footers may name pieces of a log object."""
 # Of a lake without a note of its format, from before there were notes.
 _FIRST_FORMAT, _FIRST_FIELDS = 0, 27
 
@@ -43,6 +43,8 @@ Migration = Callable[[Store], None]
 MIGRATIONS: Mapping[int, Migration] = {
     # A lake from before formats were noted looks like one of format 1.
     0: lambda _store: None,
+    # One in which no log object was large enough to be read in pieces looks like one of format 2.
+    1: lambda _store: None,
 }
 """What brings a lake from each older format to the next one; each may be killed and repeated at any point."""
 

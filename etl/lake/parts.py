@@ -13,11 +13,13 @@ import io
 import json
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -35,6 +37,8 @@ _FOOTER_MIN_PART_SIZE = b"accesslake.min_part_size"
 _FOOTER_DIGEST = b"accesslake.digest"
 # Characters of a log object's ETag in a footer: enough to tell that it was overwritten.
 _ETAG_LENGTH = 12
+# Between a log object and the number of a piece: a byte that no name has.
+_PIECE_MARK = "\0"
 READ_WHOLE = 4 * 1024 * 1024
 """Bytes up to which one request for all of a part is cheaper than several for its footer and columns."""
 _PART_PATH = re.compile(
@@ -59,10 +63,28 @@ class Footer:
 
     rows: int
     log_objects: dict[str, FooterEntry]
+    """By the name of the log object; of one that is read in several pieces, by `piece_name` of each."""
     min_part_size: int
     """Bytes from which a part was sealed when this one was written; 0 where it is sealed whatever its size."""
     digest: str
     """Length and BLAKE2b digest of all that comes before the footer's own data: row groups and their pages."""
+
+    def rows_by_object(self) -> Counter[str]:
+        """How many rows of each log object there are, if any."""
+        rows: Counter[str] = Counter()
+        for name, entry in self.log_objects.items():
+            rows[object_of(name)] += entry.rows
+        return +rows
+
+
+def piece_name(log_object: str, number: int | None) -> str:
+    """How footers name a piece of a log object, from 0 on; None where the object is not read in pieces."""
+    return log_object if number is None else f"{log_object}{_PIECE_MARK}{number}"
+
+
+def object_of(name: str) -> str:
+    """The log object of a name in a footer."""
+    return name.partition(_PIECE_MARK)[0]
 
 
 def short_etag(etag: str) -> str:
@@ -135,9 +157,7 @@ def open_part(store: ReadableStore, part: Entry) -> Iterator[pq.ParquetFile]:
     """A part as a Parquet file. Raises StoreError where it is damaged, GoneError where it no longer exists."""
     is_small = part.size <= READ_WHOLE
     try:
-        opened = (
-            reader_of(store.read(part.name)[0]) if is_small else store.open(part.name)
-        )
+        opened = reader_of(store.read(part.name)[0]) if is_small else store.open(part)
     except FileNotFoundError as error:
         raise GoneError(
             f"{store.url}/{part.name}: is gone since it was listed; run it again"
@@ -164,7 +184,7 @@ def encode_part(
     min_part_size: int,
 ) -> bytes:
     """`rows`, sorted, as a Parquet file whose footer names their log objects."""
-    order = sort_order([rows[name] for name in table.sort_by])
+    rows = _in_order(table, rows)
     # Footers are read by every append: names of log objects, which begin alike, shrink to a tenth.
     packed = base64.b64encode(
         zlib.compress(json.dumps(log_objects, sort_keys=True).encode(), 9)
@@ -173,8 +193,10 @@ def encode_part(
         _FOOTER_LOG_OBJECTS: packed,
         _FOOTER_MIN_PART_SIZE: str(min_part_size).encode(),
     }
-    # A dictionary of random texts is larger than they are.
-    plain = {name for name in rows.schema.names if name in table.plain}
+    columns = rows.schema.names
+    encodings = {
+        name: table.encodings[name] for name in columns if name in table.encodings
+    }
     ordering = [(name, "ascending") for name in table.sort_by]
     sink = io.BytesIO()
     with pq.ParquetWriter(
@@ -183,18 +205,25 @@ def encode_part(
         compression="zstd",
         # Arrow's own schema would make readers see dictionaries, and differ from part to part.
         store_schema=False,
-        use_dictionary=[name for name in rows.schema.names if name not in plain],
-        column_encoding=dict.fromkeys(plain, "DELTA_LENGTH_BYTE_ARRAY"),
+        use_dictionary=[name for name in columns if name not in encodings],
+        column_encoding=encodings,
         sorting_columns=pq.SortingColumn.from_ordering(rows.schema, ordering),
         bloom_filter_options=_bloom_filters(table, rows),
     ) as writer:
         for start in range(0, rows.num_rows, ROW_GROUP_ROWS):
-            writer.write_table(compacted(rows.take(order.slice(start, ROW_GROUP_ROWS))))
+            writer.write_table(compacted(rows.slice(start, ROW_GROUP_ROWS)))
         # The digest is part of the footer, so it can only be of what comes before.
         with sink.getbuffer() as written:
             footer[_FOOTER_DIGEST] = _digest(written).encode()
         writer.add_key_value_metadata(footer)
     return sink.getvalue()
+
+
+def _in_order(table: Table, rows: pa.Table) -> pa.Table:
+    """`rows` sorted as parts are; mostly they are already, and nothing has to be copied."""
+    order = sort_order([rows[name] for name in table.sort_by])
+    is_sorted = bool((np.diff(order) == 1).all())
+    return rows if is_sorted else rows.take(order)
 
 
 def _bloom_filters(table: Table, rows: pa.Table) -> dict[str, dict[str, Any]]:

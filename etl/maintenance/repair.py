@@ -31,6 +31,7 @@ from etl.lake import (
     hold_lease,
     list_parts,
     migrate,
+    object_of,
     part_number,
     read_footer,
     require_lake,
@@ -39,7 +40,7 @@ from etl.maintenance.verify import Difference, Verification, unusable_parts, ver
 from etl.query import Database
 from etl.schema import TABLES
 from etl.sources import Found, LogObject, discover_objects
-from etl.store import ListedStore, Store
+from etl.store import ListedStore, S3Session, Store
 
 _NOT_AS_WRITTEN = frozenset({"damaged_part", "edited_part", "footer", "wrong_day"})
 _READ_AGAIN = frozenset(
@@ -72,8 +73,10 @@ class Repaired:
         return {**repair, **self.after.as_dict()}
 
 
-def repair_lake(store: Store, settings: Settings) -> Repaired:
+def repair_lake(store: Store, settings: Settings, session: S3Session) -> Repaired:
     """Repair the lake in `store` from the sources of `settings`; `Repaired.after` has what is left, and why.
+
+    Sources on S3 are read by `session`.
 
     It may be killed and repeated at any point, though the rows that it replaces may be missing until it is done.
     Raises UsageError without a source or a lake, and LeaseHeldError where another run is at work.
@@ -86,29 +89,33 @@ def repair_lake(store: Store, settings: Settings) -> Repaired:
     run_id = new_run_id(dt.datetime.now(dt.UTC))
     with hold_lease(store, run_id, settings.lease_seconds):
         migrate(store)
-        before = verify_lake(ListedStore(store), settings).differences
+        before = verify_lake(ListedStore(store), settings, session).differences
         # Before any row is removed: if this process is killed then, the next run finds the log objects again.
         if before:
             forget_covered(store)
-        set_aside = list(_set_aside(store, settings, run_id, before))
+        set_aside = list(_set_aside(store, settings, session, run_id, before))
         _fill_gaps(store, before)
         # What was set aside had rows, which are missing now.
-        missing = (
-            verify_lake(ListedStore(store), settings).differences if set_aside else before
-        )
-        reread = _read_again(store, settings, run_id, missing)
+        missing = before
+        if set_aside:
+            missing = verify_lake(ListedStore(store), settings, session).differences
+        reread = _read_again(store, settings, session, run_id, missing)
     # Log objects that the lake does not have are not there to be replaced: an ordinary run adds them.
-    completed = run_ingest(store, settings, full=True).result
+    completed = run_ingest(store, settings, session, full=True).result
     failures = {**reread.failures, **completed.failures}
-    after = verify_lake(ListedStore(store), settings)
-    after.differences = list(_explained(settings, after.differences, failures))
+    after = verify_lake(ListedStore(store), settings, session)
+    after.differences = list(_explained(settings, session, after.differences, failures))
     return Repaired(
         set_aside, reread.objects_ingested + completed.objects_ingested, after, failures
     )
 
 
 def _set_aside(
-    store: Store, settings: Settings, run_id: str, differences: Collection[Difference]
+    store: Store,
+    settings: Settings,
+    session: S3Session,
+    run_id: str,
+    differences: Collection[Difference],
 ) -> Iterator[str]:
     """Replace by empty ones the parts that cannot be read, and those edited of which the sources have everything."""
     damaged = _parts_with(differences, {"damaged_part"})
@@ -121,7 +128,7 @@ def _set_aside(
         for part, (data, _) in payloads.items()
         if part not in damaged
     }
-    available = _available(settings, frozenset().union(*log_objects.values()))
+    available = _available(settings, session, frozenset().union(*log_objects.values()))
     for part, (data, etag) in payloads.items():
         # Nobody can read what a damaged part has, so nothing is lost by replacing it.
         if log_objects.get(part, frozenset()) <= available.keys():
@@ -160,7 +167,7 @@ def _log_objects(data: bytes) -> frozenset[str]:
     with pq.ParquetFile(reader_of(data)) as file:
         rows = file.read(columns=["log_object"])
         of_rows = frozenset(rows["log_object"].to_pylist())
-        return of_rows | read_footer(file).log_objects.keys()
+        return of_rows.union(map(object_of, read_footer(file).log_objects))
 
 
 def _fill_gaps(store: Store, differences: Iterable[Difference]) -> None:
@@ -185,7 +192,11 @@ def _empty_part(name: str) -> bytes:
 
 
 def _read_again(
-    store: Store, settings: Settings, run_id: str, differences: Collection[Difference]
+    store: Store,
+    settings: Settings,
+    session: S3Session,
+    run_id: str,
+    differences: Collection[Difference],
 ) -> BatchResult:
     """Replace the rows, rejects and ledger entries of log objects that are not as the ledger says.
 
@@ -201,39 +212,43 @@ def _read_again(
     with_duplicates = database.query(
         "SELECT log_object FROM ledger WHERE duplicates > 0"
     ).to_arrow()
-    objects = _available(settings, wrong.union(with_duplicates["log_object"].to_pylist()))
+    names = wrong.union(with_duplicates["log_object"].to_pylist())
+    objects = _available(settings, session, names)
     by_name = (objects[name] for name in sorted(objects))
     batches = plan_batches(by_name, settings, run_id, replace=True)
-    return sum((ingest_batch(batch, store) for batch in batches), BatchResult())
+    results = (ingest_batch(batch, store, session) for batch in batches)
+    return sum(results, BatchResult())
 
 
-def _available(settings: Settings, names: Collection[str]) -> dict[str, LogObject]:
+def _available(
+    settings: Settings, session: S3Session, names: Collection[str]
+) -> dict[str, LogObject]:
     """Those of the log objects `names` that the sources have."""
     if not names:
         return {}
     return {
         log_object.name: log_object
-        for log_object in _discover_all(settings)
+        for log_object in _discover_all(settings, session)
         if log_object.name in names
     }
 
 
-def _discover_all(settings: Settings) -> Iterator[LogObject]:
+def _discover_all(settings: Settings, session: S3Session) -> Iterator[LogObject]:
     """All log objects of the sources, whatever the window."""
     today = dt.datetime.now(dt.UTC).date()
     for source in parse_sources(settings):
-        yield from discover_objects(
-            source, None, today, settings.endpoint_url, Found(), full=True
-        )
+        yield from discover_objects(source, None, today, session, Found(), full=True)
 
 
 def _explained(
-    settings: Settings, differences: list[Difference], failures: dict[str, str]
+    settings: Settings,
+    session: S3Session,
+    differences: list[Difference],
+    failures: dict[str, str],
 ) -> Iterator[Difference]:
     """Differences that are left, each with the reason where it is that its log object could not be read again."""
-    available = _available(
-        settings, {difference.log_object or "" for difference in differences} - {""}
-    )
+    names = {difference.log_object for difference in differences if difference.log_object}
+    available = _available(settings, session, names)
     for difference in differences:
         reason = failures.get(difference.log_object or "")
         if difference.log_object and difference.log_object not in available:

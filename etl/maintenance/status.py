@@ -2,7 +2,7 @@
 
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 from urllib.parse import unquote
@@ -16,7 +16,7 @@ from etl.errors import PreconditionFailedError
 from etl.lake import coverage, damaged
 from etl.query import Database
 from etl.schema import ACCESS_LOG
-from etl.store import Entry, ReadableStore
+from etl.store import Entry, ReadableStore, Usage
 
 # Footers are small: the time goes into waiting for S3.
 _READERS = 32
@@ -69,9 +69,13 @@ class LakeStatus:
     newest_record: dt.datetime | None
     sources: dict[str, dt.datetime]
     """When each source was last listed by a complete run."""
+    usage: Usage = field(default_factory=Usage)
+    """What it took to find this out."""
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        status = asdict(self)
+        del status["usage"]
+        return {**status, **self.usage.as_dict()}
 
 
 @dataclass(frozen=True, slots=True)

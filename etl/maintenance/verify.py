@@ -42,7 +42,7 @@ from etl.query import (
 )
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS, TABLES, Table
 from etl.sources import Found, LogObject, Source, discover_objects, log_day, parse_source
-from etl.store import Entry, ReadableStore
+from etl.store import Entry, ReadableStore, S3Session, Usage
 
 # How many parts are read and checked at a time on S3, and of how many bytes at most.
 _READERS = 32
@@ -130,13 +130,20 @@ class Verification:
     log_objects: int = 0
     source_objects: int = 0
     differences: list[Difference] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    """What it took to find this out."""
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        verification = asdict(self)
+        del verification["usage"]
+        return {**verification, **self.usage.as_dict()}
 
 
 def verify_lake(
-    store: ReadableStore, settings: Settings, advance: Advance | None = None
+    store: ReadableStore,
+    settings: Settings,
+    session: S3Session,
+    advance: Advance | None = None,
 ) -> Verification:
     """Check the lake in `store`, and whether all log objects of the sources of the settings are in it.
 
@@ -144,7 +151,7 @@ def verify_lake(
     lake and StoreError where it cannot be listed.
     """
     require_lake(store)
-    verifier = _Verifier(store, settings, advance or (lambda _done, _all: None))
+    verifier = _Verifier(store, settings, session, advance or (lambda _done, _all: None))
     verifier.check_parts()
     verifier.check_accounting()
     # Where a part of the ledger is damaged, nobody knows which log objects are ingested.
@@ -180,10 +187,15 @@ class _Verifier:
     """The checks of one lake, which add to `verification` what they count and what differs."""
 
     def __init__(
-        self, store: ReadableStore, settings: Settings, advance: Advance
+        self,
+        store: ReadableStore,
+        settings: Settings,
+        session: S3Session,
+        advance: Advance,
     ) -> None:
         self.store = store
         self.settings = settings
+        self.session = session
         self.verification = Verification(lake=store.url)
         self._advance = advance
         # Records and rejects of days before it have expired; None where none have.
@@ -390,7 +402,7 @@ class _Verifier:
         today = dt.datetime.now(dt.UTC).date()
         since = max(filter(None, (self.settings.since, self._first_day)), default=None)
         yield from discover_objects(
-            source, since, today, self.settings.endpoint_url, Found(), full=True
+            source, since, today, self.session, Found(), full=True
         )
 
 
@@ -443,12 +455,9 @@ def _footer_differences(
 ) -> Iterator[Difference]:
     """The rows of each log object against their number by the footer."""
     counted = count_texts(rows["log_object"])
-    # A footer names a log object without rows where all of its rows were duplicates.
-    by_footer = {
-        name: entry.rows for name, entry in footer.log_objects.items() if entry.rows
-    }
+    by_footer = footer.rows_by_object()
     for name in sorted(counted.keys() | by_footer.keys()):
-        expected = by_footer.get(name, 0)
+        expected = by_footer[name]
         if counted[name] != expected:
             message = f"{counted[name]} rows, {expected} by the part's footer"
             yield Difference("footer", message, partition, part.name, name)

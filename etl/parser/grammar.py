@@ -130,6 +130,9 @@ is_signature = re.compile(pattern_of("signature_version")).fullmatch
 is_status = re.compile(pattern_of("http_status")).fullmatch
 
 
+MISSING = ("-", "")
+"""What is logged where there is no value."""
+
+
 def or_null(logged: str | None) -> str | None:
-    """`-` and nothing at all both say that there is no value."""
-    return None if logged in ("-", "") else logged
+    return None if logged in MISSING else logged

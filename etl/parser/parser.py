@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from etl.arrow import Ints, array_of, take_all
+from etl.arrow import Ints, array_of, in_one_piece
 from etl.fields import TEXT
 from etl.parser.fast import read_regular
 from etl.parser.fast.block import split_block
@@ -50,10 +50,18 @@ _PLAIN_RECORDS = pa.schema({**LOG_FIELDS, "log_object": TEXT})
 class ObjectCounts:
     """What parsing made of the lines of one log object: `lines` = `rows` + `rejects` + `blank_lines`."""
 
-    lines: int
-    rows: int
-    rejects: int
-    blank_lines: int
+    lines: int = 0
+    rows: int = 0
+    rejects: int = 0
+    blank_lines: int = 0
+
+    def __add__(self, other: "ObjectCounts") -> "ObjectCounts":
+        return ObjectCounts(
+            self.lines + other.lines,
+            self.rows + other.rows,
+            self.rejects + other.rejects,
+            self.blank_lines + other.blank_lines,
+        )
 
 
 @dataclass
@@ -63,11 +71,6 @@ class Parsed:
     records: pa.Table
     rejects: pa.Table
     counts: dict[str, ObjectCounts]
-
-    def reorder(self, order: pa.Array) -> None:
-        """Put the records in another order, in one piece of memory; hardly more than their own is needed."""
-        columns, self.records = self.records.columns, RECORDS.empty_table()
-        self.records = pa.Table.from_arrays(take_all(columns, order), schema=RECORDS)
 
 
 @dataclass
@@ -87,7 +90,8 @@ class Parser:
     _pending: int = 0
     """Bytes in `_pieces`."""
     _lines: Counter[int] = field(default_factory=Counter)
-    """Lines parsed of each log object."""
+    """Lines parsed of each log object, those before its present text included."""
+    _lines_before: list[int] = field(default_factory=list)
     _regular: list[pa.RecordBatch] = field(default_factory=list)
     _slow: RowBuffer = field(default_factory=lambda: RowBuffer(_PLAIN_RECORDS, RECORDS))
     _rejects: RowBuffer = field(
@@ -115,8 +119,17 @@ class Parser:
 
     def add(self, log_object: str, data: bytes) -> None:
         """Parse the uncompressed text of one log object. Lines end with LF or CRLF, the last one perhaps not."""
+        self.begin(log_object)
+        self.feed(data.removeprefix(codecs.BOM_UTF8))
+
+    def begin(self, log_object: str, lines_before: int = 0) -> None:
+        """Expect the text of a log object, or its rest behind so many lines."""
+        self._lines[len(self._log_objects)] = lines_before
         self._log_objects.append(log_object)
-        data = data.removeprefix(codecs.BOM_UTF8)
+        self._lines_before.append(lines_before)
+
+    def feed(self, data: bytes) -> None:
+        """Parse some text of the log object that was begun last, which ends with a line or with all of it."""
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n")
         start = 0
@@ -140,21 +153,28 @@ class Parser:
             rejects=self._rejects.finish(),
             counts={
                 name: ObjectCounts(
-                    self._lines[n], self._rows[n], self._rejected[n], self._blank[n]
+                    self._lines[n] - self._lines_before[n],
+                    self._rows[n],
+                    self._rejected[n],
+                    self._blank[n],
                 )
                 for n, name in enumerate(self._log_objects)
             },
         )
 
     def _records(self) -> pa.Table:
-        regular = expand(
-            pa.Table.from_batches(
-                self._regular, SLICED.append(RECORDS.field("log_object"))
-            )
-        )
-        # Let go of what was sliced before all is copied together.
+        schema = SLICED.append(RECORDS.field("log_object"))
+        sliced = pa.Table.from_batches(self._regular, schema)
+        # Let go of what was sliced as soon as it is copied together.
         self._regular = []
-        return pa.concat_tables([pa.table(regular, schema=RECORDS), self._slow.finish()])
+        regular = expand(sliced)
+        del sliced
+        slow = self._slow.finish()
+        columns = [
+            in_one_piece(_joined(regular.pop(field.name), slow[field.name]))
+            for field in RECORDS
+        ]
+        return pa.Table.from_arrays(columns, schema=RECORDS)
 
     def _add_piece(self, piece: bytes) -> None:
         self._pieces.append(piece if piece.endswith(b"\n") else piece + b"\n")
@@ -235,6 +255,13 @@ class Parser:
         self._rejects.add(
             (self._log_objects[owner], number, reason, text, self.ingested_at), len(text)
         )
+
+
+def _joined(
+    first: pa.Array | pa.ChunkedArray, second: pa.ChunkedArray
+) -> pa.ChunkedArray:
+    chunks = first.chunks if isinstance(first, pa.ChunkedArray) else [first]
+    return pa.chunked_array([*chunks, *second.chunks], second.type)
 
 
 def _runs(owners: Ints) -> tuple[Ints, Ints, Ints]:

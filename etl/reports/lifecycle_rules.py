@@ -24,7 +24,7 @@ from etl.dates import shifted
 from etl.errors import StoreError, UsageError
 from etl.query import Database, Result, Scope, check_days
 from etl.resources import bundled
-from etl.store import ReadableStore
+from etl.store import ReadableStore, S3Session
 
 PERIOD_DAYS = 30
 # The operation that S3 logs for a move to each storage class.
@@ -55,13 +55,12 @@ class Action:
 
 def read_rules(bucket: str, settings: Settings) -> list[Action]:
     """The actions of a bucket's rules as S3 has them. Raises StoreError where none are there or readable."""
-    from etl.store.s3_client import error_code, s3_client, s3_errors  # noqa: PLC0415 - as in etl.store.open
+    from etl.store.s3_errors import error_code, s3_errors  # noqa: PLC0415 - as in etl.store.open
 
     try:
         with s3_errors(f"lifecycle rules of {bucket}"):
-            response = s3_client(
-                settings.endpoint_url
-            ).get_bucket_lifecycle_configuration(Bucket=bucket)
+            session = S3Session(settings.endpoint_url)
+            response = session.client.get_bucket_lifecycle_configuration(Bucket=bucket)
     except StoreError as error:
         if error_code(error) == "NoSuchLifecycleConfiguration":
             raise StoreError(f"bucket {bucket} has no lifecycle rules") from error

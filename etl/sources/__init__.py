@@ -11,12 +11,15 @@ from etl.sources.discover import (
 )
 from etl.sources.fetch import Fetched, fetch_objects
 from etl.sources.log_object import LogObject, log_day
+from etl.sources.text import DamagedError, Text
 
 __all__ = [
+    "DamagedError",
     "Fetched",
     "Found",
     "LogObject",
     "Source",
+    "Text",
     "discover_objects",
     "fetch_objects",
     "log_day",

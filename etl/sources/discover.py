@@ -18,7 +18,7 @@ from pathlib import Path
 from etl.dates import parse_date
 from etl.errors import StoreError, UsageError
 from etl.sources.log_object import DAY_FOLDER, LogObject, log_day
-from etl.store import Location, parse_location
+from etl.store import Location, S3Session, parse_location
 
 _GLOB = re.compile(r"[*?\[]")
 
@@ -101,10 +101,10 @@ def refuse_inside(source: Source, lake_url: str) -> None:
         )
 
 
-def require_listing(source: Source, endpoint_url: str | None) -> None:
+def require_listing(source: Source, session: S3Session) -> None:
     """Raise StoreError where a source cannot be listed: a run had better not begin."""
     next(
-        discover_objects(source, None, dt.date.max, endpoint_url, Found(), full=True),
+        discover_objects(source, None, dt.date.max, session, Found(), full=True),
         None,
     )
 
@@ -113,7 +113,7 @@ def discover_objects(
     source: Source,
     since: dt.date | None,
     today: dt.date,
-    endpoint_url: str | None,
+    session: S3Session,
     found: Found,
     *,
     full: bool = False,
@@ -129,11 +129,11 @@ def discover_objects(
         from etl.sources import s3_listing  # noqa: PLC0415 - as in etl.store.open
 
         if source.pattern is not None:
-            objects = s3_listing.list_glob(source.location, source.pattern, endpoint_url)
+            objects = s3_listing.list_glob(source.location, source.pattern, session)
         elif since is not None and not full:
-            objects = s3_listing.list_window(source.location, since, today, endpoint_url)
+            objects = s3_listing.list_window(source.location, since, today, session)
         else:
-            objects = s3_listing.list_all(source.location, endpoint_url)
+            objects = s3_listing.list_all(source.location, session)
     for one in objects:
         if one is None:
             found.skipped += 1

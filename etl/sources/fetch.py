@@ -1,77 +1,72 @@
-"""Log objects -> their uncompressed bytes; from S3 many at a time, through s3fs."""
+"""Log objects -> their uncompressed text: small ones whole and many at a time, large ones as a stream."""
 
-import asyncio
-import gzip
 import io
-import zlib
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
-
-import zstandard
 
 from etl.config import MIB
-from etl.errors import StoreError
+from etl.errors import PreconditionFailedError, StoreError
 from etl.sources.log_object import LogObject
+from etl.sources.text import DamagedError, Text
+from etl.store import Entry, S3Session, open_store
 from etl.store.local import open_no_link
 
-_GROUP_BYTES = 32 * MIB
-_GROUP_OBJECTS = 2048
-_PIECE = MIB
-# Compressed bytes at a time: a block of 128 KiB may be four of them.
-_STEP = 1024
-LARGEST = 1024 * MIB
+LARGEST = 8 * 1024 * MIB
 """Bytes of text of a log object, where no setting says otherwise."""
+WHOLE_TEXT = 64 * MIB
+"""Bytes of text up to which a log object is held in memory."""
+# Objects that are requested one after the other, or all at once: a thread for each would cost more than its request.
+_GROUP_OBJECTS = 16
+_GROUP_BYTES = 4 * MIB
+# Of objects that are on their way or wait to be used.
+_AHEAD_BYTES = 64 * MIB
 # Encrypted with a key that may not be used, or archived: the other objects may be well.
 _ONLY_THIS_OBJECT = ("AccessDenied", "InvalidObjectState")
-_GZIP_MAGIC = b"\x1f\x8b"
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A log object and its text; without text, `problem` says why ("" where the object is simply gone)."""
+    """A log object and its text: in `data`, or as `stream` where it is too large for that.
+
+    Without either `problem` says why ("" where the object is simply gone).
+    """
 
     log_object: LogObject
-    data: bytes | None
+    data: bytes | None = None
     problem: str = ""
+    stream: Text | None = None
 
 
 def fetch_objects(
     objects: Sequence[LogObject],
+    session: S3Session,
     concurrency: int,
-    endpoint_url: str | None = None,
     largest: int = LARGEST,
 ) -> Iterator[Fetched]:
-    """The objects' texts, in order. While one group is used, the next one is on its way.
+    """The objects' texts, in order. While some are used, the next ones are on their way.
 
     What concerns a single object (gone, unreadable, archived, damaged, of more than `largest` bytes of text) is a
     problem of that object. A store that does not respond raises StoreError.
     """
-    for on_s3, group in groupby(objects, key=lambda one: one.name.startswith("s3://")):
-        of_store = list(group)
-        small = [one for one in of_store if one.size <= largest]
-        yield from (
-            Fetched(one, None, _too_large(largest))
-            for one in of_store
-            if one.size > largest
-        )
-        stored = (
-            _fetch_s3(small, concurrency, endpoint_url)
-            if on_s3
-            else map(_fetch_local, small)
-        )
+    for (is_small, on_s3), group in groupby(objects, key=_how):
+        stored: Iterator[Fetched]
+        if not is_small:
+            stored = (Fetched(one, stream=_text(one, session)) for one in group)
+        elif on_s3:
+            stored = _fetch_s3(list(group), session, concurrency)
+        else:
+            stored = map(_fetch_local, group)
         # One at a time: compressed, many of them take little memory, whatever they become.
         yield from (_as_text(one, largest) for one in stored)
 
 
-def _too_large(largest: int) -> str:
-    return (
-        f"is more than {largest:,} bytes of text: set aside. If it is a log object, set max_object_size higher; "
-        "if it is none, move it out of the source"
-    )
+def _how(one: LogObject) -> tuple[bool, bool]:
+    """Whether an object is read whole, and whether from S3."""
+    return one.size <= WHOLE_TEXT, one.name.startswith("s3://")
 
 
 def _fetch_local(one: LogObject) -> Fetched:
@@ -79,34 +74,51 @@ def _fetch_local(one: LogObject) -> Fetched:
         with open(one.name, "rb", buffering=0, opener=open_no_link) as file:
             return _fetched(one, file.read())
     except FileNotFoundError:
-        return Fetched(one, None)
+        return Fetched(one)
     except OSError as error:
-        return Fetched(one, None, f"cannot be read: {error.strerror}")
+        return Fetched(one, problem=f"cannot be read: {error.strerror}")
 
 
 def _fetch_s3(
-    objects: Sequence[LogObject], concurrency: int, endpoint_url: str | None
+    objects: Sequence[LogObject], session: S3Session, concurrency: int
 ) -> Iterator[Fetched]:
-    from etl.store.s3_client import s3_filesystem  # noqa: PLC0415 - as in etl.store.open
+    threads = concurrency
+    if session.reader.reads_at_once:
+        threads = max(1, concurrency // _GROUP_OBJECTS)
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="fetch")
+    try:
+        for fetched in _ahead(pool, session, objects):
+            yield from fetched
+    finally:
+        # Whoever wants no more does not wait for what is on its way.
+        pool.shutdown(wait=False, cancel_futures=True)
 
-    files = s3_filesystem(endpoint_url)
-    ahead: Future[list[Fetched]] | None = None
+
+def _ahead(
+    pool: ThreadPoolExecutor, session: S3Session, objects: Sequence[LogObject]
+) -> Iterator[list[Fetched]]:
+    """Groups of objects in their order, of which the next ones are requested before they are needed."""
+    pending: deque[tuple[int, Future[list[Fetched]]]] = deque()
+    bytes_ahead = 0
     for group in _groups(objects):
-        started = asyncio.run_coroutine_threadsafe(
-            _read_group(files, group, concurrency), files.loop
-        )
-        if ahead is not None:
-            yield from ahead.result()
-        ahead = started
-    if ahead is not None:
-        yield from ahead.result()
+        size = sum(one.size for one in group)
+        while pending and bytes_ahead + size > _AHEAD_BYTES:
+            size_before, future = pending.popleft()
+            bytes_ahead -= size_before
+            yield future.result()
+        bytes_ahead += size
+        pending.append((size, pool.submit(_read_group, session, group)))
+    for _, future in pending:
+        yield future.result()
 
 
-def _groups(objects: Sequence[LogObject]) -> Iterator[list[LogObject]]:
+def _groups(objects: Iterable[LogObject]) -> Iterator[list[LogObject]]:
+    """Objects of one bucket that are requested together."""
     group: list[LogObject] = []
     size = 0
     for one in objects:
-        if group and (size + one.size > _GROUP_BYTES or len(group) == _GROUP_OBJECTS):
+        is_full = size + one.size > _GROUP_BYTES or len(group) == _GROUP_OBJECTS
+        if group and (is_full or _bucket_and_key(one)[0] != _bucket_and_key(group[0])[0]):
             yield group
             group, size = [], 0
         group.append(one)
@@ -115,73 +127,110 @@ def _groups(objects: Sequence[LogObject]) -> Iterator[list[LogObject]]:
         yield group
 
 
-async def _read_group(
-    files: Any, group: list[LogObject], concurrency: int
-) -> list[Fetched]:
-    limit = asyncio.Semaphore(concurrency)
-
-    async def read(one: LogObject) -> Fetched:
-        async with limit:
-            return await _read_s3(files, one)
-
-    return list(await asyncio.gather(*(read(one) for one in group)))
+def _bucket_and_key(one: LogObject) -> tuple[str, str]:
+    bucket, _, key = one.name.removeprefix("s3://").partition("/")
+    return bucket, key
 
 
-async def _read_s3(files: Any, one: LogObject) -> Fetched:
-    from etl.store.s3_client import error_code, s3_errors  # noqa: PLC0415 - as in etl.store.open
+def _read_group(session: S3Session, group: list[LogObject]) -> list[Fetched]:
+    bucket, _ = _bucket_and_key(group[0])
+    keys = [_bucket_and_key(one)[1] for one in group]
+    found = session.reader.get_all(bucket, keys)
+    return [_outcome(one, data) for one, data in zip(group, found, strict=True)]
 
-    try:
-        with s3_errors(one.name):
-            return _fetched(one, await files._cat_file(one.name))  # noqa: SLF001 - fsspec's documented coroutine
-    except FileNotFoundError:
-        return Fetched(one, None)
-    except StoreError as error:
-        if error_code(error) in _ONLY_THIS_OBJECT:
-            return Fetched(one, None, str(error).removeprefix(f"{one.name}: "))
-        raise
+
+def _outcome(one: LogObject, found: bytes | Exception) -> Fetched:
+    if isinstance(found, bytes):
+        return _fetched(one, found)
+    if isinstance(found, FileNotFoundError):
+        return Fetched(one)
+    return _problem(one, found)
+
+
+def _problem(one: LogObject, error: Exception) -> Fetched:
+    """The object with its problem. Raises `error` where it concerns others, too."""
+    from etl.store.s3_errors import error_code  # noqa: PLC0415 - as in etl.store.open
+
+    if error_code(error) in _ONLY_THIS_OBJECT:
+        return Fetched(one, problem=str(error).removeprefix(f"{one.name}: "))
+    raise error
 
 
 def _fetched(one: LogObject, data: bytes) -> Fetched:
     if len(data) != one.size:
-        return Fetched(
-            one,
-            None,
-            f"changed while it was read: {len(data)} bytes, {one.size} when listed",
-        )
+        return Fetched(one, problem=_changed(len(data), one.size))
     return Fetched(one, data)
 
 
+def _changed(size: int, listed_size: int) -> str:
+    return f"changed while it was read: {size} bytes, {listed_size} when listed"
+
+
+def _text(one: LogObject, session: S3Session) -> Text:
+    """The text of an object that is too large to be held in memory."""
+    return Text(lambda: _open(one, session))
+
+
+def _open(one: LogObject, session: S3Session) -> io.RawIOBase:
+    """What is stored, as it was listed. Raises PreconditionFailedError where it was overwritten."""
+    if one.name.startswith("s3://"):
+        bucket, key = _bucket_and_key(one)
+        store = open_store(f"s3://{bucket}", session)
+        return store.open(Entry(key, one.size, one.etag))
+    file = open(one.name, "rb", buffering=0, opener=open_no_link)  # noqa: SIM115 - whoever reads it closes it
+    if os.fstat(file.fileno()).st_size != one.size:
+        file.close()
+        raise PreconditionFailedError(one.name)
+    return file
+
+
 def _as_text(stored: Fetched, largest: int) -> Fetched:
-    """Plain text as it is; gzip and zstd, recognized by their magic bytes, decompressed (several frames too)."""
-    one, data = stored.log_object, stored.data
-    if data is None or not data.startswith((_GZIP_MAGIC, _ZSTD_MAGIC)):
+    """The object with its text decompressed: in memory where there is room for it."""
+    one, data, stream = stored.log_object, stored.data, stored.stream
+    if data is not None:
+        stream = Text(lambda: io.BytesIO(data))
+    if stream is None:
         return stored
-    text = io.BytesIO()
     try:
-        for piece in _gunzipped(data) if data.startswith(_GZIP_MAGIC) else _unzstd(data):
+        if one.size > largest:
+            return Fetched(one, problem=_too_large(largest))
+        if not stream.is_compressed():
+            return stored
+        return _decompressed(one, stream, largest)
+    except (DamagedError, StoreError, OSError) as error:
+        return _unreadable(one, error)
+
+
+def _decompressed(one: LogObject, stream: Text, largest: int) -> Fetched:
+    """The text of a compressed object, or the stream of it, once all of it was seen to be well."""
+    text = io.BytesIO()
+    size = 0
+    for piece in stream.pieces():
+        size += len(piece)
+        if size > largest:  # not one piece more is decompressed
+            return Fetched(one, problem=_too_large(largest))
+        if size <= WHOLE_TEXT:
             text.write(piece)
-            if text.tell() > largest:  # not one piece more is decompressed
-                return Fetched(one, None, _too_large(largest))
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
-        return Fetched(one, None, f"cannot be decompressed: {error}")
-    return Fetched(one, text.getvalue())
+    if size <= WHOLE_TEXT:
+        return Fetched(one, text.getvalue())
+    return Fetched(one, stream=stream)
 
 
-def _gunzipped(data: bytes) -> Iterator[bytes]:
-    with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-        while piece := stream.read(_PIECE):
-            yield piece
+def _unreadable(one: LogObject, error: Exception) -> Fetched:
+    """A large object with its problem. Raises `error` where it concerns others, too."""
+    if isinstance(error, FileNotFoundError):
+        return Fetched(one)
+    if isinstance(error, PreconditionFailedError):
+        return Fetched(one, problem="changed while it was read")
+    if isinstance(error, StoreError):
+        return _problem(one, error)
+    if isinstance(error, OSError):
+        return Fetched(one, problem=f"cannot be read: {error.strerror}")
+    return Fetched(one, problem=str(error))
 
 
-def _unzstd(data: bytes) -> Iterator[bytes]:
-    """The text of several frames. Raises ZstdError where the last one is not whole, which a stream does not tell."""
-    at = 0
-    while at < len(data):
-        frame = zstandard.ZstdDecompressor().decompressobj()
-        while not frame.eof:
-            if at >= len(data):
-                raise zstandard.ZstdError("the last frame is not whole")
-            step = data[at : at + _STEP]
-            at += len(step)
-            yield frame.decompress(step)
-        at -= len(frame.unused_data)
+def _too_large(largest: int) -> str:
+    return (
+        f"is more than {largest:,} bytes of text: set aside. If it is a log object, set max_object_size higher; "
+        "if it is none, move it out of the source"
+    )

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 from etl.sources.log_object import LOG_NAME, YEAR_FOLDER, LogObject, log_day
-from etl.store import Location
-from etl.store.s3_client import etag_of, s3_client, s3_errors
+from etl.store import Location, S3Session
+from etl.store.s3_errors import etag_of, s3_errors
 
 _LISTERS = 16
 
@@ -17,20 +17,18 @@ Listed = Iterator[LogObject | None]
 """Log objects in the order of their names; None stands for an object whose name is not that of one."""
 
 
-def list_all(location: Location, endpoint_url: str | None) -> Listed:
+def list_all(location: Location, session: S3Session) -> Listed:
     """Every object below `location`."""
     bucket, prefix = location.bucket or "", location.key
-    for item in _pages(s3_client(endpoint_url), bucket, Prefix=prefix):
+    for item in _pages(session.client, bucket, Prefix=prefix):
         yield _log_object(bucket, item)
 
 
-def list_glob(location: Location, pattern: str, endpoint_url: str | None) -> Listed:
+def list_glob(location: Location, pattern: str, session: S3Session) -> Listed:
     """The objects right in the folder `location` whose names match `pattern`."""
     bucket, prefix = location.bucket or "", location.key
     literal = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
-    for item in _pages(
-        s3_client(endpoint_url), bucket, Prefix=prefix + literal, Delimiter="/"
-    ):
+    for item in _pages(session.client, bucket, Prefix=prefix + literal, Delimiter="/"):
         if "Key" in item and fnmatch.fnmatchcase(
             item["Key"].removeprefix(prefix), pattern
         ):
@@ -38,11 +36,11 @@ def list_glob(location: Location, pattern: str, endpoint_url: str | None) -> Lis
 
 
 def list_window(
-    location: Location, since: dt.date, today: dt.date, endpoint_url: str | None
+    location: Location, since: dt.date, today: dt.date, session: S3Session
 ) -> Listed:
     """The objects of the days from `since` to the one after `today` (clocks differ), day prefix by day prefix."""
     bucket, prefix = location.bucket or "", location.key
-    client = s3_client(endpoint_url)
+    client = session.client
     # Clocks differ: a log object may have tomorrow's name.
     days = [since + dt.timedelta(days=n) for n in range((today - since).days + 2)]
     roots = _Roots(client, bucket)

@@ -5,7 +5,9 @@ from etl.store.listed import ListedStore
 from etl.store.listing import Stretch, folders_below, list_stretches
 from etl.store.location import Location, parse_location
 from etl.store.open import open_store
+from etl.store.requests import Requests, Usage
 from etl.store.retry import LOST, compete
+from etl.store.s3_session import S3Session
 
 __all__ = [
     "LOST",
@@ -14,8 +16,11 @@ __all__ = [
     "ListedStore",
     "Location",
     "ReadableStore",
+    "Requests",
+    "S3Session",
     "Store",
     "Stretch",
+    "Usage",
     "compete",
     "folders_below",
     "list_stretches",

@@ -4,9 +4,10 @@
 the object of that name is still the one that the caller saw (its ETag), or there is still none.
 """
 
+import io
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,11 @@ class ReadableStore(Protocol):
     def read(self, name: str) -> tuple[bytes, str]:
         """An object's bytes and the ETag that goes with them. Raises FileNotFoundError."""
 
-    def open(self, name: str) -> BinaryIO:
-        """An object for reading at random. Raises FileNotFoundError."""
+    def open(self, entry: Entry) -> io.RawIOBase:
+        """An object for reading at random. Raises FileNotFoundError, here or where it is read.
+
+        On S3 it is read as it was listed, or PreconditionFailedError is raised.
+        """
 
     def read_range(self, entry: Entry, start: int, length: int) -> bytes:
         """`length` bytes of an object from `start` on, fewer where it ends.

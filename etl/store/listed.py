@@ -1,8 +1,8 @@
 """A store as it was when it was looked at: for one command, which lists what it needs once."""
 
+import io
 from collections.abc import Mapping
 from itertools import islice
-from typing import BinaryIO
 
 from etl.store.base import Entry, ReadableStore, is_between
 from etl.store.listing import list_below
@@ -70,8 +70,8 @@ class ListedStore:
         except FileNotFoundError:
             return None
 
-    def open(self, name: str) -> BinaryIO:
-        return self._store.open(name)
+    def open(self, entry: Entry) -> io.RawIOBase:
+        return self._store.open(entry)
 
     def read_range(self, entry: Entry, start: int, length: int) -> bytes:
         return self._store.read_range(entry, start, length)

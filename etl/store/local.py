@@ -1,6 +1,7 @@
 """A lake in a local directory."""
 
 import contextlib
+import io
 import os
 import shutil
 import stat
@@ -9,7 +10,6 @@ import uuid
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 import filelock
 
@@ -101,16 +101,19 @@ class LocalStore:
             raise _link(Path(entry.path))
 
     def read(self, name: str) -> tuple[bytes, str]:
-        with os_errors(self._root / name, "read"), self.open(name) as file:
+        with os_errors(self._root / name, "read"), self._open(name) as file:
             return file.read(), local_etag(os.fstat(file.fileno()))
 
     def read_range(self, entry: Entry, start: int, length: int) -> bytes:
-        with os_errors(self._root / entry.name, "read"), self.open(entry.name) as file:
+        with os_errors(self._root / entry.name, "read"), self._open(entry.name) as file:
             if local_etag(os.fstat(file.fileno())) != entry.etag:
                 raise PreconditionFailedError(entry.name)
             return os.pread(file.fileno(), length, start)
 
-    def open(self, name: str) -> BinaryIO:
+    def open(self, entry: Entry) -> io.RawIOBase:
+        return self._open(entry.name)
+
+    def _open(self, name: str) -> io.RawIOBase:
         with os_errors(self._root / name, "read"):
             return open(self._root / name, "rb", buffering=0, opener=open_no_link)
 

@@ -6,10 +6,11 @@ from etl.errors import UsageError
 from etl.store.base import Store
 from etl.store.local import LocalStore
 from etl.store.location import parse_location
+from etl.store.s3_session import S3Session
 
 
-def open_store(url: str, endpoint_url: str | None = None) -> Store:
-    """The store at `url`; nothing is read or written yet."""
+def open_store(url: str, session: S3Session | None = None) -> Store:
+    """The store at `url`, on S3 reached by `session`; nothing is read or written yet."""
     location = parse_location(url)
     if not location.is_s3:
         path = Path(location.key)
@@ -20,4 +21,4 @@ def open_store(url: str, endpoint_url: str | None = None) -> Store:
         return LocalStore(path)
     from etl.store.s3 import S3Store  # noqa: PLC0415 - half of the start-up time, and a local lake needs no AWS client
 
-    return S3Store(location, endpoint_url)
+    return S3Store(location, session or S3Session())

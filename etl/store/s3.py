@@ -1,34 +1,28 @@
 """A lake in an S3 bucket."""
 
 import contextlib
+import io
 import json
 import uuid
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import botocore.exceptions
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from etl.errors import LostRacesError, PreconditionFailedError, StoreError
 from etl.store.base import Entry, is_between
 from etl.store.location import Location
+from etl.store.range_file import RangeFile
 from etl.store.retry import compete
-from etl.store.s3_client import (
-    BODY_ATTEMPTS,
-    BODY_BROKE_OFF,
-    code_of,
-    etag_of,
-    s3_client,
-    s3_errors,
-    s3_filesystem,
-)
+from etl.store.s3_errors import GONE_CODES, REPLACED_CODES, code_of, etag_of, s3_errors
+from etl.store.s3_reader import Pinned
+from etl.store.s3_session import S3Session
 
 _PROBE = "_probe.json"
 _PROBES = 5
 # Of a conditional write that lost. S3 says 409 where two writes met while they were stored, and 404 to an If-Match
 # on an object that is gone.
-_LOST_CODES = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
-_GONE_CODES = ("NoSuchKey", "404")
+_LOST_CODES = (*REPLACED_CODES, "ConditionalRequestConflict", "409")
 
 
 class S3Store:
@@ -36,13 +30,13 @@ class S3Store:
 
     is_remote = True
 
-    def __init__(self, location: Location, endpoint_url: str | None) -> None:
+    def __init__(self, location: Location, session: S3Session) -> None:
         prefix = location.key.strip("/")
         self.url = f"s3://{location.bucket}/{prefix}".rstrip("/")
-        self._bucket = location.bucket
+        self._bucket = location.bucket or ""
         self._prefix = f"{prefix}/" if prefix else ""
-        self._s3 = s3_client(endpoint_url)
-        self._files = s3_filesystem(endpoint_url)
+        self._session = session
+        self._s3 = session.client
 
     def entries(
         self,
@@ -74,43 +68,17 @@ class S3Store:
         ]
 
     def read(self, name: str) -> tuple[bytes, str]:
-        return self._get(name)
+        return self._session.reader.get(self._bucket, self._prefix + name)
 
     def read_range(self, entry: Entry, start: int, length: int) -> bytes:
         # HTTP has no range of nothing.
         if length == 0:
             return b""
-        last = start + length - 1
-        return self._get(entry.name, IfMatch=entry.etag, Range=f"bytes={start}-{last}")[0]
+        key, pinned = self._prefix + entry.name, Pinned(entry.etag, start, length)
+        return self._session.reader.get(self._bucket, key, pinned)[0]
 
-    def _get(self, name: str, **options: str) -> tuple[bytes, str]:
-        # botocore tries a request again, but not a body that breaks off: that is read after it has returned.
-        retrying = Retrying(
-            retry=retry_if_exception_type(BODY_BROKE_OFF),
-            stop=stop_after_attempt(BODY_ATTEMPTS),
-            reraise=True,
-        )
-        with s3_errors(f"{self.url}/{name}"):
-            return retrying(self._get_once, name, **options)
-
-    def _get_once(self, name: str, **options: str) -> tuple[bytes, str]:
-        try:
-            response = self._s3.get_object(
-                Bucket=self._bucket, Key=self._prefix + name, **options
-            )
-        except botocore.exceptions.ClientError as error:
-            if code_of(error) in _GONE_CODES:
-                raise FileNotFoundError(f"{self.url}/{name}") from error
-            if code_of(error) in ("PreconditionFailed", "412"):
-                raise PreconditionFailedError(name) from error
-            raise
-        return response["Body"].read(), etag_of(response, f"{self.url}/{name}")
-
-    def open(self, name: str) -> BinaryIO:
-        with s3_errors(f"{self.url}/{name}"):
-            return cast(
-                "BinaryIO", self._files.open(f"{self._bucket}/{self._prefix}{name}", "rb")
-            )
+    def open(self, entry: Entry) -> io.RawIOBase:
+        return RangeFile(self, entry)
 
     def write(self, name: str, data: bytes, if_match: str | None) -> str:
         condition = {"IfNoneMatch": "*"} if if_match is None else {"IfMatch": if_match}
@@ -121,7 +89,7 @@ class S3Store:
                 )
             except botocore.exceptions.ClientError as error:
                 code = code_of(error)
-                is_gone = if_match is not None and code in _GONE_CODES
+                is_gone = if_match is not None and code in GONE_CODES
                 if code in _LOST_CODES or is_gone:
                     raise PreconditionFailedError(name) from error
                 raise

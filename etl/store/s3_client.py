@@ -1,43 +1,28 @@
-"""The clients for S3, and what their errors mean."""
+"""The clients for S3: how they are set up, how they read listings, and that they count their requests."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import datetime as dt
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any, cast
+from http import HTTPStatus
+from typing import Any
+from xml.etree import ElementTree as ET
 
 import aiobotocore.session
-import aiohttp
 import boto3
 import botocore.config
 import botocore.exceptions
 import botocore.loaders
-import botocore.parsers
 import botocore.session
 import s3fs
-import urllib3.exceptions
 
-from etl.errors import StoreError, UsageError
+from etl.errors import UsageError
+from etl.store.requests import RequestCounter
 
 _RETRIES = {"mode": "standard", "max_attempts": 5}
 _TIMEOUTS = {"connect_timeout": 10, "read_timeout": 30}
-# What boto3, aiobotocore and s3fs raise.
-_FAILURES = (
-    botocore.exceptions.BotoCoreError,
-    botocore.exceptions.ClientError,
-    botocore.parsers.ResponseParserError,
-    aiohttp.ClientError,
-    urllib3.exceptions.HTTPError,
-    OSError,
-)
 BODY_ATTEMPTS = 3
-BODY_BROKE_OFF = (
-    botocore.exceptions.ResponseStreamingError,
-    botocore.exceptions.IncompleteReadError,
-    botocore.exceptions.ReadTimeoutError,
-    botocore.exceptions.FlexibleChecksumError,
-    urllib3.exceptions.HTTPError,
-)
-"""What botocore does not try again: a response that began well."""
+"""How often a body is read that breaks off."""
 
 
 @lru_cache(maxsize=1)
@@ -46,112 +31,104 @@ def _api_descriptions() -> Any:
     return botocore.loaders.create_loader()
 
 
-def s3_client(endpoint_url: str | None = None) -> Any:
-    """A boto3 S3 client with time-outs and retries set; credentials from the AWS chain."""
+def boto3_session(requests: RequestCounter) -> Any:
+    """A boto3 session; credentials from the AWS chain. Raises UsageError for a profile that does not exist."""
+    session = _prepared(botocore.session.get_session(), requests)
+    session.register("before-parse.s3.ListObjectsV2", _parse_contents)
+    with _usage_errors():
+        return boto3.session.Session(botocore_session=session)
+
+
+def s3_client(session: Any, endpoint_url: str | None) -> Any:
+    """A boto3 S3 client with time-outs and retries set."""
     config = botocore.config.Config(
         retries=_RETRIES, max_pool_connections=64, **_TIMEOUTS
     )
-    session = botocore.session.get_session()
-    session.register_component("data_loader", _api_descriptions())
+    with _usage_errors():
+        return session.client("s3", endpoint_url=endpoint_url, config=config)
+
+
+@contextlib.contextmanager
+def _usage_errors() -> Iterator[None]:
     try:
-        return boto3.session.Session(botocore_session=session).client(
-            "s3", endpoint_url=endpoint_url, config=config
-        )
+        yield
     except (botocore.exceptions.BotoCoreError, ValueError) as error:
         raise UsageError(
             f"cannot set up an S3 client: {error}; check --endpoint-url and AWS_PROFILE"
         ) from error
 
 
-def s3_filesystem(endpoint_url: str | None = None) -> s3fs.S3FileSystem:
+def s3_filesystem(
+    endpoint_url: str | None, requests: RequestCounter
+) -> s3fs.S3FileSystem:
     """An s3fs file system that caches nothing: other processes write what it reads."""
-    session = aiobotocore.session.get_session()
-    session.register_component("data_loader", _api_descriptions())
     files = s3fs.S3FileSystem(
-        session=session,
+        session=_prepared(aiobotocore.session.get_session(), requests),
         endpoint_url=endpoint_url,
         use_listings_cache=False,
         skip_instance_cache=True,
         default_cache_type="none",
         max_concurrency=1,  # one GET for an object, not HEAD and GET
-        config_kwargs={"retries": _RETRIES, **_TIMEOUTS},
+        config_kwargs={"retries": _RETRIES, "max_pool_connections": 64, **_TIMEOUTS},
     )
     files.retries = BODY_ATTEMPTS  # of its own, around those of botocore
     return files
 
 
-@contextlib.contextmanager
-def s3_errors(what: str) -> Iterator[None]:
-    """Translate what boto3, aiobotocore and s3fs raise, once, to StoreError with the next step."""
+def _prepared(session: Any, requests: RequestCounter) -> Any:
+    """A session whose clients count their requests."""
+    session.register_component("data_loader", _api_descriptions())
+    session.register("before-send.s3", _counting(requests))
+    return session
+
+
+def _counting(requests: RequestCounter) -> Callable[..., None]:
+    def count(event_name: str, request: Any, **_others: Any) -> None:
+        operation = event_name.rpartition(".")[2]
+        is_write = operation == "PutObject"
+        requests.count_operation(operation, _body_size(request) if is_write else 0)
+
+    return count
+
+
+def _body_size(request: Any) -> int:
+    return int(request.headers.get("Content-Length", 0))
+
+
+def _parse_contents(
+    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
+) -> None:
+    """Read the objects of a listing from its XML, and leave the rest of it to botocore.
+
+    botocore looks the description of each element up, and reads times in every form that there is: 64 ms of CPU for
+    1,000 objects, of which this leaves 10. What it does not understand it leaves to botocore, too.
+    """
+    if response_dict["status_code"] != HTTPStatus.OK:
+        return
     try:
-        yield
-    except FileNotFoundError:
-        raise
-    except botocore.exceptions.NoCredentialsError as error:
-        raise StoreError(
-            f"{what}: no AWS credentials found; set AWS_PROFILE or the usual variables"
-        ) from error
-    except RecursionError as error:  # botocore follows every redirect
-        raise StoreError(
-            f"{what}: the store redirects in a circle; check --endpoint-url and the region"
-        ) from error
-    except _FAILURES as error:
-        failed = _client_error(error)
-        if failed is None:
-            problem = f"{error or type(error).__name__}; check the network and --endpoint-url, then run it again"
-        else:
-            problem = f"S3 answered {code_of(failed)} to {failed.operation_name}: {_next_step(failed)}"
-        raise StoreError(f"{what}: {problem}") from error
+        listing = ET.fromstring(response_dict["body"])  # noqa: S314 - as botocore does
+        found = [one for one in listing if _local_name(one) == "Contents"]
+        contents = [_listed_object(one) for one in found]
+    except (ET.ParseError, KeyError, TypeError, ValueError):
+        return
+    # In botocore's own form; it decodes the keys afterwards.
+    customized_response_dict["Contents"] = contents
+    for one in found:
+        listing.remove(one)
+    response_dict["body"] = ET.tostring(listing)
 
 
-def error_code(error: BaseException | None) -> str | None:
-    """S3's code (`AccessDenied`, ...) in an error or in what caused it."""
-    failed = _client_error(error)
-    return code_of(failed) if failed is not None else None
+def _listed_object(element: ET.Element) -> dict[str, Any]:
+    texts: dict[str, Any] = {_local_name(one): one.text for one in element}
+    listed = {
+        "Key": texts["Key"] or "",
+        "Size": int(texts["Size"]),
+        "LastModified": dt.datetime.fromisoformat(texts["LastModified"]),
+    }
+    # Some stores give none, which is an error of its own.
+    return listed | {"ETag": texts["ETag"]} if "ETag" in texts else listed
 
 
-def etag_of(response: Mapping[str, Any], what: str) -> str:
-    """The ETag in a response. Raises StoreError where the store gave none: nothing is safe to write then."""
-    if "ETag" not in response:
-        raise StoreError(
-            f"{what}: this store gives no ETag; accesslake needs one that does, as Amazon S3"
-        )
-    return cast("str", response["ETag"].strip('"'))
-
-
-def _client_error(error: BaseException | None) -> botocore.exceptions.ClientError | None:
-    """The error that S3 responded with; s3fs wraps it."""
-    while error is not None and not isinstance(error, botocore.exceptions.ClientError):
-        error = error.__cause__
-    return error
-
-
-def code_of(error: botocore.exceptions.ClientError) -> str:
-    return cast("str", error.response.get("Error", {}).get("Code", "unknown"))
-
-
-# What a policy must allow for a request.
-_PERMISSIONS = {
-    "ListObjectsV2": "s3:ListBucket",
-    "HeadObject": "s3:GetObject",
-    "GetObject": "s3:GetObject",
-    "PutObject": "s3:PutObject",
-    "DeleteObject": "s3:DeleteObject",
-}
-_EXPIRED = "the session's credentials have expired; get new ones and run it again: it goes on where this ended"
-_NEXT_STEPS = {
-    "InvalidAccessKeyId": "the store does not know this access key; check AWS_PROFILE or AWS_ACCESS_KEY_ID",
-    "SignatureDoesNotMatch": "the secret key does not belong to the access key; check AWS_SECRET_ACCESS_KEY",
-    "ExpiredToken": _EXPIRED,
-    "InvalidToken": _EXPIRED,
-    "NoSuchBucket": "check the bucket's name",
-    "NotImplemented": "this store does not support conditional writes; use one that does",
-}
-
-
-def _next_step(failed: botocore.exceptions.ClientError) -> str:
-    code = code_of(failed)
-    if code in ("AccessDenied", "403", "Forbidden"):
-        permission = _PERMISSIONS.get(failed.operation_name, failed.operation_name)
-        return f"these credentials may not do that; their policy and the bucket's must allow {permission}"
-    return _NEXT_STEPS.get(code, "try again later; if it stays, see the store's own log")
+def _local_name(element: ET.Element) -> str:
+    """An element's name without its namespace, of which some stores have none."""
+    return element.tag.rpartition("}")[2]

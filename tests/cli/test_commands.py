@@ -3,8 +3,6 @@
 import csv
 import io
 import json
-import os
-import pty
 import re
 import subprocess
 import sys
@@ -192,28 +190,6 @@ def test_reports_lists_every_report() -> None:
     )
     assert "no report or section 'lifecycel'" in run_cli("reports", "lifecycel").stderr
     assert {one["name"] for one in json.loads(run_cli("reports", "--json").stdout)} == set(load_reports())
-
-
-def test_a_terminal_gets_a_progress_bar(logs: Path) -> None:
-    """On a terminal stderr has a bar and plain words, no JSON."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "etl", "ingest", "--source", str(logs), "--lake", str(logs.parent / "lake")],
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
-    ) as process:
-        os.close(theirs)
-        shown = b""
-        try:
-            while chunk := os.read(ours, 65536):
-                shown += chunk
-        except OSError:
-            pass  # the terminal is gone with the process
-        os.close(ours)
-        assert process.wait() == 0
-    assert b"log objects" in shown
-    assert b'{"time"' not in shown
 
 
 def test_a_closed_pipe_is_no_error(lake: str) -> None:

@@ -12,6 +12,7 @@ from etl import Lake, open_lake
 from etl.cli.demo import build_demo, print_demo
 from etl.cli.demo_logs import DEMO_LIFECYCLE, DEMO_WEBSITE
 from etl.sources.discover import Found, discover_objects, parse_source
+from etl.store.s3_session import S3Session
 
 SITE: dict[str, Any] = {"bucket": DEMO_WEBSITE, "limit": 1000}
 RULES: dict[str, Any] = {"bucket": DEMO_LIFECYCLE}
@@ -82,7 +83,7 @@ def test_one_bucket_in_each_layout(demo: tuple[Path, str]) -> None:
     found = Found()
     names = [
         one.name
-        for one in discover_objects(parse_source(str(demo[0] / "logs")), None, dt.date(2026, 1, 1), None, found)
+        for one in discover_objects(parse_source(str(demo[0] / "logs")), None, dt.date(2026, 1, 1), S3Session(), found)
     ]
     assert {name.split("/logs/")[1].split("/")[0] for name in names} == {"website", "lifecycle"}
     assert found.skipped == 0

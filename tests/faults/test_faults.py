@@ -24,7 +24,8 @@ from proxy import (
     truncate_body,
 )
 
-AT_ONCE = 4
+AT_ONCE = 6
+READERS = ("s3fs", "obstore")
 LOG_OBJECT = "2026-01-0"
 PAST_TIME_OUT = 33
 """Seconds; a read times out after 30."""
@@ -150,17 +151,24 @@ def whole(moto_server: str) -> Judge:
 
 
 @pytest.fixture(scope="module")
-def outcomes(whole: Judge) -> Iterator[dict[str, "Future[None]"]]:
-    """All cases, several of which are tried at once."""
+def outcomes(whole: Judge) -> Iterator[dict[tuple[str, str], "Future[None]"]]:
+    """All cases with both readers, several of which are tried at once."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {name: pool.submit(attempt, whole, case) for name, case in CASES.items()}
+        yield {
+            (name, reader): pool.submit(attempt, whole, case, reader)
+            for name, case in CASES.items()
+            for reader in READERS
+        }
 
 
-def attempt(whole: Judge, case: Case) -> None:
+def attempt(whole: Judge, case: Case, reader: str) -> None:
     lake = uuid.uuid4().hex
     with fault_proxy(whole.place.endpoint_url or "") as proxy:
         proxy.rule = case.rule()
-        process = whole.place.start(lake, workers=case.workers, endpoint_url=proxy.endpoint_url)
+        environment = {"ACCESSLAKE_READER": reader}
+        process = whole.place.start(
+            lake, workers=case.workers, endpoint_url=proxy.endpoint_url, environment=environment
+        )
         code, errors = finish(process)
     TALLY.injected += proxy.injected
     assert "Traceback" not in errors, errors
@@ -170,7 +178,8 @@ def attempt(whole: Judge, case: Case) -> None:
     whole.recovers(lake)
 
 
+@pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("name", CASES)
-def test_fault(name: str, outcomes: "dict[str, Future[None]]") -> None:
+def test_fault(name: str, reader: str, outcomes: "dict[tuple[str, str], Future[None]]") -> None:
     """The run ends as it must, says why it gave up, never doubles a record; the next run makes the lake whole."""
-    outcomes[name].result()
+    outcomes[name, reader].result()

@@ -70,6 +70,13 @@ def store(ceph: ceph_store.Ceph) -> Iterator[Store]:
         yield Store(ceph, owner, judge(s3_place(client, ceph.endpoint_url, "ceph")))
 
 
+@pytest.fixture(params=["s3fs", "obstore"], autouse=True)
+def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every test is run with both readers; the name of one."""
+    monkeypatch.setenv("ACCESSLAKE_READER", request.param)
+    return str(request.param)
+
+
 def documented_policy(title: str, names: Mapping[str, str]) -> list[dict[str, Any]]:
     """The statements of the documented policy under a title, with the buckets of a test in them."""
     (text,) = re.findall(rf"{re.escape(title)}.*?```json\n(.*?)```", DOCUMENTATION, flags=re.DOTALL)
@@ -86,12 +93,12 @@ def for_bucket(statements: list[dict[str, Any]], bucket: str) -> list[dict[str, 
     return [statement for statement in statements if concerns(statement["Resource"])]
 
 
-def test_a_run_on_ceph(store: Store) -> None:
+def test_a_run_on_ceph(store: Store, reader: str) -> None:
     """What all tests do on moto works on a real store, too: a run with two workers, verify and a report."""
-    code, errors = finish(store.place.start("run", workers=2, environment=store.owner))
+    code, errors = finish(store.place.start(reader, workers=2, environment=store.owner))
     assert code == 0, errors
-    store.whole.is_whole("run")
-    lake = ("--lake", f"{store.place.lakes}/run", "--endpoint-url", store.ceph.endpoint_url)
+    store.whole.is_whole(reader)
+    lake = ("--lake", f"{store.place.lakes}/{reader}", "--endpoint-url", store.ceph.endpoint_url)
     verified = run_cli("verify", *lake, "--source", store.place.source)
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert "all is right" in verified.stdout
@@ -100,9 +107,9 @@ def test_a_run_on_ceph(store: Store) -> None:
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("put", [5, 11, 17, 23])
-def test_a_killed_run_on_ceph(moment: str, put: int, store: Store) -> None:
+def test_a_killed_run_on_ceph(moment: str, put: int, store: Store, reader: str) -> None:
     """As on moto, at some of the points."""
-    lake = f"killed-{moment}-{put}"
+    lake = f"killed-{moment}-{put}-{reader}"
     code, _ = run_and_kill(store.place, lake, moment, put, environment=store.owner)
     assert code == KILLED
     TALLY.kills += 1
@@ -122,38 +129,40 @@ def refused(store: Store, lake: str, environment: dict[str, str]) -> str:
     return errors
 
 
-def test_wrong_credentials(store: Store) -> None:
+def test_wrong_credentials(store: Store, reader: str) -> None:
     """An unknown key and a wrong secret are told apart; nothing is written."""
     assert "InvalidAccessKeyId to GetObject: the store does not know this access key" in refused(
-        store, "wrong-key", keys("NOSUCHKEY", "secret")
+        store, f"wrong-key-{reader}", keys("NOSUCHKEY", "secret")
     )
     wrong = {**store.owner, "AWS_SECRET_ACCESS_KEY": "wrong"}
     assert "SignatureDoesNotMatch to GetObject: the secret key does not belong to the access key" in refused(
-        store, "wrong-secret", wrong
+        store, f"wrong-secret-{reader}", wrong
     )
 
 
-def test_too_few_permissions(store: Store) -> None:
+def test_too_few_permissions(store: Store, reader: str) -> None:
     """Who may not write the lake, or list or read the source, learns which permission to add; nothing is written."""
     logs, lakes = (url.removeprefix("s3://").rstrip("/") for url in (store.place.source, store.place.lakes))
     allow = functools.partial(_statement, "Allow")
-    reader = store.user("reader")
-    store.allow("reader", logs, [allow("s3:ListBucket", logs), allow("s3:GetObject", f"{logs}/*")])
-    store.allow("reader", lakes, [allow("s3:ListBucket", lakes), allow("s3:GetObject", f"{lakes}/*")])
-    assert "must allow s3:PutObject" in refused(store, "no-write", reader)
-    writer = store.user("writer")
+    name = f"{reader}-reader"
+    may_read = store.user(name)
+    store.allow(name, logs, [allow("s3:ListBucket", logs), allow("s3:GetObject", f"{logs}/*")])
+    store.allow(name, lakes, [allow("s3:ListBucket", lakes), allow("s3:GetObject", f"{lakes}/*")])
+    assert "must allow s3:PutObject" in refused(store, f"{reader}-no-write", may_read)
+    name = f"{reader}-writer"
+    writer = store.user(name)
     lake_rights = [allow("s3:ListBucket", lakes), allow(["s3:GetObject", "s3:PutObject"], f"{lakes}/*")]
-    store.allow("writer", lakes, lake_rights)
-    store.allow("writer", logs, [allow("s3:GetObject", f"{logs}/*")])
-    errors = refused(store, "no-list", writer)
+    store.allow(name, lakes, lake_rights)
+    store.allow(name, logs, [allow("s3:GetObject", f"{logs}/*")])
+    errors = refused(store, f"{reader}-no-list", writer)
     assert f"s3://{logs}/: S3 answered AccessDenied to ListObjectsV2" in errors
     assert "must allow s3:ListBucket" in errors
-    store.allow("writer", logs, [allow("s3:ListBucket", logs)])
-    code, errors = finish(store.place.start("no-read", environment=writer))
+    store.allow(name, logs, [allow("s3:ListBucket", logs)])
+    code, errors = finish(store.place.start(f"{reader}-no-read", environment=writer))
     assert code == 1
     assert "S3 answered AccessDenied to GetObject" in errors
     assert "must allow s3:GetObject" in errors
-    written = store.client().list_objects_v2(Bucket=lakes, Prefix="no-").get("Contents", [])
+    written = store.client().list_objects_v2(Bucket=lakes, Prefix=f"{reader}-no-").get("Contents", [])
     assert not [one["Key"] for one in written if one["Key"].endswith(".parquet")]
 
 
@@ -161,21 +170,22 @@ def _statement(effect: str, action: str | list[str], resource: str) -> dict[str,
     return {"Effect": effect, "Action": action, "Resource": f"arn:aws:s3:::{resource}"}
 
 
-def test_the_policies_of_the_readme(store: Store, tmp_path: Path) -> None:
+def test_the_policies_of_the_readme(store: Store, tmp_path: Path, reader: str) -> None:
     """The IAM permissions that the README gives to job and readers suffice, and those of readers allow no write."""
     logs, lakes = (url.removeprefix("s3://").rstrip("/") for url in (store.place.source, store.place.lakes))
-    names = {"/logs/*": "/*", "my-log-bucket": logs, "my-analytics-bucket": lakes, "access-lake/": "least/"}
-    job, analyst = store.user("job"), store.user("analyst")
+    names = {"/logs/*": "/*", "my-log-bucket": logs, "my-analytics-bucket": lakes, "access-lake/": f"{reader}-least/"}
+    users = [f"{reader}-job", f"{reader}-analyst"]
+    job, analyst = map(store.user, users)
     policy = documented_policy("The policy for the job", names)
     for bucket in (logs, lakes):
-        store.allow("job", bucket, for_bucket(policy, bucket))
-    code, errors = finish(store.place.start("least", environment=job))
+        store.allow(users[0], bucket, for_bucket(policy, bucket))
+    code, errors = finish(store.place.start(f"{reader}-least", environment=job))
     assert code == 0, errors
-    lake = ("--lake", f"{store.place.lakes}/least", "--endpoint-url", store.ceph.endpoint_url)
+    lake = ("--lake", f"{store.place.lakes}/{reader}-least", "--endpoint-url", store.ceph.endpoint_url)
     counted = run_cli("sql", *lake, "SELECT count(*) AS n FROM access_log", "--format", "json", environment=job)
     assert json.loads(counted.stdout) == [{"n": store.whole.rows.total()}]
     policy = for_bucket(documented_policy("The policy for readers", names), lakes)
-    principals = {"AWS": [f"arn:aws:iam:::user/{name}" for name in ("job", "analyst", "owner")]}
+    principals = {"AWS": [f"arn:aws:iam:::user/{name}" for name in (*users, "owner")]}
     statements = [{**one, "Principal": principals} for one in policy]
     store.client().put_bucket_policy(
         Bucket=lakes, Policy=json.dumps({"Version": "2012-10-17", "Statement": statements})
@@ -183,7 +193,7 @@ def test_the_policies_of_the_readme(store: Store, tmp_path: Path) -> None:
     assert run_cli("sql", *lake, "SELECT count(*) AS n FROM access_log", environment=analyst).returncode == 0
     assert run_cli("verify", *lake, environment=analyst).returncode == 0
     writing = Place(str(tmp_path), store.place.lakes, store.place.endpoint_url)
-    assert "must allow s3:PutObject" in finish(writing.start("least", environment=analyst))[1]
+    assert "must allow s3:PutObject" in finish(writing.start(f"{reader}-least", environment=analyst))[1]
 
 
 @pytest.fixture

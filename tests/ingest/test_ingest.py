@@ -36,6 +36,7 @@ from etl.lake.coverage import Covered, write_covered
 from etl.sources.fetch import fetch_objects
 from etl.sources.log_object import LogObject
 from etl.store.open import open_store
+from etl.store.s3_session import S3Session
 
 TODAY = dt.datetime.now(dt.UTC).date()
 FIRST_DAY = TODAY - dt.timedelta(days=8)
@@ -172,11 +173,13 @@ def test_vanished_and_overwritten_objects(s3: S3, tmp_path: Path) -> None:
         LogObject(f"s3://{s3.logs}/2026-02-06-01-00-00-BB", 5, "e", now, now.date()),
         LogObject(f"s3://{s3.logs}/2026-02-06-01-00-00-AA", len(LINE) + 1, "e", now, now.date()),
     ]
-    good, gone, changed = fetch_objects(objects, 4, s3.endpoint_url)
+    good, gone, changed = fetch_objects(objects, S3Session(s3.endpoint_url), 4)
     assert (good.data, gone.data, gone.problem) == (LINE.encode(), None, "")
     assert "changed while it was read" in changed.problem
     settings = Settings(source=(f"s3://{s3.logs}/",), lake=str(tmp_path / "lake"), endpoint_url=s3.endpoint_url)
-    result = ingest_batch(Batch(tuple(objects[:2]), settings, "run"), open_store(settings.lake_url))
+    result = ingest_batch(
+        Batch(tuple(objects[:2]), settings, "run"), open_store(settings.lake_url), S3Session(s3.endpoint_url)
+    )
     assert (result.objects_ingested, result.objects_vanished, result.rows) == (1, 1, 1)
 
 
@@ -254,7 +257,7 @@ def test_since_leaves_no_gap_in_what_is_covered(s3: S3) -> None:
     """After an outage, a run with --since does not make the days before it look covered."""
     settings = Settings(source=(f"s3://{s3.logs}/",), **lake_of(s3))
     Lake(settings).ingest()
-    store = open_store(f"s3://{s3.lake}/lake", s3.endpoint_url)
+    store = open_store(f"s3://{s3.lake}/lake", S3Session(s3.endpoint_url))
     long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=60)
     write_covered(store, {f"s3://{s3.logs}/": Covered(since=None, listed_at=long_ago)})
     for age in (50, 20, 5, 1):

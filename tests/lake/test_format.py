@@ -60,7 +60,9 @@ def calls(lake: Path) -> list[Callable[[Lake], object]]:
     ]
 
 
-@pytest.mark.parametrize("newer", [{"format": lake_format.FORMAT + 1}, {"format": 1, "fields": len(FIELDS) + 1}])
+@pytest.mark.parametrize(
+    "newer", [{"format": lake_format.FORMAT + 1}, {"format": lake_format.FORMAT, "fields": len(FIELDS) + 1}]
+)
 def test_a_newer_lake_is_refused(lake: Path, newer: dict[str, int]) -> None:
     """Whatever is called, it says which format the lake has and what to do, and changes nothing."""
     (lake / NOTE).write_text(json.dumps({**newer, "written_by": "accesslake 9.9"}))
@@ -85,7 +87,7 @@ def test_the_command_line_refuses_it_in_one_line(lake: Path) -> None:
 def test_a_note_that_cannot_be_read_is_refused(lake: Path) -> None:
     """Nobody can know what a lake is whose note is garbled; the message says what to write there."""
     (lake / NOTE).write_text("garbled")
-    with pytest.raises(StoreError, match=r"_lake\.json: not readable; .*\"format\": 1"):
+    with pytest.raises(StoreError, match=r"_lake\.json: not readable; .*\"format\": 2"):
         Lake(Settings(lake=str(lake))).sql("SELECT 1")
 
 

@@ -12,6 +12,7 @@ from etl.errors import LeaseHeldError
 from etl.lake.lease import hold_lease
 from etl.store.base import Store
 from etl.store.open import open_store
+from etl.store.s3_session import S3Session
 
 
 def test_a_second_run_is_told_who_holds_the_lease(store: Store) -> None:
@@ -37,7 +38,7 @@ def test_a_garbled_lock_file_stops_nobody(store: Store) -> None:
 
 def test_an_expired_lease_is_taken_over_and_its_holder_learns_it(s3: S3) -> None:
     """On S3 a run that does not renew in time loses the lease, and does not take it back."""
-    store = open_store(f"s3://{s3.lake}/lake", s3.endpoint_url)
+    store = open_store(f"s3://{s3.lake}/lake", S3Session(s3.endpoint_url))
     with hold_lease(store, "stalled", 3) as still_held:
         expired = store.read("_lock.json")
         past = (dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1)).isoformat()
@@ -54,7 +55,7 @@ def test_an_expired_lease_is_taken_over_and_its_holder_learns_it(s3: S3) -> None
 
 def test_a_living_run_renews(s3: S3) -> None:
     """The lease outlives its first term while the run lives."""
-    store = open_store(f"s3://{s3.lake}/lake", s3.endpoint_url)
+    store = open_store(f"s3://{s3.lake}/lake", S3Session(s3.endpoint_url))
     with hold_lease(store, "long", 1):
         time.sleep(2)
         with pytest.raises(LeaseHeldError), hold_lease(store, "other", 60):
@@ -63,7 +64,7 @@ def test_a_living_run_renews(s3: S3) -> None:
 
 def test_a_renewal_whose_answer_was_lost_is_ours(s3: S3) -> None:
     """The write was stored, the answer never came: the lease is not given up for it."""
-    store = open_store(f"s3://{s3.lake}/lake", s3.endpoint_url)
+    store = open_store(f"s3://{s3.lake}/lake", S3Session(s3.endpoint_url))
     with hold_lease(store, "run", 5) as still_held:
         data, etag = store.read("_lock.json")
         store.write("_lock.json", data + b" ", if_match=etag)

@@ -22,6 +22,7 @@ from etl.lake.lease import hold_lease
 from etl.lake.retention import read_retention
 from etl.maintenance.expire import expire_partitions, parse_age
 from etl.store.open import open_store
+from etl.store.s3_session import S3Session
 
 TODAY = dt.datetime.now(dt.UTC).date()
 DAYS = 10
@@ -232,7 +233,7 @@ def test_on_s3(s3: S3) -> None:
         source=(f"s3://{s3.logs}/",), lake=f"s3://{s3.lake}/lake", endpoint_url=s3.endpoint_url, workers=1
     )
     Lake(settings).ingest()
-    store = open_store(settings.lake_url, s3.endpoint_url)
+    store = open_store(settings.lake_url, S3Session(s3.endpoint_url))
     expire_partitions(store, "run", parse_age("age", AGE), 60)
     assert min(_dates(store.entries("access_log/"))) == f"date={FIRST_KEPT}"
     assert Lake(settings).verify().differences == []

@@ -18,6 +18,7 @@ from etl.query.snapshot import take_snapshot
 from etl.query.views import tables_of
 from etl.store.base import Store
 from etl.store.open import open_store
+from etl.store.s3_session import S3Session
 
 BUCKETS = ("site", "zoo", "art")
 COUNT = "SELECT count(*) AS n FROM access_log"
@@ -37,7 +38,7 @@ def store(s3: S3, tmp_path: Path) -> Store:
     logs = write_logs(tmp_path / "logs")
     settings = Settings(source=(f"{logs}/*",), lake=f"s3://{s3.lake}/lake", endpoint_url=s3.endpoint_url)
     Lake(settings).ingest()
-    return open_store(f"s3://{s3.lake}/lake", s3.endpoint_url)
+    return open_store(f"s3://{s3.lake}/lake", S3Session(s3.endpoint_url))
 
 
 def large_parts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from etl.store.base import Entry, ReadableStore, Store
 from etl.store.listed import ListedStore
 from etl.store.local import LocalStore
 from etl.store.open import open_store
+from etl.store.s3_session import S3Session
 
 # Some begin like another; some are not what a path would have.
 BUCKETS = st.sampled_from(["a", "a-b", "a.b", "ab", "a/b", "a%2Fb", "b b", "~", "date=2026-01-02"])
@@ -98,7 +99,7 @@ def test_a_scope_on_s3(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     """S3 lists in the order of bytes, which is that of names; a bucket or day is not taken for one that begins so."""
     monkeypatch.setattr("etl.store.listing.PAGE", 5)
     monkeypatch.setattr("etl.query.snapshot.PAGE", 5)
-    store: Store = open_store(f"s3://{s3.lake}/deep/lake", s3.endpoint_url)
+    store: Store = open_store(f"s3://{s3.lake}/deep/lake", S3Session(s3.endpoint_url))
     days = [dt.date(2025, 12, 31), dt.date(2026, 1, 1), dt.date(2026, 1, 2)]
     partitions = [(bucket, day) for bucket in ("a", "a-b", "a.b", "ab", "a/b") for day in days]
     for name in dict.fromkeys(names_of(partitions)):

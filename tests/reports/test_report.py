@@ -22,6 +22,7 @@ from etl.query.database import connect
 from etl.reports.loader import load_reports
 from etl.reports.report import ReportFileError, bind, query_report, statement
 from etl.store.open import open_store
+from etl.store.s3_session import S3Session
 
 REPORTS = load_reports()
 SOME = {"key": "k", "requester": ADMIN, "remote_ip": "192.0.2.1", "approved": "arn:.*"}
@@ -153,7 +154,7 @@ def test_an_empty_lake_gives_an_empty_result(kind: str, s3: S3, tmp_path: Path) 
         ingest_local(tmp_path / "logs", tmp_path / "lake")
     url = f"s3://{s3.lake}/lake" if "S3" in kind else str(tmp_path / "lake")
     scope = Scope("any", dt.date(2026, 1, 1))
-    database = Database(open_store(url, s3.endpoint_url), scope, Settings(endpoint_url=s3.endpoint_url))
+    database = Database(open_store(url, S3Session(s3.endpoint_url)), scope, Settings(endpoint_url=s3.endpoint_url))
     for name, report in REPORTS.items():
         result = query_report(report, database, REQUIRED[name]).to_arrow()
         assert (result.num_rows, result.num_columns > 0) == (0, True), name

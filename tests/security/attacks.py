@@ -56,7 +56,7 @@ def store_as_before(store: Store, lines: list[str], **columns: Any) -> None:
     rows.sort(key=lambda row: (row["bucket"], row["time"]))
     held = []
     for one in _by_bucket_and_day(pa.Table.from_pylist(rows, schema)):
-        part = one.rows.select(ACCESS_LOG.schema.names)
+        part = one.rows(ACCESS_LOG.schema.names)
         append_rows(store, ACCESS_LOG, partition_path(ACCESS_LOG, **one.keys), part, {"old": "e"}, 1 << 20)
         held.append({**one.keys, "rows": part.num_rows})
     entry = dict.fromkeys(LEDGER.schema.names) | {

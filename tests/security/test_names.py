@@ -16,6 +16,7 @@ from etl.config import Settings
 from etl.lake.parts import is_part
 from etl.parser.keys import encode_key
 from etl.store.open import open_store
+from etl.store.s3_session import S3Session
 
 NAMES = [
     "..", ".", "../../etc", "/etc/passwd", "a/../../b", "a'b", 'a"b', "a\\b", "a;DROP", "bucket=other",
@@ -70,7 +71,7 @@ def test_no_name_leaves_its_partition_on_s3(s3: S3, logs: Path) -> None:
     """The same on S3, where names are keys."""
     settings = Settings(source=(str(logs),), lake=f"s3://{s3.lake}/lake", endpoint_url=s3.endpoint_url, workers=1)
     Lake(settings.model_copy(update={"max_reject_fraction": 1.0})).ingest()
-    names = [one.name for one in open_store(settings.lake_url, s3.endpoint_url).entries("")]
+    names = [one.name for one in open_store(settings.lake_url, S3Session(s3.endpoint_url)).entries("")]
     documents = ("_lake.json", "_lock.json", "_privacy.json", "_probe.json", "_runs.json")
     assert all(is_part(name) or name in documents for name in names)
     assert Lake(settings).verify().differences == []

@@ -30,6 +30,7 @@ from etl.query.user_agents import parse_user_agent
 from etl.reports.chart import Chart, render
 from etl.reports.lifecycle_rules import load_rules
 from etl.store.open import open_store
+from etl.store.s3_session import S3Session
 from etl.text import safe_cell, safe_json, safe_text
 
 FORMULAS = ["=1+1", " =1", "\t@x", "\u00ad-1", "a;=1", "b,\n+1", "'=1", "x|=1", "\uff1d1", "\u3164=1", "\u2062=1"]
@@ -373,7 +374,7 @@ def hostile_store() -> Iterator[str]:
 @pytest.mark.parametrize("bucket", ["redirect", "bucket"])
 def test_hostile_stores_are_errors(bucket: str, hostile_store: str) -> None:
     """One that redirects in a circle, and one without ETags: a message that names the URL, not a traceback."""
-    store = open_store(f"s3://{bucket}/lake", hostile_store)
+    store = open_store(f"s3://{bucket}/lake", S3Session(hostile_store))
     for use in (lambda: store.entries(""), lambda: store.read("_runs.json")):
         with pytest.raises(StoreError, match=r"redirect|no ETag|301"):
             use()

@@ -22,6 +22,7 @@ from etl.query.messages import Limits
 from etl.reports.loader import load_reports
 from etl.reports.report import ReportFileError
 from etl.store.open import open_store
+from etl.store.s3_session import S3Session
 
 MIB = 1024 * 1024
 WRITES = [
@@ -109,7 +110,7 @@ def test_no_statement_writes_on_s3(s3: S3, tmp_path: Path) -> None:
     logs = write_log(tmp_path / "logs", [request(n) for n in range(5)])
     url = f"s3://{s3.lake}/lake"
     Lake(Settings(source=(str(logs),), lake=url, endpoint_url=s3.endpoint_url, workers=1)).ingest()
-    store = open_store(url, s3.endpoint_url)
+    store = open_store(url, S3Session(s3.endpoint_url))
     before = files_of(store)
     writes = [query for query in attempts(url) if "COPY" in query]
     assert succeeded(Database(store, settings=Settings(endpoint_url=s3.endpoint_url)), writes) == []

@@ -11,6 +11,7 @@ from conftest import S3
 from etl.errors import UsageError
 from etl.sources.discover import Found, discover_objects, parse_source, refuse_inside, subtract
 from etl.sources.log_object import LogObject
+from etl.store.s3_session import S3Session
 
 TODAY = dt.date(2026, 3, 10)
 ACCOUNT = "111122223333/eu-central-1/site"
@@ -63,7 +64,7 @@ def test_the_window_is_listed_in_both_layouts(
     """Day by day or all at once, from S3 or a disk: the same objects, and the others are counted."""
     root: str = request.getfixturevalue(where)
     found = Found()
-    objects = list(discover_objects(parse_source(root), SINCE, TODAY, s3.endpoint_url, found, full=full))
+    objects = list(discover_objects(parse_source(root), SINCE, TODAY, S3Session(s3.endpoint_url), found, full=full))
     assert names(objects, root) == set(IN_WINDOW)
     assert len(objects) == found.discovered == len(IN_WINDOW)
     # A name with an impossible date is stepped over with the days before the window.
@@ -75,7 +76,7 @@ def test_the_window_is_listed_in_both_layouts(
 def test_without_a_first_day_everything_is_listed(where: str, s3: S3, request: pytest.FixtureRequest) -> None:
     """The first run reads all there is."""
     root: str = request.getfixturevalue(where)
-    objects = list(discover_objects(parse_source(root), None, TODAY, s3.endpoint_url, Found()))
+    objects = list(discover_objects(parse_source(root), None, TODAY, S3Session(s3.endpoint_url), Found()))
     assert names(objects, root) == {*IN_WINDOW, *BEFORE_WINDOW}
 
 
@@ -87,7 +88,7 @@ def test_a_window_costs_no_more_with_a_longer_history(s3: S3, caplog: pytest.Log
             s3.put(key, b"x")
         caplog.clear()
         source = parse_source(f"s3://{s3.logs}/old/")
-        objects = list(discover_objects(source, SINCE, TODAY, s3.endpoint_url, Found()))
+        objects = list(discover_objects(source, SINCE, TODAY, S3Session(s3.endpoint_url), Found()))
         assert [one.name for one in objects] == [f"s3://{s3.logs}/old/2026-03-09-00-00-00-AAAA"]
         return sum("name=ListObjectsV2" in record.getMessage() for record in caplog.records)
 
@@ -104,13 +105,13 @@ def test_globs_take_any_name(tmp_path: Path, s3: S3) -> None:
         s3.put(f"archive/{name}", b"x")
     (tmp_path / "sub.log").mkdir()
     os.utime(tmp_path / "a.log", (0, 0))
-    local = list(discover_objects(parse_source(f"{tmp_path}/*.log"), None, TODAY, None, Found()))
+    local = list(discover_objects(parse_source(f"{tmp_path}/*.log"), None, TODAY, S3Session(), Found()))
     assert names(local, f"{tmp_path}/") == {"a.log", "b.log", "2026-03-01-00-00-00-AB.log"}
     assert {one.day for one in local if one.name.endswith("/a.log")} == {dt.date(1970, 1, 1)}
     source = parse_source(f"s3://{s3.logs}/archive/*.log")
-    remote = list(discover_objects(source, None, TODAY, s3.endpoint_url, Found()))
+    remote = list(discover_objects(source, None, TODAY, S3Session(s3.endpoint_url), Found()))
     assert names(remote, f"s3://{s3.logs}/archive/") == {"a.log", "b.log", "2026-03-01-00-00-00-AB.log"}
-    single = list(discover_objects(parse_source(f"{tmp_path}/c.txt"), None, TODAY, None, Found()))
+    single = list(discover_objects(parse_source(f"{tmp_path}/c.txt"), None, TODAY, S3Session(), Found()))
     assert names(single, f"{tmp_path}/") == {"c.txt"}
 
 

@@ -6,10 +6,10 @@ Fields that hardly vary together are sliced out as one text, which is parsed onc
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from etl.arrow import (
     Bools,
@@ -18,7 +18,9 @@ from etl.arrow import (
     as_dictionary,
     codes_of,
     dictionary_of,
+    to_numpy,
     where_text,
+    without_values,
 )
 from etl.caches import cached_by_text
 from etl.fields import CLOUDFRONT_IDENTITY, TEXT
@@ -27,6 +29,7 @@ from etl.parser.fast.fields import Lines, Span
 from etl.parser.grammar import (
     BARE_OPERATIONS,
     BEFORE_TRAILING,
+    MISSING,
     OFTEN_NEW,
     TRAILING,
     Note,
@@ -94,7 +97,7 @@ _ALONE = (
     *("remote_ip", "requester", "request_id", "operation", "key"),
     *("request_uri", "referrer", "user_agent", "version_id", "host_id"),
 )
-_may_be_encoded = re.compile("[%+]").search
+_MAY_BE_ENCODED = "[%+]"
 _is_cloudfront_identity = re.compile(CLOUDFRONT_IDENTITY).fullmatch
 
 # The notes that a regular line may have, the more severe one last.
@@ -130,10 +133,7 @@ def slice_columns(
     columns["field_count"] = pa.array(field_count, TYPES["field_count"])
     columns["parse_note"] = _notes(block, lines, columns["operation"])
 
-    is_right = where_text(
-        columns["requester"],
-        lambda text: " " not in text or _is_cloudfront_identity(text),
-    )
+    is_right = _are_requesters(columns["requester"])
     for name, several in _SEVERAL.items():
         is_right &= where_text(columns[name], several.parse)
     sliced = pa.RecordBatch.from_arrays(
@@ -142,6 +142,16 @@ def slice_columns(
     if is_right.all():
         return lines.number, sliced
     return lines.number[is_right], sliced.filter(pa.array(is_right))
+
+
+def _are_requesters(texts: pa.DictionaryArray) -> Bools:
+    """Which texts have no space in them, or are the only requester that has."""
+    has_space = to_numpy(pc.match_substring(texts.dictionary, " "))
+    if not has_space.any():
+        return np.ones(len(texts), np.bool_)
+    return where_text(
+        texts, lambda text: " " not in text or _is_cloudfront_identity(text)
+    )
 
 
 def _spans(lines: Lines) -> dict[str, Span]:
@@ -205,9 +215,7 @@ def expand(sliced: pa.Table) -> dict[str, pa.Array | pa.ChunkedArray]:
         )
     )
     for name in ("remote_ip", "requester", "operation", "referrer", "user_agent"):
-        texts = as_dictionary(sliced[name])
-        distinct = [or_null(text) for text in texts.dictionary.to_pylist()]
-        columns[name] = _broadcast(distinct, codes_of(texts), _DICTIONARY)
+        columns[name] = without_values(as_dictionary(sliced[name]), MISSING)
     return columns
 
 
@@ -228,7 +236,7 @@ def _broadcast(distinct: Sequence[Value], codes: Ints, kind: pa.DataType) -> pa.
     """The column whose rows have the `distinct` values with these codes; NULL where that is None, or the code -1."""
     if kind != _DICTIONARY:
         return array_of(distinct, kind).take(pa.array(codes))
-    return dictionary_of(cast("Sequence[str | None]", distinct), codes)
+    return dictionary_of(array_of(distinct, TEXT), codes)
 
 
 def _decoded_keys(
@@ -238,19 +246,27 @@ def _decoded_keys(
 
     `key_encoded` keeps the logged form where it differs; a key that does not decode is noted.
     """
-    codes, logged = codes_of(keys), keys.dictionary.to_pylist()
+    codes, logged = codes_of(keys), keys.dictionary
     # Most keys have no escapes, and need no decoding.
-    encoded = np.flatnonzero(where_text(keys, _may_be_encoded))
+    may_be_encoded = to_numpy(pc.match_substring_regex(logged, _MAY_BE_ENCODED))
+    encoded = np.flatnonzero(may_be_encoded[codes])
     once = where_text(operations, is_encoded_once)[encoded]
     # Key and number of layers in one number, so that each pair is decoded once.
     pairs, of_row = np.unique(codes[encoded] * 2 + once, return_inverse=True)
+    texts = logged.take(pa.array(pairs // 2)).to_pylist()
     decoded = [
-        (logged[pair // 2], *decode_layers(logged[pair // 2], 2 - pair % 2))
-        for pair in pairs.tolist()
+        decode_layers(text, 2 - layer)
+        for text, layer in zip(texts, (pairs % 2).tolist(), strict=True)
     ]
-    differs = np.array([key != text for text, key, _ in decoded], np.bool_)[of_row]
-    failed = np.array([not done for _, _, done in decoded], np.bool_)[of_row]
+    decoded_keys = [key for key, _ in decoded]
+    is_other = [key != text for key, text in zip(decoded_keys, texts, strict=True)]
+    differs = np.array(is_other, np.bool_)[of_row]
+    failed = np.array([not done for _, done in decoded], np.bool_)[of_row]
 
+    # Only a key that was logged as missing is; one that decodes to a dash is a dash.
+    is_missing = pc.is_in(logged, pa.array(MISSING))
+    plain_keys = pc.if_else(is_missing, pa.scalar(None, TEXT), logged)
+    distinct = pa.concat_arrays([plain_keys, array_of(decoded_keys, TEXT)])
     key_codes = codes.copy()
     key_codes[encoded] = len(logged) + of_row
     encoded_codes = np.full(len(codes), -1)
@@ -258,11 +274,7 @@ def _decoded_keys(
     note_codes = codes_of(notes)
     note_codes[encoded[failed]] = _NOTES.index(Note.UNDECODED_KEY)
     return {
-        "key": _broadcast(
-            [*map(or_null, logged), *(key for _, key, _ in decoded)],
-            key_codes,
-            _DICTIONARY,
-        ),
-        "key_encoded": _broadcast(logged, encoded_codes, _DICTIONARY),
+        "key": dictionary_of(distinct, key_codes),
+        "key_encoded": dictionary_of(logged, encoded_codes),
         "parse_note": _broadcast(_NOTES, note_codes, _DICTIONARY),
     }

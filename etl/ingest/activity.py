@@ -1,0 +1,67 @@
+"""How far a run is: what its batches have read and written so far, in this process or in several."""
+
+import ctypes
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from etl.sources import LogObject
+
+_COUNTED = ("objects_read", "bytes_read", "parts_planned", "parts_written")
+
+
+@dataclass(slots=True)
+class Activity:
+    """What batches have read and written so far, whether they are committed or not, and what is known to come."""
+
+    is_listed: bool = False
+    """Whether all new log objects are found."""
+    bytes_new: int = 0
+    """Of the new log objects found so far, as they are stored."""
+    objects_read: int = 0
+    bytes_read: int = 0
+    """Of `bytes_new`."""
+    parts_planned: int = 0
+    """Of the batches that are read; one for each partition."""
+    parts_written: int = 0
+
+    def count(self, batches: "Iterable[Counts]") -> None:
+        """Take over what batches have counted."""
+        for name in _COUNTED:
+            setattr(self, name, sum(getattr(counts, name) for counts in batches))
+
+
+class Counts(ctypes.Structure):
+    """What the batches of one process have read and written; in memory that processes may share."""
+
+    _fields_: ClassVar = [(name, ctypes.c_int64) for name in _COUNTED]
+    objects_read: int
+    bytes_read: int
+    parts_planned: int
+    parts_written: int
+
+
+class Meter:
+    """Counts what batches do, and tells whoever shows it."""
+
+    def __init__(
+        self, counts: Counts | None = None, changed: Callable[[], None] = lambda: None
+    ) -> None:
+        self._counts = counts or Counts()
+        self._changed = changed
+
+    def has_read(self, one: LogObject) -> None:
+        """A log object is read, or found to be unreadable."""
+        self._counts.objects_read += 1
+        self._counts.bytes_read += one.size
+        self._changed()
+
+    def plans_parts(self, count: int) -> None:
+        """So many parts are to be written."""
+        self._counts.parts_planned += count
+        self._changed()
+
+    def has_written_part(self) -> None:
+        """One of them is written, or was there already."""
+        self._counts.parts_written += 1
+        self._changed()

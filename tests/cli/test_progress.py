@@ -1,0 +1,40 @@
+"""What a run shows while it is at work: lines that move on a terminal, JSON elsewhere."""
+
+import datetime as dt
+import io
+import re
+from pathlib import Path
+
+import pytest
+from conftest import events
+from terminals import Terminal
+
+from etl.cli import progress
+from etl.cli.demo_logs import partitioned_objects, traffic, write_objects
+from etl.ingest import Activity, RunSummary
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_terminal_tells_reading_from_writing(tmp_path: Path, workers: str) -> None:
+    """Each step has its figures while it is at work, in this process or in others, and plain words, no JSON."""
+    logs = tmp_path / "logs"
+    write_objects(partitioned_objects(traffic(4_000, ["a"], dt.date(2026, 1, 1), 5), ""), logs)
+    lake = ("--lake", str(tmp_path / "lake"))
+    run = Terminal("ingest", "--source", str(logs), *lake, "--workers", workers, ACCESSLAKE_BATCH_SIZE="100000")
+    assert run.end() == 0
+    assert re.search(r"listing \S+ [1-9][0-9]* new log objects", run.text)
+    assert re.search(r"reading \S+ [1-9][0-9.]* kB of [0-9.]+ MB [0-9.]+ [kM]B/s 0:00:[0-9]+ left", run.text)
+    assert re.search(r"writing \S+ [1-9][0-9]* of [0-9]+ parts [0-9]+ parts/s", run.text)
+    assert '{"time"' not in run.text
+
+
+def test_a_log_gets_lines_of_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no terminal, a line of JSON now and then has the same figures."""
+    monkeypatch.setattr(progress, "_JSON_SECONDS", 0)
+    stream = io.StringIO()
+    activity = Activity(bytes_new=900, objects_read=2, bytes_read=200, parts_planned=7, parts_written=4)
+    with progress.Reporter(stream) as reporter:
+        reporter.progress(RunSummary("run", new=9, activity=activity))
+    (line,) = events(stream.getvalue())
+    figures = {"objects_new": 9, "objects_read": 2, "bytes_new": 900, "bytes_read": 200}
+    assert line | figures | {"message": "progress", "parts_planned": 7, "parts_written": 4} == line

@@ -1,0 +1,66 @@
+"""A command on a terminal, as a user has it."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+# Far more than a command takes to end, and far less than it would be at work.
+_PATIENCE = 30
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Terminal:
+    """A command that controls a terminal of its own, of 80 columns: Ctrl-C there reaches all of its processes."""
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        self._ours, theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "etl", *arguments],
+            preexec_fn=lambda: os.login_tty(theirs),  # noqa: PLW1509 - there is no other way to a terminal of its own
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "80", **environment},
+        )
+        os.close(theirs)
+        self._output = b""
+
+    @property
+    def text(self) -> str:
+        """All that was written so far, without control sequences, and with a space for each space or line feed."""
+        return " ".join(_CONTROL.sub("", self._output.decode("utf-8", "replace")).split())
+
+    def wait_for(self, text: str) -> None:
+        """Return when `text` was written. Raises OSError where the command ends before."""
+        while text not in self.text:
+            self._output += os.read(self._ours, 65536)
+
+    def press_ctrl_c(self) -> None:
+        os.write(self._ours, b"\x03")
+
+    def end(self) -> int:
+        """The exit code of the command. Raises TimeoutError where one of its processes is still there after it."""
+        code = self.process.wait(_PATIENCE)
+        deadline = time.monotonic() + _PATIENCE
+        while self._processes():
+            if time.monotonic() > deadline:
+                raise TimeoutError(self._processes())
+            time.sleep(0.05)
+        try:
+            while True:
+                self._output += os.read(self._ours, 65536)
+        except OSError:  # nobody has the other end
+            os.close(self._ours)
+        return code
+
+    def _processes(self) -> list[str]:
+        """The processes on the terminal."""
+        return [stat.parent.name for stat in Path("/proc").glob("[0-9]*/stat") if self._is_here(stat)]
+
+    def _is_here(self, stat: Path) -> bool:
+        try:
+            state, _parent, _group, session = stat.read_text().rpartition(")")[2].split()[:4]
+        except OSError:  # it ended meanwhile
+            return False
+        return state != "Z" and int(session) == self.process.pid

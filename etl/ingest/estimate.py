@@ -1,41 +1,38 @@
-"""What a run would request of S3, estimated from what it would read."""
+"""What a run would request of S3, estimated from its batches."""
 
-import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from etl.sources import LogObject
+from etl.ingest.plan import Batch
 from etl.store import Requests
 
 # Of an append, where nobody else is at work: the parts are listed, the open one is read and written again.
 _APPEND = Requests(list=1, get=1, put=1)
-# Who holds the lease, what was listed, which format: read and written once.
+# Who holds the lease, what was listed, which format: each is read, and most are written.
 _DOCUMENTS = Requests(get=6, put=6, delete=1)
 
 
 @dataclass(slots=True)
 class Estimate:
-    """Counts the log objects that a run would read, and the partitions that it would append to, at least.
+    """Adds up batches: their log objects, and the partitions that they would be appended to.
 
     A log object says little of its records: they are counted as if they were of its folder and its day.
     """
 
     objects: int = 0
     bytes: int = 0
-    _partitions: set[tuple[str, dt.date]] = field(default_factory=set)
+    appends: int = 0
 
-    def add(self, one: LogObject) -> None:
-        if one.name.startswith("s3://"):
-            self.objects += 1
-            self.bytes += one.size
-        folder, _, _ = one.name.rpartition("/")
-        self._partitions.add((folder, one.day))
+    def add(self, batch: Batch) -> None:
+        on_s3 = [one for one in batch.objects if one.name.startswith("s3://")]
+        self.objects += len(on_s3)
+        self.bytes += sum(one.size for one in on_s3)
+        partitions = {(one.name.rpartition("/")[0], one.day) for one in batch.objects}
+        # And the ledger has a partition for each day.
+        self.appends += len(partitions) + len({day for _, day in partitions})
 
     def requests(self, of_listing: Requests, *, to_s3: bool) -> Requests:
         """Those of the listing, which the run repeats, of the log objects, and of a lake on S3."""
-        read = Requests(get=self.objects, bytes_received=self.bytes)
-        total = of_listing + read
-        if not to_s3 or not self._partitions:
-            return total
-        ledger_days = {day for _, day in self._partitions}
-        appends = len(self._partitions) + len(ledger_days)
-        return sum([_APPEND] * appends, total + _DOCUMENTS)
+        total = of_listing + Requests(get=self.objects, bytes_received=self.bytes)
+        if to_s3 and self.appends:
+            total = sum([_APPEND] * self.appends, total + _DOCUMENTS)
+        return total

@@ -1,5 +1,6 @@
 """Log objects -> batches: whole objects, in the order found (source bucket and day), about the same size."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -27,29 +28,47 @@ def plan_batches(
     settings: Settings,
     run_id: str,
     *,
+    workers: int = 1,
     replace: bool = False,
 ) -> Iterator[Batch]:
-    """Cut `objects`, in their order, into batches of about `batch_size` of raw text.
+    """Cut `objects`, in their order, into batches of up to about `batch_size` of raw text.
 
-    A cut falls between two days where there is one, so that a day's partition is rewritten less often.
+    A cut falls between two days where there is one, so that a day's partition is rewritten less often. What is left at
+    the end is shared evenly by so many `workers`, unless it is little.
     """
-    batch: list[LogObject] = []
+    planned: deque[LogObject] = deque()
     weight = 0
     for one in objects:
-        # From three quarters on the next change of day will do: a day in two batches is written twice.
-        full = weight >= settings.batch_size
-        next_day = (
-            bool(batch)
-            and _group(batch[-1]) != _group(one)
-            and weight * 4 >= settings.batch_size * 3
-        )
-        if full or next_day:
-            yield Batch(tuple(batch), settings, run_id, replace)
-            batch, weight = [], 0
+        planned.append(one)
+        weight += _text_size(one)
+        # A batch for each worker is held back: only the end of the listing tells how much there is to share.
+        if weight > settings.batch_size * workers:
+            batch = _take_batch(planned, settings.batch_size)
+            weight -= sum(map(_text_size, batch))
+            yield Batch(batch, settings, run_id, replace)
+    is_little = weight * 2 <= settings.batch_size
+    for shares in range(1 if is_little else workers, 0, -1):
+        batch = _take_batch(planned, weight / shares)
+        weight -= sum(map(_text_size, batch))
+        if batch:
+            yield Batch(batch, settings, run_id, replace, is_last=not planned)
+
+
+def _take_batch(planned: "deque[LogObject]", size: float) -> tuple[LogObject, ...]:
+    """The first objects, of up to `size`: up to the last change of day in its second half, if there is one."""
+    batch: list[LogObject] = []
+    weight = cut = 0
+    while planned and (not batch or weight + _text_size(planned[0]) <= size):
+        one = planned.popleft()
         batch.append(one)
         weight += _text_size(one)
-    if batch:
-        yield Batch(tuple(batch), settings, run_id, replace, is_last=True)
+        is_change = bool(planned) and _group(one) != _group(planned[0])
+        if is_change and weight * 2 >= size:
+            cut = len(batch)
+    if cut and planned:
+        planned.extendleft(reversed(batch[cut:]))
+        del batch[cut:]
+    return tuple(batch)
 
 
 def _group(one: LogObject) -> tuple[str, object]:

@@ -5,7 +5,7 @@ import os
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from itertools import chain, islice
@@ -39,7 +39,7 @@ from etl.sources import (
     require_listing,
     subtract,
 )
-from etl.store import Requests, S3Session, Store, Usage
+from etl.store import S3Session, Store, Usage
 
 # A progress bar needs no more.
 _REPORT_SECONDS = 0.1
@@ -117,19 +117,37 @@ def run_ingest(
     Raises UsageError for wrong settings, LeaseHeldError where another run is at work, StoreError where a store
     fails and AccountingError where the lines of a log object do not add up; what was committed before stays.
     """
+    requests_before = session.requests.counts()
     check_format(store)
     settings = settings.model_copy(update={"privacy": with_hash_key(settings.privacy)})
     sources = parse_sources(settings)
     run = _Run(settings, store, session, sources, full=full, progress=progress)
     if dry_run:
-        return run.count_new()
+        run.count_new()
+    else:
+        _ingest(run, store, settings, session, sources)
+    # When the lease is given back, and all has been requested.
+    requests = session.requests.counts() - requests_before
+    requests += run.summary.result.requests
+    run.summary.usage = settings.prices.usage(requests)
+    return run.summary
+
+
+def _ingest(
+    run: "_Run",
+    store: Store,
+    settings: Settings,
+    session: S3Session,
+    sources: Iterable[Source],
+) -> None:
+    """Execute a run that writes, once it is known that it may, under the lease."""
     for source in sources:
         require_listing(source, session)
     store.check_conditional_writes()
     check_policy(store, settings.privacy)
     with hold_lease(store, run.summary.run_id, settings.lease_seconds) as still_held:
         migrate(store)
-        return run.execute(still_held)
+        run.execute(still_held)
 
 
 def parse_sources(settings: Settings) -> list[Source]:
@@ -164,9 +182,9 @@ class _Run:
         self._settings = settings
         self._store = store
         self._session = session
-        self._requests_before = session.requests.counts()
         self._sources = sources
         self._full = full
+        self._workers = settings.workers or os.cpu_count() or 1
         self._progress = progress
         self._clock = time.monotonic()
         self._reported_at = 0.0
@@ -175,21 +193,28 @@ class _Run:
         self._expired_before = read_retention(store).expired_before
         self.summary = RunSummary(run_id=new_run_id(self._started_at))
 
-    def count_new(self) -> RunSummary:
+    def count_new(self) -> None:
+        """Only list, and estimate what the run would request."""
+        before = self._session.requests.counts()
         self.summary.dry_run = True
         estimate = Estimate()
-        for one in self._new_objects(coverage.read_covered(self._store)):
-            estimate.add(one)
+        objects = self._new_objects(coverage.read_covered(self._store))
+        for batch in plan_batches(
+            objects, self._settings, self.summary.run_id, workers=self._workers
+        ):
+            estimate.add(batch)
             self._report_often()
-        requests = estimate.requests(self._requests(), to_s3=self._store.is_remote)
+        listing = self._session.requests.counts() - before
+        requests = estimate.requests(listing, to_s3=self._store.is_remote)
         self.summary.estimate = self._settings.prices.usage(requests)
         self._report()
-        return self.summary
 
-    def execute(self, still_held: Callable[[], bool]) -> RunSummary:
+    def execute(self, still_held: Callable[[], bool]) -> None:
         before = coverage.read_covered(self._store)
         objects = self._listed_ahead(self._new_objects(before))
-        batches = plan_batches(objects, self._settings, self.summary.run_id)
+        batches = plan_batches(
+            objects, self._settings, self.summary.run_id, workers=self._workers
+        )
         for result in self._results(batches, still_held):
             self.summary.result += result
             self._report()
@@ -197,7 +222,6 @@ class _Run:
         if not self.summary.result.failures and not self.summary.result.objects_vanished:
             coverage.write_covered(self._store, self._covered(before))
         self._report()
-        return self.summary
 
     def _new_objects(
         self, covered: Mapping[str, coverage.Covered]
@@ -259,16 +283,15 @@ class _Run:
         self, batches: Iterator[Batch], still_held: Callable[[], bool]
     ) -> Iterator[BatchResult]:
         """Results as they come: in this process for a single batch or worker, else from a process pool."""
-        workers = self._settings.workers or os.cpu_count() or 1
         # A single batch is not worth the start of a process.
         first = list(islice(batches, 1))
-        if workers == 1 or all(batch.is_last for batch in first):
+        if self._workers == 1 or all(batch.is_last for batch in first):
             meter = Meter(self._counts[0], self._report_often)
             for batch in chain(first, batches):
                 yield ingest_batch(batch, self._store, self._session, meter)
                 _refuse_lost(self._store, still_held)
             return
-        self._counts = shared_counts(workers)
+        self._counts = shared_counts(self._workers)
         for result in ingest_in_workers(
             chain(first, batches), self._counts, self._report_often
         ):
@@ -297,13 +320,7 @@ class _Run:
         self._reported_at = time.monotonic()
         self.summary.seconds = self._reported_at - self._clock
         self.summary.activity.count(self._counts)
-        self.summary.usage = self._settings.prices.usage(self._requests())
         self._progress(self.summary)
-
-    def _requests(self) -> Requests:
-        """What this process has requested in this run, and what others have for the batches that are done."""
-        own = self._session.requests.counts() - self._requests_before
-        return own + self.summary.result.requests
 
 
 def _refuse_lost(store: Store, still_held: Callable[[], bool]) -> None:

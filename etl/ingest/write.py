@@ -29,8 +29,8 @@ from etl.schema import ACCESS_LOG, LEDGER, REJECTS, Table
 from etl.sources import LogObject
 from etl.store import Store
 
-# Partitions at a time: encoding takes a processor and the memory of two copies, storing takes neither.
-_APPENDERS = 2
+# Partitions at a time: enough to hide the time that S3 takes, and that of a disk.
+_REMOTE_APPENDERS, _LOCAL_APPENDERS = 16, 2
 _Keys = tuple[tuple[str, Any], ...]
 _COUNTED = ("lines", "rows", "rejects", "duplicates", "blank_lines")
 
@@ -125,7 +125,8 @@ class _Appender:
         outcome = _Outcome()
         slices = list(slices)
         self.meter.plans_parts(len(slices))
-        with ThreadPoolExecutor(_APPENDERS) as pool:
+        appenders = _REMOTE_APPENDERS if self.store.is_remote else _LOCAL_APPENDERS
+        with ThreadPoolExecutor(appenders) as pool:
             results = pool.map(lambda one: self._append(table, one), slices)
             for one, appended in zip(slices, results, strict=True):
                 self.meter.has_written_part()

@@ -6,6 +6,7 @@ out again, for a log object that is read anew.
 """
 
 import contextlib
+import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -47,6 +48,9 @@ _LOST_OR_GONE = (*LOST, FileNotFoundError, GoneError)
 # Bytes of rows in memory from which a part is sealed whatever its size: some texts shrink to nearly nothing, and what
 # is open has to be read whole by the next append.
 _FULL_BYTES = 512 * MIB
+# Parts that are decoded and encoded at a time: that takes a processor, and the memory of several copies. Reading and
+# storing take neither, and on S3 most of the time.
+_MAKING = threading.BoundedSemaphore(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +86,8 @@ def append_rows(
 
     Raises StaleRowsError where a footer names a log object with another ETag: it was overwritten since.
     """
-    return compete(
-        lambda: _append_once(store, table, partition, rows, etags, min_part_size, piece),
-        f"{store.url}/{partition}",
-        lost=_LOST_OR_GONE,
-    )
+    append = _Append(store, table, partition, rows, etags, min_part_size, piece)
+    return compete(append.try_once, f"{store.url}/{partition}", lost=_LOST_OR_GONE)
 
 
 def remove_rows(store: Store, table: Table, log_objects: Collection[str]) -> None:
@@ -119,7 +120,8 @@ def _remove_once(
         for name, entry in before.footer.log_objects.items()
         if object_of(name) not in log_objects
     }
-    rows = without_texts(before.rows, "log_object", log_objects)
+    rows = _rows_of(store, before, table.schema)
+    rows = without_texts(rows, "log_object", log_objects)
     store.write(
         part.name,
         encode_part(table, rows, entries, min_part_size=0),
@@ -127,73 +129,107 @@ def _remove_once(
     )
 
 
-def _append_once(
-    store: Store,
-    table: Table,
-    partition: str,
-    rows: pa.Table,
-    etags: Mapping[str, str],
-    min_part_size: int,
-    piece: int | None,
-) -> Appended:
-    parts = list_parts(store, partition)
-    try:
-        with _opened(store, parts, rows.schema, min_part_size) as known:
-            return _append_to(
-                store, table, partition, known, rows, etags, min_part_size, piece
+@dataclass(frozen=True, slots=True)
+class _Append:
+    """Rows on their way into a partition: the arguments of `append_rows`."""
+
+    store: Store
+    table: Table
+    partition: str
+    rows: pa.Table
+    etags: Mapping[str, str]
+    min_part_size: int
+    piece: int | None
+
+    def try_once(self) -> Appended:
+        parts = list_parts(self.store, self.partition)
+        try:
+            with _opened(
+                self.store, parts, self.rows.schema, self.min_part_size
+            ) as known:
+                with _MAKING:
+                    appended, part = self._make_part(known)
+                if part:
+                    self.store.write(part.name, part.data, if_match=part.if_match)
+                return appended
+        except (StoreError, OSError, pa.ArrowException) as error:
+            # What could not be read may have been replaced meanwhile.
+            if list_parts(self.store, self.partition) != parts:
+                raise PreconditionFailedError(self.partition) from error
+            raise
+
+    def _make_part(self, known: "_Known") -> "tuple[Appended, _NewPart | None]":
+        """What becomes of the rows, and the part to write, if any of them is new."""
+        _refuse_stale(known.entries, self.etags, self.piece)
+        objects = count_texts(self.rows["log_object"])
+        names = {name: piece_name(name, self.piece) for name in objects}
+        # After a crash some may be known already. Mostly none is, and nothing has to be copied.
+        known_names = {name for name, named in names.items() if named in known.entries}
+        new_rows = self.rows
+        if known_names:
+            new_rows = without_texts(new_rows, "log_object", known_names)
+        unique, open_rows = new_rows, None
+        if known.open_part:
+            open_rows = _rows_of(self.store, known.open_part, self.rows.schema)
+        if self.table.identity:
+            stored = _possible_duplicates(self.table, new_rows, open_rows, known.sealed)
+            unique = drop_duplicates(new_rows, stored, self.table.identity)
+        new_entries = {
+            piece_name(name, self.piece): entry
+            for name, entry in _footer_entries(new_rows, unique, self.etags).items()
+        }
+        part = None
+        if unique.num_rows:
+            rows = (
+                pa.concat_tables([open_rows, unique]) if open_rows is not None else unique
             )
-    except (StoreError, OSError, pa.ArrowException) as error:
-        # What could not be read may have been replaced meanwhile.
-        if list_parts(store, partition) != parts:
-            raise PreconditionFailedError(partition) from error
-        raise
+            part = self._encode(known, rows, new_entries)
+        # Of an object that is known already, the partition's own entry counts: an earlier run wrote its rows.
+        entries = {**new_entries, **known.entries}
+        appended = Appended(
+            {name: entries[named].rows for name, named in names.items()},
+            {name: entries[named].duplicates for name, named in names.items()},
+            bytes_written=len(part.data) if part else 0,
+            growth=len(part.data) - part.size_before if part else 0,
+        )
+        return appended, part
+
+    def _encode(
+        self, known: "_Known", rows: pa.Table, new_entries: Mapping[str, FooterEntry]
+    ) -> "_NewPart":
+        """The open part with `rows`, its own and new ones, or the next part where there is none."""
+        is_full = rows.nbytes >= _FULL_BYTES
+        min_part_size = 0 if is_full else self.min_part_size
+        before = known.open_part
+        if before:
+            entries = {**before.footer.log_objects, **new_entries}
+            data = encode_part(self.table, rows, entries, min_part_size)
+            return _NewPart(before.entry.name, data, before.etag, before.entry.size)
+        number = part_number(known.parts[-1]) + 1 if known.parts else 0
+        name = f"{self.partition}part-{number:05d}.parquet"
+        data = encode_part(self.table, rows, new_entries, min_part_size)
+        return _NewPart(name, data, None, 0)
 
 
-def _append_to(
-    store: Store,
-    table: Table,
-    partition: str,
-    known: "_Known",
-    rows: pa.Table,
-    etags: Mapping[str, str],
-    min_part_size: int,
-    piece: int | None,
-) -> Appended:
-    _refuse_stale(known.entries, etags, piece)
-    names = {name: piece_name(name, piece) for name in count_texts(rows["log_object"])}
-    # After a crash some may be known already. Mostly none is, and nothing has to be copied.
-    known_names = {name for name, named in names.items() if named in known.entries}
-    new_rows = without_texts(rows, "log_object", known_names) if known_names else rows
-    unique = _without_duplicates(table, new_rows, known)
-    new_entries = {
-        piece_name(name, piece): entry
-        for name, entry in _footer_entries(new_rows, unique, etags).items()
-    }
-    size = growth = 0
-    if unique.num_rows:
-        size = _write(store, table, partition, known, unique, new_entries, min_part_size)
-        growth = size - (known.open_part.size if known.open_part else 0)
-    # Of an object that is known already, the partition's own entry counts: an earlier run wrote its rows.
-    entries = {**new_entries, **known.entries}
-    return Appended(
-        rows_by_object={name: entries[named].rows for name, named in names.items()},
-        duplicates_by_object={
-            name: entries[named].duplicates for name, named in names.items()
-        },
-        bytes_written=size,
-        growth=growth,
-    )
+@dataclass(frozen=True, slots=True)
+class _NewPart:
+    """A part that is to be written, in place of the one with the ETag `if_match`, if there is one."""
+
+    name: str
+    data: bytes
+    if_match: str | None
+    size_before: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A part, read whole."""
+    """A part, read whole, and not decoded yet."""
 
-    rows: pa.Table
+    entry: Entry
+    file: pq.ParquetFile
     footer: Footer
     etag: str
     """Of just these bytes."""
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,13 +284,6 @@ def _refuse_stale(
         raise StaleRowsError(sorted(stale))
 
 
-def _without_duplicates(table: Table, rows: pa.Table, known: _Known) -> pa.Table:
-    """`rows` without records that were delivered before, in this table if it can have any."""
-    if not table.identity:
-        return rows
-    return drop_duplicates(rows, _possible_duplicates(table, rows, known), table.identity)
-
-
 def _footer_entries(
     rows: pa.Table, unique: pa.Table, etags: Mapping[str, str]
 ) -> dict[str, FooterEntry]:
@@ -269,32 +298,6 @@ def _footer_entries(
         )
         for name, count in all_counts.items()
     }
-
-
-def _write(
-    store: Store,
-    table: Table,
-    partition: str,
-    known: _Known,
-    new_rows: pa.Table,
-    new_entries: Mapping[str, FooterEntry],
-    min_part_size: int,
-) -> int:
-    """Write the open part again with new rows, or the next part where there is none; its size in bytes."""
-    before = known.open_part
-    rows = pa.concat_tables([before.rows, new_rows]) if before else new_rows
-    entries = {**before.footer.log_objects, **new_entries} if before else new_entries
-    is_full = rows.nbytes >= _FULL_BYTES
-    data = encode_part(table, rows, entries, 0 if is_full else min_part_size)
-    number = part_number(known.parts[-1]) if known.parts else -1
-    if before is None:
-        number += 1
-    store.write(
-        f"{partition}part-{number:05d}.parquet",
-        data,
-        if_match=before.etag if before else None,
-    )
-    return len(data)
 
 
 def _read_open_part(
@@ -319,7 +322,7 @@ def _read_open_part(
 
 
 def _read_part(store: Store, part: Entry, schema: pa.Schema) -> _Part:
-    """The part, with columns of these types, and its ETag.
+    """The part, its columns in these types, and its ETag.
 
     Raises PreconditionFailedError or FileNotFoundError where it was replaced since it was listed.
     """
@@ -337,13 +340,23 @@ def _read_part(store: Store, part: Entry, schema: pa.Schema) -> _Part:
             if pa.types.is_dictionary(one.type) and one.name in written
         ]
         file = pq.ParquetFile(reader, metadata=metadata, read_dictionary=texts)
-        return _Part(conformed(file.read(), schema), read_footer(file), etag, len(data))
+        return _Part(part, file, read_footer(file), etag)
     except (pa.ArrowException, ValueError, KeyError) as error:
         raise damaged(store, part, error) from error
 
 
+def _rows_of(store: Store, part: _Part, schema: pa.Schema) -> pa.Table:
+    try:
+        return conformed(part.file.read(), schema)
+    except (pa.ArrowException, KeyError) as error:
+        raise damaged(store, part.entry, error) from error
+
+
 def _possible_duplicates(
-    table: Table, rows: pa.Table, known: _Known
+    table: Table,
+    rows: pa.Table,
+    open_rows: pa.Table | None,
+    sealed: Iterable[pq.ParquetFile],
 ) -> Iterator[pa.Table]:
     """Stored rows that share time and request id with some of `rows`: any equal row is among them.
 
@@ -354,11 +367,10 @@ def _possible_duplicates(
         return
     ids = pc.unique(rows["request_id"])
     first, last = (bound.as_py() for bound in pc.min_max(rows["time"]).values())
-    if known.open_part is not None:
-        stored = known.open_part.rows
-        yield stored.filter(pc.is_in(stored["request_id"], ids))
+    if open_rows is not None:
+        yield open_rows.filter(pc.is_in(open_rows["request_id"], ids))
     time_column = table.schema.get_field_index("time")
-    for file in known.sealed:
+    for file in sealed:
         for number in range(file.num_row_groups):
             times = file.metadata.row_group(number).column(time_column).statistics
             if times is not None and (times.max < first or times.min > last):

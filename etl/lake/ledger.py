@@ -1,25 +1,27 @@
 """The ledger: one row per ingested log object, partitioned by the log object's day."""
 
 import datetime as dt
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 
 from etl.dates import parse_date
 from etl.lake.parts import list_parts, open_part, partition_path
 from etl.schema import LEDGER
 from etl.store import ReadableStore
 
-# Days come nearly in order; a busy one has ten thousands of names.
+# A window's days come again for each source bucket, so all of them have to be there.
 _DAYS_IN_MEMORY = 64
+# More days where they have few log objects: where everything is listed, each comes again for each source bucket.
+_NAMES_IN_MEMORY = 200_000
 
 
 class Ledger:
-    """What is ingested, read day by day; at most `_DAYS_IN_MEMORY` days are held at a time."""
+    """What is ingested, read day by day; the days that were used last are held."""
 
     def __init__(self, store: ReadableStore) -> None:
         self._store = store
         self._days = frozenset(_days(store))
-        self._day = lru_cache(maxsize=_DAYS_IN_MEMORY)(self._read_day)
+        self._held: OrderedDict[dt.date, dict[str, str]] = OrderedDict()
 
     def lookup(self, below: str | None) -> Callable[[dt.date], Mapping[str, str]]:
         """For a log object's day, ETags by name that would have the object if it is ingested.
@@ -37,6 +39,19 @@ class Ledger:
             if name.startswith(below)
         }
         return lambda _day: etags
+
+    def _day(self, day: dt.date) -> dict[str, str]:
+        if day not in self._held:
+            self._held[day] = self._read_day(day)
+            self._let_go()
+        self._held.move_to_end(day)
+        return self._held[day]
+
+    def _let_go(self) -> None:
+        names = sum(map(len, self._held.values()))
+        while len(self._held) > _DAYS_IN_MEMORY and names > _NAMES_IN_MEMORY:
+            _, oldest = self._held.popitem(last=False)
+            names -= len(oldest)
 
     def _read_day(self, day: dt.date) -> dict[str, str]:
         etags: dict[str, str] = {}

@@ -197,6 +197,7 @@ class _Verifier:
         self.settings = settings
         self.session = session
         self.verification = Verification(lake=store.url)
+        self._session = session
         self._advance = advance
         # Records and rejects of days before it have expired; None where none have.
         self._first_day = read_retention(store).expired_before
@@ -402,7 +403,7 @@ class _Verifier:
         today = dt.datetime.now(dt.UTC).date()
         since = max(filter(None, (self.settings.since, self._first_day)), default=None)
         yield from discover_objects(
-            source, since, today, self.session, Found(), full=True
+            source, since, today, self._session, Found(), full=True
         )
 
 

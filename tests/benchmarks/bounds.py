@@ -8,6 +8,7 @@ Each row of the tables is one command in a process of its own. `--scale` shrinks
 import argparse
 import datetime as dt
 import json
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -77,28 +78,24 @@ def print_table(title: str, rows: Mapping[str, Measure]) -> None:
 
 def noop(directory: Path, scale: float) -> None:
     """A run that finds nothing new: the window is listed, and compared with the ledger."""
-    per_day = round(1_000_000 * scale / HISTORY_DAYS)
-    days = histories.days_until(TODAY, HISTORY_DAYS)
-    lake = made(
-        directory / f"ledger-{TODAY}-{per_day}", lambda path: histories.make_ledger(path, SOURCE, days, per_day)
-    )
-    keys = sorted(key for day in days for key in histories.keys_of(day, per_day))
-    in_window = 12 * per_day
-    with listing(keys, directory) as url:
+    days, per_day = history(scale)
+    make_ledger = partial(histories.make_ledger, source=SOURCE, days=days, per_day=per_day)
+    lake = made(directory / f"ledger-{TODAY}-{per_day}", make_ledger)
+    with listing(directory, days, per_day) as url:
         run = measure_run("--source", SOURCE, "--lake", lake, "--endpoint-url", url, new=0)
-    entries = per_day * HISTORY_DAYS
-    print_table("A run that finds nothing new", {f"{entries:,} in the ledger, {in_window:,} in the window": run})
+    window = json.loads(run.output)["objects_discovered"]
+    name = f"{per_day * len(days):,} log objects in the ledger, {window:,} in the window"
+    print_table("A run that finds nothing new", {name: run})
 
 
 def first_listing(directory: Path, scale: float) -> None:
     """All keys of a bucket, without reading one."""
-    per_day = round(1_000_000 * scale / HISTORY_DAYS)
-    days = histories.days_until(TODAY, HISTORY_DAYS)
-    keys = sorted(key for day in days for key in histories.keys_of(day, per_day))
-    with listing(keys, directory) as url:
-        arguments = ("--source", SOURCE, "--lake", directory / "no-lake", "--endpoint-url", url, "--dry-run")
-        run = measure_run(*arguments, new=len(keys))
-    print_table("The first listing", {f"{len(keys):,} keys": run})
+    days, per_day = history(scale)
+    count = per_day * len(days)
+    with listing(directory, days, per_day) as url:
+        where = ("--source", SOURCE, "--lake", directory / "no-lake", "--endpoint-url", url)
+        run = measure_run(*where, "--dry-run", new=count)
+    print_table("The first listing", {f"{count:,} keys": run})
 
 
 def partitions(directory: Path, scale: float) -> None:
@@ -106,16 +103,11 @@ def partitions(directory: Path, scale: float) -> None:
     buckets = [f"bucket-{number:03d}" for number in range(round(200 * scale))]
     days = histories.days_until(TODAY - dt.timedelta(days=1), 100)
     count = len(buckets) * len(days)
-    template = made(
-        directory / f"partitions-{TODAY}-{count}", lambda path: histories.make_partitions(path, buckets, days)
-    )
-    night = made(
-        directory / f"night-{TODAY}-{len(buckets)}",
-        lambda path: histories.make_log_objects(path, buckets, [TODAY], 2 * len(buckets), 50),
-    )
-    lake = directory / "partitions"
-    shutil.rmtree(lake, ignore_errors=True)
-    shutil.copytree(template, lake, copy_function=os.link)
+    make_partitions = partial(histories.make_partitions, buckets=buckets, days=days)
+    template = made(directory / f"partitions-{TODAY}-{count}", make_partitions)
+    make_night = partial(histories.make_log_objects, buckets=buckets, days=[TODAY], per_day=2 * len(buckets), lines=50)
+    night = made(directory / f"night-{TODAY}-{len(buckets)}", make_night)
+    lake = copied(template, directory / "partitions")
     report = ("report", "website/top_objects", "--lake", lake)
     rows = {
         "ingest of one more night": measure_run("--source", night, "--lake", lake, new=2 * len(buckets)),
@@ -130,34 +122,33 @@ def memory(directory: Path, scale: float) -> None:
     """The same batches, and more of them: memory depends on what is in hand."""
     per_day = 10_000
     rows = {}
-    for days in (1, round(100 * scale)):
-        dates = histories.days_until(dt.date(2026, 1, 31), days)
-        make = partial(histories.make_log_objects, buckets=histories.BUCKETS, days=dates, per_day=per_day, lines=1)
-        source = made(directory / f"objects-{days}", make)
+    for count in (1, round(100 * scale)):
+        days = histories.days_until(dt.date(2026, 1, 31), count)
+        make = partial(histories.make_log_objects, buckets=histories.BUCKETS, days=days, per_day=per_day, lines=1)
+        source = made(directory / f"objects-{count}", make)
         lake = directory / "objects-lake"
         shutil.rmtree(lake, ignore_errors=True)
-        # A batch for each day.
-        arguments = ("--source", source, "--lake", lake, "--workers", 1)
-        run = measure_run(*arguments, new=days * per_day, ACCESSLAKE_BATCH_SIZE="5MB")
-        rows[f"{days * per_day:,} log objects of one line"] = run
+        where = ("--source", source, "--lake", lake, "--workers", 1)
+        # About a batch for each day.
+        run = measure_run(*where, new=count * per_day, ACCESSLAKE_BATCH_SIZE="5MB")
+        rows[f"{count * per_day:,} log objects of one line"] = run
     print_table("Memory", rows)
 
 
 def append(directory: Path, scale: float) -> None:
     """A log object for a day that has many records already."""
     day, rows, part_rows = dt.date(2026, 1, 31), round(50_000_000 * scale), 500_000
-    template = made(
-        directory / f"large-{rows}",
-        lambda path: histories.make_large_partition(path, "site-a", day, rows, part_rows),
-    )
+    make_large = partial(histories.make_large_partition, bucket="site-a", day=day, rows=rows, part_rows=part_rows)
+    template = made(directory / f"large-{rows}", make_large)
     measures = {}
     for name, hour in (("later than all that is there", 22), ("amid what is there", 11)):
-        source = directory / f"late-{hour}"
-        histories.make_hour(source, "site-a", dt.datetime.combine(day, dt.time(hour)), 1_000)
-        lake = directory / "large"
-        shutil.rmtree(lake, ignore_errors=True)
-        shutil.copytree(template, lake, copy_function=os.link)
-        measures[f"1,000 records, {name}"] = measure_run("--source", source, "--lake", lake, new=1)
+        hour_of_day = dt.datetime.combine(day, dt.time(hour))
+        make_hour = partial(histories.make_hour, bucket="site-a", hour=hour_of_day, lines=1_000)
+        source = made(directory / f"late-{hour}", make_hour)
+        lake = copied(template, directory / "large")
+        where = ("--source", source, "--lake", lake)
+        run = measure_run(*where, new=1, ACCESSLAKE_MIN_PART_SIZE=str(histories.SEALED_FROM))
+        measures[f"1,000 records, {name}"] = run
     print_table(f"An append to a partition of {rows:,} rows in {rows // part_rows} parts", measures)
 
 
@@ -165,13 +156,14 @@ def state(directory: Path, scale: float) -> None:
     """What the lake keeps of each log object beside its records: in the ledger, and in the footers of parts."""
     per_day = round(20_000 * scale)
     day = dt.date(2026, 1, 31)
-    lake = made(directory / f"state-{per_day}", lambda path: histories.make_ledger(path, SOURCE, [day], per_day))
-    ledger = sum(part.stat().st_size for part in lake.glob("_ledger/*/*.parquet"))
-    large = made(
-        directory / f"state-records-{per_day}",
-        lambda path: histories.make_large_partition(path, "site-a", day, 50 * per_day, 50 * per_day),
+    make_ledger = partial(histories.make_ledger, source=SOURCE, days=[day], per_day=per_day)
+    lake = made(directory / f"state-{per_day}", make_ledger)
+    make_records = partial(
+        histories.make_large_partition, bucket="site-a", day=day, rows=50 * per_day, part_rows=50 * per_day
     )
-    (part,) = large.glob("access_log/*/*/*.parquet")
+    records = made(directory / f"state-records-{per_day}", make_records)
+    ledger = sum(part.stat().st_size for part in lake.glob("_ledger/*/*.parquet"))
+    (part,) = records.glob("access_log/*/*/*.parquet")
     footer = len(pq.read_metadata(part).metadata[b"accesslake.log_objects"])
     print("\nState:\n\n| bytes for each log object | |\n| --- | ---: |")
     for name, size in (("ledger", ledger), ("footers of parts with its records", footer), ("both", ledger + footer)):
@@ -188,22 +180,40 @@ BOUNDS: dict[str, Callable[[Path, float], None]] = {
 }
 
 
+def history(scale: float) -> tuple[list[dt.date], int]:
+    """The days of a million log objects, and how many there are on each."""
+    days = histories.days_until(TODAY, HISTORY_DAYS)
+    return days, round(1_000_000 * scale / len(days))
+
+
 def made(path: Path, make: Callable[[Path], None]) -> Path:
-    """A history that is made once: under another name until it is complete."""
+    """What `make` makes once: under another name until it is complete."""
     if not path.exists():
         unfinished = path.with_name(f"{path.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        make(unfinished)
+        # In a process of its own: commands would inherit its peak memory.
+        process = multiprocessing.get_context("spawn").Process(target=make, args=(unfinished,))
+        process.start()
+        process.join()
+        if process.exitcode:
+            raise SystemExit(f"{path} could not be made")
         unfinished.rename(path)
     return path
 
 
+def copied(template: Path, lake: Path) -> Path:
+    """A lake of the same files, linked: a run replaces files, and writes into none."""
+    shutil.rmtree(lake, ignore_errors=True)
+    shutil.copytree(template, lake, copy_function=os.link)
+    return lake
+
+
 @contextmanager
-def listing(keys: list[str], directory: Path) -> Iterator[str]:
-    """The URL of a server that lists these keys, in a process of its own."""
-    file = directory / "keys"
-    file.write_text("\n".join(keys))
-    with subprocess.Popen([sys.executable, LISTING_SERVER, file], stdout=subprocess.PIPE, text=True) as server:
+def listing(directory: Path, days: list[dt.date], per_day: int) -> Iterator[str]:
+    """The URL of a server that lists the log objects of these days, in a process of its own."""
+    make_keys = partial(histories.make_keys, days=days, per_day=per_day)
+    keys = made(directory / f"keys-{TODAY}-{per_day}", make_keys)
+    with subprocess.Popen([sys.executable, LISTING_SERVER, keys], stdout=subprocess.PIPE, text=True) as server:
         yield server.stdout.readline().strip() if server.stdout else ""
         server.terminate()
 

@@ -30,6 +30,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from duckdb_sql import COLUMNS, NUMBERS, TIME, copy_to_parquet, select_lines
 
 from etl.cli.demo_logs import GeneratedObject, LogLine, traffic, write_objects
 from etl.parser.line import parse_line
@@ -41,17 +42,6 @@ PIECE_BYTES = 1 << 20
 FIRST_DAY = dt.date(2026, 1, 1)
 DAYS = 5
 NOW = dt.datetime(2027, 2, 1)  # noqa: DTZ001
-COLUMNS = (
-    "bucket_owner", "bucket", "time", "zone", "remote_ip", "requester", "request_id", "operation", "key",
-    "request_uri", "http_status", "error_code", "bytes_sent", "object_size", "total_time", "turn_around_time",
-    "referrer", "user_agent", "version_id", "host_id", "signature_version", "cipher_suite", "authentication_type",
-    "host_header", "tls_version", "access_point_arn", "acl_required",
-)  # fmt: skip
-NUMBERS = {
-    "http_status": "SMALLINT", "bytes_sent": "BIGINT", "object_size": "BIGINT",
-    "total_time": "INTEGER", "turn_around_time": "INTEGER",
-}  # fmt: skip
-TIME = "strptime(time, '[%d/%b/%Y:%H:%M:%S')"
 LINE = re.compile(
     r'(\S+) (\S+) \[([^\]]+)\] (\S+) (\S+) (\S+) (\S+) (\S+) (?:"([^"]*)"|-) (\d{3}|-) (\S+) (\d+|-) (\d+|-) (\d+|-)'
     r' (\d+|-) (?:"([^"]*)"|-) (?:"([^"]*)"|-)' + r" (\S+)" * 9
@@ -150,7 +140,7 @@ def duckdb_read_csv(corpus: Corpus, _out: Path) -> int:
     """DuckDB's read_csv of the one file into a table with times and numbers, one thread."""
     connection = duckdb.connect(config={"threads": 1})
     connection.execute("SET enable_progress_bar = false")
-    select = f"SELECT * REPLACE ({TIME} AS time) FROM ({_duckdb_select(corpus.whole)})"
+    select = f"SELECT * REPLACE ({TIME} AS time) FROM ({select_lines(str(corpus.whole))})"
     connection.execute(f"CREATE TABLE t AS {select}")
     return int(connection.execute("SELECT count(*) FROM t").fetchone()[0])  # type: ignore[index]
 
@@ -166,20 +156,8 @@ def duckdb_to_parquet(corpus: Corpus, out: Path) -> int:
     """DuckDB's read_csv of all objects, copied to Parquet partitioned by bucket and date."""
     connection = duckdb.connect()
     connection.execute("SET enable_progress_bar = false")
-    select = _duckdb_select(corpus.objects / "**" / "*")
-    connection.execute(
-        f"COPY (SELECT * REPLACE ({TIME} AS time), {TIME}::DATE AS date FROM ({select}))"
-        f" TO '{out}' (FORMAT parquet, PARTITION_BY (bucket, date), COMPRESSION zstd)"
-    )
+    connection.execute(copy_to_parquet(f"{corpus.objects}/**/*", str(out)))
     return sum(pq.read_metadata(path).num_rows for path in out.rglob("*.parquet"))
-
-
-def _duckdb_select(path: Path) -> str:
-    columns = ", ".join(f"'{name}': '{NUMBERS.get(name, 'VARCHAR')}'" for name in COLUMNS)
-    return (
-        f"SELECT * FROM read_csv('{path}', delim = ' ', quote = '\"', escape = '', header = false, nullstr = '-',"
-        f" columns = {{{columns}}}, auto_detect = false, ignore_errors = true)"
-    )
 
 
 def pandas_loop(corpus: Corpus, _out: Path) -> int:

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import hashlib
-import os
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,10 @@ from etl.schema import ACCESS_LOG, LEDGER
 from etl.store import open_store
 
 BUCKETS = ("site-a", "site-b", "site-c")
+LINES_PER_OBJECT = 50
 MIN_PART_SIZE = 32 << 20
+# Half of the records are alike, so the parts of a large partition are smaller than others.
+SEALED_FROM = 4 << 20
 _FOLDER = "logs/111122223333/eu-central-1"
 
 
@@ -41,6 +43,12 @@ def keys_of(day: dt.date, count: int) -> list[str]:
 def etag_of(key: str) -> str:
     """As tests/listing_server.py gives it."""
     return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+
+
+def make_keys(file: Path, days: Sequence[dt.date], per_day: int) -> None:
+    """The keys of a bucket in their order, a line each."""
+    keys = sorted(key for day in days for key in keys_of(day, per_day))
+    file.write_text("\n".join(keys))
 
 
 def make_ledger(lake: Path, source: str, days: Sequence[dt.date], per_day: int) -> None:
@@ -86,20 +94,22 @@ def make_partitions(lake: Path, buckets: Sequence[str], days: Sequence[dt.date])
 
 
 def make_large_partition(lake: Path, bucket: str, day: dt.date, rows: int, part_rows: int) -> None:
-    """A partition of so many rows, of the first 20 hours of its day. Its parts are one file, linked."""
+    """A partition of so many rows, of the first 20 hours of its day, in sealed parts, one for each stretch of time."""
     some = _records(list(traffic(10_000, [bucket], day, 1)))
-    records = _many(some, day, part_rows)
-    folder = lake / partition_path(ACCESS_LOG, bucket=bucket, date=day)
-    first = folder / "part-00000.parquet"
-    _write(first, encode_part(ACCESS_LOG, records, _entries(records), min_part_size=0))
-    for number in range(1, rows // part_rows):
-        os.link(first, folder / f"part-{number:05d}.parquet")
+    names = keys_of(day, -(-rows // LINES_PER_OBJECT))
+    stretch = dt.timedelta(hours=20) * part_rows / rows
+    for number in range(rows // part_rows):
+        of_part = names[number * part_rows // LINES_PER_OBJECT :]
+        begin = dt.datetime.combine(day, dt.time()) + number * stretch
+        records = _many(some, part_rows, begin, stretch, of_part)
+        data = encode_part(ACCESS_LOG, records, _entries(records), SEALED_FROM)
+        _write(lake / partition_path(ACCESS_LOG, bucket=bucket, date=day) / f"part-{number:05d}.parquet", data)
 
 
 def _records(lines: Sequence[LogLine]) -> pa.Table:
     parser = Parser(ingested_at=dt.datetime.now(dt.UTC).replace(tzinfo=None))
-    for number, start in enumerate(range(0, len(lines), 50)):
-        text = "".join(f"{line.text}\n" for line in lines[start : start + 50])
+    for number, start in enumerate(range(0, len(lines), LINES_PER_OBJECT)):
+        text = "".join(f"{line.text}\n" for line in lines[start : start + LINES_PER_OBJECT])
         parser.add(f"s3://log-bucket/{keys_of(lines[0].time.date(), number + 1)[-1]}", text.encode())
     records = parser.finish().records
     if records.num_rows != len(lines):
@@ -107,17 +117,18 @@ def _records(lines: Sequence[LogLine]) -> pa.Table:
     return records.select(ACCESS_LOG.schema.names)
 
 
-def _many(some: pa.Table, day: dt.date, count: int) -> pa.Table:
-    """So many records like `some`, with times and ids of their own, in log objects of 50."""
-    rng = np.random.default_rng(0)
+def _many(some: pa.Table, count: int, begin: dt.datetime, stretch: dt.timedelta, keys: Sequence[str]) -> pa.Table:
+    """So many records like `some` of a stretch of time, with ids of their own, in log objects of these keys."""
+    rng = np.random.default_rng(begin.hour * 3600 + begin.minute * 60 + begin.second)
     many = pa.concat_tables([some] * -(-count // some.num_rows)).slice(0, count)
-    midnight = np.datetime64(day, "us")
-    times = midnight + rng.integers(0, 20 * 3600, count).astype("timedelta64[s]")
-    names = pa.array([f"s3://log-bucket/{key}" for key in keys_of(day, -(-count // 50))])
+    seconds = rng.integers(0, max(1, int(stretch.total_seconds())), count)
+    times = np.datetime64(begin, "us") + seconds.astype("timedelta64[s]")
+    objects = np.arange(count, dtype=np.int32) // LINES_PER_OBJECT
+    names = pa.array([f"s3://log-bucket/{key}" for key in keys[: objects[-1] + 1]])
     columns = {
         "time": pa.array(times, many["time"].type),
         "request_id": pa.array([f"{one:016X}" for one in rng.integers(0, 2**63, count)]),
-        "log_object": pa.DictionaryArray.from_arrays(pa.array(np.arange(count, dtype=np.int32) // 50), names),
+        "log_object": pa.DictionaryArray.from_arrays(pa.array(objects), names),
     }
     for name, values in columns.items():
         many = many.set_column(many.schema.get_field_index(name), name, values)

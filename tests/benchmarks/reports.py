@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from corpora import varied
+
 from etl.cli.demo_logs import GeneratedObject, LogLine, traffic, write_objects
 from etl.query import Database
 from etl.reports.loader import load_reports
@@ -50,26 +52,8 @@ def _generate_day(directory: Path, lines: int, day: int) -> None:
     date = FIRST_DAY + dt.timedelta(days=day)
     by_bucket: dict[str, list[LogLine]] = {}
     for line in traffic(lines, BUCKETS, date, 1, seed=day):
-        by_bucket.setdefault(line.bucket, []).append(_varied(line, rng))
+        by_bucket.setdefault(line.bucket, []).append(varied(line, rng))
     write_objects(_objects(by_bucket, date), directory)
-
-
-def _varied(line: LogLine, rng: random.Random) -> LogLine:
-    """Half a million keys, many versions of browsers, referrers of the site and of others, some presigned requests."""
-    number = f"/{rng.randrange(100)}-page-"
-    text = (
-        line.text.replace("/page-", number)
-        .replace("%252Fpage-", number.replace("/", "%252F"))
-        .replace("Safari/", f"Safari/{rng.randrange(600)}.")
-    )
-    chance = rng.random()
-    if chance < 0.3:
-        text = text.replace('"-" "Mozilla', f'"https://site-{rng.choice("abc")}.example/{rng.randrange(500)}" "Mozilla')
-    elif chance < 0.5:
-        text = text.replace('"-" "Mozilla', f'"https://blog{rng.randrange(900)}.example/p" "Mozilla')
-    elif chance < 0.52:
-        text = text.replace("- TLS_AES_128_GCM_SHA256 -", "SigV4 TLS_AES_128_GCM_SHA256 QueryString")
-    return LogLine(line.bucket, line.time, text)
 
 
 def _objects(by_bucket: dict[str, list[LogLine]], date: dt.date) -> Iterator[GeneratedObject]:

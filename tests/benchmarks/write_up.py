@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from compare import BUCKETS, COLUMNS, DAYS, FIRST_DAY, Corpus, make_corpus
+from compare import BUCKETS, DAYS, FIRST_DAY, Corpus, make_corpus
+from duckdb_sql import COLUMNS
 
 from etl import open_lake
 from etl.api import Lake

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from etl.config import Settings
 from etl.sources import LogObject
 
+# What a log object costs beside its text, in bytes of text that would take as much memory: many have a line or two.
+_OBJECT_WEIGHT = 3072
 # Log text shrinks by about this much; a compressed object weighs as much as its text.
 _COMPRESSED_RATIO = 8
 
@@ -78,4 +80,4 @@ def _group(one: LogObject) -> tuple[str, object]:
 
 def _text_size(one: LogObject) -> int:
     compressed = one.name.endswith((".gz", ".zst"))
-    return one.size * (_COMPRESSED_RATIO if compressed else 1)
+    return _OBJECT_WEIGHT + one.size * (_COMPRESSED_RATIO if compressed else 1)

@@ -46,7 +46,7 @@ _REPORT_SECONDS = 0.1
 # Listing is so many log objects ahead of the batches: while they wait for it, it would wait for them, and nobody would
 # know how much there is to do. More of them would take memory that grows with the source.
 _CHUNK_OBJECTS = 1_000
-_CHUNKS_AHEAD = 50
+_CHUNKS_AHEAD = 20
 
 
 @dataclass(slots=True)

@@ -130,7 +130,7 @@ def memory(directory: Path, scale: float) -> None:
         shutil.rmtree(lake, ignore_errors=True)
         where = ("--source", source, "--lake", lake, "--workers", 1)
         # About a batch for each day.
-        run = measure_run(*where, new=count * per_day, ACCESSLAKE_BATCH_SIZE="5MB")
+        run = measure_run(*where, new=count * per_day, ACCESSLAKE_BATCH_SIZE="36MB")
         rows[f"{count * per_day:,} log objects of one line"] = run
     print_table("Memory", rows)
 

@@ -17,11 +17,13 @@ from typing import Any
 
 from duckdb_sql import COLUMNS
 
-THREADS = 16
+THREADS = 64
 
 
-def duckdb_sql(query: str, host: str | None = None, warm_up: str | None = None) -> list[dict[str, Any]]:
-    """The rows of a statement, whose S3 is at `host`."""
+def duckdb_sql(
+    query: str, host: str | None = None, threads: int | None = None, warm_up: str | None = None
+) -> list[dict[str, Any]]:
+    """The rows of a statement, whose S3 is at `host`; without `threads`, DuckDB has one for each processor."""
     import duckdb
 
     connection = duckdb.connect()
@@ -32,6 +34,8 @@ def duckdb_sql(query: str, host: str | None = None, warm_up: str | None = None) 
             "CREATE SECRET (TYPE s3, KEY_ID 'benchmark', SECRET 'benchmark', REGION 'us-east-1',"
             f" ENDPOINT '{host}', USE_SSL false, URL_STYLE 'path')"
         )
+    if threads:
+        connection.execute(f"SET threads = {threads}")
     if warm_up:
         connection.execute(warm_up).fetchall()
         _wait_until_told()
@@ -79,7 +83,7 @@ def s3fs_cat(url: str, bucket: str) -> int:
 
 
 def obstore_get(url: str, bucket: str) -> int:
-    """As many threads as are of use, each of which gets an object at a time."""
+    """The same, by threads that each get an object at a time."""
     import obstore
     from obstore.store import S3Store
 

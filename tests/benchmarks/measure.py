@@ -10,6 +10,7 @@ import shutil
 import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -58,7 +59,7 @@ class Measure:
 
 
 def measure(contender: Contender, server: ObjectServer, limit: int) -> Measure | None:
-    """One run, or None where it took more than `limit` seconds."""
+    """One run, or None where it failed or took more than `limit` seconds, which standard error says."""
     if contender.out:
         shutil.rmtree(contender.out, ignore_errors=True)
     if contender.writes_to_s3:
@@ -72,11 +73,11 @@ def measure(contender: Contender, server: ObjectServer, limit: int) -> Measure |
         requests = server.new_requests()
         # What all its processes took, which subprocess does not tell.
         _, process.returncode, usage = os.wait4(process.pid, 0)
-        if process.returncode == signal.SIGKILL:
-            return None
         if process.returncode:
             messages.seek(0)
-            raise SystemExit(f"{contender.name}: {messages.read()}")
+            reason = f"{limit} s are over" if process.returncode == signal.SIGKILL else messages.read()
+            print(f"{contender.name}: {reason}", file=sys.stderr)
+            return None
     cpu_seconds = usage.ru_utime + usage.ru_stime - cpu_before
     return Measure(
         result=contender.result_of(output),
@@ -139,14 +140,14 @@ def compare(title: str, contenders: Sequence[Contender], server: ObjectServer, r
         if first and runs[one.name]:
             _print_row(one, _median(runs[one.name]), first)
         else:
-            print(f"| {one.name} | > {limit} |" + " |" * (len(_COLUMNS) - 2), flush=True)
+            print(f"| {one.name} | none |" + " |" * (len(_COLUMNS) - 2), flush=True)
     _check_results(contenders, runs)
 
 
 def _take_turns(
     contenders: Sequence[Contender], server: ObjectServer, repeat: int, limit: int
 ) -> dict[str, list[Measure]]:
-    """The runs of each contender; none of one that took longer than `limit` seconds."""
+    """The runs of each contender; none of one that failed or was too slow."""
     runs: dict[str, list[Measure]] = {one.name: [] for one in contenders}
     waiting = list(contenders)
     for _ in range(repeat):

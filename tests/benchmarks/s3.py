@@ -29,6 +29,8 @@ from etl.resources import bundled
 
 HERE = Path(__file__).parent
 PEER = "1.5.5"
+PEER_THREADS: dict[str, int | None] = {f"DuckDB {PEER}, httpfs": None, f"DuckDB {PEER}, httpfs, 16 threads": 16}
+"""By default a thread for each processor, which is few where requests take long."""
 SHARE = 10
 """The write-up's loop reads one of so many objects; its figures are multiplied."""
 REPORT = "website/top_objects"
@@ -66,10 +68,10 @@ class Bench:
         command = accesslake("ingest", "--json", "--source", source, "--lake", out)
         return Contender(name, command, self.environ(environ), out, result_of=rows_of)
 
-    def duckdb_ingest(self, name: str, python: Path | str, pattern: str, host: str | None = None) -> Contender:
+    def duckdb_ingest(self, name: str, python: Path | str, pattern: str, **options: Any) -> Contender:
         """DuckDB's COPY to Parquet partitioned as the lake is."""
         out = self.out / "duckdb"
-        task = {"query": copy_to_parquet(pattern, str(out)), "host": host}
+        task = {"query": copy_to_parquet(pattern, str(out)), **options}
         return Contender(name, script(python, "duckdb_sql", task), self.environ({}), out, result_of=rows_copied)
 
     def environ(self, more: Mapping[str, str]) -> dict[str, str]:
@@ -112,8 +114,11 @@ def readers() -> dict[str, dict[str, str]]:
 def from_s3(bench: Bench) -> Iterator[Table]:
     """20,000 log objects on S3 to a lake on the disk, and what only reading them takes."""
     lakes = [bench.ingest(name, "s3://logs/", **environ) for name, environ in readers().items()]
-    duckdb = bench.duckdb_ingest(f"DuckDB {PEER}, httpfs", bench.peer, "s3://logs/**", bench.server.host)
-    yield "Ingest of 20,000 log objects from S3", [*lakes, duckdb, *_readers_only(bench)]
+    peers = [
+        bench.duckdb_ingest(name, bench.peer, "s3://logs/**", host=bench.server.host, threads=threads)
+        for name, threads in PEER_THREADS.items()
+    ]
+    yield "Ingest of 20,000 log objects from S3", [*lakes, *peers, *_readers_only(bench)]
 
 
 def _readers_only(bench: Bench) -> Iterator[Contender]:
@@ -147,15 +152,10 @@ def to_s3(bench: Bench) -> Iterator[Table]:
     source, lake = bench.corpora.many, "s3://written/lake"
     to_lake = partial(Contender, writes_to_s3=True)
     command = accesslake("ingest", "--json", "--source", source, "--lake", lake)
+    lakes = [to_lake(name, command, bench.environ(environ), result_of=rows_of) for name, environ in readers().items()]
     task = {"query": copy_to_parquet(f"{source}/**", lake), "host": bench.server.host}
-    duckdb = script(bench.peer, "duckdb_sql", task)
-    yield (
-        "108,000 lines of 1,800 partitions, from a disk to S3",
-        [
-            *(to_lake(name, command, bench.environ(more), result_of=rows_of) for name, more in readers().items()),
-            to_lake(f"DuckDB {PEER}, httpfs", duckdb, result_of=rows_copied),
-        ],
-    )
+    peer = to_lake(f"DuckDB {PEER}, httpfs", script(bench.peer, "duckdb_sql", task), result_of=rows_copied)
+    yield "108,000 lines of 1,800 partitions, from a disk to S3", [*lakes, peer]
 
 
 def _disk_contenders(bench: Bench, source: Path) -> list[Contender]:
@@ -180,7 +180,8 @@ def _report_commands(bench: Bench, scope: Mapping[str, str]) -> Iterator[Contend
     for name, environ in readers().items():
         yield Contender(name, [*report, "s3://lake"], bench.environ(environ))
     task = {"host": bench.server.host, "query": report_sql(scope)}
-    yield Contender(f"DuckDB {PEER}, httpfs", script(bench.peer, "duckdb_sql", task))
+    for name, threads in PEER_THREADS.items():
+        yield Contender(name, script(bench.peer, "duckdb_sql", {**task, "threads": threads}))
     yield Contender("accesslake, lake on a disk", [*report, bench.corpora.lake])
 
 
@@ -190,7 +191,8 @@ def _warm_reports(bench: Bench, scope: Mapping[str, str]) -> Iterator[Contender]
         command = script(sys.executable, "accesslake_report", {**report, "lake": "s3://lake"})
         yield Contender(name, command, bench.environ(environ), is_warm=True)
     task = {"host": bench.server.host, "query": report_sql(scope), "warm_up": report_sql(WARM_UP)}
-    yield Contender(f"DuckDB {PEER}, httpfs", script(bench.peer, "duckdb_sql", task), is_warm=True)
+    for name, threads in PEER_THREADS.items():
+        yield Contender(name, script(bench.peer, "duckdb_sql", {**task, "threads": threads}), is_warm=True)
     on_disk = script(sys.executable, "accesslake_report", {**report, "lake": str(bench.corpora.lake)})
     yield Contender("accesslake, lake on a disk", on_disk, is_warm=True)
 

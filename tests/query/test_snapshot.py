@@ -4,6 +4,7 @@ import datetime as dt
 import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -109,6 +110,49 @@ def test_a_scope_on_s3(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
             for last in (None, days[1]):
                 scope = Scope(bucket, first, last)
                 assert found(ListedStore(store), scope) == expected(store, scope), scope
+
+
+DAY = dt.date(2026, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("scope", "page", "requests"),
+    [
+        # One page has all parts, or one bucket.
+        (Scope(None, DAY, DAY), 1000, 1),
+        (Scope("b05", None, None), 1000, 1),
+        (Scope("b05", DAY, DAY), 10, 1),
+        # After a page that has two buckets and a half, the others one by one.
+        (Scope(None, DAY, DAY), 10, 1 + 10),
+        # Of whole buckets two fill a page.
+        (Scope(), 10, 1 + 5),
+    ],
+)
+def test_requests_that_list_records(
+    tmp_path: Path, scope: Scope, page: int, requests: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither what is of other days is listed, nor each bucket where one page has them all."""
+    monkeypatch.setattr("etl.store.listing.PAGE", page)
+    monkeypatch.setattr("etl.query.snapshot.PAGE", page)
+    store = LocalStore(tmp_path)
+    for bucket in range(12):
+        for day in range(4):
+            folder = tmp_path / f"access_log/bucket=b{bucket:02}/date={DAY + dt.timedelta(day - 1)}"
+            folder.mkdir(parents=True)
+            (folder / "part-00000.parquet").touch()
+    listed: list[str] = []
+    entries = LocalStore.entries
+
+    def counted(self: LocalStore, prefix: str, *bounds: Any, **limit: Any) -> list[Entry]:
+        if prefix.startswith("access_log/"):
+            listed.append(prefix)
+        return entries(self, prefix, *bounds, **limit)
+
+    monkeypatch.setattr(LocalStore, "entries", counted)
+    days = 1 if scope.date_from else 4
+    buckets = 1 if scope.bucket else 12
+    assert len(take_snapshot(ListedStore(store), scope).parts) == days * buckets
+    assert len(listed) == requests
 
 
 def test_expired_days_are_not_seen(tmp_path: Path) -> None:

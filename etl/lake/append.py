@@ -183,7 +183,7 @@ class _Append:
                     entries.update(read_footer(file, only=self.etags).log_objects)
                 except ValueError as error:
                     raise damaged(self.store, part, error) from error
-            yield _Known(parts, last, sealed, entries)
+            yield _Known(parts, [last] if last else [], sealed, entries)
 
     def _make_part(self, known: "_Known") -> "tuple[Appended, _NewPart | None]":
         """What becomes of the rows, and the part to write, if any of them is new."""
@@ -195,31 +195,24 @@ class _Append:
         new_rows = self.rows
         if known_names:
             new_rows = without_texts(new_rows, "log_object", known_names)
-        unique, open_rows = new_rows, None
-        if known.open_part:
-            open_rows = _rows_of(self.store, known.open_part, self.rows.schema)
+        open_rows = [
+            _rows_of(self.store, part, self.rows.schema) for part in known.open_parts
+        ]
+        unique = new_rows
         if self.table.identity:
             stored = _possible_duplicates(self.table, new_rows, open_rows, known.sealed)
             unique = drop_duplicates(new_rows, stored, self.table.identity)
         new_entries = {
-            piece_name(name, self.piece): entry
+            names[name]: entry
             for name, entry in _footer_entries(new_rows, unique, self.etags).items()
         }
         part = None
         if unique.num_rows:
-            rows = (
-                pa.concat_tables([open_rows, unique]) if open_rows is not None else unique
-            )
+            rows = pa.concat_tables([*open_rows, unique])
             part = self._encode(known, rows, new_entries)
         # Of an object that is known already, the partition's own entry counts: an earlier run wrote its rows.
         entries = {**new_entries, **known.entries}
-        appended = Appended(
-            {name: entries[named].rows for name, named in names.items()},
-            {name: entries[named].duplicates for name, named in names.items()},
-            bytes_written=len(part.data) if part else 0,
-            growth=len(part.data) - part.size_before if part else 0,
-        )
-        return appended, part
+        return _appended({name: entries[names[name]] for name in names}, part), part
 
     def _encode(
         self, known: "_Known", rows: pa.Table, new_entries: Mapping[str, FooterEntry]
@@ -227,15 +220,15 @@ class _Append:
         """The open part with `rows`, its own and new ones, or the next part where there is none."""
         is_full = rows.nbytes >= _FULL_BYTES
         min_part_size = 0 if is_full else self.min_part_size
-        before = known.open_part
-        if before:
-            entries = {**before.footer.log_objects, **new_entries}
-            data = encode_part(self.table, rows, entries, min_part_size)
-            return _NewPart(before.entry.name, data, before.etag, before.entry.size)
-        number = part_number(known.parts[-1]) + 1 if known.parts else 0
-        name = f"{self.partition}part-{number:05d}.parquet"
-        data = encode_part(self.table, rows, new_entries, min_part_size)
-        return _NewPart(name, data, None, 0)
+        if not known.open_parts:
+            number = part_number(known.parts[-1]) + 1 if known.parts else 0
+            name = f"{self.partition}part-{number:05d}.parquet"
+            data = encode_part(self.table, rows, new_entries, min_part_size)
+            return _NewPart(name, data, None, 0)
+        (before,) = known.open_parts
+        entries = {**before.footer.log_objects, **new_entries}
+        data = encode_part(self.table, rows, entries, min_part_size)
+        return _NewPart(before.entry.name, data, before.etag, before.entry.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,11 +257,21 @@ class _Known:
     """A partition as it was listed."""
 
     parts: list[Entry]
-    open_part: _Part | None
-    """The last part, where it may grow."""
+    open_parts: list[_Part]
+    """The last part, where it may grow; else none."""
     sealed: list[pq.ParquetFile]
     entries: dict[str, FooterEntry]
     """What it holds of each log object; a log object's rows are all in one part."""
+
+
+def _appended(entries: Mapping[str, FooterEntry], part: _NewPart | None) -> Appended:
+    """What became of rows, by what footers say of their log objects."""
+    return Appended(
+        {name: entry.rows for name, entry in entries.items()},
+        {name: entry.duplicates for name, entry in entries.items()},
+        bytes_written=len(part.data) if part else 0,
+        growth=len(part.data) - part.size_before if part else 0,
+    )
 
 
 def _refuse_stale(
@@ -362,7 +365,7 @@ def _rows_of(store: Store, part: _Part, schema: pa.Schema) -> pa.Table:
 def _possible_duplicates(
     table: Table,
     rows: pa.Table,
-    open_rows: pa.Table | None,
+    open_rows: Iterable[pa.Table],
     sealed: Iterable[pq.ParquetFile],
 ) -> Iterator[pa.Table]:
     """Stored rows that share time and request id with some of `rows`: any equal row is among them.
@@ -374,8 +377,8 @@ def _possible_duplicates(
         return
     ids = pc.unique(rows["request_id"])
     first, last = (bound.as_py() for bound in pc.min_max(rows["time"]).values())
-    if open_rows is not None:
-        yield open_rows.filter(pc.is_in(open_rows["request_id"], ids))
+    for stored in open_rows:
+        yield stored.filter(pc.is_in(stored["request_id"], ids))
     time_column = table.schema.get_field_index("time")
     for file in sealed:
         for number in range(file.num_row_groups):

@@ -31,11 +31,11 @@ def days_until(last: dt.date, count: int) -> list[dt.date]:
     return [last - dt.timedelta(days=before) for before in reversed(range(count))]
 
 
-def keys_of(day: dt.date, count: int) -> list[str]:
+def keys_of(day: dt.date, count: int, buckets: Sequence[str] = BUCKETS) -> list[str]:
     """Keys of log objects as AWS names them, the same every time."""
     rng = random.Random(day.toordinal())
     return [
-        f"{_FOLDER}/{rng.choice(BUCKETS)}/{day:%Y/%m/%d}/{day}-00-00-00-{rng.getrandbits(64):016X}"
+        f"{_FOLDER}/{rng.choice(buckets)}/{day:%Y/%m/%d}/{day}-00-00-00-{rng.getrandbits(64):016X}"
         for _ in range(count)
     ]
 
@@ -145,7 +145,7 @@ def make_log_objects(
 ) -> None:
     """So many log objects of each day on a disk, each with so many lines of one bucket."""
     for day in days:
-        keys = keys_of(day, per_day)
+        keys = keys_of(day, per_day, buckets)
         ordered = sorted(traffic(per_day * lines, buckets, day, 1, seed=day.toordinal()), key=lambda one: one.bucket)
         for key, start in zip(keys, range(0, len(ordered), lines), strict=True):
             text = "".join(f"{line.text}\n" for line in ordered[start : start + lines])

@@ -210,7 +210,7 @@ def test_a_killed_repair_loses_nothing(lake: Path, logs: Path, monkeypatch: pyte
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(batch, "write_piece", die)
+    monkeypatch.setattr(batch, "append_piece", die)
     with pytest.raises(KeyboardInterrupt):
         Lake(Settings(lake=str(lake), source=(str(logs),))).repair()
     monkeypatch.undo()

@@ -55,12 +55,14 @@ def take_snapshot(store: ReadableStore, scope: Scope) -> Snapshot:
     """List the parts in `scope`.
 
     Days that `expire` removes are not among them from the moment it begins. Raises UsageError for a bucket that is not
-    in the lake.
+    in the lake, and StoreError where a newer version has written the lake.
     """
     with ThreadPoolExecutor() as pool:
         retention = pool.submit(read_retention, store)
         older = pool.submit(has_older_parts, store)
         listed = pool.map(lambda table: _list(store, table, scope), TABLES)
+        # First of all: of a lake that a newer version has written, nothing else is certain.
+        has_older = older.result()
         files = [file for table in listed for file in table]
     first_days = filter(None, (scope.date_from, retention.result().expired_before))
     is_in = _test_of(replace(scope, date_from=max(first_days, default=None)))
@@ -70,7 +72,7 @@ def take_snapshot(store: ReadableStore, scope: Scope) -> Snapshot:
     is_encoded_twice = any(CLIMBS.search(unquote(part.name)) for part in parts)
     encode = _encoded if is_encoded_twice else str
     paths = {encode(part.name): part for part in parts}
-    return Snapshot(paths, is_encoded_twice, older.result())
+    return Snapshot(paths, is_encoded_twice, has_older)
 
 
 def _list(store: ReadableStore, table: Table, scope: Scope) -> list[Entry]:

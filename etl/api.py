@@ -222,9 +222,8 @@ class Lake:
         return self.settings.prices.usage(self._session.requests.counts() - before)
 
     def _look(self) -> ListedStore:
-        """The lake as it is now, to be read by one call. Raises StoreError where a newer version has written it."""
+        """The lake as it is now, to be read by one call."""
         self._listed = ListedStore(self._store)
-        check_format(self._listed)
         return self._listed
 
     def _store_to_write(self) -> Store:

@@ -55,8 +55,12 @@ def check_format(store: ReadableStore) -> None:
 
 
 def has_older_parts(store: ReadableStore) -> bool:
-    """Whether there may be parts without the columns of fields that were added since."""
+    """Whether there may be parts without the columns of fields that were added since.
+
+    Raises what `check_format` does.
+    """
     known = _DOCUMENT.read(store)
+    _check(store, known)
     return (known.oldest_fields if known else _FIRST_FIELDS) < len(FIELDS)
 
 

@@ -195,7 +195,6 @@ class _Verifier:
     ) -> None:
         self.store = store
         self.settings = settings
-        self.session = session
         self.verification = Verification(lake=store.url)
         self._session = session
         self._advance = advance

@@ -174,7 +174,8 @@ class _Kept:
         self._store = store
         self._space = space
         self._file = TemporaryFile(buffering=0)  # noqa: SIM115 - it ends with this object
-        weakref.finalize(self, self._file.close)
+        # Not at the interpreter's end, when other threads may still be reading ahead: then the system closes it.
+        weakref.finalize(self, self._file.close).atexit = False
         self._length = 0
         self._places: dict[str, Future[int | None]] = {}
         self._lock = threading.Lock()

@@ -4,6 +4,8 @@ import datetime as dt
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from etl.lake import (
@@ -55,22 +57,38 @@ def take_snapshot(store: ReadableStore, scope: Scope) -> Snapshot:
     """List the parts in `scope`.
 
     Days that `expire` removes are not among them from the moment it begins. Raises UsageError for a bucket that is not
-    in the lake.
+    in the lake, and StoreError where a newer version has written the lake.
     """
-    with ThreadPoolExecutor() as pool:
-        retention = pool.submit(read_retention, store)
-        older = pool.submit(has_older_parts, store)
-        listed = pool.map(lambda table: _list(store, table, scope), TABLES)
-        files = [file for table in listed for file in table]
-    first_days = filter(None, (scope.date_from, retention.result().expired_before))
+    found = _look(store, scope)
+    first_days = filter(None, (scope.date_from, found.expired_before))
     is_in = _test_of(replace(scope, date_from=max(first_days, default=None)))
-    parts = [file for file in files if is_part(file.name) and is_in(file)]
+    parts = [file for file in found.files if is_part(file.name) and is_in(file)]
     check_bucket(store, scope, parts)
     # DuckDB refuses a path that leads out of an allowed directory, even if it does so only once it is decoded.
     is_encoded_twice = any(CLIMBS.search(unquote(part.name)) for part in parts)
     encode = _encoded if is_encoded_twice else str
     paths = {encode(part.name): part for part in parts}
-    return Snapshot(paths, is_encoded_twice, older.result())
+    return Snapshot(paths, is_encoded_twice, found.has_older_parts)
+
+
+class _Found(NamedTuple):
+    """The files of a lake in a scope and perhaps others, and what its documents say."""
+
+    files: list[Entry]
+    expired_before: dt.date | None
+    has_older_parts: bool
+
+
+def _look(store: ReadableStore, scope: Scope) -> _Found:
+    """List the tables and read the documents of a lake, all at the same time."""
+    with ThreadPoolExecutor() as pool:
+        older = pool.submit(has_older_parts, store)
+        retention = pool.submit(read_retention, store)
+        listed = pool.map(lambda table: _list(store, table, scope), TABLES)
+        # First of all: of a lake that a newer version has written, nothing else is certain.
+        has_older = older.result()
+        files = list(chain.from_iterable(listed))
+        return _Found(files, retention.result().expired_before, has_older)
 
 
 def _list(store: ReadableStore, table: Table, scope: Scope) -> list[Entry]:

@@ -36,7 +36,11 @@ class S3Store:
         self._bucket = location.bucket or ""
         self._prefix = f"{prefix}/" if prefix else ""
         self._session = session
-        self._s3 = session.client
+
+    @property
+    def _s3(self) -> Any:
+        """The boto3 client; only now, as a query process can start while it is made."""
+        return self._session.client
 
     def entries(
         self,

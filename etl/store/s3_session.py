@@ -1,5 +1,6 @@
 """How a process reaches S3."""
 
+import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +24,8 @@ class S3Session:
         self.endpoint_url = endpoint_url
         self.reader_name = reader
         self.requests = RequestCounter()
+        # botocore's sessions make clients for one thread at a time. One client needs another.
+        self._lock = threading.RLock()
 
     # To import the clients takes half of the start-up time, and a lake on a disk needs none.
 
@@ -33,16 +36,26 @@ class S3Session:
 
         return boto3_session(self.requests)
 
-    @cached_property
+    @property
     def client(self) -> Any:
         """The boto3 client. Raises UsageError where the endpoint or the profile is wrong."""
+        with self._lock:
+            return self._client
+
+    @property
+    def reader(self) -> "S3Reader":
+        """What reads objects. Raises UsageError where it is not installed."""
+        with self._lock:
+            return self._reader
+
+    @cached_property
+    def _client(self) -> Any:
         from etl.store.s3_client import s3_client  # noqa: PLC0415
 
         return s3_client(self.boto3_session, self.endpoint_url)
 
     @cached_property
-    def reader(self) -> "S3Reader":
-        """What reads objects. Raises UsageError where it is not installed."""
+    def _reader(self) -> "S3Reader":
         from etl.store.s3_reader import open_reader  # noqa: PLC0415
 
         return open_reader(self)

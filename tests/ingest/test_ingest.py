@@ -415,7 +415,7 @@ def test_batches_of_one_day_hardly_rewrite(tmp_path: Path) -> None:
     lines = traffic(12_000, ["a", "b", "c"], dt.date(2026, 1, 1), 1)
     write_objects(simple_objects(lines, "", minutes=5), tmp_path / "logs")
     # As the defaults are to each other.
-    summary = ingest_local(tmp_path / "logs", tmp_path / "lake", batch_size=2_000_000, min_part_size=62_500)
+    summary = ingest_local(tmp_path / "logs", tmp_path / "lake", batch_size=2_000_000, min_part_size=31_250)
     assert summary.result.rows == 12_000
     assert summary.as_dict()["write_amplification"] < 1.3
 

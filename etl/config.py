@@ -93,7 +93,7 @@ class Settings(BaseModel):
     lookback_days: int = Field(default=10, ge=0)
     batch_size: ByteSize = Field(default=ByteSize(256 * MIB), ge=1)
     max_object_size: ByteSize = Field(default=ByteSize(8192 * MIB), ge=1)
-    min_part_size: ByteSize = Field(default=ByteSize(8 * MIB), ge=1)
+    min_part_size: ByteSize = Field(default=ByteSize(4 * MIB), ge=1)
     workers: int = Field(default=0, ge=0, le=256)
     fetch_concurrency: int = Field(default=64, ge=1, le=1024)
     max_reject_fraction: float = Field(default=0.01, ge=0, le=1)

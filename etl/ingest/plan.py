@@ -44,7 +44,7 @@ def plan_batches(
         planned.append(one)
         weight += _text_size(one)
         # A batch for each worker is held back: only the end of the listing tells how much there is to share.
-        if weight > settings.batch_size * workers:
+        if weight > settings.batch_size * workers and len(planned) > 1:
             batch = _take_batch(planned, settings.batch_size)
             weight -= sum(map(_text_size, batch))
             yield Batch(batch, settings, run_id, replace)

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from etl.cli.demo_logs import GeneratedObject, LogLine, partitioned_objects, sim
 from etl.config import Settings
 from etl.errors import AccessLakeError, AccountingError, StoreError, UsageError
 from etl.ingest.batch import ingest_batch
-from etl.ingest.plan import Batch, plan_batches
+from etl.ingest.plan import _OBJECT_WEIGHT, Batch, plan_batches
 from etl.ingest.result import BatchResult
 from etl.ingest.run import RunSummary
 from etl.lake.coverage import Covered, write_covered
@@ -377,8 +378,8 @@ def test_accounting_that_does_not_add_up_fails_the_run(tmp_path: Path) -> None:
 
 
 def planned(objects: list[LogObject], workers: int = 1) -> list[int]:
-    """How many objects are in each batch of 1000 bytes; none is lost, and just the last batch is marked as that."""
-    settings = Settings(batch_size=ByteSize(1000), lake="/lake")
+    """How many objects are in each batch of 1 MB; none is lost, and just the last batch is marked as that."""
+    settings = Settings(batch_size=ByteSize(1_000_000), lake="/lake")
     batches = list(plan_batches(objects, settings, "run", workers=workers))
     assert [one for batch in batches for one in batch.objects] == objects
     assert [batch.is_last for batch in batches] == [False] * (len(batches) - 1) + [True] * bool(batches)
@@ -386,8 +387,9 @@ def planned(objects: list[LogObject], workers: int = 1) -> list[int]:
 
 
 def small_object(number: int, suffix: str = "", day: int = 1) -> LogObject:
+    """A log object that weighs 100 kB, its name included."""
     now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    return LogObject(f"/l/{number}{suffix}", 100, "e", now, dt.date(2026, 1, day))
+    return LogObject(f"/l/{number}{suffix}", 100_000 - _OBJECT_WEIGHT, "e", now, dt.date(2026, 1, day))
 
 
 def test_batches_are_cut_at_days() -> None:
@@ -395,6 +397,7 @@ def test_batches_are_cut_at_days() -> None:
     assert planned([small_object(n, day=1 + n // 8) for n in range(24)]) == [8, 8, 8]
     assert planned([small_object(n, day=1 + n // 3) for n in range(24)]) == [9, 9, 6]
     assert planned([small_object(n, ".gz") for n in range(4)]) == [1, 1, 1, 1]
+    assert planned([replace(small_object(1), size=2_000_000)]) == [1]
 
 
 def test_workers_share_what_is_left_evenly() -> None:
@@ -412,7 +415,7 @@ def test_batches_of_one_day_hardly_rewrite(tmp_path: Path) -> None:
     lines = traffic(12_000, ["a", "b", "c"], dt.date(2026, 1, 1), 1)
     write_objects(simple_objects(lines, "", minutes=5), tmp_path / "logs")
     # As the defaults are to each other.
-    summary = ingest_local(tmp_path / "logs", tmp_path / "lake", batch_size=2_000_000, min_part_size=62_500)
+    summary = ingest_local(tmp_path / "logs", tmp_path / "lake", batch_size=2_000_000, min_part_size=31_250)
     assert summary.result.rows == 12_000
     assert summary.as_dict()["write_amplification"] < 1.3
 

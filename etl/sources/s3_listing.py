@@ -3,8 +3,10 @@
 import datetime as dt
 import fnmatch
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any, cast
 
 from etl.sources.log_object import LOG_NAME, YEAR_FOLDER, LogObject, log_day
@@ -58,9 +60,15 @@ def list_window(
         if one.startswith(prefix) or prefix.startswith(one)
     ]
     with ThreadPoolExecutor(_LISTERS) as pool:
-        for items in pool.map(
-            lambda day_prefix: list(_pages(client, bucket, Prefix=day_prefix)), prefixes
-        ):
+        listings = (
+            pool.submit(lambda one: list(_pages(client, bucket, Prefix=one)), prefix)
+            for prefix in prefixes
+        )
+        # So many at a time, however many days and buckets there are: they wait in memory for whoever reads the objects.
+        pending = deque(islice(listings, _LISTERS))
+        while pending:
+            items = pending.popleft().result()
+            pending.extend(islice(listings, 1))
             for item in items:
                 yield _log_object(bucket, item)
 

@@ -79,16 +79,20 @@ class Lake:
 
     Nothing is read before the first call. Each call sees the lake as it is then, and lists what it needs once.
 
-    `advance` is called, perhaps by another thread, with how much is done, and of how much: of a query the parts with
-    records that are read, of `verify` the parts that are checked, of the dashboard its reports.
     """
 
-    def __init__(self, settings: Settings, advance: Advance | None = None) -> None:
+    advance: Advance | None = None
+    """Is called, perhaps by another thread, with how much is done, and of how much.
+
+    Of a query these are the parts with records that are read, of `verify` the parts that are checked, of the dashboard its
+    reports.
+    """
+
+    def __init__(self, settings: Settings) -> None:
         if not isinstance(settings, Settings):
             raise TypeError("a Lake is made from settings; for a URL use open_lake(url)")
         self.settings = settings
         self.url = settings.lake_url
-        self._advance = advance
         self._session = S3Session(settings.endpoint_url, settings.reader)
         self._store = open_store(settings.lake_url, self._session)
         self._listed = ListedStore(self._store)
@@ -130,7 +134,7 @@ class Lake:
         """Prove that the lake holds what its ledger says, once, and all that the sources of the settings have."""
         before = self._session.requests.counts()
         verification = verify_lake(
-            self._look(), self.settings, self._session, self._advance
+            self._look(), self.settings, self._session, self.advance
         )
         return replace(verification, usage=self._usage_since(before))
 
@@ -180,13 +184,13 @@ class Lake:
             _scope(bucket, date_from, date_to),
             parameters,
             self.settings,
-            self._advance,
+            self.advance,
         )
 
     def sql(self, query: str) -> Result:
         """The result of one SELECT over the views of `accesslake schema`, such as `access_log`."""
         return query_lake(
-            self._look(), query, settings=self.settings, advance=self._advance
+            self._look(), query, settings=self.settings, advance=self.advance
         )
 
     def dashboard(
@@ -195,7 +199,7 @@ class Lake:
         """The dashboard as an HTML page; without a period, of the last 7 days with records."""
         scope = _scope(bucket, date_from, date_to)
         now = dt.datetime.now(dt.UTC)
-        return render_dashboard(self._look(), scope, self.settings, now, self._advance)
+        return render_dashboard(self._look(), scope, self.settings, now, self.advance)
 
     def lifecycle_rules(
         self,

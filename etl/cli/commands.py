@@ -186,7 +186,7 @@ def _verify(
         lake = _open_lake(
             config, lake=lake_url, source=source or [], endpoint_url=endpoint_url
         )
-        with working("verifying the lake"):
+        with working("verifying the lake") as lake.advance:
             verification = lake.verify()
     if as_json:
         payload = repaired.as_dict() if repaired else verification.as_dict()
@@ -308,7 +308,7 @@ def _report(
     output_format = choose_format(output_format, output)
     lake = Lake(settings)
     first_day, last_day = _period(date_from, date_to)
-    with working("querying"):
+    with working("querying") as lake.advance:
         result = lake.report(
             report, bucket=bucket, date_from=first_day, date_to=last_day, **params
         )
@@ -341,7 +341,7 @@ def _dashboard(
     """
     lake = _open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
     first_day, last_day = _period(date_from, date_to)
-    with working("querying"):
+    with working("querying") as lake.advance:
         page = lake.dashboard(bucket=bucket, date_from=first_day, date_to=last_day)
     write_file(output, page.encode("utf-8", "backslashreplace"))
 
@@ -372,7 +372,7 @@ def _lifecycle_rules(
     output_format = choose_format(output_format, output)
     lake = _open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
     first_day, last_day = _period(date_from, date_to)
-    with working("querying"):
+    with working("querying") as lake.advance:
         result, period = lake.lifecycle_rules(
             bucket, rules=rules, date_from=first_day, date_to=last_day
         )
@@ -400,7 +400,7 @@ def _sql(
     """Query the lake with SQL. A query can read the lake, and nothing else; it cannot write."""
     output_format = choose_format(output_format, output)
     lake = _open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
-    with working("querying"):
+    with working("querying") as lake.advance:
         result = lake.sql(query)
     _warn_if_empty(lake)
     write_result(result, output_format, output, header=header, csv_safe=csv_safe)

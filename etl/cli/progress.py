@@ -21,6 +21,7 @@ from rich.text import Text
 
 from etl.cli.interrupt import on_interrupt
 from etl.ingest import Activity, RunSummary
+from etl.query import Advance
 from etl.text import safe_text, size
 
 # Between two lines of progress: often enough to see that a run works, seldom enough for a log that is kept.
@@ -31,8 +32,11 @@ _BAR_WIDTH = 16
 
 
 @contextlib.contextmanager
-def working(what: str, interrupted: str = "interrupted") -> Iterator[None]:
-    """Show on a terminal that a command works, and for how long; and say `interrupted` where it is."""
+def working(what: str, interrupted: str = "interrupted") -> Iterator[Advance]:
+    """Show on a terminal that a command works, for how long, and how far it is; and say `interrupted` where it is.
+
+    Yields what to call with how much is done, and of how much.
+    """
     spinner = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -43,14 +47,17 @@ def working(what: str, interrupted: str = "interrupted") -> Iterator[None]:
         redirect_stdout=False,
         disable=not sys.stderr.isatty(),
     )
-    spinner.add_task(what, total=None)
+    task = spinner.add_task(what, total=None)
+
+    def advance(done: int, total: int) -> None:
+        spinner.update(task, description=f"{what} ({done:,} of {total:,})")
 
     def say_interrupted() -> None:
         spinner.stop()
         sys.stderr.write(f"accesslake: {interrupted}\n")
 
     with on_interrupt(say_interrupted), spinner:
-        yield
+        yield advance
 
 
 class Reporter:

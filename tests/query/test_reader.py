@@ -103,7 +103,8 @@ def test_a_handle_says_how_far_a_query_is(tmp_path: Path) -> None:
     """The parts that were read, up to all of them; the dashboard counts reports, and verify what it has checked."""
     ingest_local(write_logs(tmp_path / "logs"), tmp_path / "lake")
     said: list[tuple[int, int]] = []
-    lake = Lake(Settings(lake=str(tmp_path / "lake")), advance=lambda done, of: said.append((done, of)))
+    lake = Lake(Settings(lake=str(tmp_path / "lake")))
+    lake.advance = lambda done, of: said.append((done, of))
     lake.report("operations/errors_by_day").to_arrow()
     assert sorted(said) == [(1, 3), (2, 3), (3, 3)]
     said.clear()

@@ -84,8 +84,8 @@ class Lake:
     advance: Advance | None = None
     """Is called, perhaps by another thread, with how much is done, and of how much.
 
-    Of a query these are the parts with records that are read, of `verify` the parts that are checked, of the dashboard its
-    reports.
+    Of a query these are the parts with records that are read, of `verify` the parts that are checked, of the dashboard
+    its reports.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -48,6 +48,8 @@ def ingest_batch(
         if piece.is_last:
             done += commit_piece(store, batch, piece, written, meter)
         earlier = None if piece.is_last else written
+        # Only one is in memory at a time.
+        del piece
     return done
 
 

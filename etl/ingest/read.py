@@ -20,7 +20,7 @@ from etl.store import S3Session
 # How many times its planned size a batch may have before it is written in pieces: compressed objects can hold anything.
 _MOST_BATCHES = 2
 _TOO_MUCH_TEXT = "has more text in one field than can be held at a time: set aside; split it, or set batch_size lower"
-PIECE_TEXT = 128 * MIB
+PIECE_TEXT = 64 * MIB
 """Bytes of text that are written at a time of a log object that is read as a stream.
 
 Lakes rely on it: it must not change while there is an object of which a killed run has written half.
@@ -72,12 +72,12 @@ def _read_stream(one: LogObject, stream: Text, privacy: Privacy) -> Iterator[Pie
         for text, is_end_of_piece in _cut(stream.lines(), PIECE_TEXT):
             collected.feed(text)
             if is_end_of_piece:
-                piece = collected.finish(privacy)
-                yield replace(piece, number=number, is_last=False)
-                if piece.result.failures:
+                # It has no name here, which would keep it in memory while the next one is read.
+                yield replace(collected.finish(privacy), number=number, is_last=False)
+                if collected.is_overfull:
                     return
                 number += 1
-                lines_before += piece.parsed.counts[one.name].lines
+                lines_before = collected.lines
                 collected = _Collected()
                 collected.begin_piece(one, lines_before)
     except (DamagedError, OSError, PreconditionFailedError) as error:
@@ -113,6 +113,16 @@ class _Collected:
     @property
     def rejects(self) -> int:
         return self._parser.rejects
+
+    @property
+    def is_overfull(self) -> bool:
+        """Whether a log object has more rejects than are kept of one."""
+        return bool(self._parser.overfull)
+
+    @property
+    def lines(self) -> int:
+        """Lines so far of the log object that was begun last, those before this piece included."""
+        return self._parser.lines
 
     def add(self, one: Fetched) -> None:
         """Parse a log object that could be read; note one that could not."""

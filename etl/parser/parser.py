@@ -113,6 +113,11 @@ class Parser:
         return self._rejected.total()
 
     @property
+    def lines(self) -> int:
+        """Lines so far of the log object that was begun last, those before its present text included."""
+        return self._lines[len(self._log_objects) - 1]
+
+    @property
     def overfull(self) -> list[str]:
         """Log objects with more rejects than are kept of one."""
         return [self._log_objects[owner] for owner in sorted(self._overfull)]

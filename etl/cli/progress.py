@@ -178,7 +178,7 @@ class _Bars(Progress):
             total=total,
             completed=done,
             figures="  ".join(figures),
-            visible=activity.objects_read > 0,
+            visible=activity.bytes_read > 0,
         )
 
     def _show_writing(self, activity: Activity) -> None:

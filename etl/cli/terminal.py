@@ -65,7 +65,7 @@ def print_summary(summary: RunSummary) -> None:
     _print(table)
     print_usage(summary.usage)
     if summary.estimate and summary.estimate.requests != Requests():
-        print_usage(summary.estimate, "the run would make at least: ")
+        print_usage(summary.estimate, "the run would make about ")
 
 
 def print_usage(usage: Usage, prefix: str = "") -> None:
@@ -77,7 +77,7 @@ def print_usage(usage: Usage, prefix: str = "") -> None:
     by_kind = ", ".join(f"{count:,} {kind}" for count, kind in counts if count)
     received, sent = size(requests.bytes_received), size(requests.bytes_sent)
     _print(
-        f"{prefix}{by_kind} requests, {received} received, {sent} sent; price {usage.price:.4f}"
+        f"{prefix}{by_kind} requests, {received} received, {sent} sent; price {usage.price:.6f}"
     )
 
 

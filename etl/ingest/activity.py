@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from etl.sources import LogObject
-
 _COUNTED = ("objects_read", "bytes_read", "parts_planned", "parts_written")
 
 
@@ -49,12 +47,19 @@ class Meter:
     ) -> None:
         self._counts = counts or Counts()
         self._changed = changed
+        self._bytes_begun = 0
 
-    def has_read(self, one: LogObject) -> None:
-        """A log object is read, or found to be unreadable."""
-        self._counts.objects_read += 1
-        self._counts.bytes_read += one.size
+    def reads(self, size: int) -> None:
+        """So many bytes are read of a log object that has more."""
+        self._counts.bytes_read += size - self._bytes_begun
+        self._bytes_begun = size
         self._changed()
+
+    def has_read(self, size: int) -> None:
+        """A log object of so many bytes is read, or found to be unreadable."""
+        self.reads(size)
+        self._bytes_begun = 0
+        self._counts.objects_read += 1
 
     def plans_parts(self, count: int) -> None:
         """So many parts are to be written."""

@@ -40,10 +40,15 @@ def ingest_batch(
         names = {one.name for one in piece.objects}
         if piece.number and not names.isdisjoint(done.failures):
             continue  # a piece before it could not be written
-        if batch.replace and not piece.number:
+        if batch.replace and names and not piece.number:
             _remove_everywhere(store, names)
         piece, written = _append_current(store, batch, piece, meter)  # noqa: PLW2901
         done += piece.result + written.cost
+        if earlier and piece.result.failures:
+            # The rest of a log object cannot be had: it has no entry in the ledger, and so may have no rows.
+            _remove_everywhere(store, piece.result.failures)
+            earlier = None
+            continue
         written = earlier + written if earlier and piece.number else written
         if piece.is_last:
             done += commit_piece(store, batch, piece, written, meter)

@@ -8,14 +8,15 @@ from etl.store import Requests
 # Of an append, where nobody else is at work: the parts are listed, the open one is read and written again.
 _APPEND = Requests(list=1, get=1, put=1)
 # Who holds the lease, what was listed, which format: each is read, and most are written.
-_DOCUMENTS = Requests(get=6, put=6, delete=1)
+_DOCUMENTS = Requests(get=6, put=6)
 
 
 @dataclass(slots=True)
 class Estimate:
     """Adds up batches: their log objects, and the partitions that they would be appended to.
 
-    A log object says little of its records: they are counted as if they were of its folder and its day.
+    A log object says little of its records: they are counted as if they were of its folder and its day. How many bytes
+    of parts they will make, nobody knows.
     """
 
     objects: int = 0

@@ -46,21 +46,23 @@ def read_pieces(batch: Batch, session: S3Session, meter: Meter) -> Iterator[Piec
             yield collected.finish(settings.privacy)
             collected = _Collected()
         if one.stream:
-            yield from _read_stream(one.log_object, one.stream, settings.privacy)
-            meter.has_read(one.log_object)
+            yield from _read_stream(one.log_object, one.stream, settings.privacy, meter)
             continue
         collected.add(one)
-        meter.has_read(one.log_object)
+        meter.has_read(one.log_object.size)
         if (
             collected.result.bytes_read >= largest_piece
             or collected.rejects >= MOST_REJECTS
         ):
             yield collected.finish(settings.privacy)
             collected = _Collected()
-    yield collected.finish(settings.privacy)
+    if collected.result != BatchResult():
+        yield collected.finish(settings.privacy)
 
 
-def _read_stream(one: LogObject, stream: Text, privacy: Privacy) -> Iterator[Piece]:
+def _read_stream(
+    one: LogObject, stream: Text, privacy: Privacy, meter: Meter
+) -> Iterator[Piece]:
     """A large log object in pieces, each of which is written before the next one is read; the last may be empty.
 
     They are the same whenever the object is read, so that it is known which ones a killed run has written.
@@ -71,9 +73,10 @@ def _read_stream(one: LogObject, stream: Text, privacy: Privacy) -> Iterator[Pie
     try:
         for text, is_end_of_piece in _cut(stream.lines(), PIECE_TEXT):
             collected.feed(text)
+            meter.reads(stream.position)
             if is_end_of_piece:
                 # It has no name here, which would keep it in memory while the next one is read.
-                yield replace(collected.finish(privacy), number=number, is_last=False)
+                yield collected.finish(privacy, number, is_last=False)
                 if collected.is_overfull:
                     return
                 number += 1
@@ -81,11 +84,12 @@ def _read_stream(one: LogObject, stream: Text, privacy: Privacy) -> Iterator[Pie
                 collected = _Collected()
                 collected.begin_piece(one, lines_before)
     except (DamagedError, OSError, PreconditionFailedError) as error:
-        # What is written of it already is not committed: `verify` finds it, and a repair removes it.
+        meter.has_read(one.size)
         yield collected.failed(f"changed while it was read, or is damaged: {error}")
         return
+    meter.has_read(one.size)
     collected.result.objects_ingested = 1
-    yield replace(collected.finish(privacy), number=number)
+    yield collected.finish(privacy, number)
 
 
 def _cut(lines: Iterable[bytes], size: int) -> Iterator[tuple[bytes, bool]]:
@@ -146,10 +150,12 @@ class _Collected:
         self._parser.feed(text)
         self.result.bytes_read += len(text)
 
-    def finish(self, privacy: Privacy) -> Piece:
-        """All of it."""
+    def finish(
+        self, privacy: Privacy, number: int | None = None, *, is_last: bool = True
+    ) -> Piece:
+        """All of it; of a log object that is read in pieces, as the one of this number."""
         try:
-            return self._finish(privacy)
+            return self._finish(privacy, number, is_last=is_last)
         except (OverflowError, pa.ArrowInvalid, pa.ArrowCapacityError) as error:
             # A column of more than 2 GiB of text, for which pyarrow has several errors.
             is_overflow = isinstance(
@@ -167,10 +173,10 @@ class _Collected:
             [], Parser(ingested_at=self._read_at).finish(), self._read_at, result
         )
 
-    def _finish(self, privacy: Privacy) -> Piece:
+    def _finish(self, privacy: Privacy, number: int | None, *, is_last: bool) -> Piece:
         parsed = protect(self._parser.finish(), privacy)
         # Arrow keeps what it frees for itself; the next step takes as much in pieces of other sizes.
         pa.default_memory_pool().release_unused()
-        piece = Piece(self._objects, parsed, self._read_at, self.result)
+        piece = Piece(self._objects, parsed, self._read_at, self.result, number, is_last)
         overfull = self._parser.overfull
         return piece.without(dict.fromkeys(overfull, _NOT_A_LOG)) if overfull else piece

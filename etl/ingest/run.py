@@ -1,11 +1,12 @@
 """One run of the job: discover and plan, then batch by batch, in this process or in several."""
 
+import contextlib
 import datetime as dt
 import os
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from itertools import chain, islice
@@ -63,7 +64,7 @@ class RunSummary:
     usage: Usage = field(default_factory=Usage)
     """Of S3, by all processes of the run."""
     estimate: Usage | None = None
-    """Of a dry run: what the run would use, at least."""
+    """Of a dry run: what the run would use, about."""
     seconds: float = 0.0
 
     @property
@@ -211,13 +212,13 @@ class _Run:
 
     def execute(self, still_held: Callable[[], bool]) -> None:
         before = coverage.read_covered(self._store)
-        objects = self._listed_ahead(self._new_objects(before))
-        batches = plan_batches(
-            objects, self._settings, self.summary.run_id, workers=self._workers
-        )
-        for result in self._results(batches, still_held):
-            self.summary.result += result
-            self._report()
+        with contextlib.closing(self._listed_ahead(self._new_objects(before))) as objects:
+            batches = plan_batches(
+                objects, self._settings, self.summary.run_id, workers=self._workers
+            )
+            for result in self._results(batches, still_held):
+                self.summary.result += result
+                self._report()
         # Only of a complete run: what failed has to be listed again, however old it is by then.
         if not self.summary.result.failures and not self.summary.result.objects_vanished:
             coverage.write_covered(self._store, self._covered(before))
@@ -247,7 +248,9 @@ class _Run:
                 yield one
         self.summary.activity.is_listed = True
 
-    def _listed_ahead(self, objects: Iterator[LogObject]) -> Iterator[LogObject]:
+    def _listed_ahead(
+        self, objects: Iterator[LogObject]
+    ) -> Generator[LogObject, None, None]:
         """The same, found in a thread while batches are at work."""
         pool = ThreadPoolExecutor(1, thread_name_prefix="listing")
 

@@ -192,6 +192,7 @@ def encode_part(
 
     What their dictionaries have besides the texts of `rows` may be in the file.
     """
+    rows = _in_order(table, rows)
     # Footers are read by every append: names of log objects, which begin alike, shrink to a tenth.
     names = json.dumps(log_objects, sort_keys=True).encode()
     packed = base64.b64encode(zlib.compress(names))
@@ -216,7 +217,7 @@ def encode_part(
         sorting_columns=pq.SortingColumn.from_ordering(rows.schema, ordering),
         bloom_filter_options=_bloom_filters(table, rows),
     ) as writer:
-        for group in _row_groups(table, rows):
+        for group in _row_groups(rows):
             writer.write_table(group)
         # The digest is part of the footer, so it can only be of what comes before.
         with sink.getbuffer() as written:
@@ -225,19 +226,18 @@ def encode_part(
     return sink.getvalue()
 
 
-def _row_groups(table: Table, rows: pa.Table) -> Iterator[pa.Table]:
-    """`rows`, sorted, in row groups with dictionaries of their own; those of `rows` are right for a single one."""
-    order = sort_order([rows[name] for name in table.sort_by])
-    # Mostly they are in order already, and nothing has to be copied.
-    is_sorted = bool((np.diff(order) == 1).all())
-    if not is_sorted:
-        rows = rows.unify_dictionaries()
+def _row_groups(rows: pa.Table) -> Iterator[pa.Table]:
+    """`rows` in row groups, each with dictionaries of its own; those of `rows` are right for a single one."""
     for start in range(0, rows.num_rows, ROW_GROUP_ROWS):
         group = rows.slice(start, ROW_GROUP_ROWS)
-        if not is_sorted:
-            # One at a time: all rows are in memory twice already, as they were read and as they were stored.
-            group = rows.take(order.slice(start, ROW_GROUP_ROWS))
-        yield group if group.num_rows == rows.num_rows else compacted(group)
+        yield rows if group.num_rows == rows.num_rows else compacted(group)
+
+
+def _in_order(table: Table, rows: pa.Table) -> pa.Table:
+    """`rows` sorted as parts are; mostly they are already, and nothing has to be copied."""
+    order = sort_order([rows[name] for name in table.sort_by])
+    is_sorted = bool((np.diff(order) == 1).all())
+    return rows if is_sorted else rows.take(order)
 
 
 def _bloom_filters(table: Table, rows: pa.Table) -> dict[str, dict[str, Any]]:

@@ -81,6 +81,7 @@ def repair_lake(store: Store, settings: Settings, session: S3Session) -> Repaire
     It may be killed and repeated at any point, though the rows that it replaces may be missing until it is done.
     Raises UsageError without a source or a lake, and LeaseHeldError where another run is at work.
     """
+    requests_before = session.requests.counts()
     settings = settings.model_copy(update={"privacy": with_hash_key(settings.privacy)})
     parse_sources(settings)
     require_lake(store)
@@ -105,6 +106,9 @@ def repair_lake(store: Store, settings: Settings, session: S3Session) -> Repaire
     failures = {**reread.failures, **completed.failures}
     after = verify_lake(ListedStore(store), settings, session)
     after.differences = list(_explained(settings, session, after.differences, failures))
+    # The run may have had processes of its own.
+    requests = session.requests.counts() - requests_before + completed.requests
+    after.usage = settings.prices.usage(requests)
     return Repaired(
         set_aside, reread.objects_ingested + completed.objects_ingested, after, failures
     )

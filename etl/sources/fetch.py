@@ -12,7 +12,7 @@ from etl.config import MIB
 from etl.errors import PreconditionFailedError, StoreError
 from etl.sources.log_object import LogObject
 from etl.sources.text import DamagedError, Text
-from etl.store import Entry, S3Session, open_store
+from etl.store import Entry, S3Session, SequentialFile, open_store
 from etl.store.local import open_no_link
 
 LARGEST = 8 * 1024 * MIB
@@ -176,7 +176,7 @@ def _open(one: LogObject, session: S3Session) -> io.RawIOBase:
     if one.name.startswith("s3://"):
         bucket, key = _bucket_and_key(one)
         store = open_store(f"s3://{bucket}", session)
-        return store.open(Entry(key, one.size, one.etag))
+        return SequentialFile(store, Entry(key, one.size, one.etag))
     file = open(one.name, "rb", buffering=0, opener=open_no_link)  # noqa: SIM115 - whoever reads it closes it
     if os.fstat(file.fileno()).st_size != one.size:
         file.close()

@@ -13,8 +13,6 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _MAGIC_BYTES = 4
 _PIECE = MIB
-# Bytes that are requested at a time of what is read as a stream.
-_REQUEST = 8 * MIB
 # Compressed bytes at a time: a block of 128 KiB may be four of them.
 _STEP = 1024
 # Bytes that are kept of a line: a longer one is no record, and a reject shows the beginning.
@@ -30,6 +28,8 @@ class Text:
 
     def __init__(self, open_raw: Callable[[], io.RawIOBase | io.BytesIO]) -> None:
         self._open_raw = open_raw
+        self.position = 0
+        """Bytes of what is stored that are read, the last time that it was."""
 
     def is_compressed(self) -> bool:
         with self._open() as file:
@@ -38,11 +38,10 @@ class Text:
     def pieces(self) -> Iterator[bytes]:
         """The text, about a MiB at a time. Raises DamagedError, and what reading what is stored raises."""
         with self._open() as file:
-            if not _is_compressed(file):
-                yield from iter(lambda: file.read(_PIECE), b"")
-                return
             try:
-                yield from _decompressed(file)
+                for piece in _text(file):
+                    self.position = file.raw.tell()
+                    yield piece
             except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
                 raise DamagedError(f"cannot be decompressed: {error}") from error
 
@@ -60,20 +59,23 @@ class Text:
             yield begun
 
     def _open(self) -> io.BufferedReader:
-        return io.BufferedReader(self._open_raw(), _REQUEST)
+        return io.BufferedReader(self._open_raw(), _PIECE)
 
 
 def _is_compressed(file: io.BufferedReader) -> bool:
     return file.peek(_MAGIC_BYTES).startswith((_GZIP_MAGIC, _ZSTD_MAGIC))
 
 
-def _decompressed(file: io.BufferedReader) -> Iterator[bytes]:
-    """The text of several members or frames."""
-    if not file.peek(_MAGIC_BYTES).startswith(_GZIP_MAGIC):
+def _text(file: io.BufferedReader) -> Iterator[bytes]:
+    """What is in a file, of several members or frames where it is compressed."""
+    magic = file.peek(_MAGIC_BYTES)
+    if magic.startswith(_ZSTD_MAGIC):
         yield from _unzstd(file)
-        return
-    with gzip.GzipFile(fileobj=file) as stream:
-        yield from iter(lambda: stream.read(_PIECE), b"")
+    elif magic.startswith(_GZIP_MAGIC):
+        with gzip.GzipFile(fileobj=file) as stream:
+            yield from iter(lambda: stream.read(_PIECE), b"")
+    else:
+        yield from iter(lambda: file.read(_PIECE), b"")
 
 
 def _unzstd(file: io.BufferedReader) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from etl.store.listed import ListedStore
 from etl.store.listing import Stretch, folders_below, list_stretches
 from etl.store.location import Location, parse_location
 from etl.store.open import open_store
+from etl.store.range_file import SequentialFile
 from etl.store.requests import Requests, Usage
 from etl.store.retry import LOST, compete
 from etl.store.s3_session import S3Session
@@ -18,6 +19,7 @@ __all__ = [
     "ReadableStore",
     "Requests",
     "S3Session",
+    "SequentialFile",
     "Store",
     "Stretch",
     "Usage",

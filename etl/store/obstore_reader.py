@@ -5,6 +5,7 @@ ends within a name.
 """
 
 import threading
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import lru_cache
@@ -26,8 +27,8 @@ if TYPE_CHECKING:  # there is nothing of these at run time
     from obstore import GetOptions
     from obstore.store import ClientConfig, RetryConfig
 
-# Objects that boto3 could read and obstore could not, until obstore is not tried any more.
-_MOST_FAILURES = 10
+# Objects one after the other that boto3 could read and obstore could not, until obstore is left alone for some seconds.
+_MOST_FAILURES, _PAUSE_SECONDS = 10, 60
 # obstore keeps credentials for so long. botocore gives none that end within ten minutes.
 _CREDENTIALS_LIVE = timedelta(minutes=5)
 _OPTIONS: "ClientConfig" = {
@@ -35,8 +36,8 @@ _OPTIONS: "ClientConfig" = {
     "read_timeout": "30s",
     "allow_http": True,
 }
-# What then still fails is requested of boto3, which tries it again.
-_RETRIES: "RetryConfig" = {"max_retries": 1, "retry_timeout": timedelta(seconds=60)}
+# What fails is requested of boto3, which tries it again.
+_RETRIES: "RetryConfig" = {"max_retries": 0}
 _ERRORS = (
     obstore.exceptions.BaseError,
     FileNotFoundError,
@@ -57,24 +58,33 @@ class ObstoreReader:
         self._session = session
         self._exact = exact
         self._failures = 0
+        self._paused_until = 0.0
         self._store_of = lru_cache(maxsize=16)(self._open)
 
     def get(
         self, bucket: str, key: str, pinned: Pinned | None = None
     ) -> tuple[bytes, str]:
-        if self._failures >= _MOST_FAILURES or not _is_addressable(key):
+        if time.monotonic() < self._paused_until or not _is_addressable(key):
             return self._exact.get(bucket, key, pinned)
         # obstore does not return to Python before it is done, so Ctrl-C would wait for a store that hangs.
         if threading.current_thread() is threading.main_thread():
             return self._exact.get(bucket, key, pinned)
         try:
-            return self._get(bucket, key, pinned)
+            found = self._get(bucket, key, pinned)
         except obstore.exceptions.PreconditionError as error:
             raise PreconditionFailedError(key) from error
         except _ERRORS:
             found = self._exact.get(bucket, key, pinned)
-            self._failures += 1
-            return found
+            self._note_failure()
+        else:
+            self._failures = 0
+        return found
+
+    def _note_failure(self) -> None:
+        self._failures += 1
+        if self._failures >= _MOST_FAILURES:
+            self._failures = 0
+            self._paused_until = time.monotonic() + _PAUSE_SECONDS
 
     def _get(self, bucket: str, key: str, pinned: Pinned | None) -> tuple[bytes, str]:
         self._session.requests.count_operation("GetObject")
@@ -118,8 +128,9 @@ class ObstoreReader:
 
 
 def _is_addressable(key: str) -> bool:
-    """Whether obstore requests this key, and not one without its slashes; others it refuses itself."""
-    return not key.startswith("/") and not key.endswith("/")
+    """Whether obstore requests just this key; some it refuses, and of others it requests one without a slash."""
+    names = key.split("/")
+    return key.isprintable() and not any(name in ("", ".", "..") for name in names)
 
 
 def _is_aws(endpoint: str) -> bool:

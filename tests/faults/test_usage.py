@@ -70,8 +70,8 @@ def test_a_run_says_what_it_requested(workers: str, watched: Watched) -> None:
     writes = (summary["requests_put"] + summary["requests_list"]) * 0.005
     reads = (summary["requests_get"] + summary["requests_head"]) * 0.0004
     assert summary["requests_price"] == pytest.approx((writes + reads) / 1000, abs=1e-6)
-    for command in ("status", "verify"):
-        assert of_summary(watched.run(command)) == watched.by_kind(), command
+    for command in (("status",), ("verify",), ("verify", "--repair")):
+        assert of_summary(watched.run(*command)) == watched.by_kind(), command
 
 
 def test_a_dry_run_estimates_what_the_run_requests(watched: Watched) -> None:

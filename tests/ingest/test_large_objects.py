@@ -144,10 +144,26 @@ def test_one_that_is_overwritten_half_way_is_named(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.usefixtures("small_limits")
+def test_one_that_fails_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What turns out to be no log in a later piece is named, and no row of it is in the lake, whatever was written."""
+    monkeypatch.setattr("etl.parser.parser.MOST_REJECTS", 20)
+    text = text_of_many_days() + b"nonsense\n" * 50
+    logs, lake = written(tmp_path, NAME, text)
+    (logs / "2026-02-06-03-00-00-BB").write_text(f"{request(9_000)}\n")
+    for _ in range(2):
+        result = ingest_local(logs, lake, max_reject_fraction=1).result
+        assert "lines that are no records" in result.failures[str(logs / NAME)]
+        assert len(rows_of(lake)) == 1
+    assert result.objects_ingested == 0
+    (logs / NAME).unlink()
+    assert Lake(Settings(lake=str(lake), source=(str(logs),))).verify().differences == []
+
+
+@pytest.mark.usefixtures("small_limits")
 def test_a_large_object_on_s3_is_read_by_ranges(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A few requests for its bytes, none for all of it; the rows are those of the same object on a disk."""
-    monkeypatch.setattr("etl.sources.text._REQUEST", 50_000)
-    monkeypatch.setattr("etl.sources.text._PIECE", 10_000)
+    monkeypatch.setattr("etl.store.range_file._FIRST_BLOCK", 1_000)
+    monkeypatch.setattr("etl.store.range_file._BLOCK", 50_000)
     text = text_of_many_days()
     s3.put(f"logs/{NAME}", text)
     settings = Settings(
@@ -156,7 +172,9 @@ def test_a_large_object_on_s3_is_read_by_ranges(s3: S3, tmp_path: Path, monkeypa
     )  # fmt: skip
     handle = Lake(settings)
     assert handle.ingest().result.rows == 600
-    assert handle._session.requests.counts().get >= len(text) // 50_000
+    requests = handle._session.requests.counts()
+    assert requests.get == 1 + 1 + -(-(len(text) - 1_000) // 50_000)
+    assert requests.bytes_received == 1_000 + len(text)
     logs, _ = written(tmp_path, NAME, text)
     ingest_local(logs, tmp_path / "local", max_reject_fraction=1)
     assert stored(tmp_path / "lake") == stored(tmp_path / "local")

@@ -53,6 +53,8 @@ def test_every_key_is_listed_and_read(session: S3Session, s3: S3) -> None:
     assert listed == sorted(ODD_KEYS)
     every = [key.encode() for key in ODD_KEYS]
     assert in_thread(lambda: session.reader.get_all(s3.logs, ODD_KEYS)) == every
+    # Each with one request: obstore is not tried with what it cannot address.
+    assert session.requests.counts().get == len(ODD_KEYS)
     assert in_thread(lambda: [session.reader.get(s3.logs, key)[0] for key in ODD_KEYS]) == every
 
 
@@ -84,6 +86,21 @@ def test_a_missing_object_is_told_from_a_missing_bucket(session: S3Session, s3: 
     [mistake] = in_thread(lambda: session.reader.get_all("no-such-bucket", ["nothing"]))
     assert isinstance(gone, FileNotFoundError)
     assert isinstance(mistake, StoreError)
+
+
+def test_obstore_is_left_alone_where_it_fails(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After some failures in a row everything is read by boto3, and obstore tried again after a while."""
+    s3.put("a", b"text")
+    session = S3Session(s3.endpoint_url, "obstore")
+    nowhere = S3Session("http://127.0.0.1:9", "obstore")
+    monkeypatch.setattr(session.reader, "_store_of", nowhere.reader._store_of)  # type: ignore[attr-defined]
+    assert in_thread(lambda: session.reader.get_all(s3.logs, ["a"] * 15)) == [b"text"] * 15
+    # Ten by both, and five by boto3 alone.
+    assert session.requests.counts().get == 25
+    monkeypatch.undo()
+    monkeypatch.setattr(session.reader, "_paused_until", 0.0)
+    assert in_thread(lambda: session.reader.get_all(s3.logs, ["a"] * 15)) == [b"text"] * 15
+    assert session.requests.counts().get == 40
 
 
 def test_requests_are_counted(session: S3Session, s3: S3) -> None:

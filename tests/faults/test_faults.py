@@ -26,7 +26,7 @@ from proxy import (
 
 AT_ONCE = 6
 READERS = ("s3fs", "obstore")
-LOG_OBJECT = "2026-01-0"
+LOG_OBJECT = "/2026-01-0"
 PAST_TIME_OUT = 33
 """Seconds; a read times out after 30."""
 

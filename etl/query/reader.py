@@ -176,6 +176,8 @@ class _Kept:
         self._file = TemporaryFile(buffering=0)  # noqa: SIM115 - it ends with this object
         # Not at the interpreter's end, when other threads may still be reading ahead: then the system closes it.
         weakref.finalize(self, self._file.close).atexit = False
+        # More than the file's length, while parts are being read that will have room in it.
+        self._reserved = 0
         self._length = 0
         self._places: dict[str, Future[int | None]] = {}
         self._lock = threading.Lock()
@@ -188,38 +190,58 @@ class _Kept:
         return os.pread(self._file.fileno(), length, place + start - _first_kept(part))
 
     def keep(self, part: Entry) -> int | None:
-        """Where the file has a part, read now or before, perhaps by another thread; None where it has no room."""
+        """Where the file has a part, read now or before, perhaps by another thread.
+
+        None where it has no room, or where another thread failed: who waited for that one has to read the part itself.
+        """
         with self._lock:
             known = self._places.get(part.name)
             if known is None:
                 ours = self._places[part.name] = Future()
         if known is not None:
             return known.result()
+        place = None
         try:
             place = self._place(part)
-        except BaseException as error:
+        except BaseException:
             # It is tried again by who needs it next.
-            del self._places[part.name]
-            ours.set_exception(error)
+            with self._lock:
+                del self._places[part.name]
             raise
-        ours.set_result(place)
+        finally:
+            ours.set_result(place)
         return place
 
     def _place(self, part: Entry) -> int | None:
         """Read a part, and find a place for it."""
         length = part.size - _first_kept(part)
         with self._lock:
-            place = self._length
-            if place + length > self._space:
+            if self._reserved + length > self._space:
                 return None
-            self._length += length
+            self._reserved += length
+        try:
+            data = self._read(part, length)
+        except BaseException:
+            with self._lock:
+                self._reserved -= length
+            raise
+        return self._write(data)
+
+    def _read(self, part: Entry, length: int) -> bytes:
         data = self._store.read_range(part, _first_kept(part), length)
         if len(data) != length:
             raise StoreError(
                 f"{part.name}: the store gave {len(data)} bytes of {length}; try again"
             )
+        return data
+
+    def _write(self, data: bytes) -> int | None:
+        """Put at the file's end what room is reserved for."""
+        with self._lock:
+            place = self._length
+            self._length += len(data)
         with contextlib.suppress(OSError):
-            if os.pwrite(self._file.fileno(), data, place) == length:
+            if os.pwrite(self._file.fileno(), data, place) == len(data):
                 return place
         # The disk is full.
         return None

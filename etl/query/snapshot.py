@@ -114,12 +114,12 @@ def _list_buckets(store: ReadableStore, folder: str, scope: Scope) -> list[Entry
     page = store.entries(folder, limit=PAGE)
     if len(page) < PAGE:
         return page
-    folders = folders_below(store, folder)
-    last = page[-1].name
-    begun = sum(bucket < last for bucket in folders)
-    complete = folders[begun - 1]
-    stretches = [_days(bucket, scope) for bucket in folders[begun - 1 :]]
-    known = [entry for entry in page if entry.name < complete]
+    # The page's last name tells where it ends. What folders there are does not: `expire` may have removed some since.
+    name, slash, _ = page[-1].name.removeprefix(folder).partition("/")
+    begun = f"{folder}{name}{slash}"
+    known = [entry for entry in page if entry.name < begun]
+    buckets = [one for one in folders_below(store, folder) if one >= begun]
+    stretches = [_days(bucket, scope) for bucket in buckets]
     return [*known, *list_stretches(store, stretches)]
 
 

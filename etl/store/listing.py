@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain, pairwise
+from itertools import chain
 from typing import NamedTuple
 
 from etl.store.base import PAGE, Entry, ReadableStore
@@ -34,10 +34,12 @@ def list_below(store: ReadableStore, prefix: str) -> list[Entry]:
     following = folders[begun:]
     # The last of those that were begun is likely to have more.
     group = max(1, begun - 1)
-    bounds = [last, *following[group::group], None]
-    # What is between folders belongs to the group before it, so that nothing is left out.
+    starts = [last, *following[group::group]]
+    # What is between folders belongs to the group before it, so that nothing is left out. So does an object that is
+    # named as a folder, as consoles make them: no name is between its own and that with a NUL.
+    ends = [*(f"{start}\0" for start in starts[1:]), None]
     stretches = [
-        Stretch(prefix, after or "", before) for after, before in pairwise(bounds)
+        Stretch(prefix, start, end) for start, end in zip(starts, ends, strict=True)
     ]
     return [*page, *list_stretches(store, stretches)]
 

@@ -1,7 +1,9 @@
 """Parts that are read ahead: as they were listed, once, and in bounded space."""
 
 import os
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -10,13 +12,14 @@ from lines import LINE
 
 from etl.api import Lake
 from etl.config import Settings
+from etl.errors import StoreError
 from etl.query import Database
 from etl.query.database import connect
 from etl.query.reader import SnapshotReader
 from etl.query.scope import Scope
 from etl.query.snapshot import take_snapshot
 from etl.query.views import tables_of
-from etl.store.base import Store
+from etl.store.base import Entry, Store
 from etl.store.open import open_store
 from etl.store.s3_session import S3Session
 
@@ -84,6 +87,53 @@ def test_a_replaced_part_is_an_error(store: Store) -> None:
     with pytest.raises(OSError, match="was replaced or removed"):
         reader.read(path, 0, 4)
     assert reader.is_outdated
+
+
+def test_a_failed_read_takes_no_space(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often the store fails, a part has the room that it had before."""
+    snapshot = take_snapshot(store, Scope())
+    path, part = next(iter(snapshot.parts.items()))
+    reader = SnapshotReader(store, snapshot, part.size)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store), "read_range", fail)
+        for _ in range(3):
+            with pytest.raises(StoreError, match="not now"):
+                reader.read(path, 0, 4)
+    data = reader.read(path, 0, part.size)
+    monkeypatch.setattr(type(store), "read_range", fail)
+    assert reader.read(path, 0, part.size) == data
+
+
+def fail(*_arguments: object) -> bytes:
+    raise StoreError("not now")
+
+
+def test_who_waits_in_vain_reads_itself(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where reading ahead fails while a query waits for it, the query has the bytes nonetheless."""
+    snapshot = take_snapshot(store, Scope())
+    path, part = next(iter(snapshot.parts.items()))
+    reader = SnapshotReader(store, snapshot, 10**9)
+    is_reading, is_awaited = threading.Event(), threading.Event()
+    read_range = type(store).read_range
+
+    class Awaited(Future[int | None]):
+        def result(self, timeout: float | None = None) -> int | None:
+            is_awaited.set()
+            return super().result(timeout)
+
+    def fail_first(self: Store, part: Entry, start: int, length: int) -> bytes:
+        if is_reading.is_set():
+            return read_range(self, part, start, length)
+        is_reading.set()
+        assert is_awaited.wait(60)
+        return fail()
+
+    monkeypatch.setattr("etl.query.reader.Future", Awaited)
+    monkeypatch.setattr(type(store), "read_range", fail_first)
+    reader.read_ahead([part])
+    assert is_reading.wait(60)
+    assert reader.read(path, 0, 4) == b"PAR1"
+    assert reader.failure is None
 
 
 def test_databases_share_what_was_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -155,6 +155,41 @@ def test_requests_that_list_records(
     assert len(listed) == requests
 
 
+@pytest.mark.parametrize("removed", range(7))
+def test_buckets_that_are_removed_amid_a_listing(tmp_path: Path, removed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left is there, however many of the first buckets `expire` removes after the first page was listed."""
+    monkeypatch.setattr("etl.query.snapshot.PAGE", 5)
+    store = LocalStore(tmp_path)
+    buckets = [f"b{number}" for number in range(5)]
+    for name in dict.fromkeys(names_of([(bucket, DAY) for bucket in buckets])):
+        store.write(name, b"", if_match=None)
+    directories = LocalStore.directories
+
+    def remove_first(self: LocalStore, prefix: str) -> list[str]:
+        for folder in directories(self, "access_log/")[:removed]:
+            self.remove(f"access_log/{folder}/")
+        return directories(self, prefix)
+
+    monkeypatch.setattr(LocalStore, "directories", remove_first)
+    scope = Scope(None, DAY, DAY)
+    seen = found(store, scope)
+    left = expected(store, scope)
+    assert seen is not None
+    assert left is not None
+    assert set(left) <= set(seen)
+
+
+def test_files_before_the_first_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that do not belong there, and fill a page, hide no bucket."""
+    monkeypatch.setattr("etl.query.snapshot.PAGE", 2)
+    store = LocalStore(tmp_path)
+    strays = [f"access_log/a{number}" for number in range(3)]
+    for name in [*strays, *dict.fromkeys(names_of([("a", DAY), ("b", DAY), ("c", DAY)]))]:
+        store.write(name, b"", if_match=None)
+    scope = Scope(None, DAY, DAY)
+    assert found(store, scope) == expected(store, scope)
+
+
 def test_expired_days_are_not_seen(tmp_path: Path) -> None:
     """From the moment when `expire` begins, whatever the scope says."""
     store = LocalStore(tmp_path)

@@ -5,12 +5,13 @@ nothing; and any two appends want to write the same object, of which one loses a
 out again, for a log object that is read anew.
 """
 
-import contextlib
+import datetime as dt
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -50,11 +51,15 @@ _LOST_OR_GONE = (*LOST, FileNotFoundError, GoneError)
 # Bytes of rows in memory from which a part is sealed whatever its size: some texts shrink to nearly nothing, and what
 # is open has to be read whole by the next append.
 _FULL_BYTES = 512 * MIB
-# Parts that are decoded and encoded at a time: that takes a processor, and the memory of several copies. Reading and
-# storing take neither, and on S3 most of the time.
+# Parts that are decoded whole, and encoded, at a time: that takes a processor, and the memory of several copies.
+# Reading, that of ids in sealed parts included, and storing take neither, and on S3 most of the time.
 _MAKING = threading.BoundedSemaphore(2)
-# Sealed parts of a partition that are opened at a time, which takes a few requests for each.
-_OPENERS = 16
+# Footers that are read at a time, by all appends together: each takes a few requests, a file descriptor on a disk, and
+# the memory of all its names.
+_OPENERS = 32
+_OPENING = threading.BoundedSemaphore(_OPENERS)
+# Rows of a sealed part that each append decodes at a time: few, as no semaphore bounds their memory.
+_DECODED_ROWS = 8 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,44 +154,22 @@ class _Append:
     def try_once(self) -> Appended:
         parts = list_parts(self.store, self.partition)
         try:
-            with self._opened(parts) as known:
-                with _MAKING:
-                    appended, part = self._make_part(known)
-                if part:
-                    self.store.write(part.name, part.data, if_match=part.if_match)
-                return appended
+            return self._append_to(parts)
         except (StoreError, OSError, pa.ArrowException) as error:
             # What could not be read may have been replaced meanwhile.
             if list_parts(self.store, self.partition) != parts:
                 raise PreconditionFailedError(self.partition) from error
             raise
 
-    @contextlib.contextmanager
-    def _opened(self, parts: list[Entry]) -> "Iterator[_Known]":
-        """The parts of the partition: the last one read whole if it is open, the others as files."""
-        last = None
-        if parts:
-            schema = self.rows.schema
-            last = _read_open_part(self.store, parts[-1], schema, self.min_part_size)
-        sealed_parts = parts[:-1] if last else parts
-        entries = dict(last.footer.log_objects) if last else {}
-        with contextlib.ExitStack() as stack:
+    def _append_to(self, parts: list[Entry]) -> Appended:
+        appended, part = self._prepare(parts)
+        if part:
+            self.store.write(part.name, part.data, if_match=part.if_match)
+        return appended
 
-            def open_sealed(part: Entry) -> pq.ParquetFile:
-                return stack.enter_context(open_part(self.store, part))
-
-            with ThreadPoolExecutor(_OPENERS) as pool:
-                sealed = list(pool.map(open_sealed, sealed_parts))
-            for part, file in zip(sealed_parts, sealed, strict=True):
-                try:
-                    # A large partition has a million names; those of the batch are enough.
-                    entries.update(read_footer(file, only=self.etags).log_objects)
-                except ValueError as error:
-                    raise damaged(self.store, part, error) from error
-            yield _Known(parts, [last] if last else [], sealed, entries)
-
-    def _make_part(self, known: "_Known") -> "tuple[Appended, _NewPart | None]":
+    def _prepare(self, parts: list[Entry]) -> "tuple[Appended, _NewPart | None]":
         """What becomes of the rows, and the part to write, if any of them is new."""
+        known = self._read_known(parts)
         _refuse_stale(known.entries, self.etags, self.piece)
         objects = count_texts(self.rows["log_object"])
         names = {name: piece_name(name, self.piece) for name in objects}
@@ -195,24 +178,93 @@ class _Append:
         new_rows = self.rows
         if known_names:
             new_rows = without_texts(new_rows, "log_object", known_names)
-        open_rows = [
-            _rows_of(self.store, part, self.rows.schema) for part in known.open_parts
-        ]
+        sealed_rows = self._read_possible_duplicates(known.sealed, new_rows)
+        with _MAKING:
+            new_entries, part = self._make_part(known, new_rows, sealed_rows)
+        # Of an object that is known already, the partition's own entry counts: an earlier run wrote its rows.
+        entries = {**new_entries, **known.entries}
+        return _appended({name: entries[names[name]] for name in names}, part), part
+
+    def _read_known(self, parts: list[Entry]) -> "_Known":
+        """The parts of the partition: the last one whole if it is open, of the others what their footers say."""
+        with ThreadPoolExecutor(_OPENERS) as pool:
+            others = pool.map(self._read_sealed, parts[:-1])
+            last = [self._read_last(one) for one in parts[-1:]]
+            sealed = list(others)
+        open_parts = [one for one in last if isinstance(one, _Part)]
+        sealed += [one for one in last if isinstance(one, _Sealed)]
+        footers = [one.footer for one in open_parts] + [one.footer for one in sealed]
+        entries: dict[str, FooterEntry] = {}
+        for footer in footers:
+            entries.update(footer.log_objects)
+        return _Known(parts, open_parts, sealed, entries)
+
+    def _read_last(self, part: Entry) -> "_Part | _Sealed":
+        """The last part of a partition, whole unless it is sealed.
+
+        That is for the part itself to say, not for a setting: all writers must see the same, or two of them would write
+        different objects, and both succeed. `min_part_size` only says what is likely: then one request reads all of it.
+        """
+        # A large part is most likely sealed: its footer is enough to know.
+        if part.size >= self.min_part_size:
+            sealed = self._read_sealed(part)
+            if part.size >= sealed.footer.min_part_size:
+                return sealed
+        whole = _read_part(self.store, part, self.rows.schema)
+        is_sealed = part.size >= whole.footer.min_part_size
+        return self._sealed(part, whole.file) if is_sealed else whole
+
+    def _read_sealed(self, part: Entry) -> "_Sealed":
+        with _OPENING, open_part(self.store, part) as file:
+            return self._sealed(part, file)
+
+    def _sealed(self, part: Entry, file: pq.ParquetFile) -> "_Sealed":
+        try:
+            # A large partition has a million names; those of the batch are enough.
+            footer = read_footer(file, only=self.etags)
+        except ValueError as error:
+            raise damaged(self.store, part, error) from error
+        times = _times_by_group(self.table, file) if self.table.identity else []
+        return _Sealed(part, footer, times)
+
+    def _read_possible_duplicates(
+        self, sealed: "list[_Sealed]", rows: pa.Table
+    ) -> list[pa.Table]:
+        """Rows of sealed parts that share time and request id with some of `rows`: any equal row is among them.
+
+        Parts are opened one at a time, and only those with row groups whose times overlap.
+        """
+        if not (self.table.identity and sealed and rows.num_rows):
+            return []
+        times, ids = _times_of(rows), pc.unique(rows["request_id"])
+        found: list[pa.Table] = []
+        for one in sealed:
+            if any(map(times.overlaps, one.times)):
+                with open_part(self.store, one.entry) as file:
+                    found += _rows_with_ids(self.table, file, times, ids)
+        return found
+
+    def _make_part(
+        self, known: "_Known", new_rows: pa.Table, sealed_rows: list[pa.Table]
+    ) -> "tuple[dict[str, FooterEntry], _NewPart | None]":
+        """What footers say of the new rows, and the part to write, if any of them has no equal."""
+        schema = self.rows.schema
+        open_rows = [_rows_of(self.store, part, schema) for part in known.open_parts]
         unique = new_rows
         if self.table.identity:
-            stored = _possible_duplicates(self.table, new_rows, open_rows, known.sealed)
+            ids = pc.unique(new_rows["request_id"])
+            stored = [one.filter(pc.is_in(one["request_id"], ids)) for one in open_rows]
+            stored += sealed_rows
             unique = drop_duplicates(new_rows, stored, self.table.identity)
         new_entries = {
-            names[name]: entry
+            piece_name(name, self.piece): entry
             for name, entry in _footer_entries(new_rows, unique, self.etags).items()
         }
         part = None
         if unique.num_rows:
             rows = pa.concat_tables([*open_rows, unique])
             part = self._encode(known, rows, new_entries)
-        # Of an object that is known already, the partition's own entry counts: an earlier run wrote its rows.
-        entries = {**new_entries, **known.entries}
-        return _appended({name: entries[names[name]] for name in names}, part), part
+        return new_entries, part
 
     def _encode(
         self, known: "_Known", rows: pa.Table, new_entries: Mapping[str, FooterEntry]
@@ -252,6 +304,30 @@ class _Part:
     """Of just these bytes."""
 
 
+class _Times(NamedTuple):
+    """When the first and the last of some rows were logged."""
+
+    first: dt.datetime
+    last: dt.datetime
+
+    def overlaps(self, other: "_Times") -> bool:
+        return self.first <= other.last and other.first <= self.last
+
+
+_ANY_TIME = _Times(dt.datetime.min, dt.datetime.max)  # noqa: DTZ901 - UTC, as stored
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    """A sealed part, of which only the footer was read."""
+
+    entry: Entry
+    footer: Footer
+    """With just those log objects of which rows are appended."""
+    times: list[_Times]
+    """Of each row group; none where rows have no identity."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """A partition as it was listed."""
@@ -259,7 +335,7 @@ class _Known:
     parts: list[Entry]
     open_parts: list[_Part]
     """The last part, where it may grow; else none."""
-    sealed: list[pq.ParquetFile]
+    sealed: list[_Sealed]
     entries: dict[str, FooterEntry]
     """What it holds of each log object; a log object's rows are all in one part."""
 
@@ -310,27 +386,6 @@ def _footer_entries(
     }
 
 
-def _read_open_part(
-    store: Store, part: Entry, schema: pa.Schema, min_part_size: int
-) -> _Part | None:
-    """The last part of a partition, or None where it is sealed.
-
-    That is for the part itself to say, not for a setting: all writers must see the same, or two of them would write
-    different objects, and both succeed. `min_part_size` only says what is likely: then one request reads all of it.
-    """
-    # A large part is most likely sealed: its footer is enough to know.
-    if part.size >= min_part_size:
-        with open_part(store, part) as file:
-            try:
-                footer = read_footer(file)
-            except ValueError as error:
-                raise damaged(store, part, error) from error
-        if part.size >= footer.min_part_size:
-            return None
-    found = _read_part(store, part, schema)
-    return None if part.size >= found.footer.min_part_size else found
-
-
 def _read_part(store: Store, part: Entry, schema: pa.Schema) -> _Part:
     """The part, its columns in these types, and its ETag.
 
@@ -362,34 +417,42 @@ def _rows_of(store: Store, part: _Part, schema: pa.Schema) -> pa.Table:
         raise damaged(store, part.entry, error) from error
 
 
-def _possible_duplicates(
-    table: Table,
-    rows: pa.Table,
-    open_rows: Iterable[pa.Table],
-    sealed: Iterable[pq.ParquetFile],
-) -> Iterator[pa.Table]:
-    """Stored rows that share time and request id with some of `rows`: any equal row is among them.
+def _times_of(rows: pa.Table) -> _Times:
+    return _Times(*(bound.as_py() for bound in pc.min_max(rows["time"]).values()))
 
-    Reads two columns of the row groups whose times overlap, and whole rows only where ids meet; one row group
-    is in memory at a time.
+
+def _times_by_group(table: Table, file: pq.ParquetFile) -> list[_Times]:
+    """When the rows of each row group were logged, as its statistics say."""
+    column = table.schema.get_field_index("time")
+    groups = map(file.metadata.row_group, range(file.num_row_groups))
+    known = [group.column(column).statistics for group in groups]
+    return [
+        _Times(one.min, one.max) if one and one.has_min_max else _ANY_TIME
+        for one in known
+    ]
+
+
+def _rows_with_ids(
+    table: Table, file: pq.ParquetFile, times: _Times, ids: pa.Array
+) -> Iterator[pa.Table]:
+    """Rows with one of these request ids, of the row groups of a part whose times overlap.
+
+    Reads a single column, and whole rows only of row groups where ids meet, few at a time.
     """
-    if not rows.num_rows:
-        return
-    ids = pc.unique(rows["request_id"])
-    first, last = (bound.as_py() for bound in pc.min_max(rows["time"]).values())
-    for stored in open_rows:
-        yield stored.filter(pc.is_in(stored["request_id"], ids))
-    time_column = table.schema.get_field_index("time")
-    for file in sealed:
-        for number in range(file.num_row_groups):
-            times = file.metadata.row_group(number).column(time_column).statistics
-            if times is not None and (times.max < first or times.min > last):
-                continue
-            matches = pc.is_in(
-                file.read_row_group(number, columns=["request_id"])["request_id"], ids
-            )
-            if pc.any(matches).as_py():
-                yield conformed(file.read_row_group(number), table.schema).filter(matches)
+    # The times are those of this very file: the part may be another one than when its footer was read.
+    for number, group_times in enumerate(_times_by_group(table, file)):
+        if not times.overlaps(group_times):
+            continue
+        group = file.read_row_group(number, columns=["request_id"])
+        matches = pc.is_in(group["request_id"], ids)
+        if not pc.any(matches).as_py():
+            continue
+        start = 0
+        for batch in file.iter_batches(_DECODED_ROWS, row_groups=[number]):
+            matching = matches.slice(start, batch.num_rows)
+            rows = pa.Table.from_batches([batch]).filter(matching)
+            yield conformed(rows, table.schema)
+            start += batch.num_rows
 
 
 def drop_duplicates(

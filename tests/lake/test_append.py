@@ -1,24 +1,43 @@
 """Appends: each record once, few parts, whoever writes at the same time."""
 
 import datetime as dt
+import itertools
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import S3
 from lines import LINE
 
 from etl.errors import PreconditionFailedError, StaleRowsError, StoreError
 from etl.lake.append import Appended, remove_rows
 from etl.lake.append import append_rows as append_with_etags
-from etl.lake.parts import list_parts, open_part, partition_path, read_footer
+from etl.lake.parts import FooterEntry, encode_part, list_parts, open_part, partition_path, read_footer
 from etl.parser.parser import Parser
 from etl.schema import ACCESS_LOG, Table
-from etl.store.base import Store
+from etl.store import Entry, S3Session, open_store
+from etl.store.base import ReadableStore, Store
 
 PARTITION = partition_path(ACCESS_LOG, bucket="site", date=dt.date(2026, 2, 6))
 NEVER_SEALED = 1 << 40
+LATER = {"00:00:38": "12:00:00"}
+FEW_FILES = """
+import json, resource, sys
+import etl.lake.parts
+from test_append import ACCESS_LOG, PARTITION, append, rows
+from etl.store import open_store
+resource.setrlimit(resource.RLIMIT_NOFILE, (80, 80))
+# So that even small parts are opened as files.
+etl.lake.parts.READ_WHOLE = 0
+done = append(open_store(sys.argv[1]), ACCESS_LOG, PARTITION, rows("new", "ID7", "ID117", "NEW"), 1)
+print(json.dumps([done.rows_by_object, done.duplicates_by_object]))
+"""
 
 
 def rows(log_object: str, *ids: str, **replacements: str) -> pa.Table:
@@ -74,6 +93,70 @@ def test_a_record_delivered_twice_is_kept_once(store: Store, min_part_size: int)
     result = append(store, ACCESS_LOG, PARTITION, rows("o2", "B", "C", "C"), min_part_size)
     assert (result.rows_by_object, result.duplicates_by_object) == ({"o2": 1}, {"o2": 2})
     assert stored_rows(store) == [("A", "o1"), ("B", "o1"), ("C", "o2")]
+
+
+def store_sealed_parts(store: Store, count: int) -> None:
+    """Parts of one row each, all of the same time: `ID0` of `o0`, and so on."""
+    for n in range(count):
+        part = encode_part(ACCESS_LOG, rows(f"o{n}", f"ID{n}"), {f"o{n}": FooterEntry("etag", 1, 0)}, 1)
+        store.write(f"{PARTITION}part-{n:05d}.parquet", part, if_match=None)
+
+
+def test_many_sealed_parts_take_few_open_files(tmp_path: Path) -> None:
+    """A partition may have more sealed parts than a process may open files; duplicates are found in all of them."""
+    store = open_store(str(tmp_path))
+    store_sealed_parts(store, 120)
+    command = [sys.executable, "-c", FEW_FILES, str(tmp_path)]
+    environment = {"PYTHONPATH": f"{Path(__file__).parent}:{Path(__file__).parents[1]}"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.stdout.strip() == '[{"new": 1}, {"new": 2}]', done.stderr
+    assert len(stored_rows(store)) == 121
+
+
+@pytest.mark.parametrize("min_part_size", [1, NEVER_SEALED])
+def test_a_sealed_part_is_read_again_only_where_times_overlap(s3: S3, min_part_size: int) -> None:
+    """One request reads the footer of each small part, the last one included, and one more its rows, if need be."""
+    session = S3Session(s3.endpoint_url)
+    store = open_store(f"s3://{s3.lake}/lake", session)
+    store_sealed_parts(store, 3)
+    before = session.requests.counts()
+    append(store, ACCESS_LOG, PARTITION, rows("o8", "A", **LATER), min_part_size)
+    assert (session.requests.counts() - before).get == 3
+    before = session.requests.counts()
+    append(store, ACCESS_LOG, PARTITION, rows("o9", "B"), min_part_size)
+    assert (session.requests.counts() - before).get == 4 + 3
+
+
+def test_duplicates_are_found_in_each_row_group(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever a row is among those of a sealed part, which are decoded a few at a time."""
+    monkeypatch.setattr("etl.lake.parts.ROW_GROUP_ROWS", 5)
+    monkeypatch.setattr("etl.lake.append._DECODED_ROWS", 2)
+    ids = [f"ID{n:02d}" for n in range(13)]
+    append(store, ACCESS_LOG, PARTITION, rows("o1", *ids), 1)
+    result = append(store, ACCESS_LOG, PARTITION, rows("o2", "ID03", "NEW", "ID07", "ID12"), 1)
+    assert (result.rows_by_object, result.duplicates_by_object) == ({"o2": 1}, {"o2": 3})
+    result = append(store, ACCESS_LOG, PARTITION, rows("o3", "ID00", "ID04", "ID11", curl="wget"), 1)
+    assert (result.rows_by_object, result.duplicates_by_object) == ({"o3": 3}, {"o3": 0})
+
+
+@pytest.mark.parametrize("read_whole", [0, 1 << 20])
+def test_a_sealed_part_may_change_between_its_footer_and_its_rows(
+    store: Store, monkeypatch: pytest.MonkeyPatch, read_whole: int
+) -> None:
+    """A row that is taken out just then is no duplicate any more."""
+    monkeypatch.setattr("etl.lake.parts.READ_WHOLE", read_whole)
+    append(store, ACCESS_LOG, PARTITION, pa.concat_tables([rows("o1", "A"), rows("o2", "B")]), 1)
+    openings = itertools.count()
+
+    def open_late(store: ReadableStore, part: Entry) -> AbstractContextManager[pq.ParquetFile]:
+        if next(openings) == 1:
+            remove_rows(lake, ACCESS_LOG, {"o1"})
+        return open_part(store, part)
+
+    lake = store
+    monkeypatch.setattr("etl.lake.append.open_part", open_late)
+    append(store, ACCESS_LOG, PARTITION, rows("o3", "A", "B"), 1)
+    assert stored_rows(store) == [("A", "o3"), ("B", "o2")]
 
 
 def test_one_request_id_may_have_several_records(store: Store) -> None:

@@ -32,30 +32,51 @@ def ingest_batch(
 
     Log objects on S3 are read by `session`.
     """
-    done = BatchResult()
     meter = meter or Meter()
-    # Of a log object that is read in several pieces: what is written of it so far.
-    earlier: Written | None = None
+    writer = _Writer(batch, store, meter)
     for piece in read_pieces(batch, session, meter):
-        names = {one.name for one in piece.objects}
-        if piece.number and not names.isdisjoint(done.failures):
-            continue  # a piece before it could not be written
-        if batch.replace and names and not piece.number:
-            _remove_everywhere(store, names)
-        piece, written = _append_current(store, batch, piece, meter)  # noqa: PLW2901
-        done += piece.result + written.cost
-        if earlier and piece.result.failures:
-            # The rest of a log object cannot be had: it has no entry in the ledger, and so may have no rows.
-            _remove_everywhere(store, piece.result.failures)
-            earlier = None
-            continue
-        written = earlier + written if earlier and piece.number else written
-        if piece.is_last:
-            done += commit_piece(store, batch, piece, written, meter)
-        earlier = None if piece.is_last else written
+        writer.write(piece)
         # Only one is in memory at a time.
         del piece
-    return done
+    return writer.done
+
+
+class _Writer:
+    """Writes a batch piece by piece; `done` is what became of it so far."""
+
+    def __init__(self, batch: Batch, store: Store, meter: Meter) -> None:
+        self.done = BatchResult()
+        self._batch = batch
+        self._store = store
+        self._meter = meter
+        # Of a log object that is read in several pieces: what is written of it.
+        self._earlier: Written | None = None
+
+    def write(self, piece: Piece) -> None:
+        """Append a piece, and commit the log objects that end with it."""
+        names = {one.name for one in piece.objects}
+        if piece.number and not names.isdisjoint(self.done.failures):
+            return  # a piece before it could not be written
+        if self._batch.replace and names and not piece.number:
+            _remove_everywhere(self._store, names)
+        piece, written = _append_current(self._store, self._batch, piece, self._meter)
+        self.done += piece.result + written.cost
+        if self._earlier and piece.result.failures:
+            # The rest of a log object cannot be had: it has no entry in the ledger, and so may have no rows.
+            _remove_everywhere(self._store, piece.result.failures)
+            self._earlier = None
+        else:
+            self._commit(piece, written)
+
+    def _commit(self, piece: Piece, written: Written) -> None:
+        """Commit what is written, once all of it is."""
+        if self._earlier and piece.number:
+            written = self._earlier + written
+        if not piece.is_last:
+            self._earlier = written
+            return
+        self.done += commit_piece(self._store, self._batch, piece, written, self._meter)
+        self._earlier = None
 
 
 def _append_current(

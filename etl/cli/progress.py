@@ -53,11 +53,17 @@ def working(what: str, interrupted: str = "interrupted") -> Iterator[Advance]:
         spinner.update(task, description=f"{what} ({done:,} of {total:,})")
 
     def say_interrupted() -> None:
-        spinner.stop()
+        if not spinner.disable:
+            spinner.stop()
         sys.stderr.write(f"accesslake: {interrupted}\n")
 
-    with on_interrupt(say_interrupted), spinner:
+    with on_interrupt(say_interrupted), _shown(spinner):
         yield advance
+
+
+def _shown(progress: Progress) -> contextlib.AbstractContextManager[object]:
+    """Show progress, unless it is disabled: rich 13 would write an empty line then."""
+    return contextlib.nullcontext() if progress.disable else progress
 
 
 class Reporter:
@@ -74,7 +80,7 @@ class Reporter:
 
     def __enter__(self) -> Self:
         self._exits.enter_context(on_interrupt(self._say_interrupted))
-        self._exits.enter_context(self._bars)
+        self._exits.enter_context(_shown(self._bars))
         return self
 
     def __exit__(
@@ -114,7 +120,8 @@ class Reporter:
 
     def _say_interrupted(self) -> None:
         """What a run that ends early leaves, and how to go on."""
-        self._bars.stop()
+        if self.is_terminal:
+            self._bars.stop()
         new = committed = 0
         if self._summary is not None:
             new, committed = self._summary.new, self._summary.result.objects_ingested

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from etl.ingest.plan import Batch
 from etl.store import Requests
 
-# Of an append, where nobody else is at work: the parts are listed, the open one is read and written again.
-_APPEND = Requests(list=1, get=1, put=1)
 # Who holds the lease, what was listed, which format: each is read, and most are written.
 _DOCUMENTS = Requests(get=6, put=6)
 
@@ -35,5 +33,7 @@ class Estimate:
         """Those of the listing, which the run repeats, of the log objects, and of a lake on S3."""
         total = of_listing + Requests(get=self.objects, bytes_received=self.bytes)
         if to_s3 and self.appends:
-            total = sum([_APPEND] * self.appends, total + _DOCUMENTS)
+            # Where nobody else is at work, an append lists the parts, and reads and writes the open one.
+            appends = Requests(list=self.appends, get=self.appends, put=self.appends)
+            total = total + _DOCUMENTS + appends
         return total

@@ -5,10 +5,10 @@ It only reads. Every difference names where it is and what to do.
 
 import datetime as dt
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import groupby, islice
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from etl.ahead import results_ahead
 from etl.arrow import count_texts, reader_of
 from etl.config import MIB, Settings
 from etl.errors import PreconditionFailedError
@@ -230,21 +231,15 @@ class _Verifier:
     def _checked(self, parts: Iterable[tuple[_Folder, Entry]]) -> Iterator[_CheckedPart]:
         """The parts, checked in this order, several at a time, but no more than a bound of bytes."""
         readers = _READERS if self.store.is_remote else os.cpu_count()
-        waiting: deque[tuple[int, Future[_CheckedPart]]] = deque()
-        size = 0
+        checks = (
+            (
+                part.size,
+                partial(self._check_part, folder.table, folder.partition, part),
+            )
+            for folder, part in parts
+        )
         with ThreadPoolExecutor(readers) as pool:
-            for folder, part in parts:
-                while waiting and size + part.size > _READ_BYTES:
-                    first_size, first = waiting.popleft()
-                    yield first.result()
-                    size -= first_size
-                check = pool.submit(
-                    self._check_part, folder.table, folder.partition, part
-                )
-                waiting.append((part.size, check))
-                size += part.size
-            for _, check in waiting:
-                yield check.result()
+            yield from results_ahead(pool, checks, _READ_BYTES)
 
     def check_accounting(self) -> None:
         """The ledger against the rows, partition by partition (I2, I3), and no row twice (I1)."""

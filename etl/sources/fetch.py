@@ -2,12 +2,13 @@
 
 import io
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 
+from etl.ahead import results_ahead
 from etl.config import MIB
 from etl.errors import PreconditionFailedError, StoreError
 from etl.sources.log_object import LogObject
@@ -87,29 +88,15 @@ def _fetch_s3(
         threads = max(1, concurrency // _GROUP_OBJECTS)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="fetch")
     try:
-        for fetched in _ahead(pool, session, objects):
+        groups = (
+            (sum(one.size for one in group), partial(_read_group, session, group))
+            for group in _groups(objects)
+        )
+        for fetched in results_ahead(pool, groups, _AHEAD_BYTES):
             yield from fetched
     finally:
         # Whoever wants no more does not wait for what is on its way.
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _ahead(
-    pool: ThreadPoolExecutor, session: S3Session, objects: Sequence[LogObject]
-) -> Iterator[list[Fetched]]:
-    """Groups of objects in their order, of which the next ones are requested before they are needed."""
-    pending: deque[tuple[int, Future[list[Fetched]]]] = deque()
-    bytes_ahead = 0
-    for group in _groups(objects):
-        size = sum(one.size for one in group)
-        while pending and bytes_ahead + size > _AHEAD_BYTES:
-            size_before, future = pending.popleft()
-            bytes_ahead -= size_before
-            yield future.result()
-        bytes_ahead += size
-        pending.append((size, pool.submit(_read_group, session, group)))
-    for _, future in pending:
-        yield future.result()
 
 
 def _groups(objects: Iterable[LogObject]) -> Iterator[list[LogObject]]:

@@ -3,12 +3,12 @@
 import datetime as dt
 import fnmatch
 import re
-from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from functools import partial
 from typing import Any, cast
 
+from etl.ahead import results_ahead
 from etl.sources.log_object import LOG_NAME, YEAR_FOLDER, LogObject, log_day
 from etl.store import Location, S3Session
 from etl.store.s3_errors import etag_of, s3_errors
@@ -61,16 +61,16 @@ def list_window(
     ]
     with ThreadPoolExecutor(_LISTERS) as pool:
         listings = (
-            pool.submit(lambda one: list(_pages(client, bucket, Prefix=one)), prefix)
-            for prefix in prefixes
+            (1, partial(_list_prefix, client, bucket, prefix)) for prefix in prefixes
         )
         # So many at a time, however many days and buckets there are: they wait in memory for whoever reads the objects.
-        pending = deque(islice(listings, _LISTERS))
-        while pending:
-            items = pending.popleft().result()
-            pending.extend(islice(listings, 1))
+        for items in results_ahead(pool, listings, _LISTERS):
             for item in items:
                 yield _log_object(bucket, item)
+
+
+def _list_prefix(client: Any, bucket: str, prefix: str) -> list[dict[str, Any]]:
+    return list(_pages(client, bucket, Prefix=prefix))
 
 
 class _Roots:

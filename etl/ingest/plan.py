@@ -25,6 +25,17 @@ class Batch:
     is_last: bool = False
 
 
+def text_size(one: LogObject) -> int:
+    """Bytes of text that take as much memory as a log object does, about."""
+    compressed = one.name.endswith((".gz", ".zst"))
+    return _OBJECT_WEIGHT + one.size * (_COMPRESSED_RATIO if compressed else 1)
+
+
+def is_little(weight: int, settings: Settings) -> bool:
+    """Whether so many bytes of text are not worth to be shared."""
+    return weight * 2 <= settings.batch_size
+
+
 def plan_batches(
     objects: Iterable[LogObject],
     settings: Settings,
@@ -42,16 +53,16 @@ def plan_batches(
     weight = 0
     for one in objects:
         planned.append(one)
-        weight += _text_size(one)
+        weight += text_size(one)
         # A batch for each worker is held back: only the end of the listing tells how much there is to share.
         if weight > settings.batch_size * workers and len(planned) > 1:
             batch = _take_batch(planned, settings.batch_size)
-            weight -= sum(map(_text_size, batch))
+            weight -= sum(map(text_size, batch))
             yield Batch(batch, settings, run_id, replace)
-    is_little = weight * 2 <= settings.batch_size
-    for shares in range(1 if is_little else workers, 0, -1):
+    shared_by = 1 if is_little(weight, settings) else workers
+    for shares in range(shared_by, 0, -1):
         batch = _take_batch(planned, weight / shares)
-        weight -= sum(map(_text_size, batch))
+        weight -= sum(map(text_size, batch))
         if batch:
             yield Batch(batch, settings, run_id, replace, is_last=not planned)
 
@@ -60,10 +71,10 @@ def _take_batch(planned: "deque[LogObject]", size: float) -> tuple[LogObject, ..
     """The first objects, of up to `size`: up to the last change of day in its second half, if there is one."""
     batch: list[LogObject] = []
     weight = cut = 0
-    while planned and (not batch or weight + _text_size(planned[0]) <= size):
+    while planned and (not batch or weight + text_size(planned[0]) <= size):
         one = planned.popleft()
         batch.append(one)
-        weight += _text_size(one)
+        weight += text_size(one)
         is_change = bool(planned) and _group(one) != _group(planned[0])
         if is_change and weight * 2 >= size:
             cut = len(batch)
@@ -76,8 +87,3 @@ def _take_batch(planned: "deque[LogObject]", size: float) -> tuple[LogObject, ..
 def _group(one: LogObject) -> tuple[str, object]:
     """Objects of one group fall into the same partitions, mostly."""
     return one.name.rpartition("/")[0], one.day
-
-
-def _text_size(one: LogObject) -> int:
-    compressed = one.name.endswith((".gz", ".zst"))
-    return _OBJECT_WEIGHT + one.size * (_COMPRESSED_RATIO if compressed else 1)

@@ -17,10 +17,10 @@ from etl.errors import LeaseHeldError, UsageError
 from etl.ingest.activity import Activity, Counts, Meter
 from etl.ingest.batch import ingest_batch
 from etl.ingest.estimate import Estimate
-from etl.ingest.plan import Batch, plan_batches
+from etl.ingest.plan import Batch, is_little, plan_batches, text_size
 from etl.ingest.privacy import with_hash_key
 from etl.ingest.result import BatchResult
-from etl.ingest.workers import ingest_in_workers, shared_counts
+from etl.ingest.workers import Workers
 from etl.lake import (
     Ledger,
     check_format,
@@ -212,11 +212,15 @@ class _Run:
 
     def execute(self, still_held: Callable[[], bool]) -> None:
         before = coverage.read_covered(self._store)
-        with contextlib.closing(self._listed_ahead(self._new_objects(before))) as objects:
+        new = self._new_objects(before)
+        with (
+            Workers(self._workers) as workers,
+            contextlib.closing(self._listed_ahead(new, workers)) as objects,
+        ):
             batches = plan_batches(
                 objects, self._settings, self.summary.run_id, workers=self._workers
             )
-            for result in self._results(batches, still_held):
+            for result in self._results(batches, workers, still_held):
                 self.summary.result += result
                 self._report()
         # Only of a complete run: what failed has to be listed again, however old it is by then.
@@ -249,18 +253,22 @@ class _Run:
         self.summary.activity.is_listed = True
 
     def _listed_ahead(
-        self, objects: Iterator[LogObject]
+        self, objects: Iterator[LogObject], workers: Workers
     ) -> Generator[LogObject, None, None]:
-        """The same, found in a thread while batches are at work."""
+        """The same, found in a thread while batches are at work, or processes start for which there will be some."""
         pool = ThreadPoolExecutor(1, thread_name_prefix="listing")
 
         def next_chunk() -> "Future[list[LogObject]]":
             return pool.submit(lambda: list(islice(objects, _CHUNK_OBJECTS)))
 
+        weight = 0
         try:
             chunks = deque(next_chunk() for _ in range(_CHUNKS_AHEAD))
             while chunk := self._awaited(chunks.popleft()):
                 chunks.append(next_chunk())
+                weight += sum(map(text_size, chunk))
+                if self._workers > 1 and not is_little(weight, self._settings):
+                    workers.start()
                 yield from chunk
         finally:
             pool.shutdown(cancel_futures=True)
@@ -283,9 +291,12 @@ class _Run:
         return max(filter(None, (since, self._expired_before)), default=None)
 
     def _results(
-        self, batches: Iterator[Batch], still_held: Callable[[], bool]
+        self,
+        batches: Iterator[Batch],
+        workers: Workers,
+        still_held: Callable[[], bool],
     ) -> Iterator[BatchResult]:
-        """Results as they come: in this process for a single batch or worker, else from a process pool."""
+        """Results as they come: in this process for a single batch or worker, else from `workers`."""
         # A single batch is not worth the start of a process.
         first = list(islice(batches, 1))
         if self._workers == 1 or all(batch.is_last for batch in first):
@@ -294,10 +305,9 @@ class _Run:
                 yield ingest_batch(batch, self._store, self._session, meter)
                 _refuse_lost(self._store, still_held)
             return
-        self._counts = shared_counts(self._workers)
-        for result in ingest_in_workers(
-            chain(first, batches), self._counts, self._report_often
-        ):
+        workers.start()
+        self._counts = workers.counts
+        for result in workers.results(chain(first, batches), self._report_often):
             yield result
             _refuse_lost(self._store, still_held)
 

@@ -1,6 +1,7 @@
 """Batches in processes of their own, which end with the run."""
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -14,7 +15,7 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     wait,
 )
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from multiprocessing.connection import Connection
 from typing import Any, cast
@@ -32,42 +33,76 @@ _SPAWN = multiprocessing.get_context("spawn")
 # Between two looks at what workers have counted.
 _TICK_SECONDS = 0.1
 
+# Objects after which garbage is looked for. Those of a batch are nearly all in use until it ends, and have no cycles.
+_GARBAGE = 100_000
+
 # In a worker process, its meter.
 _meters: list[Meter] = []
 
 
-def shared_counts(workers: int) -> Sequence[Counts]:
-    """Counts for so many workers, which write them without a lock: each has its own."""
-    return cast("Sequence[Counts]", _SPAWN.RawArray(Counts, workers))
+class Workers(contextlib.ExitStack):
+    """So many processes that ingest batches. They end with the `with` statement."""
 
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+        self._pool: ProcessPoolExecutor | None = None
+        self.counts: Sequence[Counts] = ()
+        """Of each process, which writes them without a lock; none before they are started."""
 
-def ingest_in_workers(
-    batches: Iterable[Batch], counts: Sequence[Counts], tick: Callable[[], None]
-) -> Iterator[BatchResult]:
-    """The results of batches in the order of their completion, from a process for each of `counts`.
+    def start(self) -> None:
+        """Start the processes. It takes them half a second until they can do anything."""
+        if not self._pool:
+            self._pool = self._start()
 
-    While they are at work, `tick` is called now and then.
-    """
-    lifeline, ours = _SPAWN.Pipe(duplex=False)
-    first_free = _SPAWN.Value("i", 0)
-    with (
-        lifeline,
-        ours,
-        ProcessPoolExecutor(
-            len(counts),
-            mp_context=_SPAWN,
-            initializer=_start_worker,
-            initargs=(lifeline, counts, first_free),
-        ) as pool,
-    ):
+    def results(
+        self, batches: Iterable[Batch], tick: Callable[[], None]
+    ) -> Iterator[BatchResult]:
+        """The results of batches in the order of their completion.
+
+        While they are at work, `tick` is called now and then.
+        """
+        pool = self._pool = self._pool or self._start()
         try:
             # One more than there are workers, so that none waits for the next to be planned.
-            yield from _submit_all(pool, batches, len(counts) + 1, tick)
-        except BaseException:
-            # What workers have in hand may take minutes. Ended in the middle of it, it is as after a kill.
-            ours.close()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            yield from _submit_all(pool, batches, self._number + 1, tick)
+        except BrokenExecutor as error:
+            raise AccessLakeError(
+                "a worker process died (out of memory?); what was committed is safe: "
+                "run again, with fewer --workers or a smaller batch_size"
+            ) from error
+
+    def _start(self) -> ProcessPoolExecutor:
+        lifeline, ours = _SPAWN.Pipe(duplex=False)
+        self.counts = cast("Sequence[Counts]", _SPAWN.RawArray(Counts, self._number))
+        initial = (lifeline, self.counts, _SPAWN.Value("i", 0))
+        pool = ProcessPoolExecutor(self._number, _SPAWN, _start_worker, initial)
+        self.enter_context(lifeline)
+        self.enter_context(ours)
+        self.enter_context(pool)
+        self.push(partial(_end_at_once, pool, ours))
+        # They inherit what is blocked. Ctrl-C reaches every process of a terminal; it is meant for the run, which then
+        # ends its workers.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            for _ in range(self._number):
+                pool.submit(_do_nothing)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return pool
+
+
+def _end_at_once(
+    pool: Executor, lifeline: Connection, error_type: object, *_error: object
+) -> None:
+    """After an error: what workers have in hand may take minutes. Ended in the middle of it, it is as after a kill."""
+    if error_type:
+        lifeline.close()
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _do_nothing() -> None:
+    """The first task of a worker, which is there once it is done."""
 
 
 def _start_worker(
@@ -77,6 +112,8 @@ def _start_worker(
         own_counts = counts[first_free.value]
         first_free.value += 1
     _meters.append(Meter(own_counts))
+    gc.freeze()
+    gc.set_threshold(_GARBAGE)
 
     def watch() -> None:
         # A killed run cannot end its workers; they would go on writing beside the next one, for nothing.
@@ -93,30 +130,14 @@ def _submit_all(
     """Results in the order of their completion; at most so many batches are on their way."""
     pending: set[Future[BatchResult]] = set()
     remaining = iter(batches)
-    try:
-        while True:
-            planned = list(islice(remaining, most - len(pending)))
-            pending |= {_submit(pool, batch) for batch in planned}
-            if not pending:
-                return
-            done, pending = wait(pending, _TICK_SECONDS, FIRST_COMPLETED)
-            tick()
-            yield from (future.result() for future in done)
-    except BrokenExecutor as error:
-        raise AccessLakeError(
-            "a worker process died (out of memory?); what was committed is safe: "
-            "run again, with fewer --workers or a smaller batch_size"
-        ) from error
-
-
-def _submit(pool: Executor, batch: Batch) -> "Future[BatchResult]":
-    # Workers start with the first batch, and inherit what is blocked. Ctrl-C reaches every process of a terminal; it is
-    # meant for the run, which then ends its workers.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        return pool.submit(_ingest, batch)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    while True:
+        planned = list(islice(remaining, most - len(pending)))
+        pending |= {pool.submit(_ingest, batch) for batch in planned}
+        if not pending:
+            return
+        done, pending = wait(pending, _TICK_SECONDS, FIRST_COMPLETED)
+        tick()
+        yield from (future.result() for future in done)
 
 
 def _ingest(batch: Batch) -> BatchResult:

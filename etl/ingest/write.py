@@ -32,7 +32,8 @@ from etl.store import Store
 
 # Partitions at a time: enough to hide the time that S3 takes, or a disk until it has all of a part; but of those with
 # many rows only as many as their rows may be in memory twice.
-_APPENDERS, _APPENDERS_OF_MANY = 16, 2
+_APPENDERS_TO_S3 = 16
+_APPENDERS = 2
 _MANY_ROWS = 32 * 1024
 _Keys = tuple[tuple[str, Any], ...]
 _COUNTED = ("lines", "rows", "rejects", "duplicates", "blank_lines")
@@ -128,11 +129,12 @@ class _Appender:
         outcome = _Outcome()
         slices = list(slices)
         self.meter.plans_parts(len(slices))
+        at_a_time = _APPENDERS_TO_S3 if self.store.is_remote else _APPENDERS
         of_many = [one for one in slices if len(one.positions) >= _MANY_ROWS]
         of_few = [one for one in slices if len(one.positions) < _MANY_ROWS]
         for one, appended in chain(
-            self._append_each(table, of_many, _APPENDERS_OF_MANY),
-            self._append_each(table, of_few, _APPENDERS),
+            self._append_each(table, of_many, _APPENDERS),
+            self._append_each(table, of_few, at_a_time),
         ):
             self.meter.has_written_part()
             outcome.add(one.keys, appended.rows_by_object)

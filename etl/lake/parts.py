@@ -19,11 +19,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.arrow import compacted, count_distinct, reader_of, sort_order
+from etl.arrow import are_sorted, compacted, count_distinct, reader_of, sort_order
 from etl.dates import parse_date
 from etl.errors import GoneError, StoreError
 from etl.schema import Table
@@ -235,9 +234,8 @@ def _row_groups(rows: pa.Table) -> Iterator[pa.Table]:
 
 def _in_order(table: Table, rows: pa.Table) -> pa.Table:
     """`rows` sorted as parts are; mostly they are already, and nothing has to be copied."""
-    order = sort_order([rows[name] for name in table.sort_by])
-    is_sorted = bool((np.diff(order) == 1).all())
-    return rows if is_sorted else rows.take(order)
+    columns = [rows[name] for name in table.sort_by]
+    return rows if are_sorted(columns) else rows.take(sort_order(columns))
 
 
 def _bloom_filters(table: Table, rows: pa.Table) -> dict[str, dict[str, Any]]:

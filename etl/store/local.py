@@ -7,6 +7,7 @@ import shutil
 import stat
 import time
 import uuid
+import zlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -25,11 +26,13 @@ PRIVATE_DIRECTORY, PRIVATE_FILE = 0o700, 0o600
 _LEFTOVER_SECONDS = 3600
 _RUN_LOCK = "run.lock"
 # A write takes a moment.
-_LOCK_SECONDS = 60
+_LOCK_SECONDS, _POLL_SECONDS = 60, 0.01
+# So many writes can go on at a time, if they are into different folders.
+_WRITE_LOCKS = 64
 
 
 class LocalStore:
-    """A directory. Writes go through a temporary file and a short lock, both in `_tmp/`.
+    """A directory. Writes go through a temporary file and a short lock of its folder, both in `_tmp/`.
 
     There are no symbolic links in it: what one leads to may be anybody's.
     """
@@ -128,7 +131,7 @@ class LocalStore:
                     file.flush()
                     os.fsync(file.fileno())
                 # POSIX has no rename that depends on what is there, so the lock makes it one step.
-                with self._write_lock():
+                with self._write_lock(target.parent):
                     if self._etag_or_none(name) != if_match:
                         raise PreconditionFailedError(name)
                     self._make_directory(target.parent)
@@ -143,7 +146,7 @@ class LocalStore:
         trash = self._root / LOCAL_TMP / uuid.uuid4().hex
         with os_errors(target):
             self._make_temporary()
-            with self._write_lock(), contextlib.suppress(FileNotFoundError):
+            with self._write_lock(target), contextlib.suppress(FileNotFoundError):
                 target.rename(trash)  # at one instant, and out of every glob
                 _fsync_directory(target.parent)
                 with contextlib.suppress(OSError):
@@ -192,10 +195,15 @@ class LocalStore:
             directory.chmod(PRIVATE_DIRECTORY)
 
     @contextlib.contextmanager
-    def _write_lock(self) -> Iterator[None]:
-        path = self._root / LOCAL_TMP / "write.lock"
+    def _write_lock(self, folder: Path) -> Iterator[None]:
+        """Let nobody else write into a folder, or remove it."""
+        number = zlib.crc32(bytes(folder.relative_to(self._root))) % _WRITE_LOCKS
+        path = self._root / LOCAL_TMP / f"write-{number:02}.lock"
+        lock = filelock.FileLock(
+            path, _LOCK_SECONDS, PRIVATE_FILE, poll_interval=_POLL_SECONDS
+        )
         try:
-            with filelock.FileLock(path, timeout=_LOCK_SECONDS, mode=PRIVATE_FILE):
+            with lock:
                 yield
         except filelock.Timeout as error:
             raise StoreError(

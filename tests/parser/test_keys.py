@@ -1,10 +1,12 @@
 """Keys come out of the log as they are in the bucket."""
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.parser.keys import decode_key, encode_key
+from etl.parser.fast.keys import decode_keys
+from etl.parser.keys import decode_key, decode_layers, encode_key
 
 OPERATIONS = ["REST.GET.OBJECT", "WEBSITE.GET.OBJECT", "BATCH.DELETE.OBJECT", "S3.EXPIRE.OBJECT"]
 
@@ -44,3 +46,16 @@ def test_a_layer_that_does_not_decode_stays(operation: str, logged: str, key: st
 def test_every_key_survives_the_round_trip(key: str, operation: str) -> None:
     """Decoding undoes the encoding for any key and operation."""
     assert decode_key(encode_key(key, operation), operation) == (key, True)
+
+
+@given(
+    st.lists(st.lists(st.sampled_from([*"%25Fg+/a\n", "\xe9", "%25", "%2B", "%C3", "%A9", "%00"])).map("".join)),
+    st.sampled_from([1, 2]),
+    st.integers(0, 3),
+)
+def test_many_keys_are_decoded_as_each_of_them(logged: list[str], layers: int, start: int) -> None:
+    """Well-formed or not, UTF-8 or not, wherever in an array."""
+    keys, are_done = decode_keys(pa.array(logged, pa.string())[start:], layers)
+    keys.validate(full=True)
+    expected = [decode_layers(one, layers) for one in logged[start:]]
+    assert list(zip(keys.to_pylist(), are_done.tolist(), strict=True)) == expected

@@ -1,5 +1,5 @@
 """`python -m accesslake` is `accesslake`."""
 
-from etl.cli.commands import main
+from etl.cli import main
 
 main()

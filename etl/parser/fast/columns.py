@@ -26,6 +26,7 @@ from etl.caches import cached_by_text
 from etl.fields import CLOUDFRONT_IDENTITY, TEXT
 from etl.parser.fast.block import QUOTE, Block, are_dashes
 from etl.parser.fast.fields import Lines, Span
+from etl.parser.fast.keys import decode_keys
 from etl.parser.grammar import (
     BARE_OPERATIONS,
     BEFORE_TRAILING,
@@ -39,7 +40,7 @@ from etl.parser.grammar import (
     is_status,
     or_null,
 )
-from etl.parser.keys import decode_layers, is_encoded_once
+from etl.parser.keys import is_encoded_once
 from etl.parser.record import why_no_bucket
 from etl.schema import LOG_FIELDS
 
@@ -251,30 +252,33 @@ def _decoded_keys(
     may_be_encoded = to_numpy(pc.match_substring_regex(logged, _MAY_BE_ENCODED))
     encoded = np.flatnonzero(may_be_encoded[codes])
     once = where_text(operations, is_encoded_once)[encoded]
-    # Key and number of layers in one number, so that each pair is decoded once.
-    pairs, of_row = np.unique(codes[encoded] * 2 + once, return_inverse=True)
-    texts = logged.take(pa.array(pairs // 2)).to_pylist()
-    decoded = [
-        decode_layers(text, 2 - layer)
-        for text, layer in zip(texts, (pairs % 2).tolist(), strict=True)
-    ]
-    decoded_keys = [key for key, _ in decoded]
-    is_other = [key != text for key, text in zip(decoded_keys, texts, strict=True)]
-    differs = np.array(is_other, np.bool_)[of_row]
-    failed = np.array([not done for _, done in decoded], np.bool_)[of_row]
+    # Key and number of layers in one number, so that each pair is decoded once: first all that have two.
+    pairs, of_row = np.unique(codes[encoded] + once * len(logged), return_inverse=True)
+    texts = logged.take(pa.array(pairs % len(logged)))
+    of_two = int(np.count_nonzero(pairs < len(logged)))
+    twice, once_only = (
+        decode_keys(part, layers)
+        for part, layers in ((texts[:of_two], 2), (texts[of_two:], 1))
+    )
+    decoded_keys = pa.concat_arrays([twice[0], once_only[0]])
+    is_done = np.concatenate([twice[1], once_only[1]])
+    differs = to_numpy(pc.not_equal(decoded_keys, texts))[of_row]
+    failed = ~is_done[of_row]
 
     # Only a key that was logged as missing is; one that decodes to a dash is a dash.
-    is_missing = pc.is_in(logged, pa.array(MISSING))
-    plain_keys = pc.if_else(is_missing, pa.scalar(None, TEXT), logged)
-    distinct = pa.concat_arrays([plain_keys, array_of(decoded_keys, TEXT)])
-    key_codes = codes.copy()
-    key_codes[encoded] = len(logged) + of_row
-    encoded_codes = np.full(len(codes), -1)
-    encoded_codes[encoded[differs]] = codes[encoded[differs]]
+    plain = logged.filter(pa.array(~may_be_encoded))
+    is_missing = pc.is_in(plain, pa.array(MISSING))
+    plain = pc.if_else(is_missing, pa.scalar(None, TEXT), plain)
+    key_codes = (np.cumsum(~may_be_encoded) - 1)[codes]
+    key_codes[encoded] = len(plain) + of_row
+    is_logged_otherwise = np.zeros(len(codes), np.bool_)
+    is_logged_otherwise[encoded] = differs
     note_codes = codes_of(notes)
     note_codes[encoded[failed]] = _NOTES.index(Note.UNDECODED_KEY)
     return {
-        "key": dictionary_of(distinct, key_codes),
-        "key_encoded": dictionary_of(logged, encoded_codes),
+        "key": dictionary_of(pa.concat_arrays([plain, decoded_keys]), key_codes),
+        "key_encoded": pa.DictionaryArray.from_arrays(
+            pa.array(codes.astype(np.int32), mask=~is_logged_otherwise), logged
+        ),
         "parse_note": _broadcast(_NOTES, note_codes, _DICTIONARY),
     }

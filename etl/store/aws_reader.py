@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import botocore.exceptions
-import s3fs
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from etl.errors import PreconditionFailedError, StoreError
@@ -20,6 +20,9 @@ from etl.store.s3_errors import (
 )
 from etl.store.s3_reader import Pinned
 from etl.store.s3_session import S3Session
+
+if TYPE_CHECKING:
+    import s3fs
 
 
 class AwsReader:
@@ -64,7 +67,7 @@ class AwsReader:
         return asyncio.run_coroutine_threadsafe(reading, self._files.loop).result()
 
     @cached_property
-    def _files(self) -> s3fs.S3FileSystem:
+    def _files(self) -> "s3fs.S3FileSystem":
         return s3_filesystem(self._session.endpoint_url, self._session.requests)
 
     async def _get_all(self, bucket: str, keys: Sequence[str]) -> list[bytes | Exception]:

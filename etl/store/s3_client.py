@@ -5,19 +5,20 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-import aiobotocore.session
 import boto3
 import botocore.config
 import botocore.exceptions
 import botocore.loaders
 import botocore.session
-import s3fs
 
 from etl.errors import UsageError
 from etl.store.requests import RequestCounter
+
+if TYPE_CHECKING:
+    import s3fs
 
 _RETRIES = {"mode": "standard", "max_attempts": 5}
 _TIMEOUTS = {"connect_timeout": 10, "read_timeout": 30}
@@ -60,8 +61,12 @@ def _usage_errors() -> Iterator[None]:
 
 def s3_filesystem(
     endpoint_url: str | None, requests: RequestCounter
-) -> s3fs.S3FileSystem:
+) -> "s3fs.S3FileSystem":
     """An s3fs file system that caches nothing: other processes write what it reads."""
+    # These take longer to import than boto3, and whoever reads by obstore needs none of them.
+    import aiobotocore.session  # noqa: PLC0415
+    import s3fs  # noqa: PLC0415
+
     files = s3fs.S3FileSystem(
         session=_prepared(aiobotocore.session.get_session(), requests),
         endpoint_url=endpoint_url,

@@ -4,22 +4,12 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-import aiohttp
 import botocore.exceptions
 import botocore.parsers
 import urllib3.exceptions
 
 from etl.errors import StoreError
 
-# What boto3, aiobotocore and s3fs raise.
-_FAILURES = (
-    botocore.exceptions.BotoCoreError,
-    botocore.exceptions.ClientError,
-    botocore.parsers.ResponseParserError,
-    aiohttp.ClientError,
-    urllib3.exceptions.HTTPError,
-    OSError,
-)
 BODY_BROKE_OFF = (
     botocore.exceptions.ResponseStreamingError,
     botocore.exceptions.IncompleteReadError,
@@ -53,8 +43,23 @@ def s3_errors(what: str) -> Iterator[None]:
         raise StoreError(
             f"{what}: the store redirects in a circle; check --endpoint-url and the region"
         ) from error
-    except _FAILURES as error:
+    except _failures() as error:
         raise _store_error(what, error) from error
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What boto3, aiobotocore and s3fs raise."""
+    # Not before something fails: whoever reads by obstore needs no other client.
+    import aiohttp  # noqa: PLC0415
+
+    return (
+        botocore.exceptions.BotoCoreError,
+        botocore.exceptions.ClientError,
+        botocore.parsers.ResponseParserError,
+        aiohttp.ClientError,
+        urllib3.exceptions.HTTPError,
+        OSError,
+    )
 
 
 def _store_error(what: str, error: Exception) -> StoreError:

@@ -207,6 +207,8 @@ def _environment() -> dict[str, str]:
     environment = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
     # So that it finds the modules that this process has found, however they were installed.
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    # As in etl.cli.
+    environment["OPENBLAS_NUM_THREADS"] = "1"
     return environment
 
 

@@ -106,6 +106,10 @@ class Settings(BaseModel):
         tuple[Annotated[str, StringConstraints(to_lower=True)], ...],
         BeforeValidator(_one_or_many),
     ] = ()
+    accounts: Annotated[
+        tuple[Annotated[str, StringConstraints(pattern=r"^\d{12}$")], ...],
+        BeforeValidator(_one_or_many),
+    ] = ()
     prices: Prices = Prices()
     privacy: Privacy = Privacy()
 
@@ -122,7 +126,7 @@ class Settings(BaseModel):
 DEFAULTS = Settings()
 _TABLES: dict[str, type[BaseModel]] = {"prices": Prices, "privacy": Privacy}
 # Settings of several values, which are separated by spaces in a variable.
-_LISTS = frozenset({"source", "sql_dir", "site_hosts"})
+_LISTS = frozenset({"source", "sql_dir", "site_hosts", "accounts"})
 SETTINGS = frozenset(
     [name for name in Settings.model_fields if name not in _TABLES]
     + [

@@ -178,6 +178,8 @@ def describe_reports(reports: Iterable[Report]) -> None:
         chart = f" (chart: {report.chart.kind})" if report.chart else ""
         _print(f"{report.name}: {report.title}{chart}")
         _print(f"    {report.question}")
+        if report.note:
+            _print(f"    Note: {report.note}")
         for name, parameter in report.params.items():
             default = (
                 "required" if parameter.required else f"default {parameter.default!r}"

@@ -12,13 +12,13 @@ from etl import fields
 from etl.query import Result
 from etl.query.connection import run_query
 from etl.query.database import connect
-from etl.resources import bundled
+from etl.query.views import view_definitions
 from etl.store import open_store
 
 Notes = dict[str, tuple[str, str]]
 """The unit of each column of a view ("" where there is none), and what it means."""
 
-# A function of `sql/views.sql`: the lines of comment right before it, and how it is called.
+# A function of `sql/views`: the lines of comment right before it, and how it is called.
 _FUNCTION = re.compile(r"((?:^-- .*\n)+)CREATE MACRO (\w+\([^)]*\))", re.MULTILINE)
 
 _LOG_OBJECT: Notes = {"log_object": ("", "name of the log object below its source")}
@@ -27,6 +27,7 @@ _FIELDS: Notes = {field.name: (field.unit, field.meaning) for field in fields.co
 _ACCESS_LOG: Notes = {"bucket": _FIELDS["bucket"], **_DATE, **_FIELDS, **_LOG_OBJECT}
 NOTES: dict[str, Notes] = {
     "access_log": _ACCESS_LOG,
+    "requests": _ACCESS_LOG,
     "website_requests": _ACCESS_LOG,
     "lifecycle_events": _ACCESS_LOG,
     "rejects": {
@@ -66,6 +67,7 @@ NOTES: dict[str, Notes] = {
         "price": ("currency", "of 1,000 requests; for egress, of 10^9 bytes"),
     },
     "site_hosts": {"host": ("", "a host of the site, from the settings")},
+    "own_accounts": {"account": ("", "an AWS account of the owner, from the settings")},
 }
 """The views, and the columns of each."""
 
@@ -106,9 +108,9 @@ def _columns_of(connection: Any, view: str) -> Iterator[Column]:
 
 
 def functions() -> list[Function]:
-    """The functions of `sql/views.sql`, described by the comments before them."""
-    sql = (bundled("sql") / "views.sql").read_text("utf-8")
-    return [Function(call, _text_of(comment)) for comment, call in _FUNCTION.findall(sql)]
+    """The functions of `sql/views`, described by the comments before them."""
+    found = _FUNCTION.findall(view_definitions())
+    return [Function(call, _text_of(comment)) for comment, call in found]
 
 
 def _text_of(comment: str) -> str:

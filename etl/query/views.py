@@ -18,10 +18,11 @@ _BY_DAY = {"date": "DATE"}
 _LARGEST = {field.name: field.largest for field in FIELDS if field.largest is not None}
 # Before the name of a table: the view that has the file of each row.
 _FILES = "files_of_"
-# How statements name each table, or what is made of it in `sql/views.sql`.
+# How statements name each table, or what is made of it in `sql/views`.
 _NAMES = {
     ACCESS_LOG.name: {
         "access_log",
+        "requests",
         "website_requests",
         "lifecycle_events",
         "user_agents",
@@ -30,6 +31,10 @@ _NAMES = {
     REJECTS.name: {"rejects"},
     LEDGER.name: {"ledger"},
 }
+DEFINITIONS = "views"
+"""The folder of `sql` that has no reports, but what they are made of."""
+# The files in it, each after those that it builds on.
+_FILES_OF_DEFINITIONS = ("requests", "objects", "costs", "website")
 _DUCKDB_TYPES = {
     pa.string(): "VARCHAR",
     pa.timestamp("us"): "TIMESTAMP",
@@ -43,7 +48,7 @@ _DUCKDB_TYPES = {
 def view_statements(
     snapshot: Snapshot, settings: Settings, *, with_files: bool = False
 ) -> Iterator[str]:
-    """The statements that make the views and functions, in order: the lake's tables, settings, `sql/views.sql`.
+    """The statements that make the views and functions, in order: the lake's tables, settings, `sql/views`.
 
     `with_files` makes a view `files_of_<table>` beside each table, in which every row has its file; `rows_by_object`
     and `duplicate_rows` need it.
@@ -60,7 +65,18 @@ def view_statements(
         "prices", ("price_class", "price"), settings.prices.model_dump().items()
     )
     yield _rows_view("site_hosts", ("host",), ((host,) for host in settings.site_hosts))
-    yield (bundled("sql") / "views.sql").read_text("utf-8")
+    yield _rows_view(
+        "own_accounts", ("account",), ((account,) for account in settings.accounts)
+    )
+    yield view_definitions()
+
+
+def view_definitions() -> str:
+    """The SQL of the views and functions that are made of the lake's tables and of the settings."""
+    folder = bundled("sql") / DEFINITIONS
+    return "\n".join(
+        (folder / f"{name}.sql").read_text("utf-8") for name in _FILES_OF_DEFINITIONS
+    )
 
 
 def tables_of(sql: str) -> list[Table]:

@@ -19,6 +19,7 @@ from etl.config import Settings
 from etl.errors import UsageError, nearest
 from etl.query import Database, LimitError, QueryError
 from etl.query.connection import without_semicolons
+from etl.query.views import DEFINITIONS
 from etl.reports.report import Report, ReportFileError, bind, query_report
 from etl.resources import bundled
 from etl.store import open_store
@@ -69,7 +70,11 @@ def find_report(name: str, directories: Iterable[Path] = ()) -> Report:
 
 
 def _load_all(root: Path, pattern: str) -> list[Report]:
-    return [_load(path, root) for path in sorted(root.glob(pattern))]
+    return [
+        _load(path, root)
+        for path in sorted(root.glob(pattern))
+        if path.parent != bundled("sql") / DEFINITIONS
+    ]
 
 
 def _load(path: Path, root: Path) -> Report:

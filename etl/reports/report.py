@@ -109,6 +109,8 @@ class Report(BaseModel):
     sql: str
     title: str
     question: str
+    note: str = ""
+    """What the result cannot tell, or what has to be known to read it."""
     chart: Chart | None = None
     params: dict[str, Parameter] = {}
     dashboard: Placement | None = None

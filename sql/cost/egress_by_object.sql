@@ -14,7 +14,7 @@ SELECT
     bucket,
     count(*) AS requests,
     total(bytes_sent) AS bytes_sent,
-    percent(total(bytes_sent), sum(total(bytes_sent)) OVER ()) AS percent,
+    percentage(total(bytes_sent), sum(total(bytes_sent)) OVER ()) AS percent,
     round(total(egress_bytes(bytes_sent, source_region, user_agent)) * egress_price(), 6) AS cost
 FROM access_log
 WHERE key IS NOT NULL

@@ -27,7 +27,7 @@ FROM (
     FROM access_log
     WHERE key IS NOT NULL
         AND (is_read(operation) OR is_write(operation) OR is_delete(operation) OR is_expiry(operation))
-        AND succeeded(http_status)
+        AND succeeded(operation, http_status)
     GROUP BY key, bucket
 )
 WHERE last_used::DATE <= newest_day() - $days::INTEGER

@@ -16,7 +16,7 @@ SELECT
 FROM access_log
 WHERE key IS NOT NULL
     AND (is_read(operation) OR is_write(operation))
-    AND succeeded(http_status)
+    AND succeeded(operation, http_status)
 GROUP BY key, bucket
 HAVING bool_or(is_write(operation))
     AND coalesce(max(time) FILTER (WHERE is_read(operation)) < max(time) FILTER (WHERE is_write(operation)), true)

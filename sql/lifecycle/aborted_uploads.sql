@@ -9,5 +9,5 @@ SELECT
     CASE operation WHEN 'S3.DELETE.UPLOAD' THEN 'rule' ELSE 'request' END AS aborted_by,
     requester
 FROM access_log
-WHERE operation = 'S3.DELETE.UPLOAD' OR (operation = 'REST.DELETE.UPLOAD' AND succeeded(http_status))
+WHERE operation = 'S3.DELETE.UPLOAD' OR (operation = 'REST.DELETE.UPLOAD' AND succeeded(operation, http_status))
 ORDER BY time, bucket, key, aborted_by, requester, request_id

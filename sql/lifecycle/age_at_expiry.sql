@@ -15,7 +15,7 @@ aged AS (
         any_value(expired.object_size) AS object_size
     FROM access_log
     JOIN expired USING (bucket, key)
-    WHERE is_write(operation) AND succeeded(http_status) AND access_log.time <= expired.expired
+    WHERE is_write(operation) AND succeeded(operation, http_status) AND access_log.time <= expired.expired
     GROUP BY bucket, key, expired.expired
 )
 SELECT

@@ -11,6 +11,6 @@ SELECT
     count(DISTINCT (bucket, key)) AS objects,
     total(object_size) AS bytes
 FROM access_log
-WHERE is_expiry(operation) OR (is_delete(operation) AND succeeded(http_status))
+WHERE is_expiry(operation) OR (is_delete(operation) AND succeeded(operation, http_status))
 GROUP BY date, deleted_by
 ORDER BY date, deleted_by

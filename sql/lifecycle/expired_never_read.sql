@@ -17,7 +17,7 @@ used AS (
     SELECT bucket, key, bool_or(is_read(operation)) AS is_read, min(time) FILTER (WHERE is_write(operation)) AS first_write
     FROM access_log
     JOIN expired USING (bucket, key)
-    WHERE (is_read(operation) OR is_write(operation)) AND succeeded(http_status) AND time <= expired.expired
+    WHERE (is_read(operation) OR is_write(operation)) AND succeeded(operation, http_status) AND time <= expired.expired
     GROUP BY bucket, key
 )
 SELECT

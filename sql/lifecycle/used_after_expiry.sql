@@ -24,7 +24,7 @@ SELECT
     max(time) AS last_time
 FROM access_log
 JOIN expired USING (bucket, key)
-WHERE time > expired.expired AND (is_read(operation) OR (is_write(operation) AND succeeded(http_status)))
+WHERE time > expired.expired AND (is_read(operation) OR (is_write(operation) AND succeeded(operation, http_status)))
 GROUP BY key, bucket
 ORDER BY requests DESC, writes DESC, key, bucket
 LIMIT $limit

@@ -32,7 +32,7 @@ FROM (
         ) AS writes,
         count(*) FILTER (WHERE error_code = 'SlowDown') AS slow_down
     FROM access_log
-    WHERE is_request(requester) AND starts_with(key, $prefix)
+    WHERE is_request(operation) AND starts_with(key, $prefix)
     GROUP BY ALL
 )
 GROUP BY bucket, prefix

@@ -9,7 +9,7 @@ SELECT
     count(*) AS requests,
     count(*) FILTER (WHERE http_status BETWEEN 400 AND 499) AS client_errors,
     count(*) FILTER (WHERE http_status >= 500) AS server_errors,
-    percent(count(*) FILTER (WHERE http_status >= 400), count(*)) AS percent
+    percentage(count(*) FILTER (WHERE http_status >= 400), count(*)) AS percent
 FROM access_log
 WHERE http_status IS NOT NULL
 GROUP BY date

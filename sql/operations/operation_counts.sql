@@ -8,9 +8,9 @@ SELECT
     operation,
     count(*) AS requests,
     count(*) FILTER (WHERE http_status >= 400) AS errors,
-    percent(count(*) FILTER (WHERE http_status >= 400), count(*)) AS percent,
+    percentage(count(*) FILTER (WHERE http_status >= 400), count(*)) AS percent,
     max(time) AS last_time
 FROM access_log
-WHERE is_request(requester)
+WHERE is_request(operation)
 GROUP BY operation
 ORDER BY requests DESC, operation

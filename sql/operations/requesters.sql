@@ -12,14 +12,14 @@ SELECT
     requester,
     count(*) AS requests,
     count(*) FILTER (WHERE http_status >= 400) AS errors,
-    percent(count(*) FILTER (WHERE http_status >= 400), count(*)) AS percent,
+    percentage(count(*) FILTER (WHERE http_status >= 400), count(*)) AS percent,
     count(DISTINCT bucket) AS buckets,
     count(DISTINCT operation) AS operations,
     count(DISTINCT remote_ip) AS addresses,
     total(bytes_sent) AS bytes_sent,
     max(time) AS last_time
 FROM access_log
-WHERE is_request(requester)
+WHERE is_request(operation)
 GROUP BY requester
 ORDER BY requests DESC, requester
 LIMIT $limit

@@ -5,7 +5,7 @@
 WITH visitors AS (
     SELECT DISTINCT remote_ip, user_agent
     FROM access_log
-    WHERE remote_ip IS NOT NULL AND is_anonymous(requester)
+    WHERE remote_ip IS NOT NULL AND is_anonymous(operation, requester, authentication_type)
 ),
 expired AS (
     SELECT DISTINCT bucket, key
@@ -18,17 +18,17 @@ delivered AS (
     JOIN ledger USING (log_object)
 )
 SELECT
-    count(*) FILTER (WHERE is_request(requester)) AS requests,
+    count(*) FILTER (WHERE is_request(operation)) AS requests,
     count(*) FILTER (WHERE http_status BETWEEN 400 AND 499) AS client_errors,
     count(*) FILTER (WHERE http_status >= 500) AS server_errors,
-    percent(count(*) FILTER (WHERE http_status >= 400), count(*) FILTER (WHERE is_request(requester))) AS error_percent,
+    percentage(count(*) FILTER (WHERE http_status >= 400), count(*) FILTER (WHERE is_request(operation))) AS error_percent,
     count(*) FILTER (WHERE http_status = 403) AS denied,
     total(bytes_sent) AS bytes_sent,
     (SELECT count(*) FROM visitors) AS visitors,
-    count(DISTINCT requester) FILTER (WHERE is_request(requester) AND NOT is_anonymous(requester)) AS requesters,
-    count(*) FILTER (WHERE is_anonymous(requester)) AS anonymous,
+    count(DISTINCT requester) FILTER (WHERE is_request(operation) AND NOT is_anonymous(operation, requester, authentication_type)) AS requesters,
+    count(*) FILTER (WHERE is_anonymous(operation, requester, authentication_type)) AS anonymous,
     (SELECT count(*) FROM expired) AS expired,
-    count(*) FILTER (WHERE is_delete(operation) AND succeeded(http_status)) AS deleted,
+    count(*) FILTER (WHERE is_delete(operation) AND succeeded(operation, http_status)) AS deleted,
     (SELECT count(*) FROM rejects) AS rejects,
     (SELECT quantile_disc(minutes, 0.95) FROM delivered) AS lag_minutes
 FROM access_log

@@ -8,12 +8,12 @@ SELECT
     bucket,
     operation,
     count(*) AS requests,
-    count(*) FILTER (WHERE succeeded(http_status)) AS successful,
-    count(*) FILTER (WHERE succeeded(http_status) AND is_change(operation)) AS changes,
+    count(*) FILTER (WHERE succeeded(operation, http_status)) AS successful,
+    count(*) FILTER (WHERE succeeded(operation, http_status) AND is_change(operation)) AS changes,
     count(DISTINCT remote_ip) AS addresses,
     total(bytes_sent) AS bytes_sent,
     max(time) AS last_time
 FROM access_log
-WHERE is_anonymous(requester)
+WHERE is_anonymous(operation, requester, authentication_type)
 GROUP BY bucket, operation
 ORDER BY requests DESC, bucket, operation

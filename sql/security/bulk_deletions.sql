@@ -24,7 +24,7 @@ SELECT
     min(key) AS first_key,
     max(key) AS last_key
 FROM access_log
-WHERE is_delete(operation) AND succeeded(http_status)
+WHERE is_delete(operation) AND succeeded(operation, http_status)
 GROUP BY hour, bucket, requester
 HAVING count(*) >= $threshold
 ORDER BY deletions DESC, hour, bucket, requester

@@ -17,7 +17,7 @@ SELECT
     min(time) AS first_time,
     max(time) AS last_time
 FROM access_log
-WHERE is_delete(operation) AND succeeded(http_status)
+WHERE is_delete(operation) AND succeeded(operation, http_status)
 GROUP BY principal, bucket
 ORDER BY deletions DESC, principal, bucket
 LIMIT $limit

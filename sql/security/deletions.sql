@@ -19,5 +19,5 @@ SELECT
     object_size,
     request_id
 FROM access_log
-WHERE is_delete(operation) AND succeeded(http_status) AND starts_with(key, $prefix)
+WHERE is_delete(operation) AND succeeded(operation, http_status) AND starts_with(key, $prefix)
 ORDER BY time, bucket, key, version_id, request_id

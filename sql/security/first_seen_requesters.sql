@@ -17,7 +17,7 @@ SELECT
     count(DISTINCT operation) AS operations,
     count(DISTINCT remote_ip) AS addresses
 FROM access_log
-WHERE is_request(requester) AND NOT is_anonymous(requester)
+WHERE is_request(operation) AND NOT is_anonymous(operation, requester, authentication_type)
 GROUP BY principal
 HAVING min(date) > newest_day() - $days::INTEGER
 ORDER BY first_time, principal

@@ -26,7 +26,7 @@ SELECT
     max(time) AS last_time
 FROM access_log
 WHERE upper(coalesce(tls_version, 'none')) NOT IN ('TLSV1.2', 'TLSV1.3')
-    AND is_request(requester)
+    AND is_request(operation)
     AND field_count >= 24
     AND operation <> 'BATCH.DELETE.OBJECT'
     AND operation NOT LIKE 'REST.COPY.%_GET'

@@ -22,6 +22,6 @@ SELECT
     user_agent,
     request_id
 FROM access_log
-WHERE is_write(operation) AND succeeded(http_status) AND object_size >= $bytes
+WHERE is_write(operation) AND succeeded(operation, http_status) AND object_size >= $bytes
 ORDER BY object_size DESC, time, bucket, key, request_id
 LIMIT $limit

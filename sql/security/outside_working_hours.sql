@@ -33,7 +33,7 @@ SELECT
 FROM (
     SELECT *, time AT TIME ZONE 'UTC' AT TIME ZONE $timezone AS local
     FROM access_log
-    WHERE NOT is_anonymous(requester) AND is_request(requester)
+    WHERE NOT is_anonymous(operation, requester, authentication_type) AND is_request(operation)
 )
 WHERE isodow(local) >= 6 OR CASE
     WHEN $first_hour <= $last_hour THEN hour(local) NOT BETWEEN $first_hour AND $last_hour - 1

@@ -15,7 +15,7 @@
 SELECT
     user_agent,
     count(*) AS requests,
-    count(*) FILTER (WHERE succeeded(http_status)) AS successful,
+    count(*) FILTER (WHERE succeeded(operation, http_status)) AS successful,
     count(DISTINCT remote_ip) AS addresses,
     count(DISTINCT key) AS keys,
     max(time) AS last_time

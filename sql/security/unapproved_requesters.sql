@@ -15,12 +15,12 @@ SELECT
     requester,
     bucket,
     count(*) AS requests,
-    count(*) FILTER (WHERE succeeded(http_status)) AS successful,
+    count(*) FILTER (WHERE succeeded(operation, http_status)) AS successful,
     count(DISTINCT operation) AS operations,
     min(time) AS first_time,
     max(time) AS last_time
 FROM access_log
-WHERE is_request(requester) AND NOT regexp_full_match(coalesce(requester, ''), $approved)
+WHERE is_request(operation) AND NOT regexp_full_match(coalesce(requester, ''), $approved)
 GROUP BY requester, bucket
 ORDER BY requests DESC, requester, bucket
 LIMIT $limit

@@ -11,7 +11,7 @@
 SELECT
     key,
     total(bytes_sent) AS bytes_sent,
-    percent(total(bytes_sent), sum(total(bytes_sent)) OVER ()) AS percent,
+    percentage(total(bytes_sent), sum(total(bytes_sent)) OVER ()) AS percent,
     count(*) AS requests,
     max(object_size) AS object_size
 FROM website_requests

@@ -14,7 +14,7 @@ SELECT
     count(*) FILTER (WHERE http_status >= 400) AS errors,
     count(*) FILTER (WHERE http_status BETWEEN 400 AND 499) AS client_errors,
     count(*) FILTER (WHERE http_status >= 500) AS server_errors,
-    percent(count(*) FILTER (WHERE http_status >= 400), count(*)) AS percent
+    percentage(count(*) FILTER (WHERE http_status >= 400), count(*)) AS percent
 FROM website_requests
 GROUP BY key
 HAVING count(*) FILTER (WHERE http_status >= 400) > 0

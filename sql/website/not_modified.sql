@@ -7,7 +7,7 @@ SELECT
     date,
     count(*) AS requests,
     count(*) FILTER (WHERE http_status = 304) AS not_modified,
-    percent(count(*) FILTER (WHERE http_status = 304), count(*)) AS percent
+    percentage(count(*) FILTER (WHERE http_status = 304), count(*)) AS percent
 FROM website_requests
 GROUP BY date
 ORDER BY date

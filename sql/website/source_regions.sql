@@ -9,6 +9,6 @@ SELECT
     count(DISTINCT remote_ip) AS addresses,
     total(bytes_sent) AS bytes_sent
 FROM access_log
-WHERE is_request(requester)
+WHERE is_request(operation)
 GROUP BY source_region
 ORDER BY requests DESC, source_region

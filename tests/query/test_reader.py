@@ -168,7 +168,7 @@ def test_a_handle_says_how_far_a_query_is(tmp_path: Path) -> None:
 
 
 def test_tables_of_a_statement(tmp_path: Path) -> None:
-    """Whatever `sql/views.sql` makes of a table is known as that table by its name."""
+    """Whatever `sql/views` makes of a table is known as that table by its name."""
     connection = connect(open_store(str(tmp_path)))
     made = connection.sql(
         "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal UNION ALL "

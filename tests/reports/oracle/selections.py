@@ -3,18 +3,26 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from small_lake import ANONYMOUS_OF_OLD, RULES, Record
+from small_lake import ANONYMOUS_OF_OLD, Record
 
 from oracle.tables import Records
 
 
+def is_request(record: Record) -> bool:
+    """Not what S3 does by itself, and a copy or a deletion of many objects only once."""
+    return not (
+        record.op.startswith("S3.")
+        or record.op in ("BATCH.DELETE.OBJECT", "REST.COPY.OBJECT_GET", "REST.COPY.PART_GET")
+    )
+
+
 def requests(records: Iterable[Record]) -> Records:
-    """Requests of somebody: what lifecycle rules do is none."""
-    return [record for record in records if record.requester != RULES]
+    return [record for record in records if is_request(record)]
 
 
 def lifecycle_events(records: Iterable[Record]) -> Records:
-    return [record for record in records if record.requester == RULES]
+    """What lifecycle rules did; checksum jobs are S3's own work, too, but of no rule."""
+    return [record for record in records if record.op.startswith("S3.") and record.op != "S3.COMPUTE.OBJECT.CHECKSUM"]
 
 
 def with_operation(records: Iterable[Record], *operations: str) -> Records:
@@ -32,7 +40,9 @@ def reads(records: Iterable[Record]) -> Records:
 
 def writes(records: Iterable[Record]) -> Records:
     """Requests after which a key has new data."""
-    return with_operation(records, "REST.PUT.OBJECT", "REST.POST.OBJECT", "REST.COPY.OBJECT", "REST.POST.UPLOAD")
+    return with_operation(
+        records, "REST.PUT.OBJECT", "REST.POST.OBJECT", "REST.POST.BUCKET", "REST.COPY.OBJECT", "REST.POST.UPLOAD"
+    )
 
 
 def deletes(records: Iterable[Record]) -> Records:
@@ -49,17 +59,46 @@ def with_status(records: Iterable[Record], low: int, high: int = 599) -> Records
     return [record for record in records if record.status is not None and low <= record.status <= high]
 
 
+def is_answer(record: Record) -> bool:
+    """Whether S3 says that there is none to somebody who expects that, or that an object has to be restored first."""
+    error = record.error or ""
+    if record.status == 404:
+        return (
+            ".HEAD." in record.op
+            or error in ("NoSuchBucketPolicy", "NoSuchTagSet", "NoSuchTagSetError")
+            or (error.startswith("NoSuch") and error.endswith("Configuration"))
+            or error.endswith("NotFoundError")
+        )
+    return record.status == 403 and error == "InvalidObjectState"
+
+
 def failures(records: Iterable[Record]) -> Records:
-    return with_status(records, 400)
+    """What S3 would not or could not do."""
+    return [record for record in with_status(records, 400) if not is_answer(record)]
+
+
+def denials(records: Iterable[Record]) -> Records:
+    """What somebody may not do."""
+    codes = (None, "AccessDenied", "AllAccessDisabled", "AccountProblem")
+    return [record for record in with_status(records, 403, 403) if record.error in codes]
 
 
 def successes(records: Iterable[Record]) -> Records:
-    """The requests that S3 carried out; some records of a request have no status of their own."""
-    return [record for record in records if record.status is None or record.status < 300 or record.status == 304]
+    """What S3 carried out; some records that are no requests have no status of their own."""
+    return [
+        record
+        for record in records
+        if (not is_request(record) if record.status is None else record.status < 300 or record.status == 304)
+    ]
+
+
+def is_nobody(record: Record) -> bool:
+    return record.requester in (None, ANONYMOUS_OF_OLD)
 
 
 def is_anonymous(record: Record) -> bool:
-    return record.requester in (None, ANONYMOUS_OF_OLD)
+    """Without credentials, not with wrong ones; a preflight never has any."""
+    return is_nobody(record) and is_request(record) and record.auth is None and ".OPTIONS." not in record.op
 
 
 def anonymous(records: Iterable[Record]) -> Records:
@@ -68,7 +107,7 @@ def anonymous(records: Iterable[Record]) -> Records:
 
 def authenticated(records: Iterable[Record]) -> Records:
     """Requests with credentials, of people or programs."""
-    return [record for record in requests(records) if not is_anonymous(record)]
+    return [record for record in requests(records) if not is_nobody(record)]
 
 
 def by_principal(records: Iterable[Record]) -> Records:
@@ -76,7 +115,7 @@ def by_principal(records: Iterable[Record]) -> Records:
     return [
         replace(record, requester=record.requester.rpartition("/")[0])
         if record.requester and ":assumed-role/" in record.requester
-        else record
+        else replace(record, requester=None if is_nobody(record) else record.requester)
         for record in records
     ]
 

@@ -30,8 +30,8 @@ from etl.schema import ACCESS_LOG, LEDGER, REJECTS, Table
 from etl.sources import LogObject
 from etl.store import Store
 
-# Partitions at a time: enough to hide the time that S3 takes, or a disk until it has all of a part; but of those with
-# many rows only as many as their rows may be in memory twice.
+# Partitions at a time: enough to hide the time that S3 takes, or a disk until it has all of a part. Those with many
+# rows go one by one: their rows are in memory twice, and take a processor rather than time to wait.
 _APPENDERS_TO_S3 = 16
 _APPENDERS = 2
 _MANY_ROWS = 32 * 1024
@@ -133,7 +133,7 @@ class _Appender:
         of_many = [one for one in slices if len(one.positions) >= _MANY_ROWS]
         of_few = [one for one in slices if len(one.positions) < _MANY_ROWS]
         for one, appended in chain(
-            self._append_each(table, of_many, _APPENDERS),
+            self._append_each(table, of_many, 1),
             self._append_each(table, of_few, at_a_time),
         ):
             self.meter.has_written_part()

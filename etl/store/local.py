@@ -199,11 +199,9 @@ class LocalStore:
         """Let nobody else write into a folder, or remove it."""
         number = zlib.crc32(bytes(folder.relative_to(self._root))) % _WRITE_LOCKS
         path = self._root / LOCAL_TMP / f"write-{number:02}.lock"
-        lock = filelock.FileLock(
-            path, _LOCK_SECONDS, PRIVATE_FILE, poll_interval=_POLL_SECONDS
-        )
+        lock = filelock.FileLock(path, _LOCK_SECONDS, PRIVATE_FILE)
         try:
-            with lock:
+            with lock.acquire(poll_interval=_POLL_SECONDS):
                 yield
         except filelock.Timeout as error:
             raise StoreError(

@@ -122,7 +122,7 @@ def memory(directory: Path, scale: float) -> None:
     """The same batches, and more of them: memory depends on what is in hand."""
     per_day = 10_000
     rows = {}
-    for count in (1, round(100 * scale)):
+    for count in (1, round(10 * scale), round(100 * scale)):
         days = histories.days_until(dt.date(2026, 1, 31), count)
         make = partial(histories.make_log_objects, buckets=["site-a"], days=days, per_day=per_day, lines=1)
         source = made(directory / f"objects-{count}", make)

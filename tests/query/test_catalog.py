@@ -71,8 +71,8 @@ def test_the_command(tmp_path: Path) -> None:
         ("egress_bytes(7, 'eu-west-1', 'Mozilla')", None),
         ("egress_bytes(7, NULL, 'Amazon CloudFront')", None),
         ("request_price('put_copy_post_list')", 0.000005),
-        ("percent(1, 3)", 33.33),
-        ("percent(1, 0)", None),
+        ("percentage(1, 3)", 33.33),
+        ("percentage(1, 0)", None),
     ],
 )
 def test_functions(tmp_path: Path, call: str, expected: object) -> None:

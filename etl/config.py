@@ -59,7 +59,7 @@ class Privacy(BaseModel):
 
 
 class Prices(BaseModel):
-    """What S3 charges, in any currency: for 1,000 requests of each price class, and for a GB (10^9 bytes) of egress."""
+    """What S3 charges, in any currency: for 1,000 requests of each price class, and for each GB (2^30 bytes) sent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -71,7 +71,10 @@ class Prices(BaseModel):
     transition_glacier_ir: float = Field(default=0.02, ge=0)
     transition_glacier: float = Field(default=0.03, ge=0)
     transition_deep_archive: float = Field(default=0.05, ge=0)
+    restore: float = Field(default=0.05, ge=0)
     egress: float = Field(default=0.09, ge=0)
+    egress_regions: float = Field(default=0.02, ge=0)
+    acceleration: float = Field(default=0.04, ge=0)
 
     def usage(self, requests: Requests) -> Usage:
         """Requests with what they cost; to delete costs nothing."""
@@ -110,6 +113,7 @@ class Settings(BaseModel):
         tuple[Annotated[str, StringConstraints(pattern=r"^\d{12}$")], ...],
         BeforeValidator(_one_or_many),
     ] = ()
+    requester_pays: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
     prices: Prices = Prices()
     privacy: Privacy = Privacy()
 
@@ -126,7 +130,7 @@ class Settings(BaseModel):
 DEFAULTS = Settings()
 _TABLES: dict[str, type[BaseModel]] = {"prices": Prices, "privacy": Privacy}
 # Settings of several values, which are separated by spaces in a variable.
-_LISTS = frozenset({"source", "sql_dir", "site_hosts", "accounts"})
+_LISTS = frozenset({"source", "sql_dir", "site_hosts", "accounts", "requester_pays"})
 SETTINGS = frozenset(
     [name for name in Settings.model_fields if name not in _TABLES]
     + [

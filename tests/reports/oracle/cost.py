@@ -5,26 +5,51 @@ from urllib.parse import unquote
 
 from small_lake import Record
 
-from oracle.measures import bytes_sent, last_time, latest_size, percent
-from oracle.prices import billed_requests, cost, egress_bytes, egress_cost, price_class, request_cost
+from oracle.measures import last_time, latest_size, percent
+from oracle.prices import (
+    LISTINGS,
+    accelerated_bytes,
+    acceleration_cost,
+    billed_requests,
+    cost,
+    egress_bytes,
+    egress_cost,
+    price_class,
+    region_bytes,
+    region_cost,
+    request_cost,
+    requests_of_somebody,
+    transfer_cost,
+)
 from oracle.selections import (
     by_principal,
     deletes,
     expiries,
-    failures,
     of_same_object,
     reads,
     successes,
     with_operation,
+    with_status,
     writes,
 )
 from oracle.tables import Records, Rows, group_by, in_order, summarize
 
-_COSTS = (billed_requests, egress_bytes, request_cost, egress_cost, cost)
+_COSTS = (
+    requests_of_somebody,
+    billed_requests,
+    egress_bytes,
+    region_bytes,
+    accelerated_bytes,
+    request_cost,
+    egress_cost,
+    region_cost,
+    acceleration_cost,
+    cost,
+)
 
 
 def by_bucket(records: Records) -> Rows:
-    return in_order(summarize(records, ["bucket"], *_COSTS), -6, 1)
+    return in_order(summarize(records, ["bucket"], *_COSTS), -11, 1)
 
 
 def by_day(records: Records) -> Rows:
@@ -32,42 +57,53 @@ def by_day(records: Records) -> Rows:
 
 
 def by_requester(records: Records) -> Rows:
-    return in_order(summarize(by_principal(records), ["requester"], *_COSTS), -6, -2, 1)
+    return in_order(summarize(by_principal(records), ["requester"], *_COSTS), -11, -3, 1)
 
 
 def _egress(records: Records, *keys: str) -> Rows:
-    """What was sent, by these keys, where anything was."""
+    """What was sent and charged for, by these keys, where anything was."""
 
     def share(group: Records) -> float | None:
-        return percent(bytes_sent(group), bytes_sent(records))
+        return percent(egress_bytes(group), egress_bytes(records))
 
-    sent = [record for group in group_by(records, *keys).values() if bytes_sent(group) for record in group]
-    return summarize(sent, keys, len, bytes_sent, share, egress_cost)
+    groups = group_by(records, *keys).values()
+    sent = [one for one in groups if egress_bytes(one) + region_bytes(one) + accelerated_bytes(one)]
+    return summarize(
+        [record for group in sent for record in group],
+        keys,
+        requests_of_somebody,
+        egress_bytes,
+        share,
+        region_bytes,
+        accelerated_bytes,
+        transfer_cost,
+    )
 
 
 def egress_by_ip(records: Records) -> Rows:
-    return in_order(_egress([record for record in records if record.ip is not None], "ip"), -3, 1)
+    return in_order(_egress([record for record in records if record.ip is not None], "ip"), -3, -7, 1)
 
 
 def egress_by_object(records: Records) -> Rows:
-    return in_order(_egress([record for record in records if record.key is not None], "key", "bucket"), -4, 1, 2)
+    return in_order(_egress([record for record in records if record.key is not None], "key", "bucket"), -4, -8, 1, 2)
 
 
 def egress_by_requester(records: Records) -> Rows:
-    return in_order(_egress(records, "requester"), -3, 1)
+    return in_order(_egress(by_principal(records), "requester"), -3, -7, 1)
 
 
 def failed_requests(records: Records) -> Rows:
-    rows = summarize(failures(records), ["op", "status", "error"], len, billed_requests, request_cost)
+    errors = with_status(records, 400)
+    rows = summarize(errors, ["op", "status", "error"], requests_of_somebody, billed_requests, request_cost)
     return in_order((row for row in rows if row[4] > 0), -6, -5, 1, 2, 3)
 
 
 def list_requests(records: Records) -> Rows:
     def prefix(record: Record) -> str:
         found = re.search(r"[?&]prefix=([^& ]*)", record.uri or "")
-        return unquote(found[1]) if found else ""
+        return record.key or (unquote(found[1]) if found else "")
 
-    listings = with_operation(records, "REST.GET.BUCKET", "REST.GET.BUCKETVERSIONS")
+    listings = by_principal(with_operation(records, *LISTINGS))
     return in_order(summarize(listings, ["bucket", prefix, "requester"], len, request_cost, last_time), -4, 1, 2, 3)
 
 
@@ -85,7 +121,7 @@ def not_used_lately(records: Records, days: int) -> Rows:
 
 
 def requests_by_price_class(records: Records) -> Rows:
-    return in_order(summarize(records, [price_class], len, billed_requests, request_cost), -4, -2, 1)
+    return in_order(summarize(records, [price_class], requests_of_somebody, billed_requests, request_cost), -4, -2, 1)
 
 
 def written_never_read(records: Records) -> Rows:

@@ -73,6 +73,10 @@ class Prices(BaseModel):
     transition_deep_archive: float = Field(default=0.05, ge=0)
     restore: float = Field(default=0.05, ge=0)
     egress: float = Field(default=0.09, ge=0)
+    egress_free_gb: float = Field(default=100, ge=0)
+    egress_over_10_tb: float = Field(default=0.085, ge=0)
+    egress_over_50_tb: float = Field(default=0.07, ge=0)
+    egress_over_150_tb: float = Field(default=0.05, ge=0)
     egress_regions: float = Field(default=0.02, ge=0)
     acceleration: float = Field(default=0.04, ge=0)
 

@@ -83,6 +83,8 @@ NOTES: dict[str, Notes] = {
     "transfers": {
         **_ACCESS_LOG,
         "transfer": ("", "where the response went: see transfer()"),
+        "charged_bytes": ("bytes", "sent at the owner's expense"),
+        "uploaded_bytes": ("bytes", "that came with a request, as charged_bytes"),
         **_CHARGED_BYTES,
     },
     "request_costs": {

@@ -171,6 +171,8 @@ WITH charged AS (
 
 SELECT
     * EXCLUDE (region, is_charged),
+    CASE WHEN is_charged THEN bytes_sent END AS charged_bytes,
+    CASE WHEN is_charged THEN uploaded_bytes(operation, http_status, object_size) END AS uploaded_bytes,
     CASE WHEN is_charged AND transfer = 'internet' THEN bytes_sent END AS egress_bytes,
     CASE WHEN is_charged AND transfer = 'other_region' THEN bytes_sent END AS region_bytes,
     CASE
@@ -184,6 +186,16 @@ CREATE MACRO request_price(class) AS coalesce((SELECT price / 1000 FROM prices W
 
 -- The price of a number of bytes, where one GB (2^30 bytes, as AWS counts) has the price of this name in the settings.
 CREATE MACRO byte_cost(bytes, name) AS bytes * (SELECT price / 1073741824 FROM prices WHERE price_class = name);
+
+-- The price of one GB, or of 1,000 requests, by its name in the settings.
+CREATE MACRO price_of(name) AS (SELECT price FROM prices WHERE price_class = name);
+
+-- What the egress of a whole month costs: so many GB are free, and beyond 10, 50 and 150 TB each GB costs less.
+CREATE MACRO month_of_egress(bytes) AS
+greatest(least(bytes / 1073741824, 10240) - price_of('egress_free_gb'), 0) * price_of('egress')
++ greatest(least(bytes / 1073741824, 51200) - 10240, 0) * price_of('egress_over_10_tb')
++ greatest(least(bytes / 1073741824, 153600) - 51200, 0) * price_of('egress_over_50_tb')
++ greatest(bytes / 1073741824 - 153600, 0) * price_of('egress_over_150_tb');
 
 -- What data transfer costs: to the internet, to other Regions, and accelerated.
 CREATE MACRO transfer_cost(egress_bytes, region_bytes, accelerated_bytes) AS byte_cost(egress_bytes, 'egress')

@@ -183,3 +183,27 @@ def test_prices_are_those_of_the_settings(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, records, prices=prices)
     columns = ["request_cost", "egress_cost", "region_cost", "acceleration_cost", "cost"]
     assert rows_of_report(lake, "cost/by_bucket", columns) == [(4000, 1, 20, 300, 4321)]
+
+
+def test_usage_types_are_those_of_the_bill(tmp_path: Path) -> None:
+    """Each way that data takes is a line of its own, also where it is free."""
+    ways: list[dict[str, Any]] = [
+        {"ip": OFFICE},
+        {"ip": "10.0.0.1"},
+        {"ip": OFFICE, "region": "us-east-1", "fields": 27},
+        {"ip": OFFICE, "region": "eu-central-1", "fields": 27},
+        {"ip": None, "requester": "svc:cloudfront.amazonaws.com"},
+    ]
+    records = [read("05 08:00:00", "k", GB, **way) for way in ways]
+    records += [put("06 08:00:00", "k", 2 * GB, ip=OFFICE), api("06 08:00:00", "REST.POST.RESTORE", "k", 202)]
+    rows = rows_of_report(lake_of(tmp_path, records), "cost/usage_types", ["usage_type", "requests", "gigabytes"])
+    assert rows == [
+        ("AWS-Out-Bytes", None, 1.0),
+        ("C3DataTransfer-Out-Bytes", None, 2.0),
+        ("CloudFront-Out-Bytes", None, 1.0),
+        ("DataTransfer-In-Bytes", None, 2.0),
+        ("DataTransfer-Out-Bytes", None, 1.0),
+        ("Requests-Tier1", 1, None),
+        ("Requests-Tier2", 5, None),
+        ("Requests-Tier3", 1, None),
+    ]

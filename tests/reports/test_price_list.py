@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from conftest import ingest_local
-from small_lake import ADMIN, APP, NEWCOMER, RULES, Record, api
+from small_lake import ADMIN, APP, NEWCOMER, OFFICE, RULES, Record, api, read
 
-from etl import open_lake
+from etl import Lake, open_lake
 
 PAGE = (Path(__file__).parent / "price_list.md").read_text()
 REQUESTERS: dict[str, dict[str, Any]] = {
@@ -39,12 +39,17 @@ def unbilled_errors() -> Iterator[tuple[int, str]]:
         yield from ((int(status), code) for code in re.findall(r"[\w.]+", codes))
 
 
-def costs(tmp_path: Path, records: Iterable[Record]) -> dict[str, dict[str, Any]]:
-    """The rows of cost/by_bucket, by bucket, of the owner of one account."""
-    logs = tmp_path / "2026-03-10-00-00-00-0000000000000001"
+def lake_of(tmp_path: Path, records: Iterable[Record]) -> Lake:
+    """A lake of these records, of the owner of one account."""
+    logs = tmp_path / "2026-04-10-00-00-00-0000000000000001"
     logs.write_bytes(b"".join(record.line + b"\n" for record in records))
     ingest_local(logs, tmp_path / "lake")
-    lake = open_lake(str(tmp_path / "lake"), accounts=["111122223333"])
+    return open_lake(str(tmp_path / "lake"), accounts=["111122223333"])
+
+
+def costs(tmp_path: Path, records: Iterable[Record]) -> dict[str, dict[str, Any]]:
+    """The rows of cost/by_bucket, by bucket."""
+    lake = lake_of(tmp_path, records)
     return {row["bucket"]: row for row in lake.report("cost/by_bucket").to_arrow().to_pylist()}
 
 
@@ -95,6 +100,22 @@ def test_data_transfer_costs_what_the_price_list_says(tmp_path: Path) -> None:
             {column: 100 * price for column, price in prices.items()}
         ), row["bucket"]
         assert sum(100 * price for price in prices.values()) == pytest.approx(float(row["dollars"]))
+
+
+@pytest.mark.parametrize("row", table("Egress of a whole month"), ids=lambda row: row["GB"])
+def test_a_whole_month_of_egress_has_free_bytes_and_steps(tmp_path: Path, row: dict[str, str]) -> None:
+    """The bill of a month that the records cover is that of the price list; else all of it has the first price."""
+    sent = int(row["GB"]) * 2**30 // 4
+    whole = [read(f"{day} 08:00:00", "k", sent, ip=OFFICE) for day in ("01", "09", "09", "31")]
+    for name, records, dollars in (
+        ("whole", whole, float(row["dollars"])),
+        ("part", whole[:3], int(row["GB"]) * 0.75 * 0.09),
+    ):
+        (tmp_path / name).mkdir()
+        lake = lake_of(tmp_path / name, records)
+        lines = lake.report("cost/usage_types").to_arrow().to_pylist()
+        found = {line["usage_type"]: (line["is_whole"], line["cost"]) for line in lines}
+        assert found["DataTransfer-Out-Bytes"] == (name == "whole", pytest.approx(dollars))
 
 
 def test_errors_of_the_list_are_not_billed(tmp_path: Path) -> None:

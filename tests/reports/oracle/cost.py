@@ -1,25 +1,30 @@
 """Reports of the section cost."""
 
+import datetime as dt
 import re
 from urllib.parse import unquote
 
-from small_lake import Record
+from small_lake import CLOUDFRONT, Record
 
 from oracle.measures import last_time, latest_size, percent
 from oracle.prices import (
     LISTINGS,
     accelerated_bytes,
     acceleration_cost,
+    billed,
     billed_requests,
     cost,
     egress_bytes,
     egress_cost,
+    is_denied_outsider,
     price_class,
     region_bytes,
     region_cost,
     request_cost,
     requests_of_somebody,
+    transfer,
     transfer_cost,
+    uploaded,
 )
 from oracle.selections import (
     by_principal,
@@ -132,3 +137,40 @@ def written_never_read(records: Records) -> Rows:
         if not any(read.time >= last_write for read in its_reads):
             rows.append((key, bucket, len(written), last_write, latest_size(written)))
     return in_order(rows, -5, 1, 2)
+
+
+def usage_types(records: Records) -> Rows:
+    """The small lake has no whole month, so no egress is free."""
+    tiers = {
+        "put_copy_post_list": "Requests-Tier1",
+        "get_and_others": "Requests-Tier2",
+        "restore": "Requests-Tier3",
+        "transition_glacier": "Requests-Tier3",
+        "transition_deep_archive": "Requests-Tier3",
+    }
+    march = dt.date(2026, 3, 1)
+    rows: Rows = [
+        (march, False, usage_type, len(group), None, None, request_cost(group))
+        for (usage_type,), group in group_by(
+            billed(records), lambda record: tiers.get(price_class(record), "Requests-Tier4")
+        ).items()
+    ]
+    charged = [record for record in records if not is_denied_outsider(record)]
+    fast = [record for record in charged if "s3-accelerate" in (record.host or "")]
+    for kind, group in (*group_by(charged, _usage_of_transfer).items(), (("AWS",), fast)):
+        suffix = "ABytes" if group is fast else "Bytes"
+        price = {"DataTransfer": 0.09, "AWS": 0.04 if group is fast else 0.02}.get(kind[0], 0)
+        sent, came = sum(record.sent or 0 for record in group), sum(uploaded(record) for record in group)
+        is_free = price == 0 or group is not fast
+        for way, number, its_price in (("Out", sent, price), ("In", came, 0 if is_free else price)):
+            gigabytes = number / 1024**3
+            usage = f"{kind[0]}-{way}-{suffix}"
+            rows.append((march, False, usage, None, number, round(gigabytes, 3), round(gigabytes * its_price, 6)))
+    return in_order((row for row in rows if row[3] or row[4]), 1, 3)
+
+
+def _usage_of_transfer(record: Record) -> str:
+    """What the bill calls data that goes where the record's response went."""
+    if record.agent == CLOUDFRONT or "cloudfront" in (record.requester or ""):
+        return "CloudFront"
+    return {"internet": "DataTransfer", "region": "AWS"}.get(transfer(record), "C3DataTransfer")

@@ -207,3 +207,66 @@ def test_usage_types_are_those_of_the_bill(tmp_path: Path) -> None:
         ("Requests-Tier2", 5, None),
         ("Requests-Tier3", 1, None),
     ]
+
+
+def test_restores_are_a_bill_by_tier(tmp_path: Path) -> None:
+    """1,000 restores of 1 MB each: requests and retrieval at the price of each tier, and those asked again as GETs."""
+    keys = [f"arch/{number}" for number in range(1000)]
+    records = [
+        *(rule("01 08:00:00", "TRANSITION.OBJECT", key, 1024**2, bucket="flexible") for key in keys),
+        *(rule("01 08:00:00", "TRANSITION_GDA.OBJECT", key, 1024**2, bucket="deep") for key in keys),
+        *(api("05 08:00:00", "REST.POST.RESTORE", key, 202, bucket="flexible") for key in keys),
+        *(api("05 08:00:00", "REST.POST.RESTORE", key, 202, bucket="deep") for key in keys),
+        *(api("05 09:00:00", "REST.POST.RESTORE", key, 200, bucket="again", size=5) for key in keys),
+    ]
+    columns = ["bucket", "restores", "repeats", "bytes", "bulk_cost", "standard_cost", "expedited_cost"]
+    size = 1000 * 1024**2
+    gigabytes = 1000 / 1024
+    assert rows_of_report(lake_of(tmp_path, records), "cost/restores", columns) == [
+        ("deep", 1000, 0, size, *(pytest.approx(one + gigabytes * per_gb, abs=1e-6) for one, per_gb in DEEP)),
+        ("flexible", 1000, 0, size, *(pytest.approx(one + gigabytes * per_gb, abs=1e-6) for one, per_gb in FLEXIBLE)),
+        ("again", 0, 1000, 0, 0.0004, 0.0004, 0.0004),
+    ]
+
+
+DEEP = ((0.025, 0.0025), (0.10, 0.02), (0.10, 0.02))
+FLEXIBLE = ((0, 0), (0.05, 0.01), (10, 0.03))
+"""Prices of 1,000 restores and of one GB: Bulk, Standard, Expedited."""
+
+
+def test_restores_say_what_is_not_known(tmp_path: Path) -> None:
+    """Objects without a size are counted, so are reads before the restore; what was refused is no restore."""
+    records = [
+        api("05 08:00:00", "REST.GET.OBJECT", "old/2024/a", 403, error="InvalidObjectState", sent=300),
+        api("05 08:00:01", "REST.GET.OBJECT", "old/2024/a", 403, sent=300),
+        api("05 08:00:02", "REST.POST.RESTORE", "old/2024/a", 202),
+        api("05 08:00:03", "REST.POST.RESTORE", "old/2025/b", 202, size=7),
+        api("05 08:00:04", "REST.POST.RESTORE", "old/2025/c", 403),
+    ]
+    columns = ["prefix", "restores", "archived_reads", "objects", "bytes", "unknown_sizes"]
+    assert rows_of_report(lake_of(tmp_path, records), "cost/restores", columns) == [("old/", 2, 1, 2, 7, 1)]
+
+
+def test_uploads_say_what_they_replaced(tmp_path: Path) -> None:
+    """A write replaces what the last write left, unless that was removed; the parts of an upload are its bytes."""
+    records = [
+        put("05 08:00:00", "k", 100),
+        put("06 08:00:00", "k", 30),
+        put("06 09:00:00", "k", 5, status=403),
+        api("06 10:00:00", "REST.DELETE.OBJECT", "k", 204),
+        put("06 11:00:00", "k", 7),
+        api("06 12:00:00", "REST.DELETE.OBJECT", "k", 204, version="v1"),
+        api("07 08:00:00", "REST.PUT.PART", "k", size=50),
+        api("07 08:00:01", "REST.PUT.PART", "k", size=60),
+        api("07 08:00:02", "REST.POST.UPLOAD", "k", size=110),
+        api("08 08:00:00", "REST.COPY.OBJECT", "k", size=9),
+        api("08 08:00:01", "REST.POST.BUCKET", "form", 204, size=4),
+    ]
+    columns = ["date", "uploads", "uploaded_bytes", "overwrites", "overwritten_bytes"]
+    rows = rows_of_report(lake_of(tmp_path, records), "cost/uploads", columns)
+    assert [(row[0].day, *row[1:]) for row in sorted(rows)] == [
+        (5, 1, 100, 0, 0),
+        (6, 2, 37, 1, 100),
+        (7, 2, 110, 1, 7),
+        (8, 1, 4, 1, 110),
+    ]

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from itertools import pairwise
 from urllib.parse import unquote
 
 from small_lake import CLOUDFRONT, Record
@@ -9,6 +10,7 @@ from small_lake import CLOUDFRONT, Record
 from oracle.measures import last_time, latest_size, percent
 from oracle.prices import (
     LISTINGS,
+    STORAGE_CLASSES,
     accelerated_bytes,
     acceleration_cost,
     billed,
@@ -174,3 +176,92 @@ def _usage_of_transfer(record: Record) -> str:
     if record.agent == CLOUDFRONT or "cloudfront" in (record.requester or ""):
         return "CloudFront"
     return {"internet": "DataTransfer", "region": "AWS"}.get(transfer(record), "C3DataTransfer")
+
+
+def restores(records: Records) -> Rows:
+    """The small lake is of one month."""
+    asked = [
+        record
+        for record in by_principal(records)
+        if (record.op == "REST.POST.RESTORE" and record.status in (200, 202)) or record.error == "InvalidObjectState"
+    ]
+    rows: Rows = []
+    for (bucket, prefix, principal), group in group_by(asked, "bucket", _top_folder, "requester").items():
+        begun = [record for record in group if record.status == 202]
+        again = [record for record in group if record.status == 200]
+        sizes = {record.key: latest_size(of_same_object(records, record)) for record in begun}
+        costs = [
+            [_restore_cost(records, record, tier) for record in begun] for tier in ("bulk", "standard", "expedited")
+        ]
+        rows.append(
+            (
+                dt.date(2026, 3, 1),
+                bucket,
+                prefix,
+                principal,
+                len(begun),
+                len(again),
+                len(group) - len(begun) - len(again),
+                len(sizes),
+                sum(sizes[record.key] or 0 for record in begun),
+                sum(size is None for size in sizes.values()),
+                *(round(sum(tier) + len(again) * 0.0004 / 1000, 6) for tier in costs),
+            )
+        )
+    return in_order(rows, -12, -7, 1, 2, 3, 4)
+
+
+def _top_folder(record: Record) -> str:
+    folder, slash, _ = (record.key or "").partition("/")
+    return folder + slash if slash else ""
+
+
+def _restore_cost(records: Records, record: Record, tier: str) -> float:
+    """What the restore of one object costs, with what is retrieved."""
+    of_object = of_same_object(records, record)
+    transitions = [one for one in of_object if one.op in STORAGE_CLASSES]
+    last = max(transitions, key=lambda one: one.time, default=None)
+    is_deep = last is not None and STORAGE_CLASSES[last.op] == "DEEP_ARCHIVE"
+    flexible = {"bulk": (0, 0), "standard": (0.05, 0.01), "expedited": (10, 0.03)}
+    deep = {"bulk": (0.025, 0.0025), "standard": (0.1, 0.02), "expedited": (0.1, 0.02)}
+    per_thousand, per_gb = (deep if is_deep else flexible)[tier]
+    return per_thousand / 1000 + (latest_size(of_object) or 0) / 1024**3 * per_gb
+
+
+def uploads(records: Records) -> Rows:
+    arrived = [record for record in records if uploaded(record)]
+    replaced = {id(record): size for record, size in _overwrites(records)}
+    concerned = {id(record) for record in arrived} | replaced.keys()
+    # the principal takes the place of the requester in copies of the records, so these are made in the same order
+    pairs = [
+        (copy, replaced.get(id(record)), uploaded(record))
+        for record, copy in zip(records, by_principal(records), strict=True)
+        if id(record) in concerned
+    ]
+    rows: Rows = []
+    groups: dict[tuple[object, ...], list[tuple[Record, int | None, int]]] = {}
+    for pair in pairs:
+        groups.setdefault((pair[0].date, pair[0].bucket, pair[0].requester), []).append(pair)
+    for key, group in groups.items():
+        fast = sum(size for record, _, size in group if "s3-accelerate" in (record.host or ""))
+        sizes = [size for _, size, _ in group if size is not None]
+        sent = [size for _, _, size in group if size]
+        rows.append((*key, len(sent), sum(sent), fast, len(sizes), sum(sizes)))
+    return in_order(rows, -5, -8, 1, 2, 3)
+
+
+def _overwrites(records: Records) -> list[tuple[Record, int]]:
+    """The writes that replaced an object, and the size of what they replaced."""
+    found = []
+    for group in group_by(successes(writes(records)), "bucket", "key").values():
+        removals = [
+            record
+            for record in successes(deletes(records)) + expiries(records)
+            if (record.bucket, record.key) == (group[0].bucket, group[0].key)
+            and (record.version is None or record.op == "S3.CREATE.DELETEMARKER")
+        ]
+        events = sorted(group + removals, key=lambda record: (record.time, record.rid))
+        for before, after in pairwise(events):
+            if before in group and after in group:
+                found.append((after, before.size or 0))
+    return found

@@ -83,8 +83,6 @@ NOTES: dict[str, Notes] = {
     "transfers": {
         **_ACCESS_LOG,
         "transfer": ("", "where the response went: see transfer()"),
-        "charged_bytes": ("bytes", "sent at the owner's expense"),
-        "uploaded_bytes": ("bytes", "that came with a request, as charged_bytes"),
         **_CHARGED_BYTES,
     },
     "request_costs": {
@@ -95,8 +93,12 @@ NOTES: dict[str, Notes] = {
         "http_status": _FIELDS["http_status"],
         "error_code": _FIELDS["error_code"],
         "price_class": ("", "line of the price list: see price_class()"),
+        "transfer": ("", "where the responses went: see transfer()"),
+        "is_accelerated": ("", "by Transfer Acceleration: see is_accelerated()"),
         "requests": ("requests", "of somebody: see is_request()"),
         "billed": ("records", "that AWS bills the owner: see is_billed()"),
+        "charged_bytes": ("bytes", "sent, to wherever, at the owner's expense"),
+        "uploaded_bytes": ("bytes", "that came with requests: see uploaded_bytes()"),
         **_CHARGED_BYTES,
         "request_cost": ("currency", "of what is billed"),
         "egress_cost": ("currency", "of egress_bytes"),

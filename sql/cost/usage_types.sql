@@ -4,7 +4,12 @@
 -- note = "Usage types are without the prefix of the Region. In a month that the records cover from its first day to its last (is_whole), the free 100 GB and the steps of the price are taken into account, as if nothing else sent data from the account; else all egress has the price of the first step, and the cost is an upper bound. Restores are of the tier Standard (Requests-Tier3); Bulk ones are in Requests-Tier5 of the bill, and Expedited ones in Requests-Tier6. What is not known to have gone elsewhere is DataTransfer-Out-Bytes."
 -- chart = { kind = "bar", label = "usage_type", value = "cost" }
 -- ///
-WITH costs_of_requests AS (
+WITH costs AS MATERIALIZED (  -- it is read twice
+    SELECT date, price_class, transfer, is_accelerated, billed, charged_bytes, uploaded_bytes, request_cost
+    FROM request_costs
+),
+
+costs_of_requests AS (
     SELECT
         date_trunc('month', date)::DATE AS month,
         CASE
@@ -16,7 +21,7 @@ WITH costs_of_requests AS (
         total(billed) AS requests,
         NULL::BIGINT AS bytes,
         sum(request_cost) AS cost
-    FROM request_costs
+    FROM costs
     WHERE price_class <> 'free'
     GROUP BY month, usage_type
 ),
@@ -32,9 +37,9 @@ sent AS (
         END AS kind,
         total(charged_bytes) AS bytes_out,
         total(uploaded_bytes) AS bytes_in,
-        total(CASE WHEN accelerated_bytes IS NOT NULL THEN charged_bytes END) AS accelerated_out,
-        total(CASE WHEN accelerated_bytes IS NOT NULL THEN uploaded_bytes END) AS accelerated_in
-    FROM transfers
+        total(charged_bytes * is_accelerated::INTEGER) AS accelerated_out,
+        total(uploaded_bytes * is_accelerated::INTEGER) AS accelerated_in
+    FROM costs
     GROUP BY month, kind
 ),
 
@@ -50,7 +55,7 @@ usage_of_bytes AS (
 
 months AS (
     SELECT month, min(date) = month AND max(date) = last_day(month) AS is_whole
-    FROM (SELECT DISTINCT date, date_trunc('month', date)::DATE AS month FROM access_log)
+    FROM (SELECT DISTINCT date, date_trunc('month', date)::DATE AS month FROM costs)
     GROUP BY month
 ),
 

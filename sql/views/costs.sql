@@ -81,6 +81,11 @@ CREATE MACRO paid_by_requester(of_bucket, http_status, requester) AS CASE
     ELSE false
 END;
 
+-- Whether the bucket's owner pays for the bytes of a request, both ways.
+CREATE MACRO is_charged(of_bucket, operation, http_status, error_code, requester) AS
+NOT is_denied_outsider(operation, http_status, error_code, requester)
+AND NOT paid_by_requester(of_bucket, http_status, requester);
+
 -- The Region that a host of S3 names: in any of its forms, with endpoints of a VPC and of websites; NULL for others.
 CREATE MACRO host_region(host_header) AS nullif(regexp_extract(
     lower(host_header),
@@ -163,16 +168,13 @@ WITH charged AS (
     SELECT
         *,
         transfer(remote_ip, requester, user_agent, source_region, region) AS transfer,
-        NOT is_denied_outsider(operation, http_status, error_code, requester)
-        AND NOT paid_by_requester(bucket, http_status, requester) AS is_charged
+        is_charged(bucket, operation, http_status, error_code, requester) AS is_charged
     FROM access_log
     LEFT JOIN bucket_regions USING (bucket)
 )
 
 SELECT
     * EXCLUDE (region, is_charged),
-    CASE WHEN is_charged THEN bytes_sent END AS charged_bytes,
-    CASE WHEN is_charged THEN uploaded_bytes(operation, http_status, object_size) END AS uploaded_bytes,
     CASE WHEN is_charged AND transfer = 'internet' THEN bytes_sent END AS egress_bytes,
     CASE WHEN is_charged AND transfer = 'other_region' THEN bytes_sent END AS region_bytes,
     CASE
@@ -201,8 +203,8 @@ greatest(least(bytes / 1073741824, 10240) - price_of('egress_free_gb'), 0) * pri
 CREATE MACRO transfer_cost(egress_bytes, region_bytes, accelerated_bytes) AS byte_cost(egress_bytes, 'egress')
     + byte_cost(region_bytes, 'egress_regions') + byte_cost(accelerated_bytes, 'acceleration');
 
--- What requests and the bytes sent for them cost the owner, as if all objects were in the class Standard, by day, bucket,
--- principal, operation and response.
+-- What requests and the bytes of both ways cost the owner, as if all objects were in the class Standard: by day, bucket,
+-- principal, operation, response, and the way that the bytes took.
 CREATE VIEW request_costs AS
 WITH records AS (  -- before macros with regular expressions, which are slow
     SELECT
@@ -212,29 +214,39 @@ WITH records AS (  -- before macros with regular expressions, which are slow
         operation,
         http_status,
         error_code,
+        transfer,
+        is_accelerated(host_header) AS is_accelerated,
         count(*) AS n,
-        total(egress_bytes) AS egress_bytes,
-        total(region_bytes) AS region_bytes,
-        total(accelerated_bytes) AS accelerated_bytes
+        total(bytes_sent) AS bytes_sent,
+        total(uploaded_bytes(operation, http_status, object_size)) AS bytes_uploaded
     FROM transfers
-    GROUP BY date, bucket, requester, operation, http_status, error_code
+    GROUP BY date, bucket, requester, operation, http_status, error_code, transfer, is_accelerated
 ),
 
-billed AS (
+charged AS (
     SELECT
-        *,
+        date,
+        bucket,
         principal(requester) AS principal,
+        operation,
+        http_status,
+        error_code,
+        transfer,
+        is_accelerated,
         price_class(operation, http_status) AS price_class,
         CASE WHEN is_request(operation) THEN n ELSE 0 END AS requests,
         CASE
             WHEN is_billed(operation, http_status, error_code, requester)
                 AND NOT paid_by_requester(bucket, http_status, requester) THEN n
             ELSE 0
-        END AS billed
+        END AS billed,
+        bytes_sent,
+        bytes_uploaded,
+        is_charged(bucket, operation, http_status, error_code, requester) AS is_charged
     FROM records
 ),
 
-costs AS (
+summed AS (
     SELECT
         date,
         bucket,
@@ -243,17 +255,27 @@ costs AS (
         http_status,
         error_code,
         price_class,
+        transfer,
+        is_accelerated,
         total(requests) AS requests,
         total(billed) AS billed,
-        total(egress_bytes) AS egress_bytes,
-        total(region_bytes) AS region_bytes,
-        total(accelerated_bytes) AS accelerated_bytes,
-        total(billed) * request_price(price_class) AS request_cost,
-        byte_cost(total(egress_bytes), 'egress') AS egress_cost,
-        byte_cost(total(region_bytes), 'egress_regions') AS region_cost,
-        byte_cost(total(accelerated_bytes), 'acceleration') AS acceleration_cost
-    FROM billed
-    GROUP BY date, bucket, principal, operation, http_status, error_code, price_class
+        total(CASE WHEN is_charged THEN bytes_sent END) AS charged_bytes,
+        total(CASE WHEN is_charged THEN bytes_uploaded END) AS uploaded_bytes,
+        CASE WHEN transfer = 'internet' THEN charged_bytes ELSE 0 END AS egress_bytes,
+        CASE WHEN transfer = 'other_region' THEN charged_bytes ELSE 0 END AS region_bytes,
+        CASE WHEN is_accelerated THEN charged_bytes + uploaded_bytes ELSE 0 END AS accelerated_bytes
+    FROM charged
+    GROUP BY date, bucket, principal, operation, http_status, error_code, price_class, transfer, is_accelerated
+),
+
+costs AS (
+    SELECT
+        *,
+        billed * request_price(price_class) AS request_cost,
+        byte_cost(egress_bytes, 'egress') AS egress_cost,
+        byte_cost(region_bytes, 'egress_regions') AS region_cost,
+        byte_cost(accelerated_bytes, 'acceleration') AS acceleration_cost
+    FROM summed
 )
 
 SELECT *, request_cost + egress_cost + region_cost + acceleration_cost AS cost

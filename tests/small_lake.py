@@ -384,6 +384,9 @@ def billing() -> list[Record]:
         api("08 07:50:00", "REST.GET.OBJECT", "arch/4", 403, error="InvalidObjectState", sent=300),
         api("08 18:00:00", "REST.POST.RESTORE", "arch/4", 200, requester=ADMIN, ip=OFFICE, agent=CLI),
         api("08 18:00:01", "REST.POST.RESTORE", "arch/5", 202),
+        read("09 12:30:00", "arch/3", 3_000_000),
+        read("09 12:30:01", "arch/1", 2_000_000, bucket=OLD),
+        read("09 12:30:02", "arch/1", 2_000_000),
         api("08 18:00:02", "REST.GET.UPLOAD", "up/1", uri="GET /up/1?uploadId=1 HTTP/1.1", sent=400),
     ]
 

@@ -85,6 +85,11 @@ NOTES: dict[str, Notes] = {
         "transfer": ("", "where the response went: see transfer()"),
         **_CHARGED_BYTES,
     },
+    "cold_reads": {
+        **_ACCESS_LOG,
+        "retrieved_bytes": ("bytes", "of the object that were read"),
+        "storage_class": ("", "of the object, by the last move of a lifecycle rule"),
+    },
     "request_costs": {
         **_DATE,
         "bucket": _FIELDS["bucket"],
@@ -104,6 +109,8 @@ NOTES: dict[str, Notes] = {
         "egress_cost": ("currency", "of egress_bytes"),
         "region_cost": ("currency", "of region_bytes"),
         "acceleration_cost": ("currency", "of accelerated_bytes, in addition"),
+        "retrieved_bytes": ("bytes", "read of objects that rules moved: see cold_reads"),
+        "retrieval_cost": ("currency", "of retrieved_bytes"),
         "cost": ("currency", "all of these"),
     },
 }

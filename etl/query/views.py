@@ -29,6 +29,7 @@ _NAMES = {
         "newest_day",
         "bucket_regions",
         "transfers",
+        "cold_reads",
         "request_costs",
     },
     REJECTS.name: {"rejects"},

@@ -1,7 +1,7 @@
 -- /// report
 -- title = "Cost by requester"
--- question = "What do the requests of each user, role, account or service, and the data sent for them, cost the owner of the buckets? An estimate, as if all objects were in the class Standard."
--- note = "Egress (to the internet) is an upper bound: bytes count as such unless the record tells where they went, and the 100 GB of each month that are free are not taken off. Requests are a lower bound: those for objects in other classes cost more, and so do restores of the tier Expedited. Storage and retrieval are not in it. No principal: no credentials, or wrong ones. In the buckets of the setting `requester_pays` others pay for what they request."
+-- question = "What do the requests of each user, role, account or service, and the data sent for them, cost the owner of the buckets? An estimate, as if all objects were in the class Standard that lifecycle rules are not seen to move."
+-- note = "Egress (to the internet) is an upper bound: bytes count as such unless the record tells where they went, and the 100 GB of each month that are free are not taken off. Requests and retrieval are a lower bound: objects may be in another class than the log tells, and restores of the tier Expedited cost more. Storage, and what restores retrieve, are not in it. No principal: no credentials, or wrong ones. In the buckets of the setting `requester_pays` others pay for what they request."
 -- chart = { kind = "bar", label = "principal", value = "cost" }
 --
 -- [params.limit]
@@ -20,6 +20,7 @@ SELECT
     round(sum(egress_cost), 6) AS egress_cost,
     round(sum(region_cost), 6) AS region_cost,
     round(sum(acceleration_cost), 6) AS acceleration_cost,
+    round(sum(retrieval_cost), 6) AS retrieval_cost,
     round(sum(cost), 6) AS cost
 FROM request_costs
 GROUP BY principal

@@ -1,7 +1,7 @@
 -- /// report
 -- title = "Requests by price class"
--- question = "What do requests cost, by the line of S3's price list that they are under? An estimate, as if all objects were in the class Standard."
--- note = "A lower bound: requests for objects in other classes cost more, and restores have the price of the tier Standard, while Expedited costs 200 times that. What lifecycle rules move is billed, and is no request of anybody."
+-- question = "What do requests cost, by the line of S3's price list that they are under? An estimate, as if all objects were in the class Standard that lifecycle rules are not seen to move."
+-- note = "A lower bound: objects may be in another class than the log tells, and restores have the price of the tier Standard, while Expedited costs 200 times that. What lifecycle rules move is billed, and is no request of anybody."
 -- chart = { kind = "bar", label = "price_class", value = "cost" }
 -- dashboard = { section = "Cost", position = 2 }
 -- ///

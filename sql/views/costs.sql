@@ -203,8 +203,56 @@ greatest(least(bytes / 1073741824, 10240) - price_of('egress_free_gb'), 0) * pri
 CREATE MACRO transfer_cost(egress_bytes, region_bytes, accelerated_bytes) AS byte_cost(egress_bytes, 'egress')
     + byte_cost(region_bytes, 'egress_regions') + byte_cost(accelerated_bytes, 'acceleration');
 
--- What requests and the bytes of both ways cost the owner, as if all objects were in the class Standard: by day, bucket,
--- principal, operation, response, and the way that the bytes took.
+-- Reads of objects in a class with a price of its own for them: those that a lifecycle rule moved there, and nobody wrote
+-- since. Of a version, where the record of the move names one. A copy reads all of its source.
+CREATE VIEW cold_reads AS
+WITH moves AS MATERIALIZED (  -- found by their prefix, which is looked for while the records are read
+    SELECT bucket, key, version_id, time, storage_class(operation) AS storage_class
+    FROM access_log
+    WHERE operation LIKE 'S3.TRANSITION%' AND storage_class(operation) IS NOT NULL AND key IS NOT NULL
+),
+
+-- One pass for reads and writes, and none where there are no moves. The list has DuckDB look records up among the moves,
+-- not the other way around.
+uses AS MATERIALIZED (
+    SELECT *
+    FROM access_log
+    WHERE key IN (SELECT unnest(list(DISTINCT key)) FROM moves)
+        AND (is_read(operation) OR is_write(operation))
+        AND succeeded(operation, http_status)
+        AND http_status IS DISTINCT FROM 304
+),
+
+changes AS (
+    SELECT bucket, key, version_id, time, storage_class FROM moves
+    UNION ALL
+    SELECT bucket, key, NULL AS version_id, time, 'STANDARD' AS storage_class FROM uses WHERE is_write(operation)
+),
+
+reads AS (
+    SELECT
+        *,
+        CASE WHEN operation LIKE '%.COPY.%' THEN object_size ELSE bytes_sent END AS retrieved_bytes
+    FROM uses
+    WHERE is_read(operation)
+)
+
+SELECT reads.*, changes.storage_class
+FROM reads
+ASOF JOIN changes
+    ON reads.bucket = changes.bucket AND reads.key = changes.key
+    AND coalesce(reads.version_id, '') = coalesce(changes.version_id, '') AND reads.time >= changes.time
+WHERE changes.storage_class IN ('STANDARD_IA', 'ONEZONE_IA', 'GLACIER_IR');
+
+-- How the Cost and Usage Report calls the class of a price class of reads.
+CREATE MACRO short_class(price_class) AS CASE price_class
+    WHEN 'get_standard_ia' THEN 'SIA'
+    WHEN 'get_onezone_ia' THEN 'ZIA'
+    WHEN 'get_glacier_ir' THEN 'GIR'
+END;
+
+-- What requests and the bytes of both ways cost the owner, by day, bucket, principal, operation, response, and the way
+-- that the bytes took. Objects are taken to be in the class Standard unless a lifecycle rule is seen to move them.
 CREATE VIEW request_costs AS
 WITH records AS (  -- before macros with regular expressions, which are slow
     SELECT
@@ -268,15 +316,60 @@ summed AS (
     GROUP BY date, bucket, principal, operation, http_status, error_code, price_class, transfer, is_accelerated
 ),
 
+cold AS (
+    SELECT
+        date,
+        bucket,
+        principal(requester) AS principal,
+        operation,
+        http_status,
+        error_code,
+        storage_class,
+        total(CASE WHEN is_request(operation) THEN n END) AS requests,
+        total(n * is_billed(operation, http_status, error_code, requester)::INTEGER) AS billed,
+        total(retrieved_bytes) AS retrieved_bytes
+    FROM (
+        SELECT
+            date,
+            bucket,
+            requester,
+            operation,
+            http_status,
+            error_code,
+            storage_class,
+            count(*) AS n,
+            total(retrieved_bytes) AS retrieved_bytes
+        FROM cold_reads
+        GROUP BY date, bucket, requester, operation, http_status, error_code, storage_class
+    )
+    WHERE NOT paid_by_requester(bucket, http_status, requester)
+    GROUP BY date, bucket, principal, operation, http_status, error_code, storage_class
+),
+
+by_class AS (
+    SELECT * FROM summed
+    UNION ALL BY NAME
+    -- what the rows above have as requests for objects in Standard is taken out of that line of the price list, and put
+    -- under another
+    SELECT * EXCLUDE (storage_class, requests, billed, retrieved_bytes), 'get_and_others' AS price_class,
+        -requests AS requests, -billed AS billed
+    FROM cold
+    UNION ALL BY NAME
+    SELECT * EXCLUDE (storage_class), 'get_' || lower(storage_class) AS price_class
+    FROM cold
+),
+
 costs AS (
     SELECT
-        *,
+        * EXCLUDE (retrieved_bytes),
+        coalesce(retrieved_bytes, 0) AS retrieved_bytes,
         billed * request_price(price_class) AS request_cost,
-        byte_cost(egress_bytes, 'egress') AS egress_cost,
-        byte_cost(region_bytes, 'egress_regions') AS region_cost,
-        byte_cost(accelerated_bytes, 'acceleration') AS acceleration_cost
-    FROM summed
+        coalesce(byte_cost(egress_bytes, 'egress'), 0) AS egress_cost,
+        coalesce(byte_cost(region_bytes, 'egress_regions'), 0) AS region_cost,
+        coalesce(byte_cost(accelerated_bytes, 'acceleration'), 0) AS acceleration_cost,
+        coalesce(byte_cost(retrieved_bytes, 'retrieval_' || price_class[5:]), 0) AS retrieval_cost
+    FROM by_class
 )
 
-SELECT *, request_cost + egress_cost + region_cost + acceleration_cost AS cost
+SELECT *, request_cost + egress_cost + region_cost + acceleration_cost + retrieval_cost AS cost
 FROM costs;

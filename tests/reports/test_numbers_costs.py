@@ -270,3 +270,35 @@ def test_uploads_say_what_they_replaced(tmp_path: Path) -> None:
         (7, 2, 110, 1, 7),
         (8, 1, 4, 1, 110),
     ]
+
+
+def test_reads_of_a_colder_class_cost_what_it_charges(tmp_path: Path) -> None:
+    """What a rule moved is read at the price of its class, with retrieval, until it is written again."""
+    records = [
+        rule("01 08:00:00", "TRANSITION_GIR.OBJECT", "k", GB),
+        read("02 08:00:00", "k", GB),
+        api("03 08:00:00", "REST.COPY.OBJECT_GET", "k", size=GB),
+        read("03 09:00:00", "k", GB, status=304),
+        put("04 08:00:00", "k", GB),
+        read("05 08:00:00", "k", GB),
+        rule("06 08:00:00", "TRANSITION_SIA.OBJECT", "k", GB),
+        read("07 08:00:00", "k", GB),
+        rule("08 08:00:00", "TRANSITION.OBJECT", "k", GB),
+        read("09 08:00:00", "k", GB),
+        rule("06 08:00:00", "TRANSITION_GIR.OBJECT", "old", GB, version="v1"),
+        read("09 08:00:00", "old", GB),
+    ]
+    lake = lake_of(tmp_path, records)
+    columns = ["date", "request_cost", "retrieval_cost"]
+    found = {row[0].day: row[1:] for row in rows_of_report(lake, "cost/by_day", columns)}
+    assert [found[day] for day in (2, 3, 5, 7, 9)] == [
+        (0.00001, 0.03),
+        (0, 0.03),
+        (0, 0),
+        (0.000001, 0.01),
+        (0.000001, 0),
+    ]
+    classes = rows_of_report(lake, "cost/requests_by_price_class", ["price_class", "requests", "billed"])
+    assert ("get_glacier_ir", 1, 1) in classes
+    assert ("get_standard_ia", 1, 1) in classes
+    assert ("get_and_others", 4, 4) in classes

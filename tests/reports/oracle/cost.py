@@ -15,6 +15,7 @@ from oracle.prices import (
     acceleration_cost,
     billed,
     billed_requests,
+    cold_class,
     cost,
     egress_bytes,
     egress_cost,
@@ -24,6 +25,8 @@ from oracle.prices import (
     region_cost,
     request_cost,
     requests_of_somebody,
+    retrieval_cost,
+    retrieved_bytes,
     transfer,
     transfer_cost,
     uploaded,
@@ -51,12 +54,13 @@ _COSTS = (
     egress_cost,
     region_cost,
     acceleration_cost,
+    retrieval_cost,
     cost,
 )
 
 
 def by_bucket(records: Records) -> Rows:
-    return in_order(summarize(records, ["bucket"], *_COSTS), -11, 1)
+    return in_order(summarize(records, ["bucket"], *_COSTS), -12, 1)
 
 
 def by_day(records: Records) -> Rows:
@@ -64,7 +68,7 @@ def by_day(records: Records) -> Rows:
 
 
 def by_requester(records: Records) -> Rows:
-    return in_order(summarize(by_principal(records), ["requester"], *_COSTS), -11, -3, 1)
+    return in_order(summarize(by_principal(records), ["requester"], *_COSTS), -12, -3, 1)
 
 
 def _egress(records: Records, *keys: str) -> Rows:
@@ -149,6 +153,8 @@ def usage_types(records: Records) -> Rows:
         "restore": "Requests-Tier3",
         "transition_glacier": "Requests-Tier3",
         "transition_deep_archive": "Requests-Tier3",
+        "get_standard_ia": "Requests-SIA-Tier2",
+        "get_glacier_ir": "Requests-GIR-Tier2",
     }
     march = dt.date(2026, 3, 1)
     rows: Rows = [
@@ -157,6 +163,11 @@ def usage_types(records: Records) -> Rows:
             billed(records), lambda record: tiers.get(price_class(record), "Requests-Tier4")
         ).items()
     ]
+    for (storage_class,), group in group_by(records, cold_class).items():
+        if storage_class:
+            usage = {"STANDARD_IA": "Retrieval-SIA", "GLACIER_IR": "Retrieval-GIR"}[storage_class]
+            number = retrieved_bytes(group)
+            rows.append((march, False, usage, None, number, round(number / 1024**3, 3), retrieval_cost(group)))
     charged = [record for record in records if not is_denied_outsider(record)]
     fast = [record for record in charged if "s3-accelerate" in (record.host or "")]
     for kind, group in (*group_by(charged, _usage_of_transfer).items(), (("AWS",), fast)):

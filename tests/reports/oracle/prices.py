@@ -3,9 +3,9 @@
 import ipaddress
 from collections.abc import Iterable
 
-from small_lake import CLOUDFRONT, Record
+from small_lake import CLOUDFRONT, RECORDS, Record
 
-from oracle.selections import is_nobody, is_request
+from oracle.selections import is_nobody, is_request, of_same_object, reads, successes, writes
 from oracle.tables import Records
 
 PER_THOUSAND_REQUESTS = {
@@ -19,8 +19,18 @@ PER_THOUSAND_REQUESTS = {
     "transition_glacier": 0.03,
     "transition_deep_archive": 0.05,
     "restore": 0.05,
+    "get_standard_ia": 0.001,
+    "get_onezone_ia": 0.001,
+    "get_glacier_ir": 0.01,
 }
-PER_GB = {"egress": 0.09, "egress_regions": 0.02, "acceleration": 0.04}
+PER_GB = {
+    "egress": 0.09,
+    "egress_regions": 0.02,
+    "acceleration": 0.04,
+    "STANDARD_IA": 0.01,
+    "ONEZONE_IA": 0.01,
+    "GLACIER_IR": 0.03,
+}
 STORAGE_CLASSES = {
     "S3.TRANSITION_SIA.OBJECT": "STANDARD_IA",
     "S3.TRANSITION_ZIA.OBJECT": "ONEZONE_IA",
@@ -47,11 +57,32 @@ def price_class(record: Record) -> str:
         return f"transition_{STORAGE_CLASSES[record.op].lower()}"
     if record.op.startswith(("S3.", "BATCH.", "REST.DELETE.")) or record.op.endswith(("_GET", "MULTI_OBJECT_DELETE")):
         return "free"
+    if record.op == "REST.GET.OBJECT" and (storage_class := cold_class(record)):
+        return f"get_{storage_class.lower()}"
     if record.op == "REST.POST.RESTORE":
         return "restore" if record.status == 202 else "get_and_others"
     if record.op.startswith(("REST.PUT.", "REST.COPY.", "REST.POST.")) or record.op in LISTINGS:
         return "put_copy_post_list"
     return "get_and_others"
+
+
+def cold_class(record: Record) -> str | None:
+    """The class of an object that was read, where it has a price for that: by the last move, if nobody wrote since."""
+    if record not in successes(reads([record])):
+        return None
+    before = [
+        one
+        for one in of_same_object(RECORDS, record)
+        if one.time <= record.time
+        and ((one.op in STORAGE_CLASSES and one.version == record.version) or one in successes(writes([one])))
+    ]
+    last = max(before, key=lambda one: one.time, default=None)
+    storage_class = STORAGE_CLASSES.get(last.op) if last else None
+    return storage_class if storage_class in PER_GB else None
+
+
+def retrieved_bytes(records: Iterable[Record]) -> int:
+    return sum(record.sent or 0 for record in records if cold_class(record))
 
 
 def is_denied_outsider(record: Record) -> bool:
@@ -160,7 +191,17 @@ def transfer_cost(records: Records) -> float:
 
 
 def cost(records: Records) -> float:
-    return _rounded(_unrounded_request_cost(records) + _unrounded_transfer_cost(records))
+    return _rounded(
+        _unrounded_request_cost(records) + _unrounded_transfer_cost(records) + _unrounded_retrieval_cost(records)
+    )
+
+
+def _unrounded_retrieval_cost(records: Iterable[Record]) -> float:
+    return sum(_price(record.sent or 0, storage_class) for record in records if (storage_class := cold_class(record)))
+
+
+def retrieval_cost(records: Iterable[Record]) -> float:
+    return _rounded(_unrounded_retrieval_cost(records))
 
 
 def _rounded(dollars: float) -> float:

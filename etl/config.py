@@ -59,19 +59,39 @@ class Privacy(BaseModel):
 
 
 class Prices(BaseModel):
-    """What S3 charges, in any currency: for 1,000 requests of each price class, and for a GB (10^9 bytes) of egress."""
+    """What S3 charges, in any currency: for 1,000 requests of each price class, and for each GB (2^30 bytes) sent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     put_copy_post_list: float = Field(default=0.005, ge=0)
     get_and_others: float = Field(default=0.0004, ge=0)
+    get_standard_ia: float = Field(default=0.001, ge=0)
+    get_onezone_ia: float = Field(default=0.001, ge=0)
+    get_glacier_ir: float = Field(default=0.01, ge=0)
     transition_standard_ia: float = Field(default=0.01, ge=0)
     transition_onezone_ia: float = Field(default=0.01, ge=0)
     transition_intelligent_tiering: float = Field(default=0.01, ge=0)
     transition_glacier_ir: float = Field(default=0.02, ge=0)
     transition_glacier: float = Field(default=0.03, ge=0)
     transition_deep_archive: float = Field(default=0.05, ge=0)
+    restore: float = Field(default=0.05, ge=0)
+    restore_expedited: float = Field(default=10, ge=0)
+    restore_deep_archive: float = Field(default=0.1, ge=0)
+    restore_deep_archive_bulk: float = Field(default=0.025, ge=0)
+    retrieval_standard_ia: float = Field(default=0.01, ge=0)
+    retrieval_onezone_ia: float = Field(default=0.01, ge=0)
+    retrieval_glacier_ir: float = Field(default=0.03, ge=0)
+    retrieval: float = Field(default=0.01, ge=0)
+    retrieval_expedited: float = Field(default=0.03, ge=0)
+    retrieval_deep_archive: float = Field(default=0.02, ge=0)
+    retrieval_deep_archive_bulk: float = Field(default=0.0025, ge=0)
     egress: float = Field(default=0.09, ge=0)
+    egress_free_gb: float = Field(default=100, ge=0)
+    egress_over_10_tb: float = Field(default=0.085, ge=0)
+    egress_over_50_tb: float = Field(default=0.07, ge=0)
+    egress_over_150_tb: float = Field(default=0.05, ge=0)
+    egress_regions: float = Field(default=0.02, ge=0)
+    acceleration: float = Field(default=0.04, ge=0)
 
     def usage(self, requests: Requests) -> Usage:
         """Requests with what they cost; to delete costs nothing."""
@@ -110,6 +130,7 @@ class Settings(BaseModel):
         tuple[Annotated[str, StringConstraints(pattern=r"^\d{12}$")], ...],
         BeforeValidator(_one_or_many),
     ] = ()
+    requester_pays: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
     prices: Prices = Prices()
     privacy: Privacy = Privacy()
 
@@ -126,7 +147,7 @@ class Settings(BaseModel):
 DEFAULTS = Settings()
 _TABLES: dict[str, type[BaseModel]] = {"prices": Prices, "privacy": Privacy}
 # Settings of several values, which are separated by spaces in a variable.
-_LISTS = frozenset({"source", "sql_dir", "site_hosts", "accounts"})
+_LISTS = frozenset({"source", "sql_dir", "site_hosts", "accounts", "requester_pays"})
 SETTINGS = frozenset(
     [name for name in Settings.model_fields if name not in _TABLES]
     + [

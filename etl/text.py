@@ -56,7 +56,7 @@ def _escape(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape").decode("ascii")
 
 
-_BYTES = frozenset({"bytes", "bytes_sent", "object_size", "egress_bytes"})
+_BYTES = frozenset({"bytes", "bytes_sent", "object_size"})
 # Numbers that are names: no thousands are marked in them.
 _NAMES = frozenset({"http_status", "hour", "field_count"})
 _NOTHING = "\u2013"
@@ -74,7 +74,7 @@ def in_words(name: str, value: object) -> str:
 
 
 def size(count: float) -> str:
-    """A number of bytes, in powers of a thousand, as AWS bills them."""
+    """A number of bytes, in powers of a thousand."""
     # Without decimals only for bytes, of which there are no parts.
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:  # noqa: PLR2004
@@ -95,7 +95,7 @@ def minutes(count: float) -> str:
 
 
 def _number(name: str, value: float) -> str:
-    if name in _BYTES:
+    if name in _BYTES or name.endswith("_bytes"):
         return size(value)
     if name.endswith("percent"):
         return f"{value:.1f}%"

@@ -360,7 +360,38 @@ PAST = [
 ]  # fmt: skip
 """Of the bucket `backup`: old shapes, old signatures, presigned URLs; nothing on the 7th."""
 
-RECORDS = [*VISITS, *WORK, *PAST]
+
+def billing() -> list[Record]:
+    """What is billed in a way of its own: transfer of every kind, restores, uploads, lists of parts."""
+    cloudfront = "svc:cloudfront.amazonaws.com"
+    identity = "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E2EXAMPLE11111"
+    fast = f"{OLD}.s3-accelerate.amazonaws.com"
+    office: dict[str, Any] = {"bucket": OLD, "ip": OFFICE, "requester": ADMIN, "agent": CLI}
+    return [
+        read("05 15:00:00", "fast/1", 2_000_000, **office, host=fast),
+        put("05 15:00:01", "fast/1", 1_000_000, **office, host=fast),
+        put("05 15:00:02", "fast/1", 3_000_000, **office, host=fast),
+        put("05 15:00:03", "fast/1", 1_000_000, **office, host=fast, status=503),
+        read("06 15:00:00", "far/1", 7_000_000, **office | {"ip": "52.0.0.1"}, region="us-east-1", fields=27),
+        read("06 15:00:01", "far/1", 7_000_000, **office | {"ip": "52.0.0.1"}, region="eu-central-1", fields=27),
+        read("06 15:00:02", "far/2", 4_000_000, **office | {"ip": None, "requester": cloudfront, "agent": None}),
+        read("06 15:00:03", "far/2", 4_000_000, **office | {"ip": EDGE, "requester": identity, "agent": CURL}),
+        read("06 15:00:04", "far/2", 4_000_000, **office | {"ip": None, "requester": "svc:logs.amazonaws.com"}),
+        read("07 15:00:00", "near/1", 6_000_000, bucket=OLD, ip="172.20.0.1"),
+        read("07 15:00:01", "near/1", 6_000_000, bucket=OLD, ip="172.32.0.1"),
+        read("07 15:00:02", "near/1", 6_000_000, bucket=OLD, ip="100.64.0.1"),
+        read("07 15:00:03", "near/1", 6_000_000, bucket=OLD, ip="fd00:ec2::254"),
+        api("08 07:50:00", "REST.GET.OBJECT", "arch/4", 403, error="InvalidObjectState", sent=300),
+        api("08 18:00:00", "REST.POST.RESTORE", "arch/4", 200, requester=ADMIN, ip=OFFICE, agent=CLI),
+        api("08 18:00:01", "REST.POST.RESTORE", "arch/5", 202),
+        read("09 12:30:00", "arch/3", 3_000_000),
+        read("09 12:30:01", "arch/1", 2_000_000, bucket=OLD),
+        read("09 12:30:02", "arch/1", 2_000_000),
+        api("08 18:00:02", "REST.GET.UPLOAD", "up/1", uri="GET /up/1?uploadId=1 HTTP/1.1", sent=400),
+    ]
+
+
+RECORDS = [*VISITS, *WORK, *PAST, *billing()]
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,11 @@ _LOG_OBJECT: Notes = {"log_object": ("", "name of the log object below its sourc
 _DATE: Notes = {"date": ("UTC day", "day of time (partition)")}
 _FIELDS: Notes = {field.name: (field.unit, field.meaning) for field in fields.columns()}
 _ACCESS_LOG: Notes = {"bucket": _FIELDS["bucket"], **_DATE, **_FIELDS, **_LOG_OBJECT}
+_CHARGED_BYTES: Notes = {
+    "egress_bytes": ("bytes", "sent to the internet at the owner's expense"),
+    "region_bytes": ("bytes", "sent to another Region at the owner's expense"),
+    "accelerated_bytes": ("bytes", "accelerated, both ways, at the owner's expense"),
+}
 NOTES: dict[str, Notes] = {
     "access_log": _ACCESS_LOG,
     "requests": _ACCESS_LOG,
@@ -64,10 +69,50 @@ NOTES: dict[str, Notes] = {
     },
     "prices": {
         "price_class": ("", "line of the price list: see price_class()"),
-        "price": ("currency", "of 1,000 requests; for egress, of 10^9 bytes"),
+        "price": ("currency", "of 1,000 requests, or of 1 GB (2^30 bytes) sent"),
     },
     "site_hosts": {"host": ("", "a host of the site, from the settings")},
     "own_accounts": {"account": ("", "an AWS account of the owner, from the settings")},
+    "requester_pays_buckets": {
+        "bucket": ("", "where requesters pay, from the settings"),
+    },
+    "bucket_regions": {
+        "bucket": _FIELDS["bucket"],
+        "region": ("", "of the bucket, as hosts tell; NULL where none does"),
+    },
+    "transfers": {
+        **_ACCESS_LOG,
+        "transfer": ("", "where the response went: see transfer()"),
+        **_CHARGED_BYTES,
+    },
+    "cold_reads": {
+        **_ACCESS_LOG,
+        "retrieved_bytes": ("bytes", "of the object that were read"),
+        "storage_class": ("", "of the object, by the last move of a lifecycle rule"),
+    },
+    "request_costs": {
+        **_DATE,
+        "bucket": _FIELDS["bucket"],
+        "principal": ("", "who sent the requests: see principal()"),
+        "operation": _FIELDS["operation"],
+        "http_status": _FIELDS["http_status"],
+        "error_code": _FIELDS["error_code"],
+        "price_class": ("", "line of the price list: see price_class()"),
+        "transfer": ("", "where the responses went: see transfer()"),
+        "is_accelerated": ("", "by Transfer Acceleration: see is_accelerated()"),
+        "requests": ("requests", "of somebody: see is_request()"),
+        "billed": ("records", "that AWS bills the owner: see is_billed()"),
+        "charged_bytes": ("bytes", "sent, to wherever, at the owner's expense"),
+        "uploaded_bytes": ("bytes", "that came with requests: see uploaded_bytes()"),
+        **_CHARGED_BYTES,
+        "request_cost": ("currency", "of what is billed"),
+        "egress_cost": ("currency", "of egress_bytes"),
+        "region_cost": ("currency", "of region_bytes"),
+        "acceleration_cost": ("currency", "of accelerated_bytes, in addition"),
+        "retrieved_bytes": ("bytes", "read of objects that rules moved: see cold_reads"),
+        "retrieval_cost": ("currency", "of retrieved_bytes"),
+        "cost": ("currency", "all of these"),
+    },
 }
 """The views, and the columns of each."""
 

@@ -27,6 +27,10 @@ _NAMES = {
         "lifecycle_events",
         "user_agents",
         "newest_day",
+        "bucket_regions",
+        "transfers",
+        "cold_reads",
+        "request_costs",
     },
     REJECTS.name: {"rejects"},
     LEDGER.name: {"ledger"},
@@ -67,6 +71,11 @@ def view_statements(
     yield _rows_view("site_hosts", ("host",), ((host,) for host in settings.site_hosts))
     yield _rows_view(
         "own_accounts", ("account",), ((account,) for account in settings.accounts)
+    )
+    yield _rows_view(
+        "requester_pays_buckets",
+        ("bucket",),
+        ((bucket,) for bucket in settings.requester_pays),
     )
     yield view_definitions()
 

@@ -1,24 +1,22 @@
 -- /// report
 -- title = "Cost by bucket"
--- question = "What did requests and the bytes that left AWS cost, for each bucket, at most?"
+-- question = "What do requests and data transfer cost, for each bucket? An estimate, as if all objects were in the class Standard that lifecycle rules are not seen to move."
+-- note = "Egress (to the internet) is an upper bound: bytes count as such unless the record tells where they went, and the 100 GB of each month that are free are not taken off. Requests and retrieval are a lower bound: objects may be in another class than the log tells, and restores of the tier Expedited cost more. Storage, and what restores retrieve, are not in it."
 -- chart = { kind = "bar", label = "bucket", value = "cost" }
 -- ///
-WITH by_operation AS (
-    SELECT
-        bucket,
-        operation,
-        count(*) FILTER (WHERE is_billed(operation, http_status, error_code, requester)) AS billed,
-        total(egress_bytes(bytes_sent, source_region, user_agent)) AS egress_bytes
-    FROM access_log
-    GROUP BY bucket, operation
-)
 SELECT
     bucket,
+    total(requests) AS requests,
     total(billed) AS billed_requests,
     total(egress_bytes) AS egress_bytes,
-    round(sum(billed * request_price(price_class(operation))), 6) AS request_cost,
-    round(total(egress_bytes) * egress_price(), 6) AS egress_cost,
-    round(sum(billed * request_price(price_class(operation))) + total(egress_bytes) * egress_price(), 6) AS cost
-FROM by_operation
+    total(region_bytes) AS region_bytes,
+    total(accelerated_bytes) AS accelerated_bytes,
+    round(sum(request_cost), 6) AS request_cost,
+    round(sum(egress_cost), 6) AS egress_cost,
+    round(sum(region_cost), 6) AS region_cost,
+    round(sum(acceleration_cost), 6) AS acceleration_cost,
+    round(sum(retrieval_cost), 6) AS retrieval_cost,
+    round(sum(cost), 6) AS cost
+FROM request_costs
 GROUP BY bucket
 ORDER BY cost DESC, bucket

@@ -1,6 +1,7 @@
 -- /// report
 -- title = "Cost by requester"
--- question = "What did the requests of each user, role or account, and the bytes that left AWS for it, cost at most? NULL: no credentials."
+-- question = "What do the requests of each user, role, account or service, and the data sent for them, cost the owner of the buckets? An estimate, as if all objects were in the class Standard that lifecycle rules are not seen to move."
+-- note = "Egress (to the internet) is an upper bound: bytes count as such unless the record tells where they went, and the 100 GB of each month that are free are not taken off. Requests and retrieval are a lower bound: objects may be in another class than the log tells, and restores of the tier Expedited cost more. Storage, and what restores retrieve, are not in it. No principal: no credentials, or wrong ones. In the buckets of the setting `requester_pays` others pay for what they request."
 -- chart = { kind = "bar", label = "principal", value = "cost" }
 --
 -- [params.limit]
@@ -8,23 +9,20 @@
 -- default = 20
 -- help = "how many requesters"
 -- ///
-WITH by_operation AS (
-    SELECT
-        principal(requester) AS principal,
-        operation,
-        count(*) FILTER (WHERE is_billed(operation, http_status, error_code, requester)) AS billed,
-        total(egress_bytes(bytes_sent, source_region, user_agent)) AS egress_bytes
-    FROM access_log
-    GROUP BY principal, operation
-)
 SELECT
     principal,
+    total(requests) AS requests,
     total(billed) AS billed_requests,
     total(egress_bytes) AS egress_bytes,
-    round(sum(billed * request_price(price_class(operation))), 6) AS request_cost,
-    round(total(egress_bytes) * egress_price(), 6) AS egress_cost,
-    round(sum(billed * request_price(price_class(operation))) + total(egress_bytes) * egress_price(), 6) AS cost
-FROM by_operation
+    total(region_bytes) AS region_bytes,
+    total(accelerated_bytes) AS accelerated_bytes,
+    round(sum(request_cost), 6) AS request_cost,
+    round(sum(egress_cost), 6) AS egress_cost,
+    round(sum(region_cost), 6) AS region_cost,
+    round(sum(acceleration_cost), 6) AS acceleration_cost,
+    round(sum(retrieval_cost), 6) AS retrieval_cost,
+    round(sum(cost), 6) AS cost
+FROM request_costs
 GROUP BY principal
 ORDER BY cost DESC, billed_requests DESC, principal
 LIMIT $limit

@@ -1,7 +1,8 @@
 -- /// report
 -- title = "Egress by address"
--- question = "Which addresses are sent most bytes, and what do those that leave AWS cost at most?"
--- chart = { kind = "bar", label = "remote_ip", value = "bytes_sent" }
+-- question = "Which addresses cause most egress, and what does the data sent to them cost?"
+-- note = "Egress (to the internet) is an upper bound: bytes count as such unless the record tells that they went to CloudFront, a service, a private address or a Region of AWS. The cost is of data transfer only, other Regions and acceleration included."
+-- chart = { kind = "bar", label = "remote_ip", value = "egress_bytes" }
 --
 -- [params.limit]
 -- type = "integer"
@@ -10,13 +11,23 @@
 -- ///
 SELECT
     remote_ip,
-    count(*) AS requests,
-    total(bytes_sent) AS bytes_sent,
-    percentage(total(bytes_sent), sum(total(bytes_sent)) OVER ()) AS percent,
-    round(total(egress_bytes(bytes_sent, source_region, user_agent)) * egress_price(), 6) AS cost
-FROM access_log
-WHERE remote_ip IS NOT NULL
-GROUP BY remote_ip
-HAVING total(bytes_sent) > 0
-ORDER BY bytes_sent DESC, remote_ip
+    requests,
+    egress_bytes,
+    percentage(egress_bytes, sum(egress_bytes) OVER ()) AS bytes_percent,
+    region_bytes,
+    accelerated_bytes,
+    round(transfer_cost(egress_bytes, region_bytes, accelerated_bytes), 6) AS cost
+FROM (
+    SELECT
+        remote_ip,
+        count(*) FILTER (WHERE is_request(operation)) AS requests,
+        total(egress_bytes) AS egress_bytes,
+        total(region_bytes) AS region_bytes,
+        total(accelerated_bytes) AS accelerated_bytes
+    FROM transfers
+    WHERE remote_ip IS NOT NULL
+    GROUP BY remote_ip
+)
+WHERE egress_bytes + region_bytes + accelerated_bytes > 0
+ORDER BY egress_bytes DESC, cost DESC, remote_ip
 LIMIT $limit

@@ -1,7 +1,8 @@
 -- /// report
 -- title = "Egress by object"
--- question = "Which objects account for most of the bytes sent of objects, and what do those that leave AWS cost at most?"
--- chart = { kind = "bar", label = "key", value = "bytes_sent" }
+-- question = "Which objects cause most egress, and what does the data sent of them cost?"
+-- note = "Egress (to the internet) is an upper bound: bytes count as such unless the record tells that they went to CloudFront, a service, a private address or a Region of AWS. The cost is of data transfer only, other Regions and acceleration included."
+-- chart = { kind = "bar", label = "key", value = "egress_bytes" }
 -- dashboard = { section = "Cost", position = 3 }
 --
 -- [params.limit]
@@ -12,13 +13,24 @@
 SELECT
     key,
     bucket,
-    count(*) AS requests,
-    total(bytes_sent) AS bytes_sent,
-    percentage(total(bytes_sent), sum(total(bytes_sent)) OVER ()) AS percent,
-    round(total(egress_bytes(bytes_sent, source_region, user_agent)) * egress_price(), 6) AS cost
-FROM access_log
-WHERE key IS NOT NULL
-GROUP BY key, bucket
-HAVING total(bytes_sent) > 0
-ORDER BY bytes_sent DESC, key, bucket
+    requests,
+    egress_bytes,
+    percentage(egress_bytes, sum(egress_bytes) OVER ()) AS bytes_percent,
+    region_bytes,
+    accelerated_bytes,
+    round(transfer_cost(egress_bytes, region_bytes, accelerated_bytes), 6) AS cost
+FROM (
+    SELECT
+        key,
+        bucket,
+        count(*) FILTER (WHERE is_request(operation)) AS requests,
+        total(egress_bytes) AS egress_bytes,
+        total(region_bytes) AS region_bytes,
+        total(accelerated_bytes) AS accelerated_bytes
+    FROM transfers
+    WHERE key IS NOT NULL
+    GROUP BY key, bucket
+)
+WHERE egress_bytes + region_bytes + accelerated_bytes > 0
+ORDER BY egress_bytes DESC, cost DESC, key, bucket
 LIMIT $limit

@@ -1,7 +1,8 @@
 -- /// report
 -- title = "Egress by requester"
--- question = "Who is sent most bytes, and what do those that leave AWS cost at most? No requester: no credentials."
--- chart = { kind = "bar", label = "requester", value = "bytes_sent" }
+-- question = "Who causes most egress, and what does the data sent to them cost?"
+-- note = "Egress (to the internet) is an upper bound: bytes count as such unless the record tells that they went to CloudFront, a service, a private address or a Region of AWS. The cost is of data transfer only, other Regions and acceleration included. No principal: no credentials, or wrong ones."
+-- chart = { kind = "bar", label = "principal", value = "egress_bytes" }
 -- dashboard = { section = "Cost", position = 4 }
 --
 -- [params.limit]
@@ -10,13 +11,23 @@
 -- help = "how many requesters"
 -- ///
 SELECT
-    requester,
-    count(*) AS requests,
-    total(bytes_sent) AS bytes_sent,
-    percentage(total(bytes_sent), sum(total(bytes_sent)) OVER ()) AS percent,
-    round(total(egress_bytes(bytes_sent, source_region, user_agent)) * egress_price(), 6) AS cost
-FROM access_log
-GROUP BY requester
-HAVING total(bytes_sent) > 0
-ORDER BY bytes_sent DESC, requester
+    principal,
+    requests,
+    egress_bytes,
+    percentage(egress_bytes, sum(egress_bytes) OVER ()) AS bytes_percent,
+    region_bytes,
+    accelerated_bytes,
+    round(transfer_cost(egress_bytes, region_bytes, accelerated_bytes), 6) AS cost
+FROM (
+    SELECT
+        principal,
+        total(requests) AS requests,
+        total(egress_bytes) AS egress_bytes,
+        total(region_bytes) AS region_bytes,
+        total(accelerated_bytes) AS accelerated_bytes
+    FROM request_costs
+    GROUP BY principal
+)
+WHERE egress_bytes + region_bytes + accelerated_bytes > 0
+ORDER BY egress_bytes DESC, cost DESC, principal
 LIMIT $limit

@@ -77,8 +77,8 @@ CREATE MACRO account_of(requester) AS
 nullif(regexp_extract(coalesce(requester, ''), '^arn:[^:]*:(?:iam|sts)::(\d{12}):', 1), '');
 
 -- A requester of an account that is none of the owner's; false unless the settings have `accounts`.
-CREATE MACRO is_foreign(requester) AS coalesce(account_of(requester) NOT IN (SELECT account FROM own_accounts), false)
-    AND EXISTS (FROM own_accounts);
+CREATE MACRO is_foreign(requester) AS
+coalesce(NOT list_contains((SELECT list(account) FROM own_accounts), account_of(requester)), false);
 
 -- A service rather than a person or a program: a service of AWS, also by its service-linked role, or S3 itself.
 CREATE MACRO is_service(requester) AS coalesce(

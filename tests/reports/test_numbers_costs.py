@@ -1,0 +1,304 @@
+"""Costs of what users of S3 logs meet: lines in, rows of the reports out."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ingest_local
+from small_lake import ADMIN, APP, CHROME, NEWCOMER, OFFICE, Record, api, get, page, put, read, rule
+
+from etl import Lake, open_lake
+from etl.config import Privacy
+
+GB = 1024**3
+
+
+def lake_of(tmp_path: Path, records: Iterable[Record], privacy: Privacy | None = None, **settings: Any) -> Lake:
+    """A lake of these records."""
+    logs = tmp_path / "2026-03-10-00-00-00-0000000000000001"
+    logs.write_bytes(b"".join(record.line + b"\n" for record in records))
+    ingest_local(logs, tmp_path / "lake", privacy=privacy or Privacy())
+    return open_lake(str(tmp_path / "lake"), **settings)
+
+
+def rows_of_report(lake: Lake, name: str, columns: Sequence[str], **arguments: Any) -> list[tuple[Any, ...]]:
+    """Some columns of a report's rows."""
+    table = lake.report(name, **arguments).to_arrow()
+    return [tuple(row[column] for column in columns) for row in table.to_pylist()]
+
+
+def test_a_gigabyte_is_what_aws_counts(tmp_path: Path) -> None:
+    """1,024 GB of 2^30 bytes cost 92.16 at 0.09, to the cent."""
+    records = [read("05 08:00:00", "k", 256 * GB, ip=OFFICE) for _ in range(4)]
+    lake = lake_of(tmp_path, records)
+    assert rows_of_report(lake, "cost/by_day", ["egress_cost"]) == [(92.16,)]
+
+
+def test_the_bytes_of_denied_outsiders_are_not_charged(tmp_path: Path) -> None:
+    """An error page is sent to strangers at AWS's expense, but that of a website endpoint at the owner's."""
+    records = [get("05 08:00:00", OFFICE, CHROME, "a", 403, sent=GB), page("05 08:00:00", OFFICE, CHROME, "b", 403)]
+    lake = lake_of(tmp_path, records)
+    assert rows_of_report(lake, "cost/egress_by_object", ["key", "egress_bytes"]) == [("b", 243)]
+    assert rows_of_report(lake, "cost/by_bucket", ["billed_requests", "egress_bytes"]) == [(1, 243)]
+
+
+def test_what_foreign_accounts_are_denied_is_theirs(tmp_path: Path) -> None:
+    """With the owner's accounts set, neither requests nor bytes of another account's denied requests cost anything."""
+    records = [read("05 08:00:00", "k", GB, ip=OFFICE, requester=who, status=403) for who in (ADMIN, NEWCOMER)]
+    columns = ["principal", "billed_requests", "egress_bytes"]
+    lake = lake_of(tmp_path, records, accounts=["111122223333"])
+    assert sorted(rows_of_report(lake, "cost/by_requester", columns)) == [(ADMIN, 1, GB), (NEWCOMER, 0, 0)]
+    unset = open_lake(str(tmp_path / "lake"))
+    assert sorted(rows_of_report(unset, "cost/by_requester", columns)) == [(ADMIN, 1, GB), (NEWCOMER, 1, GB)]
+
+
+def test_requesters_pay_in_the_buckets_that_say_so(tmp_path: Path) -> None:
+    """There the owner pays for his own accounts, services and what is refused, and for nothing else."""
+    bucket = {"bucket": "shop", "ip": OFFICE}
+    records = [
+        read("05 08:00:00", "k", GB, requester=NEWCOMER, **bucket),
+        read("05 08:00:01", "k", GB, requester=NEWCOMER, **bucket, status=403),
+        read("05 08:00:02", "k", GB, requester=ADMIN, **bucket),
+        rule("05 08:00:03", "TRANSITION.OBJECT", "k", GB, bucket="shop"),
+        read("05 08:00:04", "k", GB, requester=NEWCOMER, bucket="free", ip=OFFICE),
+    ]
+    lake = lake_of(tmp_path, records, requester_pays=["shop"], accounts=["111122223333"])
+    columns = ["bucket", "requests", "billed_requests", "egress_bytes"]
+    assert sorted(rows_of_report(lake, "cost/by_bucket", columns)) == [("free", 1, 1, GB), ("shop", 3, 2, GB)]
+
+
+def test_without_accounts_all_requesters_with_credentials_pay(tmp_path: Path) -> None:
+    """Whose the accounts are is not known then; who has no credentials never pays."""
+    records = [
+        read("05 08:00:00", "k", GB, bucket="shop", ip=OFFICE),
+        get("05 08:00:01", OFFICE, CHROME, "k", sent=GB, bucket="shop"),
+    ]
+    lake = lake_of(tmp_path, records, requester_pays=["shop"])
+    assert rows_of_report(lake, "cost/by_bucket", ["billed_requests", "egress_bytes"]) == [(1, GB)]
+
+
+@pytest.mark.parametrize("policy", ["keep", "truncate"])
+def test_private_addresses_are_known_by_their_networks(tmp_path: Path, policy: Any) -> None:
+    """What goes through an endpoint of a VPC is no egress, also where a lake keeps networks only."""
+    addresses = ["10.1.2.3", "172.16.5.6", "100.64.9.9", "fd00:ec2::254", "192.168.1.1", "203.0.113.7"]
+    records = [read("05 08:00:00", "k", GB, ip=ip) for ip in addresses]
+    lake = lake_of(tmp_path, records, Privacy(remote_ip=policy))
+    assert rows_of_report(lake, "cost/by_requester", ["requests", "egress_bytes"]) == [(6, GB)]
+    assert [row[0][:9] for row in rows_of_report(lake, "cost/egress_by_ip", ["remote_ip"])] == ["203.0.113"]
+
+
+def test_addresses_that_are_not_kept_are_of_the_internet(tmp_path: Path) -> None:
+    """Egress is the most that it can be where nothing tells."""
+    lake = lake_of(tmp_path, [read("05 08:00:00", "k", GB, ip="10.1.2.3")], Privacy(remote_ip="drop"))
+    assert rows_of_report(lake, "cost/by_bucket", ["egress_bytes"]) == [(GB,)]
+
+
+def test_the_region_of_a_bucket_is_known_by_its_other_hosts(tmp_path: Path) -> None:
+    """Whoever comes by a name of the bucket's own, from the Region that other requests name, is at home."""
+    far = {"region": "us-east-1", "fields": 27, "ip": OFFICE}
+    home = {"region": "eu-central-1", "fields": 27, "ip": OFFICE}
+    records = [
+        read("05 08:00:00", "k", GB, **home, host="files.example.org"),
+        read("05 08:00:01", "k", GB, **far, host="files.example.org"),
+        read("05 08:00:02", "k", GB, **far, host="data.s3.amazonaws.com"),
+        read("05 08:00:03", "k", GB, **home),
+    ]
+    lake = lake_of(tmp_path, records)
+    assert rows_of_report(lake, "cost/by_bucket", ["egress_bytes", "region_bytes"]) == [(0, 2 * GB)]
+
+
+def test_reports_of_egress_rank_egress(tmp_path: Path) -> None:
+    """What CloudFront fetches is most of the bytes, and none of the egress; its requests stay in by_requester."""
+    cloudfront = "svc:cloudfront.amazonaws.com"
+    records = [
+        read("05 08:00:00", "film", 50 * GB, ip=None, requester=cloudfront),
+        read("05 08:00:01", "page", 3 * GB, ip=OFFICE),
+        read("05 08:00:02", "icon", GB, ip=OFFICE, requester=ADMIN),
+    ]
+    lake = lake_of(tmp_path, records)
+    columns = ["egress_bytes", "bytes_percent"]
+    expected = [(3 * GB, 75.0), (GB, 25.0)]
+    for name in ("cost/egress_by_object", "cost/egress_by_requester"):
+        assert rows_of_report(lake, name, columns) == expected
+    assert (cloudfront, 1, 0) in rows_of_report(lake, "cost/by_requester", ["principal", "requests", "egress_bytes"])
+
+
+def test_sessions_of_a_role_are_one_principal(tmp_path: Path) -> None:
+    """Costs of a role are not scattered over its sessions."""
+    records = [read("05 08:00:00", "k", GB, ip=OFFICE, requester=f"{APP}-{number}") for number in range(3)]
+    lake = lake_of(tmp_path, records)
+    role = APP.rpartition("/")[0]
+    for name in ("cost/by_requester", "cost/egress_by_requester"):
+        assert rows_of_report(lake, name, ["principal", "requests", "egress_bytes"]) == [(role, 3, 3 * GB)]
+
+
+def test_requests_are_not_records(tmp_path: Path) -> None:
+    """A copy is one request, and lifecycle rules and checksum jobs send none."""
+    records = [
+        api("05 08:00:00", "REST.COPY.OBJECT", "k", size=5),
+        api("05 08:00:00", "REST.COPY.OBJECT_GET", "l", size=5),
+        rule("05 08:00:01", "EXPIRE.OBJECT", "k", 5),
+        rule("05 08:00:02", "TRANSITION.OBJECT", "k", 5),
+        api("05 08:00:03", "S3.COMPUTE.OBJECT.CHECKSUM", "k", None),
+    ]
+    lake = lake_of(tmp_path, records)
+    assert rows_of_report(lake, "cost/by_bucket", ["requests", "billed_requests"]) == [(1, 2)]
+    classes = rows_of_report(lake, "cost/requests_by_price_class", ["price_class", "requests", "billed"])
+    assert classes == [("transition_glacier", 0, 1), ("put_copy_post_list", 1, 1), ("free", 0, 0)]
+
+
+def test_parts_of_an_upload_are_listed_too(tmp_path: Path) -> None:
+    """LIST hot spots have the same requests as the price class."""
+    records = [
+        *(api("05 08:00:00", "REST.GET.UPLOAD", "big.bin", uri="GET /big.bin?uploadId=x HTTP/1.1") for _ in range(5)),
+        api("05 08:00:00", "REST.GET.UPLOADS", uri="GET /?uploads&prefix=in%2F HTTP/1.1"),
+    ]
+    lake = lake_of(tmp_path, records)
+    columns = ["prefix", "requests", "cost"]
+    assert rows_of_report(lake, "cost/list_requests", columns) == [("big.bin", 5, 0.000025), ("in/", 1, 0.000005)]
+    assert rows_of_report(lake, "cost/requests_by_price_class", ["requests"]) == [(6,)]
+
+
+def test_errors_that_aws_does_not_bill_are_no_failed_requests_that_were(tmp_path: Path) -> None:
+    """Only what costs something is listed."""
+    records = [
+        put("05 08:00:00", "k", 5, status=400, error="MalformedXML"),
+        put("05 08:00:00", "k", 5, status=400, error="BadDigest"),
+        put("05 08:00:00", "k", 5, status=503),
+    ]
+    lake = lake_of(tmp_path, records)
+    assert rows_of_report(lake, "cost/failed_requests", ["error_code", "billed"]) == [("BadDigest", 1)]
+
+
+def test_prices_are_those_of_the_settings(tmp_path: Path) -> None:
+    """Each kind of transfer, and restores, have a price that can be set."""
+    fast, far = {"host": "b.s3-accelerate.amazonaws.com"}, {"region": "us-east-1", "fields": 27}
+    records = [
+        read("05 08:00:00", "k", GB, ip=OFFICE, **fast),
+        read("05 08:00:01", "k", GB, ip=OFFICE, **far),
+        api("05 08:00:02", "REST.POST.RESTORE", "k", 202),
+    ]
+    prices = {"get_and_others": 0, "egress": 1, "egress_regions": 20, "acceleration": 300, "restore": 4_000_000}
+    lake = lake_of(tmp_path, records, prices=prices)
+    columns = ["request_cost", "egress_cost", "region_cost", "acceleration_cost", "cost"]
+    assert rows_of_report(lake, "cost/by_bucket", columns) == [(4000, 1, 20, 300, 4321)]
+
+
+def test_usage_types_are_those_of_the_bill(tmp_path: Path) -> None:
+    """Each way that data takes is a line of its own, also where it is free."""
+    ways: list[dict[str, Any]] = [
+        {"ip": OFFICE},
+        {"ip": "10.0.0.1"},
+        {"ip": OFFICE, "region": "us-east-1", "fields": 27},
+        {"ip": OFFICE, "region": "eu-central-1", "fields": 27},
+        {"ip": None, "requester": "svc:cloudfront.amazonaws.com"},
+    ]
+    records = [read("05 08:00:00", "k", GB, **way) for way in ways]
+    records += [put("06 08:00:00", "k", 2 * GB, ip=OFFICE), api("06 08:00:00", "REST.POST.RESTORE", "k", 202)]
+    rows = rows_of_report(lake_of(tmp_path, records), "cost/usage_types", ["usage_type", "requests", "gigabytes"])
+    assert rows == [
+        ("AWS-Out-Bytes", None, 1.0),
+        ("C3DataTransfer-Out-Bytes", None, 2.0),
+        ("CloudFront-Out-Bytes", None, 1.0),
+        ("DataTransfer-In-Bytes", None, 2.0),
+        ("DataTransfer-Out-Bytes", None, 1.0),
+        ("Requests-Tier1", 1, None),
+        ("Requests-Tier2", 5, None),
+        ("Requests-Tier3", 1, None),
+    ]
+
+
+def test_restores_are_a_bill_by_tier(tmp_path: Path) -> None:
+    """1,000 restores of 1 MB each: requests and retrieval at the price of each tier, and those asked again as GETs."""
+    keys = [f"arch/{number}" for number in range(1000)]
+    records = [
+        *(rule("01 08:00:00", "TRANSITION.OBJECT", key, 1024**2, bucket="flexible") for key in keys),
+        *(rule("01 08:00:00", "TRANSITION_GDA.OBJECT", key, 1024**2, bucket="deep") for key in keys),
+        *(api("05 08:00:00", "REST.POST.RESTORE", key, 202, bucket="flexible") for key in keys),
+        *(api("05 08:00:00", "REST.POST.RESTORE", key, 202, bucket="deep") for key in keys),
+        *(api("05 09:00:00", "REST.POST.RESTORE", key, 200, bucket="again", size=5) for key in keys),
+    ]
+    columns = ["bucket", "restores", "repeats", "bytes", "bulk_cost", "standard_cost", "expedited_cost"]
+    size = 1000 * 1024**2
+    gigabytes = 1000 / 1024
+    assert rows_of_report(lake_of(tmp_path, records), "cost/restores", columns) == [
+        ("deep", 1000, 0, size, *(pytest.approx(one + gigabytes * per_gb, abs=1e-6) for one, per_gb in DEEP)),
+        ("flexible", 1000, 0, size, *(pytest.approx(one + gigabytes * per_gb, abs=1e-6) for one, per_gb in FLEXIBLE)),
+        ("again", 0, 1000, 0, 0.0004, 0.0004, 0.0004),
+    ]
+
+
+DEEP = ((0.025, 0.0025), (0.10, 0.02), (0.10, 0.02))
+FLEXIBLE = ((0, 0), (0.05, 0.01), (10, 0.03))
+"""Prices of 1,000 restores and of one GB: Bulk, Standard, Expedited."""
+
+
+def test_restores_say_what_is_not_known(tmp_path: Path) -> None:
+    """Objects without a size are counted, so are reads before the restore; what was refused is no restore."""
+    records = [
+        api("05 08:00:00", "REST.GET.OBJECT", "old/2024/a", 403, error="InvalidObjectState", sent=300),
+        api("05 08:00:01", "REST.GET.OBJECT", "old/2024/a", 403, sent=300),
+        api("05 08:00:02", "REST.POST.RESTORE", "old/2024/a", 202),
+        api("05 08:00:03", "REST.POST.RESTORE", "old/2025/b", 202, size=7),
+        api("05 08:00:04", "REST.POST.RESTORE", "old/2025/c", 403),
+    ]
+    columns = ["prefix", "restores", "archived_reads", "objects", "bytes", "unknown_sizes"]
+    assert rows_of_report(lake_of(tmp_path, records), "cost/restores", columns) == [("old/", 2, 1, 2, 7, 1)]
+
+
+def test_uploads_say_what_they_replaced(tmp_path: Path) -> None:
+    """A write replaces what the last write left, unless that was removed; the parts of an upload are its bytes."""
+    records = [
+        put("05 08:00:00", "k", 100),
+        put("06 08:00:00", "k", 30),
+        put("06 09:00:00", "k", 5, status=403),
+        api("06 10:00:00", "REST.DELETE.OBJECT", "k", 204),
+        put("06 11:00:00", "k", 7),
+        api("06 12:00:00", "REST.DELETE.OBJECT", "k", 204, version="v1"),
+        api("07 08:00:00", "REST.PUT.PART", "k", size=50),
+        api("07 08:00:01", "REST.PUT.PART", "k", size=60),
+        api("07 08:00:02", "REST.POST.UPLOAD", "k", size=110),
+        api("08 08:00:00", "REST.COPY.OBJECT", "k", size=9),
+        api("08 08:00:01", "REST.POST.BUCKET", "form", 204, size=4),
+    ]
+    columns = ["date", "uploads", "uploaded_bytes", "overwrites", "overwritten_bytes"]
+    rows = rows_of_report(lake_of(tmp_path, records), "cost/uploads", columns)
+    assert [(row[0].day, *row[1:]) for row in sorted(rows)] == [
+        (5, 1, 100, 0, 0),
+        (6, 2, 37, 1, 100),
+        (7, 2, 110, 1, 7),
+        (8, 1, 4, 1, 110),
+    ]
+
+
+def test_reads_of_a_colder_class_cost_what_it_charges(tmp_path: Path) -> None:
+    """What a rule moved is read at the price of its class, with retrieval, until it is written again."""
+    records = [
+        rule("01 08:00:00", "TRANSITION_GIR.OBJECT", "k", GB),
+        read("02 08:00:00", "k", GB),
+        api("03 08:00:00", "REST.COPY.OBJECT_GET", "k", size=GB),
+        read("03 09:00:00", "k", GB, status=304),
+        put("04 08:00:00", "k", GB),
+        read("05 08:00:00", "k", GB),
+        rule("06 08:00:00", "TRANSITION_SIA.OBJECT", "k", GB),
+        read("07 08:00:00", "k", GB),
+        rule("08 08:00:00", "TRANSITION.OBJECT", "k", GB),
+        read("09 08:00:00", "k", GB),
+        rule("06 08:00:00", "TRANSITION_GIR.OBJECT", "old", GB, version="v1"),
+        read("09 08:00:00", "old", GB),
+    ]
+    lake = lake_of(tmp_path, records)
+    columns = ["date", "request_cost", "retrieval_cost"]
+    found = {row[0].day: row[1:] for row in rows_of_report(lake, "cost/by_day", columns)}
+    assert [found[day] for day in (2, 3, 5, 7, 9)] == [
+        (0.00001, 0.03),
+        (0, 0.03),
+        (0, 0),
+        (0.000001, 0.01),
+        (0.000001, 0),
+    ]
+    classes = rows_of_report(lake, "cost/requests_by_price_class", ["price_class", "requests", "billed"])
+    assert ("get_glacier_ir", 1, 1) in classes
+    assert ("get_standard_ia", 1, 1) in classes
+    assert ("get_and_others", 4, 4) in classes

@@ -13,7 +13,7 @@ from etl.config import Settings
 from etl.dashboard.findings import FIGURES, Excerpt, Notice, find_unusual
 from etl.dates import FIRST_DAY, shifted
 from etl.errors import AccessLakeError, UsageError
-from etl.query import Advance, Database, Scope, check_days
+from etl.query import Advance, Database, Scope, check_days, left_out
 from etl.reports import (
     ChartError,
     Report,
@@ -131,6 +131,7 @@ def render_dashboard(
         days=length.days,
         now=now,
         tiles=_tiles(figures, before),
+        left_out=[safe_text(name) for name in left_out(reports[FIGURES].sql, settings)],
         unusual=_notices(results, before, cards, days_old),
         sections=cards,
     )

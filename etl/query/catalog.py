@@ -29,6 +29,7 @@ NOTES: dict[str, Notes] = {
     "access_log": _ACCESS_LOG,
     "requests": _ACCESS_LOG,
     "website_requests": _ACCESS_LOG,
+    "visits": _ACCESS_LOG,
     "lifecycle_events": _ACCESS_LOG,
     "rejects": {
         "date": ("UTC day", "day of the log object (partition)"),
@@ -68,6 +69,13 @@ NOTES: dict[str, Notes] = {
     },
     "site_hosts": {"host": ("", "a host of the site, from the settings")},
     "own_accounts": {"account": ("", "an AWS account of the owner, from the settings")},
+    "excluded": {
+        "kind": ("", "address, requester or user agent"),
+        "value": ("", "what the settings leave out of visits and downloads"),
+    },
+    "excluded_addresses": {"remote_ip": ("", "in access_log, and left out")},
+    "excluded_requesters": {"requester": ("", "in access_log, and left out")},
+    "excluded_user_agents": {"user_agent": ("", "in access_log, and left out")},
 }
 """The views, and the columns of each."""
 

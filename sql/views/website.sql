@@ -50,7 +50,7 @@ SELECT * FROM website_requests
 WHERE is_visit(operation, requester, authentication_type, http_status);
 
 -- How many people or clients there are, of whom so many are known: NULL where there were requests, but of nobody known.
-CREATE MACRO number_of_known(known, requests) AS CASE WHEN known > 0 OR requests = 0 THEN known END;
+CREATE MACRO number_of_known(known, everybody) AS CASE WHEN known > 0 OR everybody = 0 THEN known END;
 
 -- The user agents of all records: browser, bot, program or none, with family and operating system. Only what a user agent
 -- says of itself. To be joined with IS NOT DISTINCT FROM: requests without a user agent have a row, too.

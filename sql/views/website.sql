@@ -1,21 +1,25 @@
 -- Visits of a website.
 
 -- The addresses, requesters and user agents in the log that the settings leave out (`exclude`). Each of these views looks
--- at different values, not at records.
+-- at different values, not at records. They pass through a list, or DuckDB would expect so many that it would rather
+-- remember all records than them.
 CREATE VIEW excluded_addresses AS
-SELECT remote_ip
+SELECT unnest(list(remote_ip)) AS remote_ip
 FROM (SELECT DISTINCT remote_ip FROM access_log WHERE remote_ip IS NOT NULL)
-JOIN excluded ON kind = 'address' AND is_in_network(remote_ip, value);
+JOIN excluded ON kind = 'address' AND is_in_network(remote_ip, value)
+GROUP BY kind;
 
 CREATE VIEW excluded_requesters AS
-SELECT requester
+SELECT unnest(list(requester)) AS requester
 FROM (SELECT DISTINCT requester FROM access_log WHERE requester IS NOT NULL)
-JOIN excluded ON kind = 'requester' AND value IN (requester, principal(requester));
+JOIN excluded ON kind = 'requester' AND value IN (requester, principal(requester))
+GROUP BY kind;
 
 CREATE VIEW excluded_user_agents AS
-SELECT user_agent
+SELECT unnest(list(user_agent)) AS user_agent
 FROM (SELECT DISTINCT user_agent FROM access_log WHERE user_agent IS NOT NULL)
-JOIN excluded ON kind = 'user agent' AND contains(lower(user_agent), lower(value));
+JOIN excluded ON kind = 'user agent' AND contains(lower(user_agent), lower(value))
+GROUP BY kind;
 
 -- Downloads and attempts at them, over the REST interface and from website endpoints; not of those that the settings
 -- leave out.

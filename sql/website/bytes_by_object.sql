@@ -14,7 +14,7 @@ SELECT
     total(bytes_sent) AS bytes_sent,
     percentage(total(bytes_sent), sum(total(bytes_sent)) OVER ()) AS bytes_percent,
     count(*) AS requests,
-    max(object_size) AS object_size
+    arg_max(object_size, time) AS object_size
 FROM website_requests
 WHERE key IS NOT NULL
 GROUP BY key

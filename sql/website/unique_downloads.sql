@@ -50,7 +50,8 @@ clients AS (
         total(bytes_sent) AS bytes_sent,
         coalesce(sum(bytes_sent) FILTER (WHERE http_status = 206), 0)
         + coalesce(max(bytes_sent) FILTER (WHERE http_status = 200), 0) AS received,
-        max(object_size) AS object_size
+        arg_max(object_size, time) AS object_size,
+        max(time) AS last_time
     FROM delivered
     SEMI JOIN candidates USING (key, bucket)
     GROUP BY key, bucket, remote_ip, user_agent, is_known
@@ -64,7 +65,7 @@ SELECT
     total(requests) - total(CASE WHEN is_known THEN requests END) AS unknown_requests,
     total(range_requests) AS range_requests,
     total(bytes_sent) AS bytes_sent,
-    max(object_size) AS object_size
+    arg_max(object_size, last_time) AS object_size
 FROM clients
 GROUP BY key, bucket
 ORDER BY unique_downloads DESC, requests DESC, key, bucket

@@ -181,6 +181,35 @@ def test_who_finds_nothing_downloads_nothing(root: Path) -> None:
     assert rows(lake, "website/downloads_by_ip", *columns) == [(READER, 1, 1, 60_000_000), (SCANNER, 0, 5, 1_215)]
 
 
+def test_an_object_has_the_size_that_it_had_last(root: Path) -> None:
+    """An object that was overwritten by a smaller one is small, and whoever got all of that got all of it."""
+    before = get("05 08:00:00", READER, CHROME, "song.mp3", 206, sent=900, size=1_000)
+    after = get("05 08:00:01", OTHER, CHROME, "song.mp3", 206, sent=10, size=10)
+    lake = lake_of(root, [before, after])
+    assert rows(lake, "website/bytes_by_object", "object_size") == [10]
+    assert rows(lake, "website/range_requests", "object_size", "copies_sent") == [(10, 91.0)]
+    assert rows(lake, "website/slowest_objects", "object_size", requests=1) == [10]
+    assert rows(lake, "website/unique_downloads", "complete_downloads", "object_size") == [(1, 10)]
+
+
+def test_folders_and_months(root: Path) -> None:
+    """A folder ends at the first slash, and a month has as many visitors as people, whatever the days they came on."""
+    records = [
+        get("05 08:00:00", READER, CHROME, "photos/a.jpg"),
+        get("06 08:00:00", READER, CHROME, "photos/2026/b.jpg", sent=5_000),
+        get("06 08:00:01", OTHER, CHROME, "photos/c.jpg", 404),
+        get("06 08:00:02", OTHER, CHROME, "index.html"),
+    ]
+    lake = lake_of(root, records)
+    columns = ("folder", "requests", "answered", "failed", "bytes_sent")
+    assert rows(lake, "website/folders", *columns) == [("photos/", 3, 2, 1, 10_243), ("", 1, 1, 0, 1_000)]
+    assert rows(lake, "website/folders", "folder", "requests", prefix="photos/") == [
+        ("photos/", 2),
+        ("photos/2026/", 1),
+    ]
+    assert rows(lake, "website/requests_by_month", "days", "requests", "visits", "visitors") == [(2, 4, 3, 2)]
+
+
 def test_only_denials_are_denied(root: Path) -> None:
     """Archived objects, wrong credentials and clocks that are wrong are 403, too, but nobody was denied anything."""
     codes = ("AccessDenied", "InvalidObjectState", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "AllAccessDisabled")

@@ -157,6 +157,23 @@ def file_types(records: Records) -> Rows:
     return in_order(summarize(downloads(records), [extension], len, failed, bytes_sent), -2, 1)
 
 
+def folders(records: Records, prefix: str) -> Rows:
+    def folder(record: Record) -> str:
+        name, slash, _ = (record.key or "").removeprefix(prefix).partition("/")
+        return f"{prefix}{name}/" if slash else prefix
+
+    def answered(group: Records) -> int:
+        return len([record for record in group if record.status in (200, 206, 304)])
+
+    chosen = [record for record in downloads(records) if record.key is not None and record.key.startswith(prefix)]
+
+    def share(group: Records) -> float | None:
+        return percent(bytes_sent(group), bytes_sent(chosen))
+
+    measures = (len, answered, failed, bytes_sent, share)
+    return in_order(summarize(chosen, ["bucket", folder], *measures), -6, -3, 1, 2)
+
+
 def hosts(records: Records) -> Rows:
     return in_order(summarize(downloads(records), ["host"], len, failed, bytes_sent), -2, 1)
 
@@ -221,6 +238,16 @@ def requests_by_hour(records: Records) -> Rows:
     return in_order(summarize(downloads(records), [hour], len, _visits, _visitors, bytes_sent), 1)
 
 
+def requests_by_month(records: Records) -> Rows:
+    def month(record: Record) -> dt.date:
+        return record.date.replace(day=1)
+
+    def days(group: Records) -> int:
+        return distinct(group, "date")
+
+    return in_order(summarize(downloads(records), [month], days, len, _visits, _visitors, bytes_sent), 1)
+
+
 def response_codes(records: Records) -> Rows:
     return in_order(summarize(with_status(requests(records), 100), ["status"], len), -2, 1)
 
@@ -267,7 +294,8 @@ def unique_downloads(records: Records) -> Rows:
     for (key, bucket), group in group_by(with_status(downloads(records), 200, 206), "key", "bucket").items():
         size = latest_size(group) or 0
         known = [record for record in group if record.ip is not None and not is_by_cloudfront(record)]
-        complete = [by_client for by_client in group_by(known, "ip", "agent").values() if _received(by_client) >= size]
+        by_client = group_by(known, "ip", "agent").values()
+        complete = [received for received in by_client if _received(received) >= (latest_size(received) or 0)]
         rows.append(
             (
                 key,

@@ -192,6 +192,18 @@ def test_an_object_has_the_size_that_it_had_last(root: Path) -> None:
     assert rows(lake, "website/unique_downloads", "complete_downloads", "object_size") == [(1, 10)]
 
 
+def test_downloads_that_break_off(root: Path) -> None:
+    """Less than the object was sent, though all of it was requested; a part that was requested is no such download."""
+    whole = get("05 08:00:00", READER, CHROME, "song.mp3", sent=100, size=100)
+    half = get("05 08:00:01", READER, CHROME, "song.mp3", sent=50, size=100)
+    nothing = get("05 08:00:02", READER, CHROME, "song.mp3", sent=None, size=100)
+    part = get("05 08:00:03", READER, CHROME, "song.mp3", 206, sent=10, size=100)
+    empty = get("05 08:00:04", READER, CHROME, "empty.txt", sent=None, size=0)
+    lake = lake_of(root, [whole, half, nothing, part, empty])
+    columns = ("key", "requests", "broken_off", "broken_off_percent", "bytes_sent")
+    assert rows(lake, "website/broken_off_downloads", *columns) == [("song.mp3", 3, 2, 66.67, 50)]
+
+
 def test_folders_and_months(root: Path) -> None:
     """A folder ends at the first slash, and a month has as many visitors as people, whatever the days they came on."""
     records = [

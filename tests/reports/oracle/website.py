@@ -126,6 +126,15 @@ def broken_links(records: Records) -> Rows:
     return in_order(summarize(broken, ["referrer", "key"], len, last_time), -3, 1, 2)
 
 
+def broken_off_downloads(records: Records) -> Rows:
+    rows: Rows = []
+    for (key,), group in group_by(with_status(downloads(records), 200, 200), "key").items():
+        short = [record for record in group if (record.sent or 0) < (record.size or 0)]
+        if short:
+            rows.append((key, len(group), len(short), percent(len(short), len(group)), bytes_sent(short)))
+    return in_order(rows, -3, -5, 1)
+
+
 def bytes_by_object(records: Records) -> Rows:
     def share(group: Records) -> float | None:
         return percent(bytes_sent(group), bytes_sent(downloads(records)))

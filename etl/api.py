@@ -23,7 +23,15 @@ from etl.maintenance import (
     repair_lake,
     verify_lake,
 )
-from etl.query import Advance, Result, Scope, buckets, parse_day, query_lake
+from etl.query import (
+    Advance,
+    Result,
+    Scope,
+    buckets,
+    left_out,
+    parse_day,
+    query_lake,
+)
 from etl.reports import (
     Report,
     check_rules,
@@ -192,6 +200,11 @@ class Lake:
         return query_lake(
             self._look(), query, settings=self.settings, advance=self.advance
         )
+
+    def left_out(self, query: str | Report) -> list[str]:
+        """Whose requests the settings (`exclude`) keep out of the result of a report or a SELECT."""
+        sql = query if isinstance(query, str) else query.sql
+        return left_out(sql, self.settings)
 
     def dashboard(
         self, *, bucket: str | None = None, date_from: Day = None, date_to: Day = None

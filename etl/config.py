@@ -4,12 +4,14 @@ Loaded once, at the edge (the command line or `open_lake`); no other module read
 """
 
 import datetime as dt
+import ipaddress
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ByteSize,
@@ -47,6 +49,22 @@ def _day(value: object) -> object:
     raise ValueError("write YYYY-MM-DD")
 
 
+def _network(text: str) -> str:
+    """An address or a network (CIDR); what its bits after the prefix are does not matter."""
+    network = ipaddress.ip_network(text, strict=False)
+    is_address = network.prefixlen == network.max_prefixlen
+    return str(network.network_address if is_address else network)
+
+
+_Texts = Annotated[
+    tuple[Annotated[str, StringConstraints(min_length=1)], ...],
+    BeforeValidator(_one_or_many),
+]
+_Networks = Annotated[
+    tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_one_or_many)
+]
+
+
 class Privacy(BaseModel):
     """What of a log is kept."""
 
@@ -56,6 +74,26 @@ class Privacy(BaseModel):
     query_strings: Literal["keep", "drop"] = "keep"
     hash_key: SecretStr | None = None
     hash_key_file: Path | None = None
+
+
+class Exclude(BaseModel):
+    """Whose requests are left out of visits and downloads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    addresses: _Networks = ()
+    requesters: _Texts = ()
+    user_agents: _Texts = ()
+
+    def rows(self) -> Iterator[tuple[str, str]]:
+        """What is excluded: its kind, and the address or network, the requester, or a part of the user agent."""
+        for kind, values in (
+            ("address", self.addresses),
+            ("requester", self.requesters),
+            ("user agent", self.user_agents),
+        ):
+            for value in values:
+                yield kind, value
 
 
 class Prices(BaseModel):
@@ -131,6 +169,7 @@ class Settings(BaseModel):
         BeforeValidator(_one_or_many),
     ] = ()
     requester_pays: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
+    exclude: Exclude = Exclude()
     prices: Prices = Prices()
     privacy: Privacy = Privacy()
 
@@ -145,9 +184,22 @@ class Settings(BaseModel):
 
 
 DEFAULTS = Settings()
-_TABLES: dict[str, type[BaseModel]] = {"prices": Prices, "privacy": Privacy}
+_TABLES: dict[str, type[BaseModel]] = {
+    "exclude": Exclude,
+    "prices": Prices,
+    "privacy": Privacy,
+}
 # Settings of several values, which are separated by spaces in a variable.
-_LISTS = frozenset({"source", "sql_dir", "site_hosts", "accounts", "requester_pays"})
+_LISTS = frozenset(
+    {
+        "source",
+        "sql_dir",
+        "site_hosts",
+        "accounts",
+        "requester_pays",
+        *(f"exclude.{name}" for name in Exclude.model_fields),
+    }
+)
 SETTINGS = frozenset(
     [name for name in Settings.model_fields if name not in _TABLES]
     + [

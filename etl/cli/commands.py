@@ -313,6 +313,7 @@ def _report(
             report, bucket=bucket, date_from=first_day, date_to=last_day, **params
         )
     _warn_if_empty(lake)
+    _say_what_is_left_out(lake, report)
     if chart and report.chart:
         # A result can be read once, but is needed twice: for the chart and for the output.
         table = result.to_arrow()
@@ -403,6 +404,7 @@ def _sql(
     with working("querying") as lake.advance:
         result = lake.sql(query)
     _warn_if_empty(lake)
+    _say_what_is_left_out(lake, query)
     write_result(result, output_format, output, header=header, csv_safe=csv_safe)
 
 
@@ -488,6 +490,13 @@ def _warn_if_empty(lake: Lake) -> None:
         text = (
             f"accesslake: {lake.url} holds no records yet; `accesslake ingest` fills it"
         )
+        typer.echo(safe_text(text), err=True)
+
+
+def _say_what_is_left_out(lake: Lake, query: Report | str) -> None:
+    excluded = lake.left_out(query)
+    if excluded:
+        text = f"accesslake: left out (exclude in the settings): {', '.join(excluded)}"
         typer.echo(safe_text(text), err=True)
 
 

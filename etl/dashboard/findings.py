@@ -100,7 +100,13 @@ def find_unusual(
     figures = _figures(now)
     notices = [*_stale(days_old)]
     if before:
-        notices += [*_changes(figures, _figures(before)), *_NEWCOMERS.notices(results)]
+        known = [
+            name for name in _COUNTS if _is_known(name, now) and _is_known(name, before)
+        ]
+        notices += [
+            *_changes(figures, _figures(before), known),
+            *_NEWCOMERS.notices(results),
+        ]
     notices += _late(figures)
     for finding in _ALWAYS:
         notices += finding.notices(results)
@@ -125,8 +131,16 @@ def _figures(row: Row) -> dict[str, float]:
     return {name: row.get(name) or 0 for name in FIGURE_COLUMNS}
 
 
-def _changes(now: Mapping[str, float], before: Mapping[str, float]) -> Iterator[Notice]:
-    for name, (label, report) in _COUNTS.items():
+def _is_known(name: str, row: Row) -> bool:
+    """Whether a figure has a value; visitors have none where all people are unknown."""
+    return row.get(name, 0) is not None
+
+
+def _changes(
+    now: Mapping[str, float], before: Mapping[str, float], names: Sequence[str]
+) -> Iterator[Notice]:
+    for name in names:
+        label, report = _COUNTS[name]
         new, old = now[name], before[name]
         if abs(new - old) >= _FEW and min(new, old) * _RATIO <= max(new, old):
             text = f"{label}: {in_words(name, new)}, against {in_words(name, old)} in the period before."

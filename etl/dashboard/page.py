@@ -13,7 +13,7 @@ from etl.config import Settings
 from etl.dashboard.findings import FIGURES, Excerpt, Notice, find_unusual
 from etl.dates import FIRST_DAY, shifted
 from etl.errors import AccessLakeError, UsageError
-from etl.query import Advance, Database, Scope, check_days
+from etl.query import Advance, Database, Scope, check_days, left_out
 from etl.reports import (
     ChartError,
     Report,
@@ -34,6 +34,8 @@ _SHOWN_ROWS = 100
 # About so many rows of a result, the first, are read for charts and for what is unusual.
 _READ_ROWS = 10_000
 _UNKNOWN = "no full period before"
+# Of a figure that nobody knows, such as how many people are behind CloudFront.
+_NOT_COUNTED = "not known"
 
 # The figures at the top of the page, and what they are called.
 _TILES = {
@@ -131,6 +133,7 @@ def render_dashboard(
         days=length.days,
         now=now,
         tiles=_tiles(figures, before),
+        left_out=[safe_text(name) for name in left_out(reports[FIGURES].sql, settings)],
         unusual=_notices(results, before, cards, days_old),
         sections=cards,
     )
@@ -258,6 +261,8 @@ def _tiles(figures: Mapping[str, Any], before: Mapping[str, Any]) -> list[Tile]:
 
 
 def _change(name: str, new: float | None, before: Mapping[str, Any]) -> str:
+    if name == "visitors" and None in (new, before.get(name, 0)):
+        return _NOT_COUNTED
     new, old = new or 0, before.get(name) or 0
     if new == old:
         return "as before"

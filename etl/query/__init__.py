@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     )
     from etl.query.scope import EVERYTHING, Scope, buckets, check_days, parse_day
     from etl.query.snapshot import Snapshot
-    from etl.query.views import duplicate_rows, rows_by_object, sql_literal
+    from etl.query.views import duplicate_rows, left_out, rows_by_object, sql_literal
 
 __getattr__ = lazy_face(
     __name__,
@@ -32,7 +32,7 @@ __getattr__ = lazy_face(
         ),
         "scope": ("EVERYTHING", "Scope", "buckets", "check_days", "parse_day"),
         "snapshot": ("Snapshot",),
-        "views": ("duplicate_rows", "rows_by_object", "sql_literal"),
+        "views": ("duplicate_rows", "left_out", "rows_by_object", "sql_literal"),
     },
 )
 
@@ -51,6 +51,7 @@ __all__ = [
     "buckets",
     "check_days",
     "duplicate_rows",
+    "left_out",
     "parse_day",
     "query_lake",
     "rows_by_object",

@@ -34,6 +34,7 @@ NOTES: dict[str, Notes] = {
     "access_log": _ACCESS_LOG,
     "requests": _ACCESS_LOG,
     "website_requests": _ACCESS_LOG,
+    "visits": _ACCESS_LOG,
     "lifecycle_events": _ACCESS_LOG,
     "rejects": {
         "date": ("UTC day", "day of the log object (partition)"),
@@ -113,6 +114,13 @@ NOTES: dict[str, Notes] = {
         "retrieval_cost": ("currency", "of retrieved_bytes"),
         "cost": ("currency", "all of these"),
     },
+    "excluded": {
+        "kind": ("", "address, requester or user agent"),
+        "value": ("", "what the settings leave out of visits and downloads"),
+    },
+    "excluded_addresses": {"remote_ip": ("", "in access_log, and left out")},
+    "excluded_requesters": {"requester": ("", "in access_log, and left out")},
+    "excluded_user_agents": {"user_agent": ("", "in access_log, and left out")},
 }
 """The views, and the columns of each."""
 

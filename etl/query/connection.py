@@ -11,6 +11,7 @@ from duckdb.func import PythonUDFType
 
 from etl.query.files import SCHEME, LakeFiles
 from etl.query.messages import Limits
+from etl.query.networks import is_in_network
 from etl.query.result import LimitError, QueryError, Result, UnreadableError
 from etl.query.user_agents import parse_user_agent
 
@@ -71,6 +72,13 @@ def open_connection(files: LakeFiles, statements: Iterable[str], limits: Limits)
             _parse_user_agents,
             ["VARCHAR"],
             _USER_AGENT,
+            type=PythonUDFType.ARROW,
+        )
+        connection.create_function(
+            "is_in_network",
+            _are_in_networks,
+            ["VARCHAR", "VARCHAR"],
+            "BOOLEAN",
             type=PythonUDFType.ARROW,
         )
         for text in statements:
@@ -166,3 +174,8 @@ def _first_line(error: BaseException) -> str:
 def _parse_user_agents(texts: pa.Array) -> pa.Array:
     user_agents = [asdict(parse_user_agent(text)) for text in texts.to_pylist()]
     return pa.array(user_agents, _USER_AGENT_FIELDS)
+
+
+def _are_in_networks(addresses: pa.Array, networks: pa.Array) -> pa.Array:
+    pairs = zip(addresses.to_pylist(), networks.to_pylist(), strict=True)
+    return pa.array([is_in_network(*pair) for pair in pairs], pa.bool_())

@@ -24,6 +24,10 @@ _NAMES = {
         "access_log",
         "requests",
         "website_requests",
+        "visits",
+        "excluded_addresses",
+        "excluded_requesters",
+        "excluded_user_agents",
         "lifecycle_events",
         "user_agents",
         "newest_day",
@@ -35,6 +39,8 @@ _NAMES = {
     REJECTS.name: {"rejects"},
     LEDGER.name: {"ledger"},
 }
+# Views without what the settings exclude.
+_WITHOUT_EXCLUDED = {"website_requests", "visits"}
 DEFINITIONS = "views"
 """The folder of `sql` that has no reports, but what they are made of."""
 # The files in it, each after those that it builds on.
@@ -77,6 +83,7 @@ def view_statements(
         ("bucket",),
         ((bucket,) for bucket in settings.requester_pays),
     )
+    yield _rows_view("excluded", ("kind", "value"), settings.exclude.rows())
     yield view_definitions()
 
 
@@ -92,6 +99,13 @@ def tables_of(sql: str) -> list[Table]:
     """The tables that a statement probably reads, going by the words in it."""
     words = set(re.findall(r"\w+", sql))
     return [table for table in TABLES if words & _NAMES[table.name]]
+
+
+def left_out(sql: str, settings: Settings) -> list[str]:
+    """Whose requests the settings keep out of a statement's result, going by the words in it."""
+    if _WITHOUT_EXCLUDED.isdisjoint(re.findall(r"\w+", sql)):
+        return []
+    return [f"{kind} {value}" for kind, value in settings.exclude.rows()]
 
 
 def rows_by_object(table: Table) -> str:

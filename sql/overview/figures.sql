@@ -3,9 +3,8 @@
 -- question = "What happened in the period, in one row? Errors are 4xx and 5xx; visitors are addresses with a user agent, without credentials; the lag is the 95th percentile in minutes; rejects are of all buckets."
 -- ///
 WITH visitors AS (
-    SELECT DISTINCT remote_ip, user_agent
-    FROM access_log
-    WHERE remote_ip IS NOT NULL AND is_anonymous(operation, requester, authentication_type)
+    SELECT DISTINCT remote_ip, user_agent, is_known(remote_ip, requester, user_agent) AS is_known
+    FROM visits
 ),
 expired AS (
     SELECT DISTINCT bucket, key
@@ -24,7 +23,7 @@ SELECT
     percentage(count(*) FILTER (WHERE http_status >= 400), count(*) FILTER (WHERE is_request(operation))) AS error_percent,
     count(*) FILTER (WHERE http_status = 403) AS denied,
     total(bytes_sent) AS bytes_sent,
-    (SELECT count(*) FROM visitors) AS visitors,
+    (SELECT number_of_known(count(*) FILTER (WHERE is_known), count(*)) FROM visitors) AS visitors,
     count(DISTINCT requester) FILTER (WHERE is_request(operation) AND NOT is_anonymous(operation, requester, authentication_type)) AS requesters,
     count(*) FILTER (WHERE is_anonymous(operation, requester, authentication_type)) AS anonymous,
     (SELECT count(*) FROM expired) AS expired,

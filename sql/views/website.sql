@@ -1,9 +1,60 @@
 -- Visits of a website.
 
--- Downloads and attempts at them, over the REST interface and from website endpoints.
+-- The addresses, requesters and user agents in the log that the settings leave out (`exclude`). Each of these views looks
+-- at different values, not at records. They pass through a list, or DuckDB would expect so many that it would rather
+-- remember all records than them.
+CREATE VIEW excluded_addresses AS
+SELECT unnest(list(remote_ip)) AS remote_ip
+FROM (SELECT DISTINCT remote_ip FROM access_log WHERE remote_ip IS NOT NULL)
+JOIN excluded ON kind = 'address' AND is_in_network(remote_ip, value)
+GROUP BY kind;
+
+CREATE VIEW excluded_requesters AS
+SELECT unnest(list(requester)) AS requester
+FROM (SELECT DISTINCT requester FROM access_log WHERE requester IS NOT NULL)
+JOIN excluded ON kind = 'requester' AND value IN (requester, principal(requester))
+GROUP BY kind;
+
+CREATE VIEW excluded_user_agents AS
+SELECT unnest(list(user_agent)) AS user_agent
+FROM (SELECT DISTINCT user_agent FROM access_log WHERE user_agent IS NOT NULL)
+JOIN excluded ON kind = 'user agent' AND contains(lower(user_agent), lower(value))
+GROUP BY kind;
+
+-- Downloads and attempts at them, over the REST interface and from website endpoints; not of those that the settings
+-- leave out.
 CREATE VIEW website_requests AS
 SELECT * FROM access_log
+ANTI JOIN excluded_addresses USING (remote_ip)
+ANTI JOIN excluded_requesters USING (requester)
+ANTI JOIN excluded_user_agents USING (user_agent)
 WHERE operation IN ('REST.GET.OBJECT', 'WEBSITE.GET.OBJECT');
+
+-- CloudFront, which fetches objects for people of whom the log knows nothing: by an origin access control, an origin
+-- access identity, or its user agent.
+CREATE MACRO from_cloudfront(requester, user_agent) AS coalesce(
+    requester LIKE 'svc:cloudfront.%' OR requester LIKE 'arn:%:iam::cloudfront:%' OR user_agent = 'Amazon CloudFront',
+    false
+);
+
+-- The record tells who is behind a request: its address is kept, and it did not come through CloudFront.
+CREATE MACRO is_known(remote_ip, requester, user_agent) AS
+remote_ip IS NOT NULL AND NOT from_cloudfront(requester, user_agent);
+
+-- S3 sent an object or a part of it, or the client has it already.
+CREATE MACRO is_answered(http_status) AS coalesce(http_status IN (200, 206, 304), false);
+
+-- Of requests for objects: those of the public that were answered. They have no credentials, or came through CloudFront.
+CREATE MACRO is_visit(operation, requester, authentication_type, http_status) AS is_answered(http_status)
+    AND (is_anonymous(operation, requester, authentication_type) OR from_cloudfront(requester, NULL));
+
+-- Requests of the public for objects that were answered. A visitor is an address with a user agent.
+CREATE VIEW visits AS
+SELECT * FROM website_requests
+WHERE is_visit(operation, requester, authentication_type, http_status);
+
+-- How many people or clients there are, of whom so many are known: NULL where there were requests, but of nobody known.
+CREATE MACRO number_of_known(known, everybody) AS CASE WHEN known > 0 OR everybody = 0 THEN known END;
 
 -- The user agents of all records: browser, bot, program or none, with family and operating system. Only what a user agent
 -- says of itself. To be joined with IS NOT DISTINCT FROM: requests without a user agent have a row, too.
@@ -20,8 +71,31 @@ CREATE MACRO host_of(url) AS nullif(rtrim(lower(
     regexp_extract(url, '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#]*@)?(\[[^\]/?#]*\]|[^/?#:]*)', 1)
 ), '.'), '');
 
--- The referrer is a page of the site itself: its host is the one that the request named, the bucket, or one of the settings.
+-- The first part of a URL's path.
+CREATE MACRO first_folder_of(url) AS regexp_extract(url, '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*/([^/?#]*)', 1);
+
+-- A host of S3, or of a store like it, that serves many buckets: which one, the path tells.
+CREATE MACRO is_shared_host(host) AS regexp_matches(host, '^(s3[.-].*|localhost|[0-9.]+|\[.*)$');
+
+-- A host of S3 that serves this bucket alone, such as its website endpoint.
+CREATE MACRO is_host_of_bucket(host, bucket) AS starts_with(host, bucket || '.s3')
+    AND regexp_matches(substr(host, length(bucket) + 1), '^\.s3[.-][a-z0-9.-]*\.amazonaws\.com(\.cn)?$');
+
+-- The referrer is a page of the site itself: its host is the bucket, one that serves the bucket, the one that the request
+-- named, or one of the settings. Of hosts that serve many buckets, the page has to be in this one.
 CREATE MACRO is_own_site(referrer, bucket, host_header) AS coalesce(
-    host_of(referrer) IN (bucket, split_part(lower(host_header), ':', 1))
-    OR host_of(referrer) IN (SELECT host FROM site_hosts), false
+    host_of(referrer) = lower(bucket)
+    OR is_host_of_bucket(host_of(referrer), lower(bucket))
+    OR CASE
+        WHEN is_shared_host(host_of(referrer)) THEN first_folder_of(referrer) = bucket
+        ELSE host_of(referrer) = split_part(lower(host_header), ':', 1)
+    END
+    OR host_of(referrer) IN (SELECT host FROM site_hosts),
+    false
+);
+
+-- What pages show as their own: pictures, sounds, films, fonts, style sheets and scripts.
+CREATE MACRO is_embedded(key) AS contains(coalesce(key, ''), '.') AND lower(split_part(key, '.', -1)) IN (
+    'apng', 'avif', 'bmp', 'css', 'gif', 'ico', 'jpeg', 'jpg', 'js', 'm4a', 'm4v', 'mov', 'mp3', 'mp4', 'ogg', 'ogv',
+    'otf', 'png', 'svg', 'tif', 'tiff', 'ttf', 'wav', 'webm', 'webp', 'woff', 'woff2'
 );

@@ -1,6 +1,7 @@
 -- /// report
 -- title = "Broken internal links"
--- question = "Which pages of the site itself link to objects that are not there (404)? S3 says 403, not 404, to those who may not list the bucket."
+-- question = "Which pages of the site itself link to objects that are not there (404)?"
+-- note = "Website endpoints say 404 of a missing object; the REST interface says 403, not 404, to those who may not list the bucket."
 -- dashboard = { section = "Website", position = 8 }
 --
 -- [params.limit]

@@ -1,6 +1,7 @@
 -- /// report
 -- title = "Bytes by object"
--- question = "Which objects account for most of the bytes that visitors were sent? Equal keys of several buckets count as one; --bucket tells them apart."
+-- question = "Which objects account for most of the bytes that were sent of objects?"
+-- note = "Equal keys of several buckets count as one; --bucket tells them apart."
 -- chart = { kind = "bar", label = "key", value = "bytes_sent" }
 --
 -- [params.limit]
@@ -11,9 +12,9 @@
 SELECT
     key,
     total(bytes_sent) AS bytes_sent,
-    percentage(total(bytes_sent), sum(total(bytes_sent)) OVER ()) AS percent,
+    percentage(total(bytes_sent), sum(total(bytes_sent)) OVER ()) AS bytes_percent,
     count(*) AS requests,
-    max(object_size) AS object_size
+    arg_max(object_size, time) AS object_size
 FROM website_requests
 WHERE key IS NOT NULL
 GROUP BY key

@@ -1,7 +1,8 @@
 -- /// report
 -- title = "Downloads by address"
--- question = "Which addresses request objects most often?"
--- chart = { kind = "bar", label = "remote_ip", value = "requests" }
+-- question = "Which addresses were sent objects, or parts of them (200, 206), most often, and at how many requests?"
+-- note = "Each part of a download in parts counts. Addresses of CloudFront stand for many people."
+-- chart = { kind = "bar", label = "remote_ip", value = "downloads" }
 --
 -- [params.limit]
 -- type = "integer"
@@ -10,10 +11,11 @@
 -- ///
 SELECT
     remote_ip,
+    count(*) FILTER (WHERE http_status IN (200, 206)) AS downloads,
     count(*) AS requests,
     total(bytes_sent) AS bytes_sent
 FROM website_requests
 WHERE remote_ip IS NOT NULL
 GROUP BY remote_ip
-ORDER BY requests DESC, remote_ip
+ORDER BY downloads DESC, requests DESC, remote_ip
 LIMIT $limit

@@ -1,7 +1,8 @@
 -- /// report
 -- title = "Errors by object"
--- question = "Requests for which objects fail most often, and whose fault is it: the client's (4xx) or S3's (5xx)? Equal keys of several buckets count as one; --bucket tells them apart."
--- chart = { kind = "bar", label = "key", value = "errors" }
+-- question = "Requests for which objects fail most often, and whose fault is it: the client's (4xx) or S3's (5xx)?"
+-- note = "Percent of all requests for the object. What S3 says of archived objects (403) is no failure. Equal keys of several buckets count as one; --bucket tells them apart."
+-- chart = { kind = "bar", label = "key", value = "failed" }
 --
 -- [params.limit]
 -- type = "integer"
@@ -10,13 +11,20 @@
 -- ///
 SELECT
     key,
-    count(*) AS requests,
-    count(*) FILTER (WHERE http_status >= 400) AS errors,
-    count(*) FILTER (WHERE http_status BETWEEN 400 AND 499) AS client_errors,
-    count(*) FILTER (WHERE http_status >= 500) AS server_errors,
-    percentage(count(*) FILTER (WHERE http_status >= 400), count(*)) AS percent
-FROM website_requests
-GROUP BY key
-HAVING count(*) FILTER (WHERE http_status >= 400) > 0
-ORDER BY errors DESC, key
+    requests,
+    client_errors + server_errors AS failed,
+    client_errors,
+    server_errors,
+    percentage(client_errors + server_errors, requests) AS error_percent
+FROM (
+    SELECT
+        key,
+        count(*) AS requests,
+        count(*) FILTER (WHERE failed(operation, http_status, error_code) AND http_status < 500) AS client_errors,
+        count(*) FILTER (WHERE failed(operation, http_status, error_code) AND http_status >= 500) AS server_errors
+    FROM website_requests
+    GROUP BY key
+)
+WHERE client_errors + server_errors > 0
+ORDER BY failed DESC, key
 LIMIT $limit

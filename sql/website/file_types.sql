@@ -1,6 +1,6 @@
 -- /// report
 -- title = "File types"
--- question = "Which kinds of files, told by the ends of their keys, do visitors request?"
+-- question = "Which kinds of files, told by the ends of their keys, are requested?"
 -- chart = { kind = "pie", label = "extension", value = "requests" }
 --
 -- [params.limit]
@@ -11,10 +11,14 @@
 SELECT
     nullif(lower(regexp_extract(key, '\.([A-Za-z0-9]{1,10})$', 1)), '') AS extension,
     total(n) AS requests,
-    total(failures) AS failed,
+    total(failed) AS failed,
     total(sent) AS bytes_sent
 FROM (
-    SELECT key, count(*) AS n, count(*) FILTER (WHERE http_status >= 400) AS failures, sum(bytes_sent) AS sent
+    SELECT
+        key,
+        count(*) AS n,
+        count(*) FILTER (WHERE failed(operation, http_status, error_code)) AS failed,
+        sum(bytes_sent) AS sent
     FROM website_requests
     GROUP BY key
 )

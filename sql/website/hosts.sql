@@ -1,6 +1,6 @@
 -- /// report
 -- title = "Hosts"
--- question = "Which host names do visitors use?"
+-- question = "By which host names are objects requested?"
 -- chart = { kind = "bar", label = "host_header", value = "requests" }
 --
 -- [params.limit]
@@ -11,7 +11,7 @@
 SELECT
     host_header,
     count(*) AS requests,
-    count(*) FILTER (WHERE http_status >= 400) AS errors,
+    count(*) FILTER (WHERE failed(operation, http_status, error_code)) AS failed,
     total(bytes_sent) AS bytes_sent
 FROM website_requests
 GROUP BY host_header

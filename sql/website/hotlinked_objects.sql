@@ -17,12 +17,8 @@ FROM (
     SELECT key, referrer, bucket, host_header, count(*) AS n, sum(bytes_sent) AS sent
     FROM website_requests
     WHERE referrer IS NOT NULL
-        AND http_status < 400
-        AND regexp_matches(
-            key,
-            '\.(apng|avif|bmp|css|gif|ico|jpe?g|js|m4a|m4v|mov|mp3|mp4|ogg|ogv|otf|png|svg|tiff?|ttf|wav|webm|webp|woff2?)$',
-            'i'
-        )
+        AND is_answered(http_status)
+        AND is_embedded(key)
     GROUP BY ALL
 )
 WHERE host_of(referrer) IS NOT NULL AND NOT is_own_site(referrer, bucket, host_header)

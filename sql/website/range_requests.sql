@@ -14,8 +14,8 @@ SELECT
     count(*) AS requests,
     count(*) FILTER (WHERE http_status = 206) AS range_requests,
     total(bytes_sent) AS bytes_sent,
-    max(object_size) AS object_size,
-    round(total(bytes_sent) / nullif(max(object_size), 0), 2) AS copies_sent
+    arg_max(object_size, time) AS object_size,
+    round(total(bytes_sent) / nullif(arg_max(object_size, time), 0), 2) AS copies_sent
 FROM website_requests
 WHERE http_status IN (200, 206)
 GROUP BY key, bucket

@@ -29,7 +29,7 @@ FROM (
         count(*) AS requests,
         quantile_disc(total_time, [0.5, 0.95, 0.99]) AS times,
         max(total_time) AS longest,
-        max(object_size) AS object_size
+        arg_max(object_size, time) AS object_size
     FROM website_requests
     WHERE http_status IN (200, 206) AND total_time IS NOT NULL
     GROUP BY key, bucket

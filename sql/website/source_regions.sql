@@ -1,6 +1,7 @@
 -- /// report
 -- title = "Source Regions"
--- question = "From which Regions of AWS do requests of any kind come? Requests from outside AWS, and records before 2026, have none."
+-- question = "From which Regions of AWS do requests of any kind come?"
+-- note = "None: requests from outside AWS, over AWS PrivateLink or AWS Direct Connect, or from addresses that you brought to AWS (BYOIP); and records before 2026."
 -- chart = { kind = "bar", label = "source_region", value = "requests" }
 -- ///
 SELECT
@@ -8,7 +9,6 @@ SELECT
     count(*) AS requests,
     count(DISTINCT remote_ip) AS addresses,
     total(bytes_sent) AS bytes_sent
-FROM access_log
-WHERE is_request(operation)
+FROM requests
 GROUP BY source_region
 ORDER BY requests DESC, source_region

@@ -1,6 +1,7 @@
 -- /// report
 -- title = "Most requested objects"
--- question = "Which objects do visitors request most often, and do they get them? Equal keys of several buckets count as one; --bucket tells them apart."
+-- question = "Which objects are requested most often, and how many of the requests are successful?"
+-- note = "Neither successful nor failed: redirects, and archived objects. Equal keys of several buckets count as one; --bucket tells them apart."
 -- chart = { kind = "pie", label = "key", value = "requests" }
 -- dashboard = { section = "Website", position = 2 }
 --
@@ -12,8 +13,8 @@
 SELECT
     key,
     count(*) AS requests,
-    count(*) FILTER (WHERE http_status < 400) AS successful,
-    count(*) FILTER (WHERE http_status >= 400) AS failed
+    count(*) FILTER (WHERE succeeded(operation, http_status)) AS successful,
+    count(*) FILTER (WHERE failed(operation, http_status, error_code)) AS failed
 FROM website_requests
 WHERE key IS NOT NULL
 GROUP BY key

@@ -1,7 +1,8 @@
 -- /// report
 -- title = "Referring sites"
--- question = "Which other sites send visitors?"
--- chart = { kind = "bar", label = "site", value = "requests" }
+-- question = "Which other sites send visitors, and which show pictures and the like of this one as their own?"
+-- note = "Only visits count: requests that were answered. Who opens a picture by a link counts as an embedding."
+-- chart = { kind = "bar", label = "site", value = "visits" }
 -- dashboard = { section = "Website", position = 6 }
 --
 -- [params.limit]
@@ -11,16 +12,23 @@
 -- ///
 SELECT
     host_of(referrer) AS site,
-    total(n) AS requests,
+    total(visits) AS visits,
+    total(embeddings) AS embeddings,
     count(DISTINCT referrer) AS pages,
     total(sent) AS bytes_sent
 FROM (
-    SELECT referrer, bucket, host_header, count(*) AS n, sum(bytes_sent) AS sent
-    FROM website_requests
+    SELECT
+        referrer,
+        bucket,
+        host_header,
+        count(*) FILTER (WHERE NOT is_embedded(key)) AS visits,
+        count(*) FILTER (WHERE is_embedded(key)) AS embeddings,
+        sum(bytes_sent) AS sent
+    FROM visits
     WHERE referrer IS NOT NULL
     GROUP BY ALL
 )
 WHERE host_of(referrer) IS NOT NULL AND NOT is_own_site(referrer, bucket, host_header)
 GROUP BY site
-ORDER BY requests DESC, site
+ORDER BY visits DESC, embeddings DESC, site
 LIMIT $limit

@@ -1,6 +1,7 @@
 -- /// report
 -- title = "Unique downloads"
--- question = "How many visitors (address and user agent) downloaded each object, and how many all of it, when range requests (206) of one visitor are taken together? By the bytes sent: a piece that is sent twice counts twice."
+-- question = "How many clients (address and user agent) downloaded each object, and how many all of it, when range requests (206) of one client are taken together?"
+-- note = "All of it by the bytes sent: a piece that is sent twice counts twice. Clients behind CloudFront, or without an address in the lake, are unknown and not counted, but their requests are."
 -- chart = { kind = "bar", label = "key", value = "unique_downloads" }
 --
 -- [params.limit]
@@ -8,14 +9,15 @@
 -- default = 20
 -- help = "how many objects"
 -- ///
--- An object has at most as many downloads as requests. So the most requested ones say how many downloads the last of the
--- list has at least, and only objects with as many requests are looked at.
+-- An object has at most as many downloads as requests of known clients. So the most requested ones say how many downloads
+-- the last of the list has at least, and only objects with as many requests are looked at.
 WITH delivered AS NOT MATERIALIZED (
-    SELECT * FROM website_requests
+    SELECT *, is_known(remote_ip, requester, user_agent) AS is_known
+    FROM website_requests
     WHERE http_status IN (200, 206) AND key IS NOT NULL
 ),
 objects AS MATERIALIZED (
-    SELECT key, bucket, count(*) AS requests
+    SELECT key, bucket, count(*) FILTER (WHERE is_known) AS requests
     FROM delivered
     GROUP BY key, bucket
 ),
@@ -27,7 +29,7 @@ most_requested AS MATERIALIZED (
 fewest AS (
     SELECT min(downloads) AS downloads
     FROM (
-        SELECT count(DISTINCT (remote_ip, user_agent)) AS downloads
+        SELECT count(DISTINCT (remote_ip, user_agent)) FILTER (WHERE is_known) AS downloads
         FROM delivered
         SEMI JOIN most_requested USING (key, bucket)
         GROUP BY key, bucket
@@ -38,30 +40,33 @@ candidates AS MATERIALIZED (
     FROM objects
     WHERE requests >= (SELECT downloads FROM fewest)
 ),
-visits AS (
+clients AS (
     SELECT
         key,
         bucket,
+        is_known,
         count(*) AS requests,
         count(*) FILTER (WHERE http_status = 206) AS range_requests,
         total(bytes_sent) AS bytes_sent,
         coalesce(sum(bytes_sent) FILTER (WHERE http_status = 206), 0)
         + coalesce(max(bytes_sent) FILTER (WHERE http_status = 200), 0) AS received,
-        max(object_size) AS object_size
+        arg_max(object_size, time) AS object_size,
+        max(time) AS last_time
     FROM delivered
     SEMI JOIN candidates USING (key, bucket)
-    GROUP BY key, bucket, remote_ip, user_agent
+    GROUP BY key, bucket, remote_ip, user_agent, is_known
 )
 SELECT
     key,
     bucket,
-    count(*) AS unique_downloads,
-    count(*) FILTER (WHERE received >= object_size) AS complete_downloads,
+    number_of_known(count(*) FILTER (WHERE is_known), count(*)) AS unique_downloads,
+    CASE WHEN bool_or(is_known) THEN count(*) FILTER (WHERE is_known AND received >= object_size) END AS complete_downloads,
     total(requests) AS requests,
+    total(requests) - total(CASE WHEN is_known THEN requests END) AS unknown_requests,
     total(range_requests) AS range_requests,
     total(bytes_sent) AS bytes_sent,
-    max(object_size) AS object_size
-FROM visits
+    arg_max(object_size, last_time) AS object_size
+FROM clients
 GROUP BY key, bucket
 ORDER BY unique_downloads DESC, requests DESC, key, bucket
 LIMIT $limit

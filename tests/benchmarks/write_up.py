@@ -78,7 +78,7 @@ def with_accesslake(corpus: Corpus, lake: Path) -> Answers:
     return {
         "top objects": numbers("website/top_objects", "requests"),
         "response codes": numbers("website/response_codes", "requests"),
-        "downloads by address": numbers("website/downloads_by_ip", "requests"),
+        "downloads by address": numbers("website/downloads_by_ip", "requests", limit=1_000_000),
         "denied addresses": numbers("website/access_denied_by_ip", "requests"),
         "denied objects": numbers("website/access_denied_by_key", "requests"),
         "lifecycle operations": numbers("lifecycle/operation_counts", "events"),

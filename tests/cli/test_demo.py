@@ -47,9 +47,9 @@ def test_website_figures(lake: Lake) -> None:
         "favicon.ico": 161, "index.html": 99, "puppy.jpg": 39, "goldfish.jpg": 26, "kitten.jpg": 18,
         "s3-sal-pandas-02.html": 1,
     }  # fmt: skip
-    downloads = column(lake, "requests", "website/downloads_by_ip", **SITE)
-    assert (len(downloads), downloads[:5]) == (115, [11, 10, 9, 8, 7])
-    assert downloads[5] < 7
+    gets = sorted(column(lake, "requests", "website/downloads_by_ip", **SITE), reverse=True)
+    assert (len(gets), gets[:5]) == (115, [11, 10, 9, 8, 7])
+    assert gets[5] < 7
     denied = column(lake, "requests", "website/access_denied_by_ip", **SITE)
     assert (len(denied), denied[:5], sum(denied)) == (79, [7, 5, 5, 5, 5], 161)
     assert lake.report("website/access_denied_by_key", **SITE).to_arrow().to_pylist() == [

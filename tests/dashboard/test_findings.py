@@ -49,6 +49,13 @@ def test_changes(changed: dict[str, Any], sentence: str) -> None:
     assert sentences(NOW | changed, NOW) == [sentence]
 
 
+def test_visitors_whom_nobody_knows_are_no_change() -> None:
+    """A site that moves behind CloudFront has not lost its visitors: how many they are, nobody knows."""
+    assert sentences(NOW | {"visitors": None}, NOW) == []
+    assert sentences(NOW, NOW | {"visitors": None}) == []
+    assert sentences(NOW | {"visitors": 0}, NOW) == ["Visitors: 0, against 100 in the period before."]
+
+
 def days(*requests: int) -> list[dict[str, Any]]:
     return [
         {"date": dt.date(2026, 1, 1 + number), "status": "2xx", "requests": count}

@@ -76,7 +76,7 @@ EXPECTED: dict[str, tuple[dict[str, Any], list[tuple[Any, ...]]]] = {
         {"bucket": "site"},
         [(200, 3), (403, 3), (206, 1), (304, 1), (404, 1)],
     ),
-    "website/downloads_by_ip": ({}, [("192.0.2.1", 3, 20), ("192.0.2.2", 2, 20), ("192.0.2.3", 2, 20)]),
+    "website/downloads_by_ip": ({}, [("192.0.2.1", 2, 3, 20), ("192.0.2.2", 1, 2, 20), ("192.0.2.3", 0, 2, 20)]),
     "website/access_denied_by_ip": ({}, [("192.0.2.3", 2), ("192.0.2.9", 1)]),
     "website/access_denied_by_key": ({}, [("b", 1), ("c", 1), (None, 1)]),
     "lifecycle/operation_counts": ({}, [("S3.EXPIRE.OBJECT", 3), ("S3.TRANSITION.OBJECT", 1)]),

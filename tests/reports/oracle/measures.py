@@ -7,7 +7,7 @@ from typing import Any
 
 from small_lake import Record, delivered
 
-from oracle.selections import failures, successes, with_status
+from oracle.selections import failures, is_by_cloudfront, successes, with_status
 from oracle.tables import Records
 
 # Counts
@@ -26,6 +26,13 @@ def objects(records: Records) -> int:
 
 def addresses(records: Records) -> int:
     return distinct(records, "ip")
+
+
+def clients(records: Iterable[Record]) -> int | None:
+    """How many addresses with a user agent; None where there are requests, but of nobody who is known."""
+    everyone = list(records)
+    known = [record for record in everyone if record.ip is not None and not is_by_cloudfront(record)]
+    return distinct(known, "ip", "agent") if known or not everyone else None
 
 
 def operations(records: Records) -> int:

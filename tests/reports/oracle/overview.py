@@ -5,19 +5,19 @@ from small_lake import REJECTS
 from oracle.measures import (
     bytes_sent,
     client_failures,
+    clients,
     distinct,
     error_percent,
     minutes_to_delivery,
     quantile,
     server_failures,
 )
-from oracle.selections import anonymous, authenticated, deletes, expiries, requests, successes, with_status
+from oracle.selections import anonymous, authenticated, deletes, expiries, requests, successes, visits, with_status
 from oracle.tables import Records, Rows
 
 
 def figures(records: Records) -> Rows:
     everything = requests(records)
-    with_address = [record for record in anonymous(records) if record.ip is not None]
     return [
         (
             len(everything),
@@ -26,7 +26,7 @@ def figures(records: Records) -> Rows:
             error_percent(everything),
             len(with_status(everything, 403, 403)),
             bytes_sent(everything),
-            distinct(with_address, "ip", "agent"),
+            clients(visits(records)),
             distinct(authenticated(everything), "requester"),
             len(anonymous(everything)),
             distinct(expiries(records), "bucket", "key"),

@@ -105,6 +105,26 @@ def anonymous(records: Iterable[Record]) -> Records:
     return [record for record in records if is_anonymous(record)]
 
 
+def is_by_cloudfront(record: Record) -> bool:
+    """CloudFront asks for people who are unknown."""
+    requester = record.requester or ""
+    return (
+        record.agent == "Amazon CloudFront"
+        or requester.startswith("svc:cloudfront.")
+        or ":iam::cloudfront:" in requester
+    )
+
+
+def visits(records: Iterable[Record]) -> Records:
+    """Requests of the public for objects that were answered."""
+    answered = [record for record in downloads(records) if record.status in (200, 206, 304)]
+    return [
+        record
+        for record in answered
+        if is_anonymous(record) or (record.requester is not None and is_by_cloudfront(record))
+    ]
+
+
 def authenticated(records: Iterable[Record]) -> Records:
     """Requests with credentials, of people or programs."""
     return [record for record in requests(records) if not is_nobody(record)]

@@ -4,12 +4,25 @@ import datetime as dt
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from small_lake import BOTO, CHROME, CHROME_119, CLI, CURL, FIREFOX, GOOGLEBOT, Record
+from small_lake import (
+    BOTO,
+    CHROME,
+    CHROME_119,
+    CLI,
+    CLOUDFRONT,
+    CURL,
+    FIREFOX,
+    GOBUSTER,
+    GOOGLEBOT,
+    SQLMAP,
+    Record,
+)
 
 from oracle.measures import (
     addresses,
     bytes_sent,
     client_failures,
+    clients,
     distinct,
     error_percent,
     failed,
@@ -21,9 +34,18 @@ from oracle.measures import (
     quantile,
     quantiles,
     server_failures,
-    without_error,
+    successful,
 )
-from oracle.selections import downloads, requests, successes, with_status
+from oracle.selections import (
+    denials,
+    downloads,
+    failures,
+    is_by_cloudfront,
+    requests,
+    successes,
+    visits,
+    with_status,
+)
 from oracle.tables import Records, Rows, group_by, in_order, summarize
 
 _USER_AGENTS = {
@@ -34,6 +56,10 @@ _USER_AGENTS = {
     CURL: ("program", "curl", None),
     CLI: ("program", "aws-cli", "Linux"),
     BOTO: ("program", "Boto3", "Linux"),
+    SQLMAP: ("program", "sqlmap", None),
+    GOBUSTER: ("program", "gobuster", None),
+    CLOUDFRONT: ("program", "CloudFront", None),
+    "old-tool/1.0": ("program", "old-tool", None),
     None: ("none", None, None),
 }
 """Kind, family and operating system of the user agents; every other one is a program of no known family."""
@@ -55,8 +81,16 @@ def _system(record: Record) -> str | None:
     return _user_agent(record)[2]
 
 
-def _visitors(records: Records) -> int:
-    return distinct(records, "ip", "agent")
+def _visits(records: Records) -> int:
+    return len(visits(records))
+
+
+def _visitors(records: Records) -> int | None:
+    return clients(visits(records))
+
+
+def _downloaded(records: Records) -> int:
+    return len(with_status(records, 200, 206))
 
 
 def _referring_host(record: Record) -> str | None:
@@ -64,7 +98,14 @@ def _referring_host(record: Record) -> str | None:
 
 
 def _is_from_own_page(record: Record) -> bool:
-    return _referring_host(record) in (record.host, record.bucket)
+    host = _referring_host(record) or ""
+    if host.startswith(("s3.", "s3-")):  # of many buckets
+        return urlsplit(record.referrer or "").path.split("/")[1] == record.bucket
+    return host in (record.host, record.bucket) or host.startswith(f"{record.bucket}.s3")
+
+
+def _is_embedded(record: Record) -> bool:
+    return (record.key or "").endswith((".png", ".jpg", ".mp3", ".mp4", ".css"))
 
 
 def _from_elsewhere(records: Records) -> Records:
@@ -73,16 +114,25 @@ def _from_elsewhere(records: Records) -> Records:
 
 
 def access_denied_by_ip(records: Records) -> Rows:
-    return in_order(summarize(with_status(records, 403, 403), ["ip"], len), -2, 1)
+    return in_order(summarize(denials(requests(records)), ["ip"], len), -2, 1)
 
 
 def access_denied_by_key(records: Records) -> Rows:
-    return in_order(summarize(with_status(records, 403, 403), ["key"], len), -2, 1)
+    return in_order(summarize(denials(requests(records)), ["key"], len), -2, 1)
 
 
 def broken_links(records: Records) -> Rows:
     broken = [record for record in with_status(downloads(records), 404, 404) if _is_from_own_page(record)]
     return in_order(summarize(broken, ["referrer", "key"], len, last_time), -3, 1, 2)
+
+
+def broken_off_downloads(records: Records) -> Rows:
+    rows: Rows = []
+    for (key,), group in group_by(with_status(downloads(records), 200, 200), "key").items():
+        short = [record for record in group if (record.sent or 0) < (record.size or 0)]
+        if short:
+            rows.append((key, len(group), len(short), percent(len(short), len(group)), bytes_sent(short)))
+    return in_order(rows, -3, -5, 1)
 
 
 def bytes_by_object(records: Records) -> Rows:
@@ -93,11 +143,17 @@ def bytes_by_object(records: Records) -> Rows:
 
 
 def downloads_by_ip(records: Records) -> Rows:
-    return in_order(summarize(downloads(records), ["ip"], len, bytes_sent), -2, 1)
+    return in_order(summarize(downloads(records), ["ip"], _downloaded, len, bytes_sent), -2, -3, 1)
 
 
 def errors_by_object(records: Records) -> Rows:
-    measures = (len, failed, client_failures, server_failures, error_percent)
+    def client_errors(group: Records) -> int:
+        return client_failures(failures(group))
+
+    def server_errors(group: Records) -> int:
+        return server_failures(failures(group))
+
+    measures = (len, failed, client_errors, server_errors, error_percent)
     rows = summarize(downloads(records), ["key"], *measures)
     return in_order((row for row in rows if row[2] > 0), -3, 1)
 
@@ -110,15 +166,29 @@ def file_types(records: Records) -> Rows:
     return in_order(summarize(downloads(records), [extension], len, failed, bytes_sent), -2, 1)
 
 
+def folders(records: Records, prefix: str) -> Rows:
+    def folder(record: Record) -> str:
+        name, slash, _ = (record.key or "").removeprefix(prefix).partition("/")
+        return f"{prefix}{name}/" if slash else prefix
+
+    def answered(group: Records) -> int:
+        return len([record for record in group if record.status in (200, 206, 304)])
+
+    chosen = [record for record in downloads(records) if record.key is not None and record.key.startswith(prefix)]
+
+    def share(group: Records) -> float | None:
+        return percent(bytes_sent(group), bytes_sent(chosen))
+
+    measures = (len, answered, failed, bytes_sent, share)
+    return in_order(summarize(chosen, ["bucket", folder], *measures), -6, -3, 1, 2)
+
+
 def hosts(records: Records) -> Rows:
     return in_order(summarize(downloads(records), ["host"], len, failed, bytes_sent), -2, 1)
 
 
 def hotlinked_objects(records: Records) -> Rows:
-    extensions = (".png", ".jpg", ".mp3", ".mp4", ".css")
-    embedded = [
-        record for record in _from_elsewhere(successes(downloads(records))) if (record.key or "").endswith(extensions)
-    ]
+    embedded = [record for record in _from_elsewhere(successes(downloads(records))) if _is_embedded(record)]
     return in_order(summarize(embedded, ["key", _referring_host], len, bytes_sent), -4, -3, 1, 2)
 
 
@@ -170,15 +240,25 @@ def referring_pages(records: Records) -> Rows:
 
 
 def requests_by_day(records: Records) -> Rows:
-    return in_order(summarize(downloads(records), ["date"], len, _visitors, bytes_sent), 1)
+    return in_order(summarize(downloads(records), ["date"], len, _visits, _visitors, bytes_sent), 1)
 
 
 def requests_by_hour(records: Records) -> Rows:
-    return in_order(summarize(downloads(records), [hour], len, _visitors, bytes_sent), 1)
+    return in_order(summarize(downloads(records), [hour], len, _visits, _visitors, bytes_sent), 1)
+
+
+def requests_by_month(records: Records) -> Rows:
+    def month(record: Record) -> dt.date:
+        return record.date.replace(day=1)
+
+    def days(group: Records) -> int:
+        return distinct(group, "date")
+
+    return in_order(summarize(downloads(records), [month], days, len, _visits, _visitors, bytes_sent), 1)
 
 
 def response_codes(records: Records) -> Rows:
-    return in_order(summarize(with_status(records, 100), ["status"], len), -2, 1)
+    return in_order(summarize(with_status(requests(records), 100), ["status"], len), -2, 1)
 
 
 def slowest_objects(records: Records, requests: int) -> Rows:
@@ -195,18 +275,25 @@ def source_regions(records: Records) -> Rows:
 
 
 def top_objects(records: Records) -> Rows:
-    return in_order(summarize(downloads(records), ["key"], len, without_error, failed), -2, 1)
+    return in_order(summarize(downloads(records), ["key"], len, successful, failed), -2, 1)
 
 
 def top_referrers(records: Records) -> Rows:
+    def read(group: Records) -> int:
+        return len(group) - embedded(group)
+
+    def embedded(group: Records) -> int:
+        return sum(_is_embedded(record) for record in group)
+
     def pages(group: Records) -> int:
         return distinct(group, "referrer")
 
-    return in_order(summarize(_from_elsewhere(downloads(records)), [_referring_host], len, pages, bytes_sent), -2, 1)
+    measures = (read, embedded, pages, bytes_sent)
+    return in_order(summarize(_from_elsewhere(visits(records)), [_referring_host], *measures), -2, -3, 1)
 
 
 def _received(records: Records) -> int:
-    """How many bytes of an object a visitor got: those of all ranges, and of the longest response from the start."""
+    """How many bytes of an object a client got: those of all ranges, and of the longest response from the start."""
     longest = max((record.sent or 0 for record in with_status(records, 200, 200)), default=0)
     return longest + bytes_sent(with_status(records, 206, 206))
 
@@ -215,10 +302,22 @@ def unique_downloads(records: Records) -> Rows:
     rows: Rows = []
     for (key, bucket), group in group_by(with_status(downloads(records), 200, 206), "key", "bucket").items():
         size = latest_size(group) or 0
-        visits = group_by(group, "ip", "agent").values()
-        complete = [visit for visit in visits if _received(visit) >= size]
-        ranges = with_status(group, 206, 206)
-        rows.append((key, bucket, len(visits), len(complete), len(group), len(ranges), bytes_sent(group), size))
+        known = [record for record in group if record.ip is not None and not is_by_cloudfront(record)]
+        by_client = group_by(known, "ip", "agent").values()
+        complete = [received for received in by_client if _received(received) >= (latest_size(received) or 0)]
+        rows.append(
+            (
+                key,
+                bucket,
+                clients(group),
+                len(complete) if known else None,
+                len(group),
+                len(group) - len(known),
+                len(with_status(group, 206, 206)),
+                bytes_sent(group),
+                size,
+            )
+        )
     return in_order(rows, -3, -5, 1, 2)
 
 

@@ -1,0 +1,28 @@
+-- /// report
+-- title = "Folders"
+-- question = "How often are the objects of each folder requested, with what success, and how many bytes are sent? A folder is the first part of a key, up to a slash; objects that are in none are in the folder without a name."
+-- chart = { kind = "bar", label = "folder", value = "bytes_sent" }
+--
+-- [params.prefix]
+-- type = "string"
+-- default = ""
+-- help = "look below this folder, such as photos/"
+--
+-- [params.limit]
+-- type = "integer"
+-- default = 20
+-- help = "how many folders"
+-- ///
+SELECT
+    bucket,
+    $prefix || left(substr(key, length($prefix) + 1), instr(substr(key, length($prefix) + 1), '/')) AS folder,
+    count(*) AS requests,
+    count(*) FILTER (WHERE is_answered(http_status)) AS answered,
+    count(*) FILTER (WHERE failed(operation, http_status, error_code)) AS failed,
+    total(bytes_sent) AS bytes_sent,
+    percentage(total(bytes_sent), sum(total(bytes_sent)) OVER ()) AS bytes_percent
+FROM website_requests
+WHERE starts_with(key, $prefix)
+GROUP BY ALL
+ORDER BY bytes_sent DESC, requests DESC, bucket, folder
+LIMIT $limit

@@ -25,6 +25,7 @@ _NAMES = {
         "requests",
         "website_requests",
         "lifecycle_events",
+        "objects",
         "user_agents",
         "newest_day",
     },

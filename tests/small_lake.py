@@ -361,7 +361,6 @@ PAST = [
 """Of the bucket `backup`: old shapes, old signatures, presigned URLs; nothing on the 7th."""
 
 
-
 def versions_and_classes() -> list[Record]:
     """What became of objects: old versions, delete markers, archives, copies in place, uploads that were given up."""
     in_place = f"{next(_numbers):016X}"

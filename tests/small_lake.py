@@ -391,7 +391,42 @@ def billing() -> list[Record]:
     ]
 
 
-RECORDS = [*VISITS, *WORK, *PAST, *billing()]
+def versions_and_classes() -> list[Record]:
+    """What became of objects: old versions, delete markers, archives, copies in place, uploads that were given up."""
+    in_place = f"{next(_numbers):016X}"
+    return [
+        put("05 02:00:00", "life/live", 1_000),
+        put("05 02:10:00", "life/live", 2_000),
+        rule("07 02:10:00", "EXPIRE.OBJECT", "life/live", 1_000, version="L1"),
+        put("05 02:00:01", "life/marked", 5_000),
+        rule("07 02:10:01", "CREATE.DELETEMARKER", "life/marked", version="M1"),
+        rule("08 02:10:01", "EXPIRE.OBJECT", "life/marked", 5_000, version="V1"),
+        rule("09 02:10:01", "EXPIRE.OBJECT", "life/marked", version="M1"),
+        api("08 05:00:00", "REST.HEAD.OBJECT", "life/marked", 404, error=None),
+        put("05 02:00:02", "life/back", 3_000),
+        rule("06 02:10:02", "CREATE.DELETEMARKER", "life/back", version="M2"),
+        api("06 09:00:00", "REST.DELETE.OBJECT", "life/back", 204, version="M2", requester=ADMIN),
+        put("05 02:00:03", "life/kept", 700),
+        put("05 02:10:03", "life/kept", 800),
+        api("05 03:00:03", "REST.DELETE.OBJECT", "life/kept", 204, version="K1", size=700),
+        put("05 02:00:04", "life/deleted", 7_000),
+        api("07 03:00:04", "REST.DELETE.OBJECT", "life/deleted", 204, size=7_000, requester=ADMIN),
+        put("05 02:00:05", "life/frozen", 9_000),
+        rule("06 02:10:05", "TRANSITION_GDA.OBJECT", "life/frozen", 9_000),
+        put("05 02:00:06", "life/cool", 6_000),
+        rule("06 02:10:06", "TRANSITION_SIA.OBJECT", "life/cool", 6_000),
+        put("05 02:00:07", "life/thawed", 4_000),
+        api("05 09:00:07", "REST.POST.RESTORE", "life/thawed", 202),
+        put("05 02:00:08", "life/retagged", 8_000),
+        api("05 09:00:08", "REST.COPY.OBJECT", "life/retagged", size=8_000, sent=200, rid=in_place),
+        part_of(in_place, "05 09:00:08", "REST.COPY.OBJECT_GET", "life/retagged", None, size=8_000),
+        rule("09 02:10:08", "EXPIRE.OBJECT", "life/retagged", 8_000),
+        put("05 02:00:09", "life/shrunk", 9_999),
+        put("05 02:10:09", "life/shrunk", 99),
+    ]  # fmt: skip
+
+
+RECORDS = [*VISITS, *WORK, *PAST, *billing(), *versions_and_classes()]
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,22 @@ NOTES: dict[str, Notes] = {
     "website_requests": _ACCESS_LOG,
     "visits": _ACCESS_LOG,
     "lifecycle_events": _ACCESS_LOG,
+    "objects": {
+        "bucket": _FIELDS["bucket"],
+        "key": _FIELDS["key"],
+        "writes": ("records", "that gave the key data"),
+        "last_write": ("UTC", "when the key was last given data"),
+        "last_read": ("UTC", "when its data was last read; a copy onto itself is none"),
+        "last_used": ("UTC", "when it was last written, read or restored"),
+        "object_size": ("bytes", "by the last write or read"),
+        "storage_class": (
+            "",
+            "by the last transition; STANDARD where the last write is later, NULL where neither is known",
+        ),
+        "is_archived": ("", "true where it has to be restored before it can be read"),
+        "is_gone": ("", "true where it was deleted, expired or marked as deleted"),
+        "last_day": ("UTC day", "last day with records of its bucket"),
+    },
     "rejects": {
         "date": ("UTC day", "day of the log object (partition)"),
         **_LOG_OBJECT,

@@ -29,6 +29,7 @@ _NAMES = {
         "excluded_requesters",
         "excluded_user_agents",
         "lifecycle_events",
+        "objects",
         "user_agents",
         "newest_day",
         "bucket_regions",

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,21 +37,35 @@ _TRANSITIONS = {
     "GLACIER": "S3.TRANSITION.OBJECT",
     "DEEP_ARCHIVE": "S3.TRANSITION_GDA.OBJECT",
 }
-_EXPIRE, _MARK, _ABORT = "S3.EXPIRE.OBJECT", "S3.CREATE.DELETEMARKER", "S3.DELETE.UPLOAD"
+_ABORT = "S3.DELETE.UPLOAD"
+# The beginning of what is no prefix, but the address of one: a URL or an ARN.
+_ADDRESS = re.compile(r"[a-z0-9]+://|arn:")
+_WILDCARDS = "*?"
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing that a rule does, and what its events have: operation, prefix of the key, and size in bytes."""
+    """One thing that a rule does, and what its events have: kind, prefix of the key, and size in bytes.
+
+    A kind is what an event removed, as the SQL function `removed` says it, or else its operation.
+    """
 
     rule: str
     enabled: bool
     action: str
     filter: str
-    operations: list[str]
+    kinds: list[str]
     prefix: str
     larger_than: int | None
     smaller_than: int | None
+    days: int | None
+    date: dt.date | None
+    """When it is due: so many days after a write, or on that day."""
+
+    @property
+    def moves(self) -> bool:
+        """Whether it moves objects to another storage class."""
+        return set(self.kinds) <= set(_TRANSITIONS.values())
 
 
 def read_rules(bucket: str, settings: Settings) -> list[Action]:
@@ -105,9 +120,10 @@ def check_rules(
     """Each action with the events that fit it in the period, and a verdict; and the period.
 
     The period is that of `scope`; without one, the last 30 days with records of the bucket. Verdicts: `active` (events
-    in the period; `or another rule is` where all of them fit another action, too), `silent since D` (earlier events
-    only), `no match ever`, each after `disabled` where the rule is. Logs have no tags, so a filter on tags is not
-    applied.
+    in the period; `or another rule is` where all of them fit another action, too), `stopped after D` (it ran more often
+    than it has paused since), `silent since D` (earlier events only), `not due yet`, `no match ever`, each after
+    `disabled` where the rule is; and a reason for the last two where one is known. Logs have no tags, so a filter on
+    tags is not applied.
     """
     check_days(scope)
     records = Database(store, Scope(bucket), settings)
@@ -116,12 +132,35 @@ def check_rules(
     period = Scope(bucket, first, last)
     check_days(period)
     sql = (bundled("sql") / "lifecycle_rules.sql").read_text("utf-8")
-    numbered = [
-        asdict(action) | {"position": number} for number, action in enumerate(actions)
+    described = [
+        asdict(action)
+        | {
+            "position": number,
+            "moves": action.moves,
+            "mistake": _mistake(action.prefix, bucket),
+        }
+        for number, action in enumerate(actions)
     ]
-    parameters = {"actions": json.dumps(numbered), "first": first, "last": last}
+    parameters = {
+        "actions": json.dumps(described, default=str),
+        "first": first,
+        "last": last,
+    }
     until_last = records.within(Scope(bucket, None, last))
     return until_last.query(sql, parameters, reads_all=True), period
+
+
+def _mistake(prefix: str, bucket: str) -> str | None:
+    """Why no key may begin like this: people write prefixes as they write addresses and patterns."""
+    if _ADDRESS.match(prefix):
+        return "a prefix is the beginning of keys, without the address of the bucket"
+    if prefix.startswith("/"):
+        return "keys begin without a slash"
+    if prefix.startswith(f"{bucket}/"):
+        return "a prefix is the beginning of keys, without the bucket"
+    if any(wildcard in prefix for wildcard in _WILDCARDS):
+        return "a prefix has no wildcards: * and ? mean themselves"
+    return None
 
 
 def _newest_day(database: Database) -> dt.date | None:
@@ -147,8 +186,9 @@ _Part = TypeVar("_Part")
 # S3's API had one transition in a rule before it had a list of them, and still takes the old spelling.
 _OneOrMore = Annotated[list[_Part], BeforeValidator(_in_a_list)]
 _StorageClass = Annotated[str, AfterValidator(_known_class)]
-# Bytes, in the range of the BIGINT that the SQL makes of them.
+# Bytes and days, in the range of the BIGINT and INTEGER that the SQL makes of them.
 _Size = Annotated[int, Field(ge=0, lt=2**63)]
+_Days = Annotated[int, Field(lt=2**31)]
 
 
 class _Configuration(BaseModel):
@@ -203,7 +243,7 @@ class _Filter(_Conditions):
 class _Schedule(_Configuration):
     """A number of days after an object was written, or a date."""
 
-    days: int | None = None
+    days: _Days | None = None
     date: dt.datetime | None = None
 
     @property
@@ -231,8 +271,12 @@ class _Transition(_Schedule):
 class _OldVersions(_Configuration):
     """Days after an object's version became an old one, and how many old versions are spared."""
 
-    noncurrent_days: int
+    noncurrent_days: _Days
     newer_noncurrent_versions: int = 0
+
+    @property
+    def schedule(self) -> _Schedule:
+        return _Schedule(days=self.noncurrent_days)
 
     def described(self) -> str:
         days = f"after {self.noncurrent_days} days"
@@ -248,7 +292,7 @@ class _OldVersionsTransition(_OldVersions):
 
 
 class _UnfinishedUploads(_Configuration):
-    days_after_initiation: int
+    days_after_initiation: _Days
 
 
 class _Rule(_Configuration):
@@ -324,35 +368,41 @@ def _actions_of(name: str, rule: _Rule) -> list[Action]:
             enabled=rule.status == "Enabled",
             action=action,
             filter=conditions.described(),
-            operations=operations,
+            kinds=kinds,
             prefix=conditions.prefix or "",
             larger_than=conditions.object_size_greater_than,
             smaller_than=conditions.object_size_less_than,
+            days=schedule.days,
+            date=schedule.date.date() if schedule.date else None,
         )
-        for action, operations in _described_actions(rule)
+        for action, kinds, schedule in _described_actions(rule)
     ]
     if not actions:
         raise ValueError("no action that is known")
     return actions
 
 
-def _described_actions(rule: _Rule) -> Iterator[tuple[str, list[str]]]:
-    """What the rule does, as text, and the operations that S3 logs for it."""
+def _described_actions(rule: _Rule) -> Iterator[tuple[str, list[str], _Schedule]]:
+    """What the rule does, as text, the kinds of events that S3 logs for it, and when it is due."""
     if rule.expiration.is_set:
         # Objects of a versioned bucket are covered by a delete marker, others are gone.
-        yield f"expire {rule.expiration.described()}", [_EXPIRE, _MARK]
+        expire = f"expire {rule.expiration.described()}"
+        yield expire, ["object", "marked"], rule.expiration
     if rule.expiration.expired_object_delete_marker:
-        yield "remove delete markers without versions", [_EXPIRE]
+        yield "remove delete markers without versions", ["delete marker"], _Schedule()
     for move in rule.transitions:
-        yield (
-            f"move to {move.storage_class} {move.described()}",
-            [_TRANSITIONS[move.storage_class]],
-        )
+        text = f"move to {move.storage_class} {move.described()}"
+        yield text, [_TRANSITIONS[move.storage_class]], move
     for move_old in rule.old_versions_transitions:
         text = f"move old versions to {move_old.storage_class} {move_old.described()}"
-        yield text, [_TRANSITIONS[move_old.storage_class]]
-    if rule.old_versions_expiration:
-        yield f"expire old versions {rule.old_versions_expiration.described()}", [_EXPIRE]
+        yield text, [_TRANSITIONS[move_old.storage_class]], move_old.schedule
+    if old_versions := rule.old_versions_expiration:
+        text = f"expire old versions {old_versions.described()}"
+        yield text, ["old version"], old_versions.schedule
     if rule.unfinished_uploads:
         days = rule.unfinished_uploads.days_after_initiation
-        yield f"abort incomplete uploads after {days} days", [_ABORT]
+        yield (
+            f"abort incomplete uploads after {days} days",
+            [_ABORT],
+            _Schedule(days=days),
+        )

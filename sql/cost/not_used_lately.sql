@@ -1,11 +1,12 @@
 -- /// report
 -- title = "Not used lately"
--- question = "Which objects were neither read nor written in the last days of the period, but before, and are not known to be deleted? They may do in a cheaper storage class."
+-- question = "Which objects have not been read, written or restored lately, and may do in a cheaper storage class?"
+-- note = "Days count back from the last day with records of the object's bucket. Left out is what is archived already, is known to be gone, or was not used in the period at all. The storage class is that of the last transition; an upload may name one, which logs do not tell."
 --
 -- [params.days]
 -- type = "integer"
 -- default = 30
--- help = "how many days, up to the last one with records"
+-- help = "how many days without use, up to the last one with records of the bucket"
 --
 -- [params.limit]
 -- type = "integer"
@@ -16,21 +17,11 @@ SELECT
     key,
     bucket,
     last_used,
+    storage_class,
     object_size
-FROM (
-    SELECT
-        key,
-        bucket,
-        max(time) FILTER (WHERE is_read(operation) OR is_write(operation)) AS last_used,
-        max(time) FILTER (WHERE is_delete(operation) OR is_expiry(operation)) AS gone,
-        max(object_size) AS object_size
-    FROM access_log
-    WHERE key IS NOT NULL
-        AND (is_read(operation) OR is_write(operation) OR is_delete(operation) OR is_expiry(operation))
-        AND succeeded(operation, http_status)
-    GROUP BY key, bucket
-)
-WHERE last_used::DATE <= newest_day() - $days::INTEGER
-    AND (gone IS NULL OR gone < last_used)
+FROM objects
+WHERE last_used::DATE <= last_day - $days::INTEGER
+    AND NOT is_gone
+    AND NOT is_archived
 ORDER BY object_size DESC NULLS LAST, key, bucket
 LIMIT $limit

@@ -1,6 +1,7 @@
 -- /// report
 -- title = "Written and never read"
--- question = "Which objects were written and never read afterwards, in the period? They may do in a cheaper storage class; some may be gone."
+-- question = "Which objects were written in the period and never read afterwards, and may do in a cheaper storage class?"
+-- note = "Left out is what is archived already or known to be gone. To copy an object onto itself, which changes its metadata or class, is no reading. The storage class is that of the last transition; an upload may name one, which logs do not tell."
 --
 -- [params.limit]
 -- type = "integer"
@@ -10,15 +11,14 @@
 SELECT
     key,
     bucket,
-    count(*) FILTER (WHERE is_write(operation)) AS writes,
-    max(time) FILTER (WHERE is_write(operation)) AS last_write,
-    arg_max(object_size, time) FILTER (WHERE is_write(operation)) AS object_size
-FROM access_log
-WHERE key IS NOT NULL
-    AND (is_read(operation) OR is_write(operation))
-    AND succeeded(operation, http_status)
-GROUP BY key, bucket
-HAVING bool_or(is_write(operation))
-    AND coalesce(max(time) FILTER (WHERE is_read(operation)) < max(time) FILTER (WHERE is_write(operation)), true)
+    writes,
+    last_write,
+    storage_class,
+    object_size
+FROM objects
+WHERE last_write IS NOT NULL
+    AND coalesce(last_read < last_write, true)
+    AND NOT is_gone
+    AND NOT is_archived
 ORDER BY object_size DESC NULLS LAST, key, bucket
 LIMIT $limit

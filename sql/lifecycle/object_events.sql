@@ -11,7 +11,8 @@ SELECT
     operation,
     bucket,
     version_id,
-    object_size
+    object_size,
+    removed(operation, version_id, object_size) AS removed
 FROM lifecycle_events
 WHERE key = $key
 ORDER BY time, operation, bucket, version_id, request_id

@@ -1,7 +1,27 @@
 -- What became of objects.
 
--- Lifecycle rules that take an object away: for good, or below a delete marker.
+-- Lifecycle rules that expire something: an object, for good or below a delete marker, or one version of it.
 CREATE MACRO is_expiry(operation) AS operation IN ('S3.EXPIRE.OBJECT', 'S3.CREATE.DELETEMARKER');
+
+-- Requests name a version only where they do not mean the current one. Other stores write `null` where there are none.
+CREATE MACRO is_current(version_id) AS coalesce(version_id, 'null') = 'null';
+
+-- What a deletion or an expiry removed: with a version id that version only, of which a delete marker has no size, else
+-- the object. `marked`: a rule put a delete marker on top of the versions, which stay. NULL for other operations.
+CREATE MACRO removed(operation, version_id, object_size) AS CASE
+    WHEN operation = 'S3.CREATE.DELETEMARKER' THEN 'marked'
+    WHEN operation <> 'S3.EXPIRE.OBJECT' AND NOT is_delete(operation) THEN NULL
+    WHEN is_current(version_id) THEN 'object'
+    WHEN object_size IS NULL THEN 'delete marker'
+    ELSE 'old version'
+END;
+
+-- An object is gone after it: deleted or expired, or below a delete marker; its old versions may still be there.
+CREATE MACRO takes_object(operation, version_id) AS
+coalesce(removed(operation, version_id, 0) IN ('object', 'marked'), false);
+
+-- A lifecycle rule took an object away, not only an old version or a delete marker.
+CREATE MACRO is_object_expiry(operation, version_id) AS is_lifecycle(operation) AND takes_object(operation, version_id);
 
 -- The storage class that a lifecycle rule moves objects to; NULL for other operations.
 CREATE MACRO storage_class(operation) AS CASE operation
@@ -12,3 +32,68 @@ CREATE MACRO storage_class(operation) AS CASE operation
     WHEN 'S3.TRANSITION.OBJECT' THEN 'GLACIER'
     WHEN 'S3.TRANSITION_GDA.OBJECT' THEN 'DEEP_ARCHIVE'
 END;
+
+-- The record of the object that a copy reads.
+CREATE MACRO is_copy_source(operation) AS operation IN ('REST.COPY.OBJECT_GET', 'REST.COPY.PART_GET');
+
+-- Restores of archived objects: requested, and done.
+CREATE MACRO is_restore(operation) AS operation IN ('REST.POST.RESTORE', 'S3.RESTORE.OBJECT');
+
+-- What the records tell of each object: its uses, size and storage class, whether it is gone, and when its bucket's
+-- records end. As for Intelligent-Tiering, HEAD is no use, and a restore is one.
+CREATE VIEW objects AS
+WITH known AS (
+    SELECT
+        bucket,
+        key,
+        count(*) FILTER (WHERE is_write(operation)) AS writes,
+        max(time) FILTER (WHERE is_write(operation)) AS last_write,
+        max(time) FILTER (WHERE is_read(operation) AND NOT is_copy_source(operation)) AS last_read,
+        max(time) FILTER (WHERE is_copy_source(operation)) AS last_copy,
+        max(time) FILTER (WHERE is_restore(operation)) AS last_restore,
+        arg_max(object_size, time) FILTER (
+            WHERE is_write(operation) OR (is_read(operation) AND is_current(version_id))
+        ) AS object_size,
+        arg_max(coalesce(storage_class(operation), 'STANDARD'), time) FILTER (
+            WHERE is_write(operation) OR storage_class(operation) IS NOT NULL
+        ) AS storage_class,
+        max(time) FILTER (WHERE takes_object(operation, version_id)) AS last_removal,
+        -- Whoever deletes a delete marker brings the object back. A rule deletes one only where no version is left.
+        max(time) FILTER (
+            WHERE is_write(operation) OR (is_read(operation) AND is_current(version_id))
+                OR (is_delete(operation) AND removed(operation, version_id, object_size) = 'delete marker')
+        ) AS last_there,
+        count(*) FILTER (
+            WHERE is_delete(operation) AND removed(operation, version_id, object_size) = 'old version'
+        ) AS versions_deleted,
+        arg_max(object_size, time) FILTER (
+            WHERE is_delete(operation) AND removed(operation, version_id, object_size) = 'old version'
+        ) AS deleted_size
+    FROM access_log
+    WHERE key IS NOT NULL AND succeeded(operation, http_status)
+    GROUP BY bucket, key
+),
+last_days AS (
+    SELECT bucket, max(date) AS last_day
+    FROM access_log
+    WHERE date <= (now() AT TIME ZONE 'UTC')::DATE + 1
+    GROUP BY bucket
+)
+SELECT
+    bucket,
+    key,
+    writes,
+    last_write,
+    -- A copy of an object onto itself changes metadata or class. Its two records, of reading and writing, have one time.
+    greatest(last_read, CASE WHEN last_copy IS DISTINCT FROM last_write THEN last_copy END) AS last_read,
+    greatest(last_write, last_read, last_copy, last_restore) AS last_used,
+    object_size,
+    storage_class,
+    storage_class IN ('GLACIER', 'DEEP_ARCHIVE') IS TRUE
+    OR coalesce(last_restore > last_write, last_restore IS NOT NULL) AS is_archived,
+    -- Where all versions that were written are deleted one by one, nothing is left either.
+    coalesce(last_removal >= last_there, last_removal IS NOT NULL)
+    OR (writes > 0 AND versions_deleted >= writes AND deleted_size = object_size) IS TRUE AS is_gone,
+    last_day
+FROM known
+JOIN last_days USING (bucket);

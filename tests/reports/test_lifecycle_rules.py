@@ -26,7 +26,13 @@ RULES: list[dict[str, Any]] = [
         ],
         "NoncurrentVersionExpiration": {"NoncurrentDays": 7, "NewerNoncurrentVersions": 2},
     },
-    {"ID": "all data", "Status": "Enabled", "Prefix": "data/", "Expiration": {"Date": "2026-01-01T00:00:00Z"}},
+    {
+        "ID": "all data",
+        "Status": "Enabled",
+        "Prefix": "data/",
+        "Expiration": {"Date": "2026-01-01T00:00:00Z"},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 9},
+    },
     {
         "ID": "uploads",
         "Status": "Disabled",
@@ -53,7 +59,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("rules")
     (root / "logs").mkdir()
     writer = LineWriter("b-1", random.Random(0))
-    writer.lifecycle(_at(1, 5), "S3.EXPIRE.OBJECT", "logs/old", 10)
+    writer.lifecycle(_at(1, 5), "S3.CREATE.DELETEMARKER", "logs/old", None)
     writer.lifecycle(_at(3, 1), "S3.TRANSITION_SIA.OBJECT", "data/a", 5000)
     writer.lifecycle(_at(3, 2), "S3.TRANSITION_SIA.OBJECT", "data/small", 1000)
     writer.lifecycle(_at(3, 2), "S3.EXPIRE.OBJECT", "data/a", 2000)
@@ -77,14 +83,14 @@ EXPECTED = [
     ),
     (
         "big old data", "move to DEEP_ARCHIVE after 90 days",
-        "prefix data/, larger than 1,000 bytes, tag k=v (not in logs)", 0, 0, 0, 0, "no match ever",
+        "prefix data/, larger than 1,000 bytes, tag k=v (not in logs)", 0, 0, 0, 0, "not due yet",
     ),
-    # The delete marker has no size, so nothing shows that it is too small for this rule.
     (
         "big old data", "expire old versions after 7 days, keeping 2",
         "prefix data/, larger than 1,000 bytes, tag k=v (not in logs)", 1, 1, 1, 2000, "active, or another rule is",
     ),
-    ("all data", "expire on 2026-01-01", "prefix data/", 2, 1, 1, 2000, "active"),
+    ("all data", "expire on 2026-01-01", "prefix data/", 1, 0, 1, 0, "active"),
+    ("all data", "expire old versions after 9 days", "prefix data/", 1, 1, 1, 2000, "active, or another rule is"),
     ("uploads", "abort incomplete uploads after 7 days", "whole bucket", 1, 0, 1, 0, "disabled, active"),
     (
         "typo", "remove delete markers without versions", "prefix lgos/", 0, 0, 0, 0,
@@ -155,7 +161,7 @@ def test_rules_are_read_from_s3(lake: Path, s3: S3) -> None:
     s3.client.create_bucket(Bucket="b-1")
     rules = [RULES[0], RULES[3]]
     s3.client.put_bucket_lifecycle_configuration(Bucket="b-1", LifecycleConfiguration={"Rules": rules})
-    assert checked(lake, "--endpoint-url", s3.endpoint_url) == [EXPECTED[0], EXPECTED[5]]
+    assert checked(lake, "--endpoint-url", s3.endpoint_url) == [EXPECTED[0], EXPECTED[6]]
     s3.client.delete_bucket_lifecycle(Bucket="b-1")
     with pytest.raises(StoreError, match="bucket b-1 has no lifecycle rules"):
         read_rules("b-1", Settings(endpoint_url=s3.endpoint_url))

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from small_lake import CLOUDFRONT, Record
 
 from oracle.measures import last_time, latest_size, percent
+from oracle.objects import candidates
 from oracle.prices import (
     LISTINGS,
     STORAGE_CLASSES,
@@ -119,16 +120,13 @@ def list_requests(records: Records) -> Rows:
 
 
 def not_used_lately(records: Records, days: int) -> Rows:
-    last_date = max(record.date for record in records)
     rows: Rows = []
-    for (key, bucket), uses in group_by(successes(reads(records) + writes(records)), "key", "bucket").items():
-        last_use = last_time(uses)
-        of_object = of_same_object(records, uses[0])
-        removals = successes(deletes(of_object)) + expiries(of_object)
-        is_gone = any(removal.time >= last_use for removal in removals)
-        if (last_date - last_use.date()).days >= days and not is_gone:
-            rows.append((key, bucket, last_use, latest_size(uses)))
-    return in_order(rows, -4, 1, 2)
+    for fate in candidates(records):
+        last_date = max(record.date for record in records if record.bucket == fate.bucket)
+        last_use = last_time(fate.uses)
+        if (last_date - last_use.date()).days >= days:
+            rows.append((fate.key, fate.bucket, last_use, fate.storage_class, fate.size))
+    return in_order(rows, -5, 1, 2)
 
 
 def requests_by_price_class(records: Records) -> Rows:
@@ -137,12 +135,12 @@ def requests_by_price_class(records: Records) -> Rows:
 
 def written_never_read(records: Records) -> Rows:
     rows: Rows = []
-    for (key, bucket), written in group_by(successes(writes(records)), "key", "bucket").items():
-        its_reads = of_same_object(successes(reads(records)), written[0])
-        last_write = last_time(written)
-        if not any(read.time >= last_write for read in its_reads):
-            rows.append((key, bucket, len(written), last_write, latest_size(written)))
-    return in_order(rows, -5, 1, 2)
+    for fate in candidates(records):
+        its_reads = reads(fate.uses)
+        if fate.last_write and not any(read.time >= fate.last_write for read in its_reads):
+            size = latest_size(fate.writes)
+            rows.append((fate.key, fate.bucket, len(fate.writes), fate.last_write, fate.storage_class, size))
+    return in_order(rows, -6, 1, 2)
 
 
 def usage_types(records: Records) -> Rows:

@@ -4,7 +4,8 @@ from collections import defaultdict
 
 from small_lake import Record
 
-from oracle.measures import distinct, first_time, last_time, object_sizes
+from oracle.measures import distinct, first_time, last_time, latest_size, object_sizes
+from oracle.objects import fates, object_expiries, real_reads, removed
 from oracle.prices import STORAGE_CLASSES
 from oracle.selections import (
     deletes,
@@ -12,7 +13,6 @@ from oracle.selections import (
     lifecycle_events,
     of_same_object,
     reads,
-    requests,
     successes,
     with_operation,
     with_status,
@@ -42,14 +42,13 @@ def aborted_uploads(records: Records) -> Rows:
 
 def age_at_expiry(records: Records) -> Rows:
     ages = defaultdict(list)
-    for expired in expiries(records):
+    for expired in object_expiries(records):
         its_writes = of_same_object(successes(writes(records)), expired)
         earlier = [write for write in its_writes if write.time <= expired.time]
         if earlier:
-            ages[(expired.time - last_time(earlier)).days].append(expired)
-    # versions of an object that expire together are one object
-    rows = [(days, distinct(group, "bucket", "key", "time"), object_sizes(group)) for days, group in ages.items()]
-    return in_order(rows, 1)
+            size = expired.size if expired.size is not None else latest_size(earlier)
+            ages[(expired.time - last_time(earlier)).days].append(size or 0)
+    return in_order([(days, len(sizes), sum(sizes)) for days, sizes in ages.items()], 1)
 
 
 def delete_markers(records: Records) -> Rows:
@@ -61,8 +60,24 @@ def deletions_by_actor(records: Records) -> Rows:
     def deleted_by(record: Record) -> str:
         return "rule" if expiries([record]) else "request"
 
+    def is_unknown(record: Record) -> bool:
+        return deleted_by(record) == "request" and removed(record) == "object" and record.size is None
+
+    def gone(group: Records) -> int:
+        return _objects([one for one in group if removed(one) in ("object", "marked") and not is_unknown(one)])
+
+    def old_versions(group: Records) -> int:
+        return sum(removed(record) == "old version" for record in group)
+
+    def markers(group: Records) -> int:
+        return sum(removed(record) == "delete marker" for record in group)
+
+    def of_unknown(group: Records) -> int:
+        return sum(map(is_unknown, group))
+
     deleted = expiries(records) + successes(deletes(records))
-    return in_order(summarize(deleted, ["date", deleted_by], len, _objects, object_sizes), 1, 2)
+    measures = (len, gone, old_versions, markers, of_unknown, object_sizes)
+    return in_order(summarize(deleted, ["date", deleted_by], *measures), 1, 2)
 
 
 def events_by_day(records: Records) -> Rows:
@@ -75,23 +90,33 @@ def expired_keys(records: Records) -> Rows:
 
 def expired_never_read(records: Records) -> Rows:
     rows: Rows = []
-    for expired in group_by(expiries(records), "bucket", "key").values():
+    for expired in group_by(object_expiries(records), "bucket", "key").values():
         last = max(expired, key=lambda record: record.time)
         earlier = [record for record in of_same_object(successes(records), last) if record.time <= last.time]
-        if not reads(earlier):
-            first_write = min((write.time for write in writes(earlier)), default=None)
-            rows.append((last.key, last.bucket, first_write, last.time, last.size))
+        if not real_reads(earlier):
+            written = writes(earlier)
+            first_write = min((write.time for write in written), default=None)
+            size = last.size if last.size is not None else latest_size(written)
+            rows.append((last.key, last.bucket, first_write, last.time, size))
     return in_order(rows, -5, 1, 2)
 
 
 def expired_objects(records: Records, operation: str) -> Rows:
-    events = with_operation(records, operation)
-    return chronological(events, "key time bucket version size", "bucket", "key", "version")
+    events = sorted(with_operation(records, operation), key=lambda record: record.rid)
+    rows = [(one.key, one.time, one.bucket, one.version, one.size, removed(one)) for one in events]
+    return in_order(rows, 2, 3, 1, 4)
+
+
+def gone_keys(records: Records) -> Rows:
+    expired = {(record.key, record.bucket) for record in object_expiries(records)}
+    gone = {fate.key for fate in fates(records) if fate.is_gone and (fate.key, fate.bucket) in expired}
+    return [(key,) for key in sorted(gone)]
 
 
 def object_events(records: Records, key: str) -> Rows:
-    events = [record for record in lifecycle_events(records) if record.key == key]
-    return chronological(events, "time op bucket version size", "op", "bucket", "version")
+    events = sorted(lifecycle_events(records), key=lambda record: record.rid)
+    rows = [(one.time, one.op, one.bucket, one.version, one.size, removed(one)) for one in events if one.key == key]
+    return in_order(rows, 1, 2, 3, 4)
 
 
 def operation_counts(records: Records) -> Rows:
@@ -115,12 +140,13 @@ def transitions(records: Records) -> Rows:
 
 def used_after_expiry(records: Records) -> Rows:
     rows: Rows = []
-    for expired in group_by(expiries(records), "bucket", "key").values():
+    for expired in group_by(object_expiries(records), "bucket", "key").values():
         first = min(expired, key=lambda record: record.time)
-        later = [record for record in of_same_object(requests(records), first) if record.time > first.time]
-        read, written = reads(later), successes(writes(later))
-        uses = read + written
+        later = [record for record in of_same_object(records, first) if record.time > first.time]
+        requested = reads(later) + with_operation(later, "REST.HEAD.OBJECT", "WEBSITE.HEAD.OBJECT")
+        written = successes(writes(later))
+        uses = requested + written
         if uses:
-            counts = len(read), len(with_status(read, 404, 404)), len(written)
+            counts = len(requested), len(with_status(requested, 404, 404)), len(written)
             rows.append((first.key, first.bucket, first.time, *counts, first_time(uses), last_time(uses)))
     return in_order(rows, -4, -6, 1, 2)

@@ -38,8 +38,10 @@ from etl.reports import (
     find_report,
     load_reports,
     load_rules,
+    read_inventory,
     read_rules,
     run_report,
+    unread_objects,
 )
 from etl.store import (
     ListedStore,
@@ -233,6 +235,28 @@ class Lake:
             actions,
             _scope(bucket, date_from, date_to),
             self.settings,
+        )
+
+    def never_read(
+        self,
+        inventory: Path | str | Sequence[Path | str],
+        *,
+        bucket: str | None = None,
+        date_from: Day = None,
+        date_to: Day = None,
+        limit: int | None = None,
+    ) -> Result:
+        """The objects of an S3 Inventory that no record reads, the costliest first; see `unread_objects`.
+
+        `inventory` is its `manifest.json`, or CSV (with a header) or Parquet files; local, or on S3.
+        """
+        names = [inventory] if isinstance(inventory, (str, Path)) else inventory
+        return unread_objects(
+            self._look(),
+            read_inventory([str(name) for name in names], self._session),
+            _scope(bucket, date_from, date_to),
+            self.settings,
+            limit,
         )
 
     def _usage_since(self, before: Requests) -> Usage:

@@ -138,6 +138,21 @@ class Prices(BaseModel):
         return Usage(requests, (writes + reads) / _REQUESTS_PER_PRICE)
 
 
+class StoragePrices(BaseModel):
+    """What S3 charges to store a GB (2^30 bytes) for a month, in any currency, in each storage class."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    standard: float = Field(default=0.023, ge=0)
+    reduced_redundancy: float = Field(default=0.024, ge=0)
+    intelligent_tiering: float = Field(default=0.023, ge=0)
+    standard_ia: float = Field(default=0.0125, ge=0)
+    onezone_ia: float = Field(default=0.01, ge=0)
+    glacier_ir: float = Field(default=0.004, ge=0)
+    glacier: float = Field(default=0.0036, ge=0)
+    deep_archive: float = Field(default=0.00099, ge=0)
+
+
 class Settings(BaseModel):
     """Everything that can be set. `config/accesslake.toml` says what each one means."""
 
@@ -171,6 +186,7 @@ class Settings(BaseModel):
     requester_pays: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
     exclude: Exclude = Exclude()
     prices: Prices = Prices()
+    storage_prices: StoragePrices = StoragePrices()
     privacy: Privacy = Privacy()
 
     @property
@@ -187,6 +203,7 @@ DEFAULTS = Settings()
 _TABLES: dict[str, type[BaseModel]] = {
     "exclude": Exclude,
     "prices": Prices,
+    "storage_prices": StoragePrices,
     "privacy": Privacy,
 }
 # Settings of several values, which are separated by spaces in a variable.

@@ -382,6 +382,44 @@ def _lifecycle_rules(
     write_result(result, output_format, output, header=header, csv_safe=csv_safe)
 
 
+@app.command("never-read")
+def _never_read(
+    inventory: Annotated[
+        list[str],
+        typer.Option(
+            metavar="FILE",
+            help="Its manifest.json, or CSV or Parquet files of it; a path or s3:// URL. Repeatable.",
+        ),
+    ],
+    lake_url: LakeOption = None,
+    bucket: BucketOption = None,
+    date_from: FromOption = None,
+    date_to: ToOption = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many objects; all of them by default."),
+    ] = None,
+    output_format: FormatOption = None,
+    output: OutputOption = None,
+    header: HeaderOption = True,
+    csv_safe: CsvSafeOption = False,
+    config: ConfigOption = None,
+    endpoint_url: EndpointOption = None,
+) -> None:
+    """List the objects of an S3 Inventory that nobody has read, with what they cost, the costliest first.
+
+    An object was not read as far as records go: the result says from when to when there are records of its bucket.
+    """
+    output_format = choose_format(output_format, output)
+    lake = _open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
+    first_day, last_day = _period(date_from, date_to)
+    with working("querying") as lake.advance:
+        result = lake.never_read(
+            inventory, bucket=bucket, date_from=first_day, date_to=last_day, limit=limit
+        )
+    write_result(result, output_format, output, header=header, csv_safe=csv_safe)
+
+
 @app.command("sql")
 def _sql(
     query: Annotated[

@@ -6,8 +6,10 @@ from etl.faces import lazy_face
 
 if TYPE_CHECKING:
     from etl.reports.chart import ChartError, csp_hash, render, svg
+    from etl.reports.inventory import read_inventory
     from etl.reports.lifecycle_rules import check_rules, load_rules, read_rules
     from etl.reports.loader import find_report, load_reports
+    from etl.reports.never_read import unread_objects
     from etl.reports.report import (
         Placement,
         Report,
@@ -22,8 +24,10 @@ __getattr__ = lazy_face(
     __name__,
     {
         "chart": ("ChartError", "csp_hash", "render", "svg"),
+        "inventory": ("read_inventory",),
         "lifecycle_rules": ("check_rules", "load_rules", "read_rules"),
         "loader": ("find_report", "load_reports"),
+        "never_read": ("unread_objects",),
         "report": (
             "Placement",
             "Report",
@@ -48,9 +52,11 @@ __all__ = [
     "load_reports",
     "load_rules",
     "query_report",
+    "read_inventory",
     "read_rules",
     "render",
     "run_report",
     "statement",
     "svg",
+    "unread_objects",
 ]

@@ -1,0 +1,13 @@
+-- What the records tell of the objects that somebody read: for `accesslake never-read`, which takes these off an inventory.
+-- The records of a bucket begin and end somewhere: before and after, nobody knows.
+SELECT bucket, NULL AS key, min(time) AS first_time, max(time) AS last_time
+FROM access_log
+WHERE date <= newest_day()
+GROUP BY bucket
+UNION ALL
+SELECT bucket, key, NULL, NULL
+FROM access_log
+WHERE key IS NOT NULL
+    AND (is_read(operation) OR operation = 'REST.POST.RESTORE')
+    AND succeeded(operation, http_status)
+GROUP BY bucket, key

@@ -143,7 +143,8 @@ def bytes_by_object(records: Records) -> Rows:
 
 
 def downloads_by_ip(records: Records) -> Rows:
-    return in_order(summarize(downloads(records), ["ip"], _downloaded, len, bytes_sent), -2, -3, 1)
+    known = [record for record in downloads(records) if record.ip is not None]
+    return in_order(summarize(known, ["ip"], _downloaded, len, bytes_sent), -2, -3, 1)
 
 
 def errors_by_object(records: Records) -> Rows:

@@ -28,6 +28,6 @@ FROM (
     WHERE remote_ip IS NOT NULL
     GROUP BY remote_ip
 )
-WHERE egress_bytes + region_bytes + accelerated_bytes > 0
+WHERE greatest(egress_bytes, region_bytes, accelerated_bytes) > 0
 ORDER BY egress_bytes DESC, cost DESC, remote_ip
 LIMIT $limit

@@ -31,6 +31,6 @@ FROM (
     WHERE key IS NOT NULL
     GROUP BY key, bucket
 )
-WHERE egress_bytes + region_bytes + accelerated_bytes > 0
+WHERE greatest(egress_bytes, region_bytes, accelerated_bytes) > 0
 ORDER BY egress_bytes DESC, cost DESC, key, bucket
 LIMIT $limit

@@ -28,6 +28,6 @@ FROM (
     FROM request_costs
     GROUP BY principal
 )
-WHERE egress_bytes + region_bytes + accelerated_bytes > 0
+WHERE greatest(egress_bytes, region_bytes, accelerated_bytes) > 0
 ORDER BY egress_bytes DESC, cost DESC, principal
 LIMIT $limit

@@ -90,6 +90,18 @@ def test_visitors_whom_nobody_knows_are_unknown(root: Path) -> None:
     assert rows(lake, "website/unique_downloads", *columns) == [(None, None, 3, 3)]
 
 
+@pytest.mark.parametrize(
+    ("requester", "agent"),
+    [(CDN, None), (IDENTITY, CHROME), (IDENTITY.replace("aws", "aws-cn"), CHROME), (None, "Amazon CloudFront")],
+)
+def test_cloudfront_is_known_by_its_requester_or_its_user_agent(
+    root: Path, requester: str | None, agent: str | None
+) -> None:
+    """What it fetches is a visit, but not one of the address that it comes from."""
+    lake = lake_of(root, [get("05 08:00:00", "64.252.68.1", agent, "index.html", requester=requester)])
+    assert rows(lake, "website/requests_by_day", "visits", "visitors") == [(1, None)]
+
+
 def test_known_visitors_count_beside_unknown_ones(root: Path) -> None:
     """Where some people are known, they are counted, and the requests of the others are told apart."""
     known = get("05 08:00:00", READER, CHROME, "index.html")
@@ -273,6 +285,7 @@ def test_sites_that_send_readers_come_before_those_that_embed(root: Path) -> Non
         ("http://127.0.0.1:9000/strangers/a.html", "127.0.0.1:9000", True),
         ("http://127.0.0.1:9000/pictures/a.html", "127.0.0.1:9000", False),
         ("https://www.pictures.example/a.html", "www.pictures.example", False),
+        ("https://pictures/a.html", "cdn.example", False),
         ("https://other.example/a.html", "www.pictures.example", True),
     ],
 )

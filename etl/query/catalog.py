@@ -46,7 +46,7 @@ NOTES: dict[str, Notes] = {
         "object_size": ("bytes", "by the last write or read"),
         "storage_class": (
             "",
-            "by the last transition; STANDARD where the last write is later, NULL where neither is known",
+            "by the last transition; STANDARD after a write, ARCHIVE after a restore",
         ),
         "is_archived": ("", "true where it has to be restored before it can be read"),
         "is_gone": ("", "true where it was deleted, expired or marked as deleted"),

@@ -6,19 +6,19 @@ CREATE MACRO is_expiry(operation) AS operation IN ('S3.EXPIRE.OBJECT', 'S3.CREAT
 -- Requests name a version only where they do not mean the current one. Other stores write `null` where there are none.
 CREATE MACRO is_current(version_id) AS coalesce(version_id, 'null') = 'null';
 
+-- An object is gone after it: deleted or expired, or below a delete marker. Its old versions may still be there.
+CREATE MACRO takes_object(operation, version_id) AS operation = 'S3.CREATE.DELETEMARKER'
+    OR ((operation = 'S3.EXPIRE.OBJECT' OR is_delete(operation)) AND is_current(version_id));
+
 -- What a deletion or an expiry removed: with a version id that version only, of which a delete marker has no size, else
 -- the object. `marked`: a rule put a delete marker on top of the versions, which stay. NULL for other operations.
 CREATE MACRO removed(operation, version_id, object_size) AS CASE
     WHEN operation = 'S3.CREATE.DELETEMARKER' THEN 'marked'
+    WHEN takes_object(operation, version_id) THEN 'object'
     WHEN operation <> 'S3.EXPIRE.OBJECT' AND NOT is_delete(operation) THEN NULL
-    WHEN is_current(version_id) THEN 'object'
     WHEN object_size IS NULL THEN 'delete marker'
     ELSE 'old version'
 END;
-
--- An object is gone after it: deleted or expired, or below a delete marker; its old versions may still be there.
-CREATE MACRO takes_object(operation, version_id) AS
-coalesce(removed(operation, version_id, 0) IN ('object', 'marked'), false);
 
 -- A lifecycle rule took an object away, not only an old version or a delete marker.
 CREATE MACRO is_object_expiry(operation, version_id) AS is_lifecycle(operation) AND takes_object(operation, version_id);
@@ -48,27 +48,31 @@ WITH known AS (
         key,
         count(*) FILTER (WHERE is_write(operation)) AS writes,
         max(time) FILTER (WHERE is_write(operation)) AS last_write,
-        max(time) FILTER (WHERE is_read(operation) AND NOT is_copy_source(operation)) AS last_read,
-        max(time) FILTER (WHERE is_copy_source(operation)) AS last_copy,
-        max(time) FILTER (WHERE is_restore(operation)) AS last_restore,
+        -- A copy reads before it writes: so one of an object onto itself, to change metadata or class, is no later reading.
+        max(CASE WHEN is_copy_source(operation) THEN time - INTERVAL 1 MICROSECOND ELSE time END) FILTER (
+            WHERE is_read(operation)
+        ) AS last_read,
+        max(time) FILTER (WHERE is_read(operation) OR is_write(operation) OR is_restore(operation)) AS last_used,
         arg_max(object_size, time) FILTER (
             WHERE is_write(operation) OR (is_read(operation) AND is_current(version_id))
         ) AS object_size,
-        arg_max(coalesce(storage_class(operation), 'STANDARD'), time) FILTER (
-            WHERE is_write(operation) OR storage_class(operation) IS NOT NULL
+        -- Only what is archived can be restored.
+        arg_max(
+            coalesce(storage_class(operation), CASE WHEN is_write(operation) THEN 'STANDARD' ELSE 'ARCHIVE' END), time
+        ) FILTER (
+            WHERE is_write(operation) OR is_restore(operation) OR storage_class(operation) IS NOT NULL
         ) AS storage_class,
         max(time) FILTER (WHERE takes_object(operation, version_id)) AS last_removal,
         -- Whoever deletes a delete marker brings the object back. A rule deletes one only where no version is left.
         max(time) FILTER (
             WHERE is_write(operation) OR (is_read(operation) AND is_current(version_id))
-                OR (is_delete(operation) AND removed(operation, version_id, object_size) = 'delete marker')
+                OR (is_delete(operation) AND NOT is_current(version_id) AND object_size IS NULL)
         ) AS last_there,
-        count(*) FILTER (
-            WHERE is_delete(operation) AND removed(operation, version_id, object_size) = 'old version'
-        ) AS versions_deleted,
-        arg_max(object_size, time) FILTER (
-            WHERE is_delete(operation) AND removed(operation, version_id, object_size) = 'old version'
-        ) AS deleted_size
+        -- 0 where each version that was written was deleted by its id, the empty ones too.
+        sum(CASE
+            WHEN is_write(operation) THEN 1 + object_size
+            WHEN is_delete(operation) AND NOT is_current(version_id) THEN -1 - object_size
+        END) AS left_over
     FROM access_log
     WHERE key IS NOT NULL AND succeeded(operation, http_status)
     GROUP BY bucket, key
@@ -84,16 +88,12 @@ SELECT
     key,
     writes,
     last_write,
-    -- A copy of an object onto itself changes metadata or class. Its two records, of reading and writing, have one time.
-    greatest(last_read, CASE WHEN last_copy IS DISTINCT FROM last_write THEN last_copy END) AS last_read,
-    greatest(last_write, last_read, last_copy, last_restore) AS last_used,
+    last_read,
+    last_used,
     object_size,
     storage_class,
-    storage_class IN ('GLACIER', 'DEEP_ARCHIVE') IS TRUE
-    OR coalesce(last_restore > last_write, last_restore IS NOT NULL) AS is_archived,
-    -- Where all versions that were written are deleted one by one, nothing is left either.
-    coalesce(last_removal >= last_there, last_removal IS NOT NULL)
-    OR (writes > 0 AND versions_deleted >= writes AND deleted_size = object_size) IS TRUE AS is_gone,
+    coalesce(storage_class IN ('GLACIER', 'DEEP_ARCHIVE', 'ARCHIVE'), false) AS is_archived,
+    coalesce(last_removal >= last_there, last_removal IS NOT NULL) OR coalesce(left_over = 0, false) AS is_gone,
     last_day
 FROM known
 JOIN last_days USING (bucket);

@@ -259,6 +259,27 @@ def test_deletions_are_of_objects_versions_markers_or_unknown(lake_of: LakeOf) -
     ]
 
 
+def test_the_undo_list_has_what_can_be_brought_back(lake_of: LakeOf) -> None:
+    """Below a delete marker, with its id where a record tells it; versions that were deleted are gone for good."""
+    lake = lake_of(
+        [
+            rule("02 00:10:00", "CREATE.DELETEMARKER", "by-rule", version="m1"),
+            rule("02 00:10:01", "CREATE.DELETEMARKER", "back", version="m2"),
+            api("03 08:00:00", "REST.DELETE.OBJECT", "back", 204, version="m2"),
+            api("03 09:00:00", "REST.DELETE.OBJECT", "by-request", 204),
+            api("03 10:00:00", "REST.DELETE.OBJECT", "version", 204, size=9, version="v1"),
+            api("03 11:00:00", "REST.DELETE.OBJECT", "plain", 204, size=9, bucket="unversioned"),
+            api("03 12:00:00", "REST.DELETE.OBJECT", "refused", 403),
+        ]
+    )
+    assert rows(lake, "lifecycle/undo_list", "key", "outcome", "version_id") == [
+        ("plain", "for good", None),
+        ("version", "for good", "v1"),
+        ("by-request", "marked", None),
+        ("by-rule", "marked", "m1"),
+    ]
+
+
 def test_head_asks_for_an_expired_object(lake_of: LakeOf) -> None:
     """Clients that look before they read ask by HEAD only once an object is gone."""
     lake = lake_of(

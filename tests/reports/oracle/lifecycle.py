@@ -8,6 +8,7 @@ from oracle.measures import distinct, first_time, last_time, latest_size, object
 from oracle.objects import fates, object_expiries, real_reads, removed
 from oracle.prices import STORAGE_CLASSES
 from oracle.selections import (
+    by_principal,
     deletes,
     expiries,
     lifecycle_events,
@@ -136,6 +137,28 @@ def transitions(records: Records) -> Rows:
     moved = with_operation(records, *STORAGE_CLASSES)
     rows = summarize(moved, [storage_class, "bucket"], len, _keys, object_sizes, first_time, last_time)
     return in_order(rows, -5, -3, 1, 2)
+
+
+def undo_list(records: Records) -> Rows:
+    deleted = by_principal(expiries(records) + successes(deletes(records)))
+    versioned = {record.bucket for record in deleted if removed(record) != "object"}
+    unmarked = {(one.bucket, one.key, one.version) for one in deleted if removed(one) == "delete marker"}
+    gone = {(fate.bucket, fate.key) for fate in fates(records) if fate.is_gone}
+
+    def outcome(record: Record) -> str:
+        if removed(record) == "object" and deletes([record]) and record.bucket in versioned:
+            return "marked"
+        return "marked" if removed(record) == "marked" else "for good"
+
+    def is_listed(record: Record) -> bool:
+        if removed(record) == "old version":
+            return True
+        is_undone = (record.bucket, record.key, record.version) in unmarked
+        return (record.bucket, record.key) in gone and not is_undone
+
+    listed = [one for one in deleted if is_listed(one)]
+    rows = [(one.time, one.requester, one.bucket, one.key, outcome(one), one.version) for one in listed]
+    return in_order(rows, -1, 3, 4, 5, 6, 2)
 
 
 def used_after_expiry(records: Records) -> Rows:

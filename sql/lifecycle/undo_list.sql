@@ -1,0 +1,53 @@
+-- /// report
+-- title = "Undo list"
+-- question = "What was deleted or expired, the latest first: is it gone for good, or only below a delete marker that can be deleted?"
+-- note = "To bring an object back, delete its delete marker by bucket, key and version id. Records of a request have no id of the marker that it set: look it up by the key. A request without a version id counts as marked where other records tell that the bucket has versions. What was brought back or written again is left out."
+--
+-- [params.limit]
+-- type = "integer"
+-- default = 100
+-- help = "how many deletions"
+-- ///
+WITH deletions AS (
+    SELECT
+        time,
+        bucket,
+        key,
+        version_id,
+        requester,
+        is_delete(operation) AS is_request,
+        removed(operation, version_id, object_size) AS removed
+    FROM access_log
+    WHERE (is_delete(operation) OR is_expiry(operation)) AND succeeded(operation, http_status)
+),
+versioned AS (
+    SELECT DISTINCT bucket
+    FROM deletions
+    WHERE removed <> 'object'
+)
+SELECT
+    time,
+    principal(requester) AS principal,
+    bucket,
+    key,
+    CASE
+        WHEN removed = 'marked' OR (removed = 'object' AND is_request AND bucket IN (FROM versioned)) THEN 'marked'
+        ELSE 'for good'
+    END AS outcome,
+    version_id
+FROM deletions
+WHERE removed = 'old version'
+    OR (
+        removed IN ('object', 'marked')
+        AND (bucket, key) IN (SELECT (bucket, key) FROM objects WHERE is_gone)
+        -- a delete marker that a rule removed had no version below it any more
+        AND NOT EXISTS (
+            FROM deletions AS later
+            WHERE later.removed = 'delete marker'
+                AND later.bucket = deletions.bucket
+                AND later.key = deletions.key
+                AND later.version_id = deletions.version_id
+        )
+    )
+ORDER BY time DESC, bucket, key, outcome, version_id, principal
+LIMIT $limit

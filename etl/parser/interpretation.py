@@ -500,12 +500,10 @@ def _has_signature(tokens: list[str]) -> bool:
     signature = tokens[SIGNATURE]
     if is_signature(signature):
         return True
-    if not UNKNOWN_SIGNATURE.fullmatch(signature) or PRINCIPAL_ID.fullmatch(signature):
-        return False
-    is_right = (
-        tokens[AUTHENTICATION] != "-" or tokens[HOST] == "-" or is_host_id(tokens[HOST])
+    is_word = UNKNOWN_SIGNATURE.fullmatch(signature) and not PRINCIPAL_ID.fullmatch(
+        signature
     )
-    return bool(is_right) and _is_signed(tokens)
+    return bool(is_word) and _is_signed(tokens)
 
 
 def _is_signed(tokens: list[str]) -> bool:

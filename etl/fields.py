@@ -29,6 +29,8 @@ class Group(Enum):
 # Outside quotes S3 writes neither spaces nor quotes.
 _ANY = r'[^ "]+'
 _NUMBER = r"[0-9]+|-"
+# Scality writes decimals, and Ceph the unit.
+_DURATION = r"[0-9]+(?:\.[0-9]+)?(?:ms)?|-"
 HOST_ID_LENGTH = 40
 """Bytes from which a field can be a host id only."""
 CLOUDFRONT_IDENTITY = (
@@ -91,7 +93,7 @@ def _duration(name: str, meaning: str) -> Field:
         meaning,
         pa.int32(),
         "ms",
-        _NUMBER,
+        _DURATION,
         is_number=True,
         is_trusted=True,
     )
@@ -115,7 +117,8 @@ FIELDS: tuple[Field, ...] = (
     _leading(
         "requester",
         "ARN, canonical user id or service; NULL for anonymous requests",
-        rf"{CLOUDFRONT_IDENTITY}|{_ANY}",
+        # The paths of IAM's users and roles may hold quotes.
+        rf"{CLOUDFRONT_IDENTITY}|[^ ]+",
     ),
     _leading("request_id", "S3's id of the request; several records may have the same"),
     _leading("operation", "such as REST.GET.OBJECT or S3.EXPIRE.OBJECT"),
@@ -175,7 +178,7 @@ FIELDS: tuple[Field, ...] = (
     _trailing(
         "source_region",
         27,
-        "-|[a-z]{2}-[a-z0-9-]+",
+        "-|[a-z]{2,}-[a-z0-9-]+",
         "Region of AWS that the request came from (since 2026)",
     ),
 )

@@ -43,7 +43,8 @@ TIMES = st.one_of(
 NUMBERS = st.one_of(
     st.sampled_from(
         ["00", "007", "-5", "+5", "0x1F", "1e3", "--", "2147483647", "2147483648", "9999999999999999",
-         "10000000000000000", "9223372036854775807", "9223372036854775808", "9" * 30]
+         "10000000000000000", "9223372036854775807", "9223372036854775808", "9" * 30,
+         "5ms", "0ms", "45.5", "15.2", "0.49", "7.50ms", "2147483647.5", ".5", "5.", "1.5.5", "9" * 30 + ".5"]
     ),
     st.integers(0, 10**17).map(str),
     TOKENS,
@@ -51,7 +52,17 @@ NUMBERS = st.one_of(
 KEYS = st.one_of(
     st.sampled_from(["%zz", "%", "%25%32", "%252D", "%2D", "caf%25E9", "%25C3%25A9", "*", "a!b", "+", "%00"]), TOKENS
 )
-REQUESTERS = st.one_of(TOKENS, st.sampled_from([CLOUDFRONT.replace(" Access", "  Access"), "a b c d e", "a b"]))
+REQUESTERS = st.one_of(
+    TOKENS,
+    st.sampled_from(
+        [CLOUDFRONT.replace(" Access", "  Access"), "a b c d e", "a b", "demo:demo",
+         'arn:aws:iam::1:user/a"b/m', "arn:aws:iam::1:user/a\x7fb/m", 'arn:aws:iam::1:role/"x"/m']
+    ),
+)  # fmt: skip
+OWNERS = st.one_of(TOKENS, st.sampled_from(["demo:demo", "logs/x:79a59df900b9", "x:79a59df900b9", "1:a"]))
+ADDRESSES = st.one_of(TOKENS, st.sampled_from(["::ffff:192.0.2.3", "::FFFF:c000:203", "::ffff:x", "::ffff:1:2:3"]))
+SIGNATURES = st.one_of(TOKENS, st.sampled_from(["SigV5", "SIGV5", "None", "AWS4-HMAC-SHA256"]))
+UNKNOWN = st.sampled_from(['"x y"', '"q" z', 'z "x y"', '"" -'])
 OPERATIONS = (
     *("REST.GET.OBJECT", "REST.PUT.OBJECT", "S3.EXPIRE.OBJECT"),
     *("BATCH.DELETE.OBJECT", "REST.COPY.OBJECT_GET", "REST.COPY.PART_GET", "S3.COMPUTE.OBJECT.CHECKSUM"),
@@ -77,7 +88,7 @@ def texts(draw: st.DrawFn, operation: str) -> tuple[str, str, str]:
         draw(quoted("-", "curl/7.79.1", "Mozilla/5.0 (X11; Linux) [en]", "a! b")),
     ]
     if draw(mostly("quoted", odd=st.just("bare"))) == "bare":
-        fields[draw(st.integers(0, 2))] = "-"
+        fields[draw(st.integers(0, 2))] = draw(st.sampled_from(["-", "-", "http://x/", "a:b", 'http://x/"y" z', ""]))
     return (fields[0], fields[1], fields[2])
 
 
@@ -86,10 +97,11 @@ def tails(draw: st.DrawFn) -> list[str]:
     """The fields after the user agent: as many as lines have had, mostly."""
     tail = [
         draw(mostly("-", "QUJDREVG", odd=TOKENS)), draw(mostly(HOST, "-", odd=TOKENS)),
-        draw(mostly("SigV4", "SigV2", "-", odd=TOKENS)), draw(mostly("-", "TLS_AES_128_GCM_SHA256", odd=TOKENS)),
-        draw(mostly("AuthHeader", "-", odd=TOKENS)), draw(mostly("site.s3.amazonaws.com", odd=TOKENS)),
+        draw(mostly("SigV4", "SigV2", "-", odd=SIGNATURES)), draw(mostly("-", "TLS_AES_128_GCM_SHA256", odd=TOKENS)),
+        draw(mostly("AuthHeader", "-", odd=TOKENS)),
+        draw(mostly("site.s3.amazonaws.com", odd=st.one_of(TOKENS, st.sampled_from(['"h"', 'h"i', '"'])))),
         draw(mostly("TLSv1.3", "-", odd=TOKENS)), draw(mostly("-", odd=TOKENS)), draw(mostly("-", "Yes", odd=TOKENS)),
-        draw(mostly("eu-central-1", "-", odd=TOKENS)), draw(TOKENS), draw(TOKENS),
+        draw(mostly("eu-central-1", "eusc-de-east-1", "-", odd=TOKENS)), draw(TOKENS), draw(TOKENS),
     ]  # fmt: skip
     if draw(st.integers(0, 3)) == 0:  # as lifecycle actions have it
         tail[2:10] = "-" * 8
@@ -97,6 +109,8 @@ def tails(draw: st.DrawFn) -> list[str]:
     tail = tail[: draw(st.one_of(usual, usual, usual, st.integers(0, len(tail))))]
     if draw(mostly("today", odd=st.just("March 2019"))) == "March 2019":
         tail.insert(1, draw(st.sampled_from(["-", PRINCIPAL])))
+    if draw(mostly("known", odd=st.just("unknown"))) == "unknown":
+        tail.append(draw(UNKNOWN))
     return tail
 
 
@@ -106,8 +120,8 @@ def whole_lines(draw: st.DrawFn) -> bytes:
     uri, referrer, user_agent = draw(texts(operation))
     time = draw(mostly("06/Feb/2026:00:00:38 +0000", "29/Feb/2024:23:59:59 +0000", odd=TIMES))
     fields = [
-        draw(mostly("79a59df900b9", "-", odd=TOKENS)), draw(mostly("site", "b.2", odd=TOKENS)), f"[{time}]",
-        draw(mostly("192.0.2.3", "2001:db8::17", "-", odd=TOKENS)),
+        draw(mostly("79a59df900b9", "-", odd=OWNERS)), draw(mostly("site", "b.2", odd=TOKENS)), f"[{time}]",
+        draw(mostly("192.0.2.3", "2001:db8::17", "-", odd=ADDRESSES)),
         draw(mostly("-", "AmazonS3", "arn:aws:iam::1:user/a", CLOUDFRONT, odd=REQUESTERS)),
         draw(mostly("3E57427F3EXAMPLE", odd=TOKENS)), operation,
         draw(mostly("-", "a/b", "a%252Fb", "a%2Bb", "a+b", "100%25", odd=KEYS)), uri,

@@ -5,6 +5,7 @@ trailing fields. Single spaces stand between them, nearly always.
 """
 
 import re
+from dataclasses import replace
 from enum import StrEnum
 
 from etl.fields import FIELDS, Field, Group, in_group
@@ -83,19 +84,25 @@ _NAMED = " +".join(f"(?P<{one.name}>{one.pattern})" for one in LEADING)
 LEADING_FIELDS = re.compile(rf'{_NAMED} +(?=["-])')
 
 _RESULT = f" +{_spaced(RESULT)} +"
-_BEFORE_REFERRER = '(?=["-])'
+# A referrer is quoted or missing. Other stores write it as it is: a URL; Ceph, which gives a time its unit, any text.
+_URL = "[A-Za-z][A-Za-z0-9+.-]*:"
+_BEFORE_REFERRER = f'(?:(?=["-]|{_URL})|(?<=ms ))'
 # The result, and a bare dash each for referrer and user agent.
 _BARE_REST = _RESULT + r"- +-(?= |$)"
 RESULT_AFTER_URI = re.compile('"' + _RESULT + _BEFORE_REFERRER)
 RESULT_AFTER_BARE_URI = re.compile("-" + _RESULT + _BEFORE_REFERRER)
 BARE_AFTER_URI = re.compile('"' + _BARE_REST)
 ALL_BARE = re.compile("-" + _BARE_REST)
+RESULT_THEN_TEXT = re.compile('"' + _RESULT + '[^ "]')
+"""A result, and after it what is neither a referrer nor missing."""
 NO_RESULT = re.compile(rf'["-](?: +[^ "]+){{{len(RESULT)}}} +["-]')
 """Where a result should be, with something in it that no result has."""
-BARE_REFERRER = re.compile(r'- +"')
 BARE_AGENT = re.compile(r" +-(?= |$)")
 BOUNDARY = re.compile(r'(?=(" +"))')
 """Between two quoted fields; each one is found, also where they overlap."""
+OPENING = re.compile(r'( +)"')
+"""Spaces, and the quote with which a quoted field may begin."""
+QUOTES = re.compile('"')
 
 
 def _optional(fields: tuple[Field, ...]) -> str:
@@ -106,28 +113,73 @@ def _optional(fields: tuple[Field, ...]) -> str:
     return nested
 
 
-# Lines have had so many fields for years; unknown ones come after these at least.
-_FOR_YEARS = 24
-_ALWAYS = "".join(f" +(?:{one.pattern})" for one in TRAILING if one.since <= _FOR_YEARS)
-_SOMETIMES = _optional(tuple(one for one in TRAILING if one.since > _FOR_YEARS))
-TRAILING_THEN_EXTRA = re.compile(
-    rf'"(?P<trailing>{_ALWAYS}{_SOMETIMES}) +(?P<extra>[^ ].*)'
-)
-"""The trailing fields, and after them quoted ones that nobody knows yet."""
 COMPLETE = 6
 """Trailing fields that a line has at least since 2019."""
+VERSION, HOST, SIGNATURE, _, AUTHENTICATION, _, TLS = range(COMPLETE + 1)
+"""Which of them is which."""
+UNKNOWN_SIGNATURE = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+"""A signature version that S3 may write one day; it is shorter than a host id."""
+# As some stores write it, and as a client may have named the host.
+_LOOSE = {
+    "host_id": '[^ "]+',
+    "signature_version": f"-|{UNKNOWN_SIGNATURE.pattern}",
+    "host_header": '"[^ "]*"|[^ "][^ ]*',
+}
+_TRAILING = tuple(
+    replace(one, pattern=_LOOSE.get(one.name, one.pattern)) for one in TRAILING
+)
+_KNOWN = (
+    "".join(f" +(?:{one.pattern})" for one in _TRAILING[:COMPLETE])
+    + _optional(_TRAILING[COMPLETE:])
+    + "(?= |$)"
+)
+TRAILING_FIELDS = re.compile(_KNOWN)
+"""The trailing fields of a line since 2019, as many as there are."""
+_VERSION = r'(?:-|null|(?=[^ "]*[0-9])[A-Za-z0-9._~+/=-]+)'
+_BARE = " +-"
+# Any fields, so that there is one way only to match them.
+_ALL_BARE = rf'(?: +[^ "]+){{{len(RESULT)}}} +- +-'
+
+
+def _closing(after: str) -> tuple[re.Pattern[str], ...]:
+    """Where a quoted field may end that only these fields follow, or a bare user agent, or all that may be bare."""
+    return tuple(
+        re.compile(f'"(?=(?P<after>{before}{after} *))')
+        for before in ("", _BARE, _ALL_BARE)
+    )
+
+
+CLOSING = _closing(_KNOWN)
+"""Where the last known quoted field may end, if quoted ones that nobody knows yet follow the trailing ones."""
+CLOSING_OF_18 = _closing(f'(?: +{_VERSION})?(?= +")')
+"""Likewise in lines that have a version id, or nothing, after the user agent."""
 # IAM's ids are capitals and digits only; in a host id, which is base64, that does not happen.
 PRINCIPAL_ID = re.compile(r"-|A[A-Z0-9]{15,}")
 """The extra column of March 2019."""
 
+HEADER = re.compile(rb"\s*(?:Record format: .*|={20,})\s*", re.DOTALL)
+"""A line at the head of Wasabi's log objects: the names of the fields, or what underlines them."""
+MAPPED_ADDRESS = "::ffff:"
+"""How IPv6 begins an address of IPv4."""
 TIME_STAMP = re.compile(r"\[[0-9]{2}/[A-Za-z]{3}/[0-9]{4}:")
 """How the time of a record begins."""
 CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+DELETE = "\x7f"
+"""The control character that IAM allows in the paths of users and roles."""
 TOKENS = re.compile(r"[^ ]+")
 
 is_host_id = re.compile(pattern_of("host_id").removeprefix("-|")).fullmatch
 is_signature = re.compile(pattern_of("signature_version")).fullmatch
+is_authentication = re.compile(pattern_of("authentication_type")).fullmatch
+is_tls = re.compile(pattern_of("tls_version")).fullmatch
 is_status = re.compile(pattern_of("http_status")).fullmatch
+is_url = re.compile(_URL).match
+
+
+def rounded(number: str) -> int:
+    """A logged number as a whole one; Ceph's ends in `ms`, and Scality's may have decimals."""
+    whole, _, fraction = number.removesuffix("ms").partition(".")
+    return int(whole) + (fraction[:1] >= "5")
 
 
 MISSING = ("-", "")

@@ -7,39 +7,56 @@ result can stand: a quote, then status, error code and four numbers.
 """
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
+from operator import itemgetter
 
 from etl.parser.grammar import (
     ALL_BARE,
+    AUTHENTICATION,
     BARE_AFTER_URI,
     BARE_AGENT,
-    BARE_REFERRER,
     BOUNDARY,
+    CLOSING,
+    CLOSING_OF_18,
     COMPLETE,
     CONTROL_CHARACTER,
     CONTROLS,
+    HOST,
     NO_RESULT,
     NUMBERS,
+    OPENING,
     PRINCIPAL_ID,
+    QUOTES,
     RESULT,
     RESULT_AFTER_BARE_URI,
     RESULT_AFTER_URI,
+    RESULT_THEN_TEXT,
+    SIGNATURE,
     SPLICED,
     TIME_STAMP,
+    TLS,
     TOKENS,
     TRAILING,
     TRAILING_COUNTS,
-    TRAILING_THEN_EXTRA,
+    TRAILING_FIELDS,
+    UNKNOWN_SIGNATURE,
     Note,
     RejectError,
+    is_authentication,
     is_host_id,
     is_signature,
+    is_tls,
+    is_url,
+    rounded,
 )
 
 # More are not compared: somebody made them, so no number is believed.
 _MOST_INTERPRETATIONS = 64
+# Places of one kind where the known fields may end, from the left and from the right; somebody made any others.
+_MOST_ENDS = 4
 _NOTHING_AGREED = (False,) * len(RESULT)
 _SIZES = tuple(number for number, one in enumerate(RESULT) if one.largest is not None)
 # The largest numbers that their columns hold.
@@ -89,6 +106,10 @@ class Interpretation:
             self._text(span) for span in (self.uri, self.referrer, self.user_agent)
         )
         return uri, referrer, user_agent
+
+    @property
+    def has_unquoted_referrer(self) -> bool:
+        return self.referrer is not None and self.line[self.referrer[0] - 1] != '"'
 
     @property
     def is_spaced(self) -> bool:
@@ -159,6 +180,8 @@ def choose(rest: str) -> Chosen:
 
 def _why_none(rest: str) -> str:
     result = RESULT_AFTER_URI.search(rest, 1) or RESULT_AFTER_BARE_URI.match(rest)
+    if result is None and RESULT_THEN_TEXT.search(rest, 1):
+        return "field_count"
     if result is None:
         return "bad_number" if NO_RESULT.search(rest) else "truncated"
     after_quotes = rest[max(rest.rfind('"') + 1, result.end()) :]
@@ -179,14 +202,40 @@ def _interpretations(rest: str) -> Iterator[Interpretation]:
         yield from _all_bare(rest, bare, body, extra)
         return
     end = body.rfind('"') + 1
-    if not _is_usual(body[end:].split()):
-        # A line of the years before 2019, or one that goes on with quoted fields that nobody knows yet.
-        for match in TRAILING_THEN_EXTRA.finditer(rest):
-            if '"' in match["extra"]:
-                yield from _Quoted(
-                    rest[: match.start() + 1], match["trailing"], match["extra"]
-                ).interpretations()
-    yield from _Quoted(body[:end], body[end:], extra).interpretations()
+    after = body[end:].split()
+    whole = _Quoted(body[:end], body[end:], extra).interpretations()
+    if _is_usual(after):
+        yield from whole
+        return
+    # A line of another store or of the years before 2019, or one with quoted fields that nobody knows yet.
+    early = _ending_early(rest, CLOSING, reversed)
+    early_of_18 = _ending_early(rest, CLOSING_OF_18, iter)
+    if _is_complete(after) and _is_signed(after):
+        yield from chain(whole, early)
+    elif len(after) == 1:
+        yield from chain(early, whole, early_of_18)
+    else:
+        yield from chain(early, early_of_18, whole)
+
+
+def _ending_early(
+    rest: str,
+    patterns: tuple[re.Pattern[str], ...],
+    in_order: Callable[[list[re.Match[str]]], Iterator[re.Match[str]]],
+) -> Iterator[Interpretation]:
+    """Interpretations in which quoted fields that nobody knows follow the trailing ones.
+
+    Where many trailing fields are in their places, the last such place comes first: a text before it may be forged.
+    """
+    for pattern in patterns:
+        ends = list(pattern.finditer(rest))
+        if len(ends) > 2 * _MOST_ENDS:
+            ends[_MOST_ENDS:-_MOST_ENDS] = []
+        for match in in_order(ends):
+            after, unknown = match["after"], rest[match.end("after") :]
+            if '"' in after + unknown:
+                quoted = rest[: match.start() + 1]
+                yield from _Quoted(quoted, after, unknown or None).interpretations()
 
 
 def _all_bare(
@@ -194,7 +243,7 @@ def _all_bare(
 ) -> Iterator[Interpretation]:
     """Nothing before the trailing fields is quoted, so nothing there is anybody's text."""
     known, unknown = _cut_at_quote(rest[bare.end() :])
-    if unknown is None:
+    if unknown is None and '"' not in known.removesuffix(_ODD_END):
         known, unknown = body[bare.end() :], extra
     trailing = _trailing(known, unknown)
     if trailing is not None:
@@ -206,14 +255,16 @@ def _is_usual(tokens: list[str]) -> bool:
     """Whether these are trailing fields as S3 has written them since 2019."""
     if len(tokens) < COMPLETE:
         return False
-    _, host, signature = tokens[:3]
-    is_host = host == "-" or is_host_id(host) or PRINCIPAL_ID.fullmatch(host)
-    return bool(is_host and (is_signature(signature) or is_host_id(signature)))
+    host, next_one = tokens[HOST], tokens[HOST + 1]
+    if PRINCIPAL_ID.fullmatch(host):
+        return is_host_id(next_one) is not None
+    return is_host_id(host) is not None and _has_signature(tokens)
 
 
 def _cut_at_quote(text: str) -> tuple[str, str | None]:
-    """The fields before the first quoted one, and what follows them."""
-    quote = text.find(' "')
+    """The trailing fields and unknown ones before the first quoted one that nobody knows, and what follows them."""
+    known = TRAILING_FIELDS.match(text)
+    quote = text.find(' "', known.end() if known else 0)
     return (text, None) if quote < 0 else (text[:quote], text[quote + 1 :])
 
 
@@ -301,6 +352,8 @@ class _Boundaries:
 
     def __init__(self, text: str) -> None:
         self._spans = [match.span(1) for match in BOUNDARY.finditer(text)]
+        self._openings = [match.span() for match in OPENING.finditer(text)]
+        self._quotes = [match.start() for match in QUOTES.finditer(text)]
         self._length = len(text)
 
     def after(self, begin: int) -> list[tuple[int, int]]:
@@ -311,26 +364,24 @@ class _Boundaries:
     def has_any_after(self, begin: int) -> bool:
         return bool(self._spans) and self._spans[-1][0] > begin
 
+    def has_quote(self, begin: int, end: int) -> bool:
+        return bisect_left(self._quotes, begin) < bisect_left(self._quotes, end)
+
+    def openings(self, begin: int) -> list[tuple[int, int]]:
+        """The first places, two at most, between a text that begins there and a quoted field."""
+        first = bisect_right(self._openings, begin, key=itemgetter(1))
+        found = self._openings[first : first + 2]
+        return [(max(begin, start), end) for start, end in found if end < self._length]
+
 
 def _referrer_and_agent(
     quoted: str, result: re.Match[str], trailing: Trailing, boundaries: _Boundaries
 ) -> Interpretation | None:
     """The interpretation with this result in which referrer and quoted user agent follow it, if they can."""
     begin, end = result.end(), len(quoted)
-    if quoted.startswith("-", begin):
-        bare = BARE_REFERRER.match(quoted, begin)
-        if bare is None or bare.end() >= end:
-            return None
-        return Interpretation(
-            quoted,
-            result,
-            trailing,
-            user_agent=(bare.end(), end - 1),
-            between=bare.span(),
-        )
-    places = boundaries.after(begin)
+    places = boundaries.after(begin) if quoted.startswith('"', begin) else []
     if not places:
-        return None
+        return _bare_referrer_and_agent(quoted, result, trailing, boundaries)
     first, second = places[0]
     return Interpretation(
         quoted,
@@ -343,6 +394,35 @@ def _referrer_and_agent(
     )
 
 
+def _bare_referrer_and_agent(
+    quoted: str, result: re.Match[str], trailing: Trailing, boundaries: _Boundaries
+) -> Interpretation | None:
+    """The same with a referrer that is not quoted: a dash, a URL, or, in Ceph's lines, any text and none."""
+    begin, end = result.end(), len(quoted)
+    openings = boundaries.openings(begin)
+    if not openings:
+        return None
+    first, second = openings[0]
+    is_any = result[len(RESULT)].endswith("ms")
+    # There may be thousands of results: a long text is not copied for each.
+    is_dash = quoted[begin : min(first, begin + 2)] == "-"
+    is_empty = is_any and begin == first and quoted.endswith("  ", 0, begin)
+    is_text = begin < first and (is_any or is_url(quoted, begin))
+    if not (is_dash or is_empty or is_text):
+        return None
+    is_missing = is_dash or is_empty
+    has_other_end = len(openings) > 1 or boundaries.has_quote(begin, first)
+    return Interpretation(
+        quoted,
+        result,
+        trailing,
+        referrer=None if is_missing else (begin, first),
+        user_agent=(second, end - 1),
+        between=(first, second),
+        is_only=is_missing or not has_other_end,
+    )
+
+
 def _problem_of(result: re.Match[str], problem_of_trailing: str | None) -> str | None:
     """Why these cannot be what S3 wrote around the quoted fields, if so."""
     problems = (_problem_of_unquoted(result[0]), problem_of_trailing)
@@ -352,7 +432,8 @@ def _problem_of(result: re.Match[str], problem_of_trailing: str | None) -> str |
     for number, limit in _LIMITS.items():
         logged = result[number + 1]
         # The length first: Python refuses to read thousands of digits.
-        if logged != "-" and (len(logged) > _MOST_DIGITS or int(logged) > limit):
+        whole, _, _ = logged.partition(".")
+        if logged != "-" and (len(whole) > _MOST_DIGITS or rounded(logged) > limit):
             return f"out_of_range: {RESULT[number].name}"
     return None
 
@@ -389,9 +470,12 @@ def _trailing(text: str, extra: str | None) -> Trailing | None:
     tokens = [match[0] for match in found]
     if _has_principal_id(tokens):
         principal = None if tokens[1] == "-" else tokens[1]
-        return Trailing(text, (tokens[0], *tokens[2:]), principal, Note.EXTRA_COLUMN)
+        kept = " ".join(filter(None, (principal, extra))) or None
+        return Trailing(text, (tokens[0], *tokens[2:]), kept, Note.EXTRA_COLUMN)
     if not _is_complete(tokens):
         return None
+    is_unknown = len(tokens) >= COMPLETE and not is_signature(tokens[SIGNATURE])
+    note = Note.UNUSUAL_FORM if is_unknown else None
     known = tuple(tokens[: len(TRAILING)])
     if extra == _ODD_END:
         unknown = (
@@ -401,14 +485,34 @@ def _trailing(text: str, extra: str | None) -> Trailing | None:
     if len(tokens) > len(TRAILING):
         unknown = text[found[len(TRAILING)].start() :]
         extra = f"{unknown} {extra}" if extra else unknown
-    return Trailing(text, known, extra)
+    return Trailing(text, known, extra, note)
 
 
 def _is_complete(tokens: list[str]) -> bool:
     """Whether there are as many fields as lines have had, or more, and the signature version is in its place."""
     if len(tokens) < len(TRAILING) and len(tokens) not in TRAILING_COUNTS:
         return False
-    return len(tokens) < COMPLETE or is_signature(tokens[2]) is not None
+    return len(tokens) < COMPLETE or _has_signature(tokens)
+
+
+def _has_signature(tokens: list[str]) -> bool:
+    """Whether a signature version is in its place: a known one, or another word beside fields in their places."""
+    signature = tokens[SIGNATURE]
+    if is_signature(signature):
+        return True
+    is_word = UNKNOWN_SIGNATURE.fullmatch(signature) and not PRINCIPAL_ID.fullmatch(
+        signature
+    )
+    return bool(is_word) and _is_signed(tokens)
+
+
+def _is_signed(tokens: list[str]) -> bool:
+    """Whether authentication type and TLS version are in their places."""
+    return bool(
+        len(tokens) >= COMPLETE
+        and is_authentication(tokens[AUTHENTICATION])
+        and (len(tokens) <= TLS or is_tls(tokens[TLS]))
+    )
 
 
 def _has_principal_id(tokens: list[str]) -> bool:

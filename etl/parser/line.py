@@ -6,9 +6,12 @@ the first says, and noted `ambiguous`; a number on which interpretations differ 
 A record without a note says all that its line said: `format_line` gives the line back, byte for byte.
 """
 
+import re
+
 from etl.parser.grammar import (
     CONTROL_CHARACTER,
     CONTROLS,
+    DELETE,
     LEADING_FIELDS,
     LONGEST_LINE,
     NO_LATEST,
@@ -36,7 +39,7 @@ def parse_line(raw: bytes, latest: int = NO_LATEST) -> Record:
         raise RejectError("not_a_record")
     if reason := why_no_bucket(leading["bucket_owner"], leading["bucket"]):
         raise RejectError(reason)
-    if CONTROLS.search(leading[0]):
+    if _has_control(leading):
         raise RejectError(CONTROL_CHARACTER)
     rest = line[leading.end() :]
     chosen = choose(rest)
@@ -46,6 +49,14 @@ def parse_line(raw: bytes, latest: int = NO_LATEST) -> Record:
     if line != text or "  " in leading[0] or chosen.interpretation.is_spaced:
         notes.add(Note.SPACING)
     return record_of(leading, chosen, notes, latest)
+
+
+def _has_control(leading: re.Match[str]) -> bool:
+    """Whether there is a control character in the fields before the URI that cannot be there."""
+    begin, end = leading.span("requester")
+    requester = leading["requester"].replace(DELETE, "")
+    others = leading.string[:begin] + leading.string[end : leading.end()]
+    return CONTROLS.search(others + requester) is not None
 
 
 def _decode(raw: bytes, notes: set[Note]) -> str:

@@ -16,7 +16,7 @@ from etl.fields import TEXT
 from etl.parser.fast import read_regular
 from etl.parser.fast.block import split_block
 from etl.parser.fast.columns import SLICED, TYPES, expand
-from etl.parser.grammar import LONGEST_LINE, RejectError
+from etl.parser.grammar import HEADER, LONGEST_LINE, RejectError
 from etl.parser.line import parse_line
 from etl.parser.rows import RowBuffer
 from etl.schema import LOG_FIELDS, REJECTS
@@ -48,7 +48,10 @@ _PLAIN_RECORDS = pa.schema({**LOG_FIELDS, "log_object": TEXT})
 
 @dataclass(frozen=True, slots=True)
 class ObjectCounts:
-    """What parsing made of the lines of one log object: `lines` = `rows` + `rejects` + `blank_lines`."""
+    """What parsing made of the lines of one log object: `lines` = `rows` + `rejects` + `blank_lines`.
+
+    Lines without a record are blank: those without text, and the head of another store's log objects.
+    """
 
     lines: int = 0
     rows: int = 0
@@ -234,7 +237,7 @@ class Parser:
         self._rows.update(dict(zip(distinct.tolist(), counts.tolist(), strict=True)))
 
     def _add_line(self, owner: int, number: int, line: bytes) -> None:
-        if not line.strip():
+        if not line.strip() or HEADER.fullmatch(line):
             self._blank[owner] += 1
             return
         try:

@@ -1,6 +1,7 @@
 """From the texts of a line's fields to the values of a record, and back."""
 
 import datetime as dt
+import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from typing import cast
@@ -12,6 +13,8 @@ from etl.fields import FIELDS, Field
 from etl.parser.grammar import (
     BARE_OPERATIONS,
     BEFORE_TRAILING,
+    DELETE,
+    MAPPED_ADDRESS,
     NUMBERS,
     RESULT,
     TRAILING,
@@ -20,6 +23,7 @@ from etl.parser.grammar import (
     RejectError,
     Value,
     or_null,
+    rounded,
 )
 from etl.parser.interpretation import Chosen
 from etl.parser.keys import decode_key
@@ -51,6 +55,11 @@ _MICROSECOND = dt.timedelta(microseconds=1)
 _BUCKET_LENGTH = 240
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 _TEXTS = ("request_uri", "referrer", "user_agent")
+# What grep writes before a line: the name of a file, and the line's number perhaps.
+_FILE = re.compile(
+    r"[/:]|\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d-|\.(?:log|txt|gz)$|^\d+$", re.ASCII
+)
+_CANONICAL_ID = re.compile("[0-9A-Fa-f]{10,}")
 
 
 def record_of(
@@ -60,7 +69,9 @@ def record_of(
 
     Raises RejectError for an invalid time, or one after `latest`.
     """
-    owner, bucket, logged_time, *request, logged_key = leading.groups()
+    owner, bucket, logged_time, logged_ip, requester, *request, logged_key = (
+        leading.groups()
+    )
     time, is_utc = parse_time(logged_time)
     if time > latest:
         raise RejectError("bad_time")
@@ -68,7 +79,12 @@ def record_of(
     key, key_encoded, is_decoded = _decoded_key(logged_key, operation)
     uri, referrer, user_agent = texts = chosen.interpretation.texts
     trailing = chosen.interpretation.trailing
+    remote_ip = plain_address(logged_ip)
     _add_notes(notes, operation, texts, chosen)
+    if '"' in requester:
+        notes.add(Note.UNESCAPED_QUOTE)
+    if ":" in owner or DELETE in requester or remote_ip != logged_ip:
+        notes.add(Note.UNUSUAL_FORM)
     if not is_utc:
         notes.add(Note.TIME_OFFSET)
     if not is_decoded:
@@ -78,7 +94,7 @@ def record_of(
         or_null(owner),
         bucket,
         time,
-        *map(or_null, request),
+        *map(or_null, (remote_ip, requester, *request)),
         key,
         key_encoded,
         or_null(uri),
@@ -99,14 +115,18 @@ _NOTHING = (None,) * len(TRAILING)
 def _add_notes(
     notes: set[Note], operation: str, texts: Sequence[str | None], chosen: Chosen
 ) -> None:
-    if any(text is not None and '"' in text for text in texts):
+    trailing = chosen.interpretation.trailing
+    if any(text is not None and '"' in text for text in (*texts, *trailing.fields)):
         notes.add(Note.UNESCAPED_QUOTE)
-    if _is_unusual(operation, texts, chosen.result[NUMBERS[0] :]):
+    if (
+        _is_unusual(operation, texts, chosen.result[NUMBERS[0] :])
+        or chosen.interpretation.has_unquoted_referrer
+    ):
         notes.add(Note.UNUSUAL_FORM)
     if any(chosen.interpretation.impossible_sizes):
         notes.add(Note.IMPOSSIBLE_SIZE)
-    if chosen.interpretation.trailing.note:
-        notes.add(chosen.interpretation.trailing.note)
+    if trailing.note:
+        notes.add(trailing.note)
 
 
 def _is_unusual(
@@ -115,7 +135,7 @@ def _is_unusual(
     """Whether a missing text or a number is written in another way than S3 writes it for this operation."""
     unusual = ("", "-") if operation in BARE_OPERATIONS else ("", None)
     return any(text in unusual for text in texts) or any(
-        one.startswith("0") and one != "0" for one in numbers
+        one != "-" and one != str(rounded(one)) for one in numbers
     )
 
 
@@ -123,7 +143,7 @@ def _value(field: Field, logged: str) -> Value:
     """A value of the result; NULL where a size is larger than any can be."""
     if not field.is_number or logged == "-":
         return or_null(logged)
-    number = int(logged)
+    number = rounded(logged)
     return None if field.largest is not None and number > field.largest else number
 
 
@@ -138,7 +158,7 @@ def _decoded_key(logged: str, operation: str) -> tuple[str | None, str | None, b
 @cached_by_text(entries=8192)
 def why_no_bucket(owner: str, bucket: str) -> str | None:
     """Why these cannot be the owner and the bucket of a record, if so: the bucket names the folder of a partition."""
-    if ":" in owner:
+    if is_after_grep(owner):
         return "grep_prefix"
     if bucket == "-":
         return "no_bucket"
@@ -148,6 +168,24 @@ def why_no_bucket(owner: str, bucket: str) -> str | None:
         or CLIMBS.search(bucket)
     )
     return "bad_bucket" if is_bad else None
+
+
+def is_after_grep(owner: str) -> bool:
+    """Whether a file name and a colon stand before the owner, and not the project of one like `PROJECT:USER`."""
+    before, colon, after = owner.rpartition(":")
+    return bool(colon and (_FILE.search(before) or _CANONICAL_ID.fullmatch(after)))
+
+
+@cached_by_text(entries=8192)
+def plain_address(logged: str) -> str:
+    """An address as logged; one of IPv4 that is written as IPv6 as IPv4."""
+    if not logged.lower().startswith(MAPPED_ADDRESS):
+        return logged
+    try:
+        mapped = ipaddress.IPv6Address(logged).ipv4_mapped
+    except ValueError:
+        return logged
+    return str(mapped or logged)
 
 
 @cached_by_text(entries=8192)

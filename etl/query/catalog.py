@@ -70,7 +70,7 @@ NOTES: dict[str, Notes] = {
         "rows": ("records", "that are in access_log, or were before they expired"),
         "rejects": ("lines", "that could not be parsed"),
         "duplicates": ("lines", "equal to a record that was there already"),
-        "blank_lines": ("lines", "without text"),
+        "blank_lines": ("lines", "without a record: without text, or a known header"),
         "run_id": ("", "run that read it"),
         "committed_at": ("UTC", "when the run added it to the ledger"),
         "partitions": ("", "how many rows are in which bucket and day"),

@@ -16,6 +16,8 @@ LOG_NAME = re.compile(
 """`[prefix]YYYY-MM-DD-hh-mm-ss-UNIQUE`; a suffix says that somebody compressed the object later."""
 _SOURCE_FOLDER = r"[0-9]{12}/[a-z0-9-]+/[^/]+/"
 YEAR_FOLDER = re.compile(_SOURCE_FOLDER + r"[0-9]{4}/$")
+LIKELY_YEAR_FOLDER = re.compile(r"[^/]+/[^/]*/[^/]+/[0-9]{4}/$")
+"""The same with Ceph's names of accounts and regions, or somebody's own folder."""
 DAY_FOLDER = re.compile(_SOURCE_FOLDER + r"(?P<date>[0-9]{4}/[0-9]{2}/[0-9]{2})/$")
 """`[prefix]ACCOUNT/REGION/BUCKET/YYYY/MM/DD/`, AWS's date-based partitioning."""
 

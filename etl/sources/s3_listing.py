@@ -9,11 +9,19 @@ from functools import partial
 from typing import Any, cast
 
 from etl.ahead import results_ahead
-from etl.sources.log_object import LOG_NAME, YEAR_FOLDER, LogObject, log_day
+from etl.sources.log_object import (
+    LIKELY_YEAR_FOLDER,
+    LOG_NAME,
+    YEAR_FOLDER,
+    LogObject,
+    log_day,
+)
 from etl.store import Location, S3Session
 from etl.store.s3_errors import etag_of, s3_errors
 
 _LISTERS = 16
+_FOLDERS = "%Y/%m/%d/"
+_NUMBER_FOLDER = re.compile("[0-9]{2}/")
 
 Listed = Iterator[LogObject | None]
 """Log objects in the order of their names; None stands for an object whose name is not that of one."""
@@ -77,9 +85,10 @@ class _Roots:
     """Finds below a prefix what day prefixes hang on, without listing the days.
 
     `day_formats` maps each such root to the `strftime` form of its days: `[prefix]` and `%Y-%m-%d-` in simple
-    naming, `[prefix]ACCOUNT/REGION/BUCKET/` and `%Y/%m/%d/` in partitioned naming. Names in simple naming are
-    stepped over a year at a time, so a folder whose own name begins with a year and a dash may be missed here
-    (`ingest --full` finds it).
+    naming, `[prefix]ACCOUNT/REGION/BUCKET/` and `%Y/%m/%d/` in partitioned naming. Where the account is not one of
+    AWS's, as in Ceph, a look into the last month and day tells whether its folders are those of days. Names in simple
+    naming are stepped over a year at a time, so a folder whose own name begins with a year and a dash may be missed
+    here (`ingest --full` finds it).
     """
 
     def __init__(self, client: Any, bucket: str) -> None:
@@ -111,8 +120,8 @@ class _Roots:
         for item in items:
             if "Prefix" in item:
                 # Below it there are only months, days and log objects, whose prefixes are known.
-                if YEAR_FOLDER.search(item["Prefix"]):
-                    self.day_formats[item["Prefix"][: -len("YYYY/")]] = "%Y/%m/%d/"
+                if self._is_year(item["Prefix"]):
+                    self.day_formats[item["Prefix"][: -len("YYYY/")]] = _FOLDERS
                 else:
                     folders.append(item["Prefix"])
             elif (match := LOG_NAME.search(item["Key"])) is None:
@@ -123,6 +132,34 @@ class _Roots:
                 # Behind all names of this year: `~` sorts after digits and letters.
                 return f"{root}{match['date'][:4]}-~"
         return None
+
+    def _is_year(self, folder: str) -> bool:
+        """Whether in this folder there are months and days in partitioned naming, and nothing else."""
+        if YEAR_FOLDER.search(folder):
+            return True
+        if not LIKELY_YEAR_FOLDER.search(folder):
+            return False
+        # One year of a source tells the others.
+        if self.day_formats.get(folder[: -len("YYYY/")]) == _FOLDERS:
+            return True
+        month = self._last_of(folder, _NUMBER_FOLDER)
+        day = month and self._last_of(month, _NUMBER_FOLDER)
+        if not day:
+            return False
+        year_month_day = day.removesuffix("/").split("/")[-3:]
+        return (
+            self._last_of(day, re.compile(f"{'-'.join(year_month_day)}-[^/]*"))
+            is not None
+        )
+
+    def _last_of(self, folder: str, pattern: re.Pattern[str]) -> str | None:
+        """The last name in a folder, where all are of this pattern; else None."""
+        last = None
+        for item in _pages(self._client, self._bucket, Prefix=folder, Delimiter="/"):
+            last = item.get("Prefix") or item["Key"]
+            if not pattern.fullmatch(last.removeprefix(folder)):
+                return None
+        return last
 
 
 def _pages(client: Any, bucket: str, **options: str) -> Iterator[dict[str, Any]]:

@@ -314,3 +314,186 @@ def test_nobody_can_write_himself_out_of_the_table(text: str) -> None:
     """A visitor whose user agent or referrer looks like a second record stays in the table, noted."""
     for row in (read(f'{GET} "-" "{text}" {TAIL}'), read(f'{GET} "{text}" "curl" {TAIL}')):
         assert (row["http_status"], row["host_id"], row["parse_note"]) == (200, HOST, "ambiguous")
+
+
+@pytest.mark.parametrize(
+    ("requester", "note"),
+    [
+        ('arn:aws:iam::111122223333:user/a"b/mallory', "unescaped_quote"),
+        ('arn:aws-us-gov:iam::111122223333:role/"x"/r', "unescaped_quote"),
+        ("arn:aws:iam::111122223333:user/a\x7fb/mallory", "unusual_form"),
+        ('tenant$us"er', "unescaped_quote"),
+    ],
+)
+def test_no_requester_keeps_himself_out_of_the_table(requester: str, note: str) -> None:
+    """The paths of IAM's users and roles may hold quotes and DEL: such a line is a row, noted, with all its fields."""
+    row = read(LINE.replace("arn:aws:iam::111122223333:user/a", requester))
+    assert (row["requester"], row["request_id"], row["host_id"]) == (requester, "3E57427F3EXAMPLE", HOST)
+    assert (row["http_status"], row["parse_note"]) == (200, note)
+
+
+def test_other_control_characters_are_no_requesters() -> None:
+    """IAM allows DEL only; a line with another control character outside quotes is damaged."""
+    assert rejected(LINE.replace("user/a", "user/a\x1b")) == "control_character"
+
+
+UNKNOWN = '"x y" z'
+SHORT_HOST = "abcDEF123="
+
+
+@pytest.mark.parametrize("fields", [17, 18, 23, 24, 25, 26, 27])
+@pytest.mark.parametrize("unknown", ['"x y"', '"q" "r"', '""'])
+def test_unknown_quoted_fields_after_every_field_count(fields: int, unknown: str) -> None:
+    """However many fields a line has, quoted ones that nobody knows yet do not become part of its user agent."""
+    known = " ".join(["", *TAIL.split(" ")[: fields - 17]])
+    row = read(f'{GET} "https://h/" "curl"{known} {unknown}')
+    assert (row["referrer"], row["user_agent"], row["field_count"]) == ("https://h/", "curl", fields)
+    assert (row["extra_fields"], row["parse_note"]) == (unknown, "ambiguous")
+    assert row["host_id"] == (HOST if fields >= 23 else None)
+
+
+@pytest.mark.parametrize("region", ["eusc-de-east-1", "us-gov-west-1", "us-isob-east-1", "eu-central-1", "-"])
+@pytest.mark.parametrize("host", [HOST, SHORT_HOST, "-"])
+def test_unknown_quoted_fields_after_any_region_and_host_id(region: str, host: str) -> None:
+    """Regions of all partitions, and host ids of any length, stay what they are before an unknown quoted field."""
+    tail = TAIL.replace("eu-central-1", region).replace(HOST, host).replace(f".{region}.", ".eu-central-1.")
+    row = read(f'{GET} "-" "curl" {tail} {UNKNOWN}')
+    assert (row["user_agent"], row["extra_fields"], row["field_count"]) == ("curl", UNKNOWN, 27)
+    assert row["source_region"] == (None if region == "-" else region)
+    assert row["host_id"] == (None if host == "-" else host)
+
+
+@pytest.mark.parametrize("host_header", ['"h"', 'h"i', 'h"'])
+def test_quotes_in_the_host_header(host_header: str) -> None:
+    """A client that names a host with quotes gets a row, noted, and unknown fields after it are none of its texts."""
+    tail = TAIL.replace("site.s3.eu-central-1.amazonaws.com", host_header)
+    row = read(f'{GET} "-" "curl" {tail}')
+    assert (row["host_header"], row["user_agent"], row["source_region"]) == (host_header, "curl", "eu-central-1")
+    assert row["parse_note"] == "unescaped_quote"
+    row = read(f'{GET} "-" "curl" {tail} {UNKNOWN}')
+    assert (row["host_header"], row["user_agent"], row["extra_fields"]) == (host_header, "curl", UNKNOWN)
+    row = read(f"{BATCH_DELETE.removesuffix(TAIL)}{tail} {UNKNOWN}")
+    assert (row["host_header"], row["tls_version"], row["extra_fields"]) == (host_header, "TLSv1.3", UNKNOWN)
+
+
+@pytest.mark.parametrize("version", ["-", "v1"])
+@pytest.mark.parametrize("host", [HOST, SHORT_HOST])
+@pytest.mark.parametrize("fields", [24, 27])
+def test_unknown_quoted_fields_after_a_bare_user_agent(version: str, host: str, fields: int) -> None:
+    """A bare dash is no user agent, alone or with the referrer, also where a quoted field follows that nobody knows."""
+    tail = " ".join([version, host, *TAIL.split(" ")[2 : fields - 17]])
+    for referrer, expected in (('"https://h/"', "https://h/"), ("-", None)):
+        row = read(f"{GET} {referrer} - {tail} {UNKNOWN}")
+        assert (row["referrer"], row["user_agent"], row["host_id"]) == (expected, None, host)
+        assert (row["version_id"], row["field_count"]) == (None if version == "-" else version, fields)
+        assert (row["extra_fields"], row["parse_note"]) == (UNKNOWN, "unusual_form")
+
+
+def test_unknown_fields_that_look_like_known_ones_are_ambiguous() -> None:
+    """Dashes after an unknown quoted field are not silently taken for the fields after a user agent."""
+    row = read(f'{LINE} "q" a - - d e f')
+    assert (row["user_agent"], row["extra_fields"]) == ("curl/7.79.1", '"q" a - - d e f')
+    assert row["parse_note"] == "ambiguous"
+
+
+def test_a_referrer_that_looks_like_the_end_of_the_line() -> None:
+    """With an unknown quoted field in the line, forged trailing fields in the referrer do not hide the real ones."""
+    forged = f'a" - {"F" * 76} SigV2 RC4-MD5 QueryString evil.example TLSv1 "b'
+    row = read(f'{GET} "{forged}" "curl" {TAIL} "x y"')
+    assert (row["referrer"], row["user_agent"], row["host_id"]) == (forged, "curl", HOST)
+    assert row["parse_note"] == "ambiguous"
+
+
+@pytest.mark.parametrize("host", [HOST, "-"])
+def test_forged_trailing_fields_in_lines_of_other_stores(host: str) -> None:
+    """Where the real line has no host id, a user agent that looks like the end of one makes it ambiguous."""
+    agent = f'x" - {"F" * 76} SigV2 RC4-MD5 QueryString evil.example TLSv1 - - us-east-1 "y'
+    row = read(f'{GET} "-" "{agent}" {TAIL.replace(HOST, host)}')
+    assert (row["user_agent"], row["signature_version"]) == (agent, "SigV4")
+    assert row["parse_note"] == ("ambiguous" if host == "-" else "unescaped_quote")
+
+
+@pytest.mark.parametrize("signature", ["SIGV5", "None", "sigv4a", "AWS4-HMAC-SHA256"])
+def test_an_unknown_signature_version_is_no_reason_to_reject(signature: str) -> None:
+    """A word that is no signature version yet is kept in its place, and noted, with any user agent."""
+    for line in (LINE, BATCH_DELETE, LINE.replace("curl", 'cu"rl')):
+        row = read(line.replace("SigV4", signature))
+        assert (row["signature_version"], row["host_id"]) == (signature, HOST)
+        assert row["parse_note"] in ("unusual_form", "unescaped_quote")
+    assert read(LINE.replace("SigV4", "SigV5"))["parse_note"] is None
+
+
+@pytest.mark.parametrize("missing", [HOST, "SigV4"])
+def test_a_line_that_lacks_a_field_has_no_unknown_signature(missing: str) -> None:
+    """Where a field is missing, the next one does not pass for the signature version."""
+    line = LINE.replace(f"{missing} ", "")
+    assert rejected(line) == "field_count"
+
+
+CEPH = (
+    'testid fish [23/Aug/2026:10:00:00 +0000] 192.0.2.1 testid 7e29d5c1.1234 REST.PUT.OBJECT a "PUT /fish/a HTTP/1.1"'
+    ' 200 - 1024 1024 - 5ms {} "aws-cli/2" - - SigV4 - AuthHeader localhost:8000 - - -'
+)
+
+
+@pytest.mark.parametrize(
+    ("logged", "referrer"),
+    [("-", None), ('"-"', None), ("https://h/a", "https://h/a"), ("a b", "a b"), ("", None), ("-x", "-x")],
+)
+def test_ceph_writes_times_with_their_unit_and_referrers_without_quotes(logged: str, referrer: str | None) -> None:
+    """`5ms` are 5 milliseconds, and what stands before the user agent is the referrer, whatever a client sent."""
+    row = read(CEPH.format(logged))
+    assert (row["total_time"], row["turn_around_time"], row["referrer"]) == (None, 5, referrer)
+    assert (row["user_agent"], row["signature_version"], row["field_count"]) == ("aws-cli/2", "SigV4", 26)
+    assert row["parse_note"] == ("ambiguous" if logged == "" else "unusual_form")
+
+
+def test_quotes_in_an_unquoted_referrer_are_ambiguous() -> None:
+    """Where an unquoted referrer ends is a guess if it holds quotes; the line stays in the table."""
+    row = read(CEPH.format('a "b" c'))
+    assert (row["http_status"], row["parse_note"]) == (200, "ambiguous")
+
+
+def test_other_words_are_no_unquoted_referrers() -> None:
+    """A seventh number before the user agent is no referrer: the line has a field too many."""
+    assert rejected(f'{GET} 9 "curl" {TAIL}') == "field_count"
+    assert read(f'{GET} https://h/ "curl" {TAIL}')["referrer"] == "https://h/"
+
+
+@pytest.mark.parametrize(("logged", "milliseconds"), [("45.5", 46), ("15.2", 15), ("0.49", 0), ("7.5ms", 8)])
+def test_times_with_decimals_are_rounded(logged: str, milliseconds: int) -> None:
+    """Scality's times have decimals; the column holds whole milliseconds, and sizes have none."""
+    row = read(LINE.replace(" 7 5 ", f" {logged} 5 "))
+    assert (row["total_time"], row["parse_note"]) == (milliseconds, "unusual_form")
+    assert rejected(LINE.replace(" 113 ", " 11.3 ")) == "bad_number"
+    assert rejected(LINE.replace(" 7 5 ", f" {2**31}.5 5 ")) == "out_of_range: total_time"
+
+
+@pytest.mark.parametrize(
+    ("logged", "address", "note"),
+    [
+        ("::ffff:192.0.2.3", "192.0.2.3", "unusual_form"),
+        ("::FFFF:c000:203", "192.0.2.3", "unusual_form"),
+        ("2001:db8::ffff:1", "2001:db8::ffff:1", None),
+        ("::ffff:x", "::ffff:x", None),
+    ],
+)
+def test_one_address_has_one_form(logged: str, address: str, note: str | None) -> None:
+    """An address of IPv4 in the form of IPv6 is that of IPv4, so that a visitor is one."""
+    row = read(LINE.replace("192.0.2.3", logged))
+    assert (row["remote_ip"], row["parse_note"]) == (address, note)
+
+
+@pytest.mark.parametrize("owner", ["demo:demo", "AUTH_1f2e3d4c5b6a:user-Xy9", "tenant:user"])
+def test_owners_and_requesters_with_a_project(owner: str) -> None:
+    """OVH and OpenIO write PROJECT:USER, which is no file name of grep's."""
+    row = read(LINE.replace("79a59df900b9", owner).replace("arn:aws:iam::111122223333:user/a", owner))
+    assert (row["bucket_owner"], row["requester"], row["parse_note"]) == (owner, owner, "unusual_form")
+
+
+@pytest.mark.parametrize(
+    "prefix", ["x:", "12:", "logs/x:12:", "access.log:", "logs2026-02-06-00-00-00-ABCDEF:", "access.log:demo:"]
+)
+def test_file_names_before_the_owner_are_greps(prefix: str) -> None:
+    """A file name, or a line number, before a canonical id or before PROJECT:USER is grep's."""
+    assert rejected(f"{prefix}{LINE}") == "grep_prefix"

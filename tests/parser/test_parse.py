@@ -70,3 +70,13 @@ def test_line_numbers_count_on_through_blocks() -> None:
     places = list(zip(*(parsed.rejects[name].to_pylist() for name in ("log_object", "line_number")), strict=True))
     assert places == [("small", 2), ("large", 1), ("large", 4_000), ("large", 9_000)]
     assert parsed.counts == {"small": ObjectCounts(2, 1, 1, 0), "large": ObjectCounts(9_000, 8_997, 3, 0)}
+
+
+def test_the_head_of_another_stores_log_objects_is_blank() -> None:
+    """Wasabi's log objects begin with the names of the fields, underlined: no records, and nothing that went wrong."""
+    head = "Record format: [BucketOwner Bucket Time RemoteIP]\r\n" + "=" * 120 + "\n"
+    parser = Parser(NOW)
+    parser.add("a", f"{head}{LINE}\nRecord formats\n=\n".encode())
+    parsed = parser.finish()
+    assert parsed.counts == {"a": ObjectCounts(5, 1, 2, 2)}
+    assert parsed.rejects["line"].to_pylist() == ["Record formats", "="]

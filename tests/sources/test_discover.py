@@ -98,6 +98,36 @@ def test_a_window_costs_no_more_with_a_longer_history(s3: S3, caplog: pytest.Log
     assert short == long > 0
 
 
+def test_ceph_names_cost_no_list_for_each_day(s3: S3, caplog: pytest.LogCaptureFixture) -> None:
+    """Ceph's accounts are no numbers: its years are told by what is in them, and their days are not looked through."""
+
+    def requests(*days: dt.date) -> int:
+        for day in days:
+            s3.put(f"ceph/tenant$user/default/fish/{day:%Y/%m/%d}/{day}-10-00-00-AAAA", b"x")
+        caplog.clear()
+        source = parse_source(f"s3://{s3.logs}/ceph/")
+        objects = list(discover_objects(source, SINCE, TODAY, S3Session(s3.endpoint_url), Found()))
+        assert [one.day for one in objects] == [SINCE]
+        return sum("name=ListObjectsV2" in record.getMessage() for record in caplog.records)
+
+    with caplog.at_level("DEBUG", "botocore.endpoint"):
+        short = requests(SINCE - dt.timedelta(days=1), SINCE)
+        long = requests(*(SINCE - dt.timedelta(days=n) for n in range(1, 60)))
+    assert short == long
+
+
+@pytest.mark.parametrize(
+    "name", ["2026/2026-03-09-00-00-00-AA", "2026/03/2026-03-09-00-00-00-AA", "2026/03/09/x/2026-03-09-00-00-00-AA",
+             "2026/03/01/2026-03-09-00-00-00-AA"]
+)  # fmt: skip
+def test_folders_of_ones_own_are_looked_through(name: str, s3: S3) -> None:
+    """A folder that only looks like a year of partitioned naming hides no log object."""
+    s3.put(f"own/a/b/c/{name}", b"x")
+    source = parse_source(f"s3://{s3.logs}/own/")
+    objects = list(discover_objects(source, SINCE, TODAY, S3Session(s3.endpoint_url), Found()))
+    assert [one.name for one in objects] == [f"s3://{s3.logs}/own/a/b/c/{name}"]
+
+
 def test_globs_take_any_name(tmp_path: Path, s3: S3) -> None:
     """What an explicit glob matches is a log object; its day is in its name, else that of its modification."""
     for name in ("a.log", "b.log", "c.txt", "2026-03-01-00-00-00-AB.log"):

@@ -30,6 +30,7 @@ from etl.parser.fast.keys import decode_keys
 from etl.parser.grammar import (
     BARE_OPERATIONS,
     BEFORE_TRAILING,
+    MAPPED_ADDRESS,
     MISSING,
     OFTEN_NEW,
     TRAILING,
@@ -41,7 +42,7 @@ from etl.parser.grammar import (
     or_null,
 )
 from etl.parser.keys import is_encoded_once
-from etl.parser.record import why_no_bucket
+from etl.parser.record import plain_address, why_no_bucket
 from etl.schema import LOG_FIELDS
 
 _DICTIONARY = pa.dictionary(pa.int32(), TEXT)
@@ -57,7 +58,9 @@ TYPES: dict[str, pa.DataType] = {
 @cached_by_text(entries=8192)
 def _parse_owner_and_bucket(text: str) -> Record | None:
     owner, _, bucket = text.partition(" ")
-    return None if why_no_bucket(owner, bucket) else (or_null(owner), bucket)
+    if ":" in owner or why_no_bucket(owner, bucket):
+        return None
+    return or_null(owner), bucket
 
 
 @cached_by_text(entries=8192)
@@ -135,6 +138,7 @@ def slice_columns(
     columns["parse_note"] = _notes(block, lines, columns["operation"])
 
     is_right = _are_requesters(columns["requester"])
+    is_right &= _are_plain_addresses(columns["remote_ip"])
     for name, several in _SEVERAL.items():
         is_right &= where_text(columns[name], several.parse)
     sliced = pa.RecordBatch.from_arrays(
@@ -153,6 +157,14 @@ def _are_requesters(texts: pa.DictionaryArray) -> Bools:
     return where_text(
         texts, lambda text: " " not in text or _is_cloudfront_identity(text)
     )
+
+
+def _are_plain_addresses(texts: pa.DictionaryArray) -> Bools:
+    """Which addresses are not of IPv4 in the form of IPv6."""
+    is_mapped = pc.match_substring(texts.dictionary, MAPPED_ADDRESS, ignore_case=True)
+    if not to_numpy(is_mapped).any():
+        return np.ones(len(texts), np.bool_)
+    return where_text(texts, lambda text: plain_address(text) == text)
 
 
 def _spans(lines: Lines) -> dict[str, Span]:

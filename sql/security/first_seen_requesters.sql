@@ -1,6 +1,7 @@
 -- /// report
 -- title = "First-seen requesters"
 -- question = "Which users, roles and accounts have their first record in the last days of the period? Run it without --from: what is before it counts as not seen."
+-- note = "days_before: so many days before it, the oldest record of all is. Where that is few, the lake does not go back far enough to tell who is new."
 -- dashboard = { section = "Security", position = 4, history = true }
 --
 -- [params.days]
@@ -8,16 +9,29 @@
 -- default = 7
 -- help = "how many days, up to the last one with records"
 -- ///
+WITH seen AS (
+    SELECT
+        requester,
+        operation,
+        remote_ip,
+        min(time) AS first_time,
+        max(time) AS last_time,
+        count(*) AS requests,
+        count(*) FILTER (WHERE failed(operation, http_status, error_code)) AS failed
+    FROM requests
+    WHERE NOT is_nobody(requester)
+    GROUP BY requester, operation, remote_ip
+)
 SELECT
     principal(requester) AS principal,
-    min(time) AS first_time,
-    max(time) AS last_time,
-    count(*) AS requests,
-    count(*) FILTER (WHERE http_status >= 400) AS failed,
+    min(first_time) AS first_time,
+    max(last_time) AS last_time,
+    min(first_time)::DATE - (SELECT min(date) FROM access_log) AS days_before,
+    sum(requests)::BIGINT AS requests,
+    sum(failed)::BIGINT AS failed,
     count(DISTINCT operation) AS operations,
     count(DISTINCT remote_ip) AS addresses
-FROM access_log
-WHERE is_request(operation) AND NOT is_anonymous(operation, requester, authentication_type)
+FROM seen
 GROUP BY principal
-HAVING min(date) > newest_day() - $days::INTEGER
+HAVING min(first_time)::DATE > newest_day() - $days::INTEGER
 ORDER BY first_time, principal

@@ -45,6 +45,12 @@ def writes(records: Iterable[Record]) -> Records:
     )
 
 
+def uploads(records: Iterable[Record]) -> Records:
+    """Writes, and the steps of a multipart upload."""
+    steps = with_operation(records, "REST.PUT.PART", "REST.POST.UPLOADS", "REST.COPY.PART")
+    return writes(records) + steps
+
+
 def deletes(records: Iterable[Record]) -> Records:
     """Deletions by request."""
     return with_operation(records, "REST.DELETE.OBJECT", "BATCH.DELETE.OBJECT")

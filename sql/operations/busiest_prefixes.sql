@@ -13,29 +13,44 @@
 -- default = 20
 -- help = "how many prefixes"
 -- ///
-WITH seconds AS (
+WITH keyed AS (
     SELECT
         bucket,
         $prefix || left(substr(key, length($prefix) + 1), instr(substr(key, length($prefix) + 1), '/')) AS prefix,
         time,
-        count(*) AS requests,
-        count(*) FILTER (WHERE split_part(operation, '.', 2) IN ('GET', 'HEAD')) AS reads,
-        count(*) FILTER (WHERE split_part(operation, '.', 2) IN ('PUT', 'POST', 'COPY', 'DELETE')) AS writes,
-        count(*) FILTER (WHERE error_code = 'SlowDown') AS slow_down
+        operation,
+        error_code
     FROM requests
     WHERE starts_with(key, $prefix)
-    GROUP BY ALL
+),
+seconds AS (
+    SELECT bucket, prefix, time, count(*) AS number, count(*) FILTER (WHERE error_code = 'SlowDown') AS slow_down
+    FROM keyed
+    GROUP BY bucket, prefix, time
+),
+busiest AS (
+    SELECT
+        bucket,
+        prefix,
+        total(number) AS requests,
+        total(seconds.slow_down) AS slow_down,
+        max(number) AS per_second,
+        arg_max(time, (number, -epoch(time))) AS time
+    FROM seconds
+    GROUP BY bucket, prefix
+    ORDER BY per_second DESC, requests DESC, bucket, prefix
+    LIMIT $limit
 )
 SELECT
     bucket,
     prefix,
-    sum(requests)::BIGINT AS requests,
-    sum(slow_down)::BIGINT AS slow_down,
-    max(requests) AS per_second,
-    arg_max(reads, (requests, -epoch(time))) AS reads_per_second,
-    arg_max(writes, (requests, -epoch(time))) AS writes_per_second,
-    arg_max(time, (requests, -epoch(time))) AS busiest_second
-FROM seconds
-GROUP BY bucket, prefix
+    any_value(requests) AS requests,
+    any_value(slow_down) AS slow_down,
+    any_value(per_second) AS per_second,
+    count(*) FILTER (WHERE NOT is_change(operation)) AS reads_per_second,
+    count(*) FILTER (WHERE is_change(operation)) AS writes_per_second,
+    time AS busiest_second
+FROM keyed
+JOIN busiest USING (bucket, prefix, time)
+GROUP BY bucket, prefix, time
 ORDER BY per_second DESC, requests DESC, bucket, prefix
-LIMIT $limit

@@ -15,7 +15,7 @@ WITH used AS (
         bucket,
         operation,
         remote_ip,
-        count(*) AS requests,
+        count(*) AS number,
         count(*) FILTER (WHERE failed(operation, http_status, error_code)) AS failed,
         total(bytes_sent) AS bytes_sent,
         max(time) AS last_time
@@ -24,9 +24,9 @@ WITH used AS (
 )
 SELECT
     principal(requester) AS principal,
-    sum(used.requests)::BIGINT AS requests,
-    sum(used.failed)::BIGINT AS failed,
-    percentage(sum(used.failed), sum(used.requests)) AS error_percent,
+    total(number) AS requests,
+    total(used.failed) AS failed,
+    percentage(sum(used.failed), sum(number)) AS error_percent,
     count(DISTINCT bucket) AS buckets,
     count(DISTINCT operation) AS operations,
     count(DISTINCT remote_ip) AS addresses,

@@ -10,28 +10,30 @@
 -- help = "how many days, up to the last one with records"
 -- ///
 WITH seen AS (
-    SELECT
-        requester,
-        operation,
-        remote_ip,
-        min(time) AS first_time,
-        max(time) AS last_time,
-        count(*) AS requests,
-        count(*) FILTER (WHERE failed(operation, http_status, error_code)) AS failed
+    SELECT requester, min(date) AS first_date
     FROM requests
     WHERE NOT is_nobody(requester)
-    GROUP BY requester, operation, remote_ip
+    GROUP BY requester
+),
+names AS (
+    SELECT requester, principal(requester) AS principal, min(first_date) OVER (PARTITION BY principal) AS first_date
+    FROM seen
+),
+newcomers AS (
+    SELECT requester, principal
+    FROM names
+    WHERE first_date > newest_day() - $days::INTEGER
 )
 SELECT
-    principal(requester) AS principal,
-    min(first_time) AS first_time,
-    max(last_time) AS last_time,
-    min(first_time)::DATE - (SELECT min(date) FROM access_log) AS days_before,
-    sum(requests)::BIGINT AS requests,
-    sum(failed)::BIGINT AS failed,
+    principal,
+    min(time) AS first_time,
+    max(time) AS last_time,
+    min(date) - (SELECT min(date) FROM access_log) AS days_before,
+    count(*) AS requests,
+    count(*) FILTER (WHERE failed(operation, http_status, error_code)) AS failed,
     count(DISTINCT operation) AS operations,
     count(DISTINCT remote_ip) AS addresses
-FROM seen
+FROM requests
+JOIN newcomers USING (requester)
 GROUP BY principal
-HAVING min(first_time)::DATE > newest_day() - $days::INTEGER
 ORDER BY first_time, principal

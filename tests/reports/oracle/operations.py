@@ -128,7 +128,9 @@ def latency(records: Records) -> Rows:
         both = [record for record in answered if record.turn is not None]
         totals, turns = [record.total for record in both or answered], [record.turn for record in both]
         failed_p50 = quantile([record.total for record in failures(group)], 0.5)
-        rows.append((op, len(totals), *quantiles(totals), quantile(totals, 1), *quantiles(turns), failed(group), failed_p50))
+        rows.append(
+            (op, len(totals), *quantiles(totals), quantile(totals, 1), *quantiles(turns), failed(group), failed_p50)
+        )
     return in_order(rows, -2, -10, 1)
 
 

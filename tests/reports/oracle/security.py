@@ -145,10 +145,11 @@ def deleters(records: Records) -> Rows:
 
 def deletions(records: Records, prefix: str) -> Rows:
     deleted = [record for record in successes(deletes(records)) if (record.key or "").startswith(prefix)]
+
     def removed(version: str | None, size: int | None) -> str | None:
         if version is None:
             return None if size is None else "object"
-        return "delete marker" if size is None else "version"
+        return "delete marker" if size is None else "old version"
 
     columns = "time bucket key version requester ip op status size rid"
     rows = chronological(deleted, columns, "bucket", "key", "version")
@@ -206,7 +207,7 @@ def large_downloads(records: Records, bytes: int) -> Rows:  # noqa: A002 - the p
         return max((record.size for record in group if record.size is not None), default=None)
 
     def user_agent(group: Records) -> str | None:
-        return max((record.agent for record in group if record.agent is not None), default=None)
+        return max((record.agent for record in group if record.agent), default=None)
 
     sent = [record for record in by_principal(requests(records)) if record.sent]
     keys = (hour, "bucket", "key", "requester", stranger)
@@ -266,8 +267,8 @@ def presigned_requests(records: Records) -> Rows:
 
 
 def requester_activity(records: Records, requester: str) -> Rows:
-    names = ((record.requester, principal.requester) for record, principal in zip(records, by_principal(records), strict=True))
-    activity = [record for record, known_as in zip(records, names, strict=True) if requester in known_as]
+    pairs = zip(records, by_principal(records), strict=True)
+    activity = [record for record, known_as in pairs if requester in (record.requester, known_as.requester)]
     columns = "time bucket op key status error sent requester ip agent rid"
     return chronological(activity, columns, *_ACTIVITY_ORDER)
 

@@ -15,7 +15,12 @@ from small_lake import (
     CHROME,
     CRAWLER,
     DATA,
+    EVERYWHERE,
+    NEWCOMER,
     OFFICE,
+    OLD,
+    OWNER,
+    POINT,
     PRIVATE,
     PROBER,
     Record,
@@ -239,7 +244,12 @@ def test_deletions_say_what_they_removed(ask: Callable[..., Ask]) -> None:
     counts = {"deletions": 3, "for_good": 2, "undeleted": 1, "without_size": 0, "bytes": 60}
     assert rows("security/deleters", " ".join(counts)) == [counts]
     assert rows("security/bulk_deletions", " ".join(counts), threshold=3) == [counts]
-    assert [row["removed"] for row in rows("security/deletions")] == ["object", "old version", "old version", "delete marker"]
+    assert [row["removed"] for row in rows("security/deletions")] == [
+        "object",
+        "old version",
+        "old version",
+        "delete marker",
+    ]
     assert rows("overview/figures", "deleted") == [{"deleted": 1}]
 
 
@@ -364,4 +374,142 @@ def test_a_scan_of_the_configuration_is_no_read_of_an_object(ask: Callable[..., 
     )
     assert rows("operations/buckets", "requests last_read last_write last_time") == [
         {"requests": 3, "last_read": at("06 08:00:00"), "last_write": None, "last_time": at("08 08:00:00")}
+    ]
+
+
+def test_copies_tell_who_took_what_from_where_to_where(ask: Callable[..., Ask]) -> None:
+    """The record of the source alone tells no destination; a copy that failed on either side is none."""
+    moved = api("05 08:00:00", "REST.COPY.OBJECT", "new", size=10, bucket=OLD)
+    refused = api("05 08:00:01", "REST.COPY.OBJECT", "new", 403, bucket=OLD)
+    rows = ask(
+        moved,
+        part_of(moved.rid, "05 08:00:00", "REST.COPY.OBJECT_GET", "k", 200, size=10),
+        refused,
+        part_of(refused.rid, "05 08:00:01", "REST.COPY.OBJECT_GET", "k", 200, size=10),
+        part_of("A", "05 08:00:02", "REST.COPY.OBJECT_GET", "k", 200, size=20, requester=NEWCOMER),
+        part_of("B", "05 08:00:03", "REST.COPY.OBJECT_GET", "k", 200, size=20, requester=NEWCOMER),
+    )
+    assert [tuple(row.values())[:6] for row in rows("security/copies")] == [
+        (NEWCOMER, DATA, None, 2, 1, 40),
+        (ROLE, DATA, OLD, 1, 1, 10),
+    ]
+
+
+def test_parts_of_a_copy_have_their_own_sizes(ask: Callable[..., Ask]) -> None:
+    """The record of a part's source has the size of the whole object."""
+    part = api("05 08:00:00", "REST.COPY.PART", "new", size=10, bucket=OLD)
+    rows = ask(part, part_of(part.rid, "05 08:00:00", "REST.COPY.PART_GET", "k", 200, size=1_000))
+    assert rows("security/copies", "copies bytes") == [{"copies": 1, "bytes": 10}]
+
+
+def test_permissions_of_an_object_are_not_those_of_its_bucket(ask: Callable[..., Ask]) -> None:
+    """An object is made public by its ACL, which no report on the bucket's configuration shows."""
+    operations = ("REST.PUT.ACL", "REST.DELETE.OBJECT_TAGGING", "REST.PUT.RETENTION", "REST.PUT.LEGAL_HOLD")
+    changes = [api(f"05 08:00:0{n}", operation, "k", requester=ADMIN) for n, operation in enumerate(operations)]
+    rows = ask(*changes, api("05 08:00:05", "REST.PUT.ACL"), api("05 08:00:06", "REST.GET.ACL", "k"))
+    found = rows("security/object_permissions", "operation key requester")
+    assert found == [{"operation": name, "key": "k", "requester": ADMIN} for name in operations]
+    assert rows("security/configuration_changes", "operation") == [{"operation": "REST.PUT.ACL"}]
+
+
+def test_foreign_accounts_are_those_that_the_settings_do_not_name(ask: Callable[..., Ask]) -> None:
+    """Services and the bucket's owner have no account to be named; another's canonical user id is one."""
+    rows = ask(
+        read("05 08:00:00", "k", 5),
+        read("05 08:00:01", "k", 5, requester=NEWCOMER),
+        put("05 08:00:02", "k", 5, requester=NEWCOMER, status=403),
+        part_of("A", "05 08:00:03", "REST.COPY.OBJECT_GET", "k", 200, requester=NEWCOMER),
+        read("05 08:00:04", "k", 5, requester="svc:cloudfront.amazonaws.com"),
+        read("05 08:00:05", "k", 5, requester=OWNER),
+        put("05 08:00:06", "k", 5, requester="f" * 64),
+        accounts=("111122223333",),
+    )
+    assert rows("security/foreign_accounts", "account requests reads changes bytes_sent") == [
+        {"account": "444455556666", "requests": 2, "reads": 2, "changes": 0, "bytes_sent": 5},
+        {"account": "f" * 64, "requests": 1, "reads": 0, "changes": 1, "bytes_sent": 0},
+    ]
+
+
+def test_mass_reading_is_of_different_objects_or_of_many_bytes(ask: Callable[..., Ask]) -> None:
+    """All sessions of a role in one hour; copies are readings, and one object again and again is no mass."""
+    many = [read("05 08:00:00", f"k{n}", 5, requester=f"{ROLE}/s{n}") for n in range(3)]
+    copied = part_of("A", "05 08:00:01", "REST.COPY.OBJECT_GET", "k9", 200, size=100)
+    again = [read("05 08:00:02", "k", 5, requester=ADMIN) for _ in range(4)]
+    next_hour = read("05 09:00:00", "k8", 5)
+    rows = ask(*many, copied, *again, next_hour)
+    found = {"principal": ROLE, "readings": 4, "keys": 4, "bytes": 115}
+    assert rows("security/mass_reading", " ".join(found), keys=4) == [found]
+    assert rows("security/mass_reading", " ".join(found), bytes=115) == [found]
+    assert rows("security/mass_reading", keys=5, bytes=116) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "endpoint", "addressing"),
+    [
+        ("data.s3.eu-central-1.amazonaws.com", "regional", "virtual-hosted"),
+        ("S3.cn-north-1.amazonaws.com.cn:443", "regional", "path-style"),
+        ("s3.amazonaws.com", "legacy global", "path-style"),
+        ("data.s3.amazonaws.com", "legacy global", "virtual-hosted"),
+        ("data.s3-external-1.amazonaws.com", "legacy global", "virtual-hosted"),
+        ("s3-eu-west-1.amazonaws.com", "legacy regional", "path-style"),
+        ("data.s3.dualstack.us-west-2.amazonaws.com", "dual-stack", "virtual-hosted"),
+        ("data.s3-fips.us-east-1.amazonaws.com", "FIPS", "virtual-hosted"),
+        ("s3-fips.dualstack.us-east-1.amazonaws.com", "FIPS", "path-style"),
+        ("bucket.vpce-0a1b-cd.s3.us-east-1.vpce.amazonaws.com", "VPC endpoint", "path-style"),
+        ("data.bucket.vpce-0a1b-cd.s3.us-east-1.vpce.amazonaws.com", "VPC endpoint", "virtual-hosted"),
+        ("data.s3-accelerate.dualstack.amazonaws.com", "accelerate", "virtual-hosted"),
+        ("data.s3-website-us-east-1.amazonaws.com", "website", "virtual-hosted"),
+        ("data.s3-website.eu-central-1.amazonaws.com", "website", "virtual-hosted"),
+        ("point-111122223333.s3-accesspoint.us-west-2.amazonaws.com", "access point", None),
+        ("m.mrap.accesspoint.s3-global.amazonaws.com", "multi-Region access point", None),
+        ("cdn.example.com", "other", None),
+    ],
+)
+def test_endpoints_are_told_by_the_host(ask: Callable[..., Ask], host: str, endpoint: str, addressing: str) -> None:
+    """Each kind of endpoint that AWS documents has a name of its own, also in capitals and with a port."""
+    rows = ask(read("05 08:00:00", "k", 5, host=host))
+    assert rows("operations/endpoints", "endpoint addressing") == [{"endpoint": endpoint, "addressing": addressing}]
+
+
+def test_tls_versions_tell_who_would_be_left_without(ask: Callable[..., Ask]) -> None:
+    """Sessions of a role are one; what was refused is no success."""
+    old: dict[str, Any] = {"tls": "TLSv1", "cipher": "ECDHE-RSA-AES128-SHA"}
+    sessions = [read("05 08:00:00", "k", 5, requester=f"{ROLE}/s{n}", **old) for n in range(2)]
+    rows = ask(*sessions, api("05 08:00:01", "REST.GET.OBJECT", "k", 403, **old), put("05 08:00:02", "k", 5, fields=18))
+    columns = "tls_version cipher_suite requests successful failed principals"
+    assert [tuple(row.values()) for row in rows("operations/tls_versions", columns)] == [
+        ("TLSv1", "ECDHE-RSA-AES128-SHA", 3, 2, 1, 1)
+    ]
+
+
+def test_requests_by_access_point(ask: Callable[..., Ask]) -> None:
+    """Multi-Region ones and Object Lambda are kinds of their own, and most requests come without any."""
+    points = (POINT, POINT, EVERYWHERE, "arn:aws:s3-object-lambda:us-east-1:111122223333:accesspoint/redact", None)
+    rows = ask(*[read("05 08:00:00", "k", 5, access_point=point) for point in points])
+    assert rows("operations/access_points", "kind requests") == [
+        {"kind": "regional", "requests": 2},
+        {"kind": "Object Lambda", "requests": 1},
+        {"kind": "multi-Region", "requests": 1},
+        {"kind": "none", "requests": 1},
+    ]
+
+
+def test_a_bucket_that_only_services_look_at_is_unused(ask: Callable[..., Ask]) -> None:
+    """Neither listings, configuration, nor what fails is use; a bucket in use is left out."""
+    config = "arn:aws:sts::111122223333:assumed-role/AWSServiceRoleForConfig/x"
+    rows = ask(
+        read("05 08:00:00", "k", 5, bucket=OLD),
+        read("28 08:00:00", "k", 5, bucket=OLD, requester=config),
+        api("28 08:00:01", "REST.GET.BUCKET", bucket=OLD),
+        api("28 08:00:02", "REST.GET.OBJECT", "k", 403, bucket=OLD),
+        read("28 08:00:03", "k", 5),
+    )
+    assert rows("operations/unused_buckets", days=20) == [
+        {
+            "bucket": OLD,
+            "last_use": at("05 08:00:00"),
+            "requests": 4,
+            "by_services": 1,
+            "last_record": at("28 08:00:02"),
+        }
     ]

@@ -26,8 +26,10 @@ from oracle.measures import (
 from oracle.selections import (
     authenticated,
     by_principal,
+    deletes,
     failures,
     is_request,
+    is_service,
     reads,
     requests,
     successes,
@@ -187,3 +189,68 @@ def status_by_day(records: Records) -> Rows:
         return f"{(record.status or 0) // 100}xx"
 
     return in_order(summarize(with_status(requests(records), 100), ["date", status_class], len), 1, 2)
+
+
+def _principals(records: Records) -> int:
+    return distinct(by_principal(authenticated(records)), "requester")
+
+
+def access_points(records: Records) -> Rows:
+    def kind(record: Record) -> str:
+        if record.access_point is None:
+            return "none"
+        return "multi-Region" if record.access_point.endswith(".mrap") else "regional"
+
+    measures = (len, failed, _principals, bytes_sent, last_time)
+    return in_order(summarize(requests(records), ["bucket", kind, "access_point"], *measures), -4, 1, 3)
+
+
+_ENDPOINTS = (
+    (".s3-website", "website"),
+    (".s3-accelerate", "accelerate"),
+    (".s3-global", "multi-Region access point"),
+    (".s3-accesspoint", "access point"),
+    (".vpce", "VPC endpoint"),
+    ("s3-fips", "FIPS"),
+    ("dualstack", "dual-stack"),
+    ("s3.amazonaws.com", "legacy global"),
+    ("s3-eu-west-1", "legacy regional"),
+    (".amazonaws.com", "regional"),
+    ("", "other"),
+)
+"""What a host of the small lake contains, and which endpoint that is; the first counts."""
+
+
+def endpoints(records: Records) -> Rows:
+    def endpoint(record: Record) -> str:
+        return next(name for part, name in _ENDPOINTS if part in (record.host or ""))
+
+    def addressing(record: Record) -> str | None:
+        host = record.host or ""
+        if host.startswith(f"{record.bucket}."):
+            return "virtual-hosted"
+        return "path-style" if host.startswith(("s3.", "s3-", "bucket.")) else None
+
+    named = [record for record in requests(records) if record.host]
+    rows = summarize(named, ["bucket", endpoint, addressing], len, failed, _principals, last_time)
+    return in_order(rows, -4, 1, 2, 3)
+
+
+def tls_versions(records: Records) -> Rows:
+    def version(record: Record) -> str:
+        return record.tls or "none"
+
+    known = [record for record in requests(records) if record.fields > 18]
+    measures = (len, successful, failed, _principals, last_time)
+    return in_order(summarize(known, [version, "cipher"], *measures), -3, 1, 2)
+
+
+def unused_buckets(records: Records, days: int) -> Rows:
+    rows: Rows = []
+    for (bucket,), group in group_by(records, "bucket").items():
+        used = [record for record in reads(group) + writes(group) + deletes(group) if not is_service(record)]
+        by_services = [record for record in requests(group) if is_service(record)]
+        last_use = last_of(successes(used))
+        if last_use is None or (_last_date(records) - last_use.date()).days >= days:
+            rows.append((bucket, last_use, len(requests(group)), len(by_services), last_time(group)))
+    return sorted(rows, key=lambda row: (row[1] is not None, row[1], row[0]))

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from small_lake import GOBUSTER, SQLMAP, Record
@@ -28,6 +29,8 @@ from oracle.selections import (
     denials,
     failures,
     is_request,
+    is_service,
+    reads,
     requests,
     successes,
     uploads,
@@ -35,7 +38,7 @@ from oracle.selections import (
     with_status,
     writes,
 )
-from oracle.tables import Records, Rows, chronological, in_order, summarize
+from oracle.tables import Records, Rows, chronological, group_by, in_order, summarize
 
 
 def _denied(records: Records) -> int:
@@ -200,9 +203,6 @@ def insecure_transport(records: Records) -> Rows:
 
 
 def large_downloads(records: Records, bytes: int) -> Rows:  # noqa: A002 - the parameter's name
-    def stranger(record: Record) -> str | None:
-        return record.ip if record.requester is None else None
-
     def object_size(group: Records) -> int | None:
         return max((record.size for record in group if record.size is not None), default=None)
 
@@ -210,7 +210,7 @@ def large_downloads(records: Records, bytes: int) -> Rows:  # noqa: A002 - the p
         return max((record.agent for record in group if record.agent), default=None)
 
     sent = [record for record in by_principal(requests(records)) if record.sent]
-    keys = (hour, "bucket", "key", "requester", stranger)
+    keys = (hour, "bucket", "key", "requester", _stranger)
     rows = summarize(sent, keys, len, bytes_sent, object_size, addresses, user_agent)
     large = [row for row in rows if row[6] >= bytes and (row[7] or bytes) >= bytes]
     return in_order(large, -7, 1, 2, 3, 4, 5)
@@ -255,7 +255,7 @@ def outside_working_hours(records: Records, timezone: str, first_hour: int, last
     outside = [
         record
         for record in by_principal(authenticated(records))
-        if is_on_weekend(record) or not first_hour <= local_time(record).hour < last_hour
+        if not is_service(record) and (is_on_weekend(record) or not first_hour <= local_time(record).hour < last_hour)
     ]
     return in_order(summarize(outside, ["requester"], len, on_weekends, failed, days, last_time), -2, 1)
 
@@ -293,3 +293,74 @@ def unapproved_requesters(records: Records, approved: str) -> Rows:
     ]
     measures = (len, successful, operations, first_time, last_time)
     return in_order(summarize(unapproved, ["requester", "bucket"], *measures), -3, 1, 2)
+
+
+def _stranger(record: Record) -> str | None:
+    """The address, where nothing else tells who it was."""
+    return record.ip if record.requester is None else None
+
+
+def copies(records: Records) -> Rows:
+    halves = with_operation(records, "REST.COPY.OBJECT", "REST.COPY.OBJECT_GET")
+    found: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
+    for group in group_by(by_principal(halves), "rid").values():
+        if len(successes(group)) < len(group):
+            continue
+        source = next((record for record in group if record.op.endswith("_GET")), None)
+        target = next((record for record in group if not record.op.endswith("_GET")), None)
+        pair = (group[0].requester, source and source.bucket, target and target.bucket)
+        object_ = (source or group[0]).key
+        found.setdefault(pair, []).append((object_, (target or group[0]).size or 0, group[0].time))
+    rows: Rows = [
+        (*pair, len(ones), len({key for key, _, _ in ones}), sum(size for _, size, _ in ones), min(times), max(times))
+        for pair, ones in found.items()
+        for times in [[time for _, _, time in ones]]
+    ]
+    return in_order(rows, -4, 1, 2, 3)
+
+
+def object_permissions(records: Records) -> Rows:
+    kinds = ("ACL", "OBJECT_TAGGING", "RETENTION", "LEGAL_HOLD")
+    changes = [
+        record
+        for record in records
+        if record.key and record.op.split(".")[1] in ("PUT", "DELETE") and record.op.split(".")[2] in kinds
+    ]
+    columns = "time bucket key version op status error requester ip agent rid"
+    return chronological(changes, columns, "bucket", "key", "op", "rid")
+
+
+def foreign_accounts(records: Records) -> Rows:
+    def account(record: Record) -> str:
+        return (record.requester or "").split(":")[4]
+
+    def read_ones(group: Records) -> int:
+        return len(reads(successes(group)))
+
+    def changes(group: Records) -> int:
+        return sum(
+            record.op.split(".")[1] in ("PUT", "POST", "COPY", "DELETE") for record in successes(requests(group))
+        )
+
+    def bytes_of_successes(group: Records) -> int:
+        return bytes_sent(successes(group))
+
+    def principals(group: Records) -> int:
+        return distinct(group, "requester")
+
+    def number(group: Records) -> int:
+        return len(requests(group))
+
+    measures = (principals, number, read_ones, changes, bytes_of_successes, first_time, last_time)
+    requested = [record for record in records if is_request(record) or reads([record])]
+    used = [record for record in by_principal(requested) if (record.requester or "").startswith("arn:")]
+    return in_order(summarize(used, [account, "bucket"], *measures), -4, 1, 2)
+
+
+def mass_reading(records: Records, keys: int, bytes: int) -> Rows:  # noqa: A002 - the parameter's name
+    def bytes_read(group: Records) -> int:
+        return sum((record.size if record.op.endswith("_GET") else record.sent) or 0 for record in group)
+
+    readings = by_principal(successes(reads(records)))
+    rows = summarize(readings, [hour, "bucket", "requester", _stranger], len, objects, bytes_read)
+    return in_order((row for row in rows if row[5] >= keys or row[6] >= bytes), -7, -6, 1, 2, 3, 4)

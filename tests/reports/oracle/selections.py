@@ -116,6 +116,12 @@ def authenticated(records: Iterable[Record]) -> Records:
     return [record for record in requests(records) if not is_nobody(record)]
 
 
+def is_service(record: Record) -> bool:
+    """Whether a service of AWS acted, or S3 itself."""
+    name = record.requester or ""
+    return name == "AmazonS3" or name.startswith("svc:") or "/AWSServiceRoleFor" in name
+
+
 def by_principal(records: Iterable[Record]) -> Records:
     """The records with the role in place of the session as requester, where a role was assumed."""
     return [

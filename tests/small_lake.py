@@ -71,6 +71,7 @@ class Record:
     auth: str | None = None
     host: str | None = None
     tls: str | None = None
+    access_point: str | None = None
     acl: str | None = None
     region: str | None = None
     fields: int = 26
@@ -97,8 +98,8 @@ class Record:
         fields = [
             OWNER, self.bucket, f"[{self.time:%d/Mar/%Y:%H:%M:%S} +0000]", self.ip, self.requester, self.rid, self.op,
             key, uri, self.status, self.error, self.sent, self.size, self.total, self.turn, referrer, agent,
-            self.version, self.host_id, self.sig, self.cipher, self.auth, self.host, self.tls, None, self.acl,
-            self.region,
+            self.version, self.host_id, self.sig, self.cipher, self.auth, self.host, self.tls, self.access_point,
+            self.acl, self.region,
         ]  # fmt: skip
         texts = ["-" if field is None else str(field) for field in fields[: self.fields]]
         return " ".join(texts + ([self.extra] if self.extra else [])).encode().replace(rb"\xff", b"\xff")
@@ -360,6 +361,38 @@ PAST = [
 ]  # fmt: skip
 """Of the bucket `backup`: old shapes, old signatures, presigned URLs; nothing on the 7th."""
 
+MOVED, TAKEN = (f"{next(_numbers):016X}" for _ in range(2))
+POINT = "arn:aws:s3:eu-central-1:111122223333:accesspoint/reports"
+EVERYWHERE = "arn:aws:s3::111122223333:accesspoint/mfzwi23gnjvgw.mrap"
+WAYS = [
+    api("08 10:10:00", "REST.COPY.OBJECT", "copy/moved", size=600, sent=200, rid=MOVED, bucket=OLD, requester=ADMIN),
+    part_of(MOVED, "08 10:10:00", "REST.COPY.OBJECT_GET", "copy/new", 200, size=600, requester=ADMIN),
+    part_of(TAKEN, "08 10:11:00", "REST.COPY.OBJECT_GET", "docs/r", 200, size=640, requester=NEWCOMER, tls="TLSv1"),
+    api("08 10:12:00", "REST.PUT.OBJECT_TAGGING", "docs/r", requester=ADMIN, ip=OFFICE, agent=CLI),
+    api("08 10:12:01", "REST.DELETE.OBJECT_TAGGING", "docs/r", 204, requester=ADMIN, ip=OFFICE, agent=CLI),
+    api("08 10:12:02", "REST.PUT.RETENTION", "docs/r", 403, requester=NEWCOMER, ip=OFFICE, agent=CLI, sent=243),
+    api("08 10:12:03", "REST.PUT.LEGAL_HOLD", "docs/r", requester=ADMIN, ip=OFFICE, agent=CLI, version="v2"),
+    read("08 10:13:00", "docs/r", 640, access_point=POINT,
+         host="reports-111122223333.s3-accesspoint.eu-central-1.amazonaws.com"),
+    read("08 10:13:01", "docs/s", 640, access_point=POINT, requester=NEWCOMER,
+         host="reports-111122223333.s3-accesspoint.eu-central-1.amazonaws.com"),
+    read("08 10:13:02", "docs/r", 640, access_point=EVERYWHERE,
+         host="mfzwi23gnjvgw.mrap.accesspoint.s3-global.amazonaws.com"),
+    read("08 10:14:00", "docs/r", 640, host="s3.eu-central-1.amazonaws.com"),
+    read("08 10:14:01", "docs/r", 640, host="data.s3.amazonaws.com"),
+    read("08 10:14:02", "docs/r", 640, host="data.s3.dualstack.eu-central-1.amazonaws.com"),
+    read("08 10:14:03", "docs/r", 640, host="s3-fips.us-east-1.amazonaws.com"),
+    read("08 10:14:04", "docs/r", 640, host="bucket.vpce-0a1b-cd.s3.eu-central-1.vpce.amazonaws.com"),
+    read("08 10:14:05", "docs/r", 640, host="data.s3-accelerate.amazonaws.com"),
+    read("08 10:14:06", "docs/r", 640, host="data.s3-eu-west-1.amazonaws.com:443"),
+    api("08 10:14:07", "REST.GET.CORS", None, 404, error="NoSuchCORSConfiguration", host=None,
+        requester="arn:aws:sts::111122223333:assumed-role/AWSServiceRoleForConfig/AWSConfig-Describe"),
+    api("08 10:14:08", "REST.OPTIONS.PREFLIGHT", None, requester=None, sig=None, auth=None, ip=ALICE, agent=CHROME),
+    api("08 10:14:09", "REST.GET.OBJECT", "docs/r", 403, error="SignatureDoesNotMatch", requester=None, sent=300),
+    api("08 10:14:10", "REST.DELETE.OBJECT", "docs/q", 204, size=7, version="v3", requester=ADMIN, agent=CLI),
+]  # fmt: skip
+"""Of the bucket `data` mostly: ways to S3 and out of it, permissions of objects, and who is none of the requesters."""
+
 
 def billing() -> list[Record]:
     """What is billed in a way of its own: transfer of every kind, restores, uploads, lists of parts."""
@@ -426,7 +459,7 @@ def versions_and_classes() -> list[Record]:
     ]  # fmt: skip
 
 
-RECORDS = [*VISITS, *WORK, *PAST, *billing(), *versions_and_classes()]
+RECORDS = [*VISITS, *WORK, *PAST, *WAYS, *billing(), *versions_and_classes()]
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ _COUNTS = {
     "bytes_sent": ("Bytes sent", "cost/by_day"),
     "denied": ("Denied requests (403)", "security/access_denied_by_requester"),
     "expired": ("Expired objects", "lifecycle/events_by_day"),
-    "deleted": ("Deletions on request", "lifecycle/deletions_by_actor"),
+    "deleted": ("Objects deleted on request", "lifecycle/deletions_by_actor"),
 }
 FIGURE_COLUMNS = (*_COUNTS, "error_percent", "lag_minutes")
 """All columns of the figures that are read."""
@@ -230,13 +230,14 @@ def _server_errors(excerpt: Excerpt) -> Iterator[Notice]:
         yield Notice(text, "operations/server_errors", is_alarm=count >= _FEW)
 
 
-@_reads("security/insecure_transport", "operation", "requests")
+@_reads("security/insecure_transport", "operation", "successful")
 def _insecure(excerpt: Excerpt) -> Iterator[Notice]:
     avoidable = [row for row in excerpt.rows if not row["operation"].startswith(_WEBSITE)]
-    count = sum(row["requests"] for row in avoidable)
+    # Those that a policy refuses are no news.
+    count = sum(row["successful"] for row in avoidable)
     if count:
         requests = f"{_number(count, excerpt)} {'request' if count == 1 else 'requests'}"
-        yield Notice(f"{requests} came without TLS 1.2 or newer.")
+        yield Notice(f"{requests} without TLS 1.2 or newer succeeded.")
 
 
 @_reads("operations/status_by_day", "date", "requests")

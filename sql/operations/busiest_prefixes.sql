@@ -1,6 +1,7 @@
 -- /// report
 -- title = "Busiest prefixes"
--- question = "Which prefixes have the most requests within one minute? S3 promises 3,500 writes and 5,500 reads per second and prefix."
+-- question = "Which prefixes have the most requests within one second, and which of them does S3 throttle (SlowDown)?"
+-- note = "S3 promises 3,500 writes and 5,500 reads per second and prefix. slow_down is of the whole period."
 --
 -- [params.prefix]
 -- type = "string"
@@ -12,29 +13,44 @@
 -- default = 20
 -- help = "how many prefixes"
 -- ///
-SELECT
-    bucket,
-    prefix,
-    max(requests) AS requests,
-    arg_max(reads, (requests, -epoch(minute))) AS reads,
-    arg_max(writes, (requests, -epoch(minute))) AS writes,
-    arg_max(slow_down, (requests, -epoch(minute))) AS slow_down,
-    arg_max(minute, (requests, -epoch(minute))) AS minute
-FROM (
+WITH keyed AS (
     SELECT
         bucket,
         $prefix || left(substr(key, length($prefix) + 1), instr(substr(key, length($prefix) + 1), '/')) AS prefix,
-        date_trunc('minute', time) AS minute,
-        count(*) AS requests,
-        count(*) FILTER (WHERE split_part(operation, '.', 2) IN ('GET', 'HEAD') OR operation LIKE '%.COPY.%_GET') AS reads,
-        count(*) FILTER (
-            WHERE split_part(operation, '.', 2) IN ('PUT', 'POST', 'COPY', 'DELETE') AND operation NOT LIKE '%.COPY.%_GET'
-        ) AS writes,
-        count(*) FILTER (WHERE error_code = 'SlowDown') AS slow_down
-    FROM access_log
-    WHERE is_request(operation) AND starts_with(key, $prefix)
-    GROUP BY ALL
+        time,
+        operation,
+        error_code
+    FROM requests
+    WHERE starts_with(key, $prefix)
+),
+seconds AS (
+    SELECT bucket, prefix, time, count(*) AS number, count(*) FILTER (WHERE error_code = 'SlowDown') AS slow_down
+    FROM keyed
+    GROUP BY bucket, prefix, time
+),
+busiest AS (
+    SELECT
+        bucket,
+        prefix,
+        total(number) AS requests,
+        total(seconds.slow_down) AS slow_down,
+        max(number) AS per_second,
+        arg_max(time, (number, -epoch(time))) AS time
+    FROM seconds
+    GROUP BY bucket, prefix
+    ORDER BY per_second DESC, requests DESC, bucket, prefix
+    LIMIT $limit
 )
-GROUP BY bucket, prefix
-ORDER BY requests DESC, bucket, prefix
-LIMIT $limit
+SELECT
+    bucket,
+    prefix,
+    any_value(requests) AS requests,
+    any_value(slow_down) AS slow_down,
+    any_value(per_second) AS per_second,
+    count(*) FILTER (WHERE NOT is_change(operation)) AS reads_per_second,
+    count(*) FILTER (WHERE is_change(operation)) AS writes_per_second,
+    time AS busiest_second
+FROM keyed
+JOIN busiest USING (bucket, prefix, time)
+GROUP BY bucket, prefix, time
+ORDER BY per_second DESC, requests DESC, bucket, prefix

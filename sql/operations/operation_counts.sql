@@ -1,16 +1,16 @@
 -- /// report
 -- title = "Operations"
 -- question = "Which operations were requested, how often, and how often did they fail?"
+-- note = "error_percent is of the requests for the operation."
 -- chart = { kind = "bar", label = "operation", value = "requests" }
 -- dashboard = { section = "Overview", position = 3 }
 -- ///
 SELECT
     operation,
     count(*) AS requests,
-    count(*) FILTER (WHERE http_status >= 400) AS errors,
-    percentage(count(*) FILTER (WHERE http_status >= 400), count(*)) AS percent,
+    count(*) FILTER (WHERE failed(operation, http_status, error_code)) AS failed,
+    percentage(failed, count(*)) AS error_percent,
     max(time) AS last_time
-FROM access_log
-WHERE is_request(operation)
+FROM requests
 GROUP BY operation
 ORDER BY requests DESC, operation

@@ -11,9 +11,9 @@
 SELECT
     request_uri,
     count(*) AS requests,
-    count(*) FILTER (WHERE http_status < 400) AS successful,
-    count(*) FILTER (WHERE http_status >= 400) AS failed
-FROM access_log
+    count(*) FILTER (WHERE succeeded(operation, http_status)) AS successful,
+    count(*) FILTER (WHERE failed(operation, http_status, error_code)) AS failed
+FROM requests
 WHERE request_uri IS NOT NULL
 GROUP BY request_uri
 ORDER BY requests DESC, request_uri

@@ -14,6 +14,6 @@ SELECT
     host_id,
     remote_ip,
     user_agent
-FROM access_log
+FROM requests
 WHERE http_status >= 500
 ORDER BY time, bucket, operation, key, request_id

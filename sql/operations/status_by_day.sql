@@ -8,7 +8,7 @@ SELECT
     date,
     (http_status // 100)::VARCHAR || 'xx' AS status,
     count(*) AS requests
-FROM access_log
+FROM requests
 WHERE http_status IS NOT NULL
 GROUP BY date, status
 ORDER BY date, status

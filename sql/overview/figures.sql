@@ -1,34 +1,54 @@
 -- /// report
 -- title = "Figures"
--- question = "What happened in the period, in one row? Errors are 4xx and 5xx; visitors are addresses with a user agent, without credentials; the lag is the 95th percentile in minutes; rejects are of all buckets."
+-- question = "What happened in the period, in one row?"
+-- note = "client_errors and server_errors are requests that failed (4xx, 5xx), and error_percent is of all requests; denied are those that somebody may not send (403). Visitors are addresses with a user agent, without credentials, that got an object. expired and deleted count objects: expired without old versions, deleted with them. The lag is the 95th percentile in minutes; rejects are of all buckets."
 -- ///
 WITH visitors AS (
     SELECT DISTINCT remote_ip, user_agent, is_known(remote_ip, requester, user_agent) AS is_known
     FROM visits
 ),
+requesters AS (
+    SELECT DISTINCT requester
+    FROM requests
+),
 expired AS (
     SELECT DISTINCT bucket, key
     FROM lifecycle_events
-    WHERE is_expiry(operation)
+    WHERE operation = 'S3.CREATE.DELETEMARKER' OR (operation = 'S3.EXPIRE.OBJECT' AND version_id IS NULL)
+),
+deleted AS (  -- without a size nothing was there, or a delete marker was set or removed
+    SELECT DISTINCT bucket, key
+    FROM access_log
+    WHERE is_delete(operation) AND succeeded(operation, http_status) AND object_size IS NOT NULL
 ),
 delivered AS (
     SELECT date_diff('minute', time, last_modified) AS minutes
     FROM access_log
     JOIN ledger USING (log_object)
+),
+of_requests AS (
+    SELECT
+        count(*) AS requests,
+        count(*) FILTER (WHERE http_status < 500 AND failed(operation, http_status, error_code)) AS client_errors,
+        count(*) FILTER (WHERE http_status >= 500) AS server_errors,
+        count(*) FILTER (WHERE denied(http_status, error_code)) AS denied,
+        total(bytes_sent) AS bytes_sent,
+        count(*) FILTER (WHERE is_anonymous(operation, requester, authentication_type)) AS anonymous
+    FROM requests
 )
 SELECT
-    count(*) FILTER (WHERE is_request(operation)) AS requests,
-    count(*) FILTER (WHERE http_status BETWEEN 400 AND 499) AS client_errors,
-    count(*) FILTER (WHERE http_status >= 500) AS server_errors,
-    percentage(count(*) FILTER (WHERE http_status >= 400), count(*) FILTER (WHERE is_request(operation))) AS error_percent,
-    count(*) FILTER (WHERE http_status = 403) AS denied,
-    total(bytes_sent) AS bytes_sent,
+    requests,
+    client_errors,
+    server_errors,
+    percentage(client_errors + server_errors, requests) AS error_percent,
+    denied,
+    bytes_sent,
     (SELECT number_of_known(count(*) FILTER (WHERE is_known), count(*)) FROM visitors) AS visitors,
-    count(DISTINCT requester) FILTER (WHERE is_request(operation) AND NOT is_anonymous(operation, requester, authentication_type)) AS requesters,
-    count(*) FILTER (WHERE is_anonymous(operation, requester, authentication_type)) AS anonymous,
+    (SELECT count(DISTINCT principal(requester)) FROM requesters) AS principals,
+    anonymous,
     (SELECT count(*) FROM expired) AS expired,
-    count(*) FILTER (WHERE is_delete(operation) AND succeeded(operation, http_status)) AS deleted,
+    (SELECT count(*) FROM deleted) AS deleted,
     (SELECT count(*) FROM rejects) AS rejects,
     (SELECT quantile_disc(minutes, 0.95) FROM delivered) AS lag_minutes
-FROM access_log
-HAVING count(*) > 0
+FROM of_requests
+WHERE EXISTS (FROM access_log)

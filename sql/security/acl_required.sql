@@ -1,21 +1,21 @@
 -- /// report
 -- title = "Requests that needed an ACL"
--- question = "Which requests were allowed by an ACL only, so that they would fail once ACLs are disabled?"
---
--- [params.limit]
--- type = "integer"
--- default = 20
--- help = "how many requesters and operations"
+-- question = "Which requests that succeeded needed an ACL, and would fail once ACLs are disabled?"
+-- note = "acl_use: allow - an ACL let them in; set - they set one; set or allow - the log does not tell which. Refused requests are left out."
 -- ///
 SELECT
     bucket,
-    requester,
+    principal(requester) AS principal,
     operation,
+    CASE
+        WHEN operation LIKE '%.ACL' THEN 'set'
+        WHEN is_change(operation) THEN 'set or allow'  -- an upload may carry an ACL
+        ELSE 'allow'
+    END AS acl_use,
     count(*) AS requests,
     count(DISTINCT key) AS keys,
     max(time) AS last_time
-FROM access_log
-WHERE acl_required = 'Yes'
-GROUP BY bucket, requester, operation
-ORDER BY requests DESC, bucket, requester, operation
-LIMIT $limit
+FROM requests
+WHERE acl_required = 'Yes' AND succeeded(operation, http_status)
+GROUP BY bucket, principal, operation
+ORDER BY requests DESC, bucket, principal, operation

@@ -1,6 +1,7 @@
 -- /// report
 -- title = "Anonymous requests"
 -- question = "What do requests without credentials do, are they let in, and do they change anything?"
+-- note = "Requests with wrong or expired credentials, and the preflights of browsers, are not among them."
 -- chart = { kind = "bar", label = "operation", value = "requests" }
 -- dashboard = { section = "Security", position = 2 }
 -- ///

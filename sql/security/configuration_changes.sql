@@ -1,6 +1,7 @@
 -- /// report
 -- title = "Changes of bucket configuration"
 -- question = "Who changed (or tried to change) a bucket's policy, ACL, logging, lifecycle, versioning, public-access block or another setting?"
+-- note = "What is set for the whole account, for access points or by Access Grants is in no bucket's log: see CloudTrail. Permissions of single objects: see security/object_permissions."
 -- dashboard = { section = "Security", position = 3 }
 -- ///
 SELECT
@@ -13,9 +14,6 @@ SELECT
     remote_ip,
     user_agent,
     request_id
-FROM access_log
-WHERE key IS NULL
-    AND split_part(operation, '.', 2) IN ('PUT', 'POST', 'DELETE', 'PATCH')
-    AND operation NOT LIKE 'BATCH.%'
-    AND split_part(operation, '.', 3) NOT IN ('OBJECT', 'PART', 'UPLOAD', 'UPLOADS', 'MULTI_OBJECT_DELETE', 'PREFLIGHT')
+FROM requests
+WHERE key IS NULL AND is_configuration_change(operation)
 ORDER BY time, bucket, operation, request_id

@@ -1,6 +1,7 @@
 -- /// report
 -- title = "Who deletes"
 -- question = "Which users, roles and accounts delete most objects? Lifecycle rules and refused attempts are left out."
+-- note = "Deletions are those of objects and versions that were there, of which the log has the size. for_good: of a version, by its id. undeleted: of a delete marker, by its id, which brings the object back. without_size: a delete marker was set, or nothing was there."
 -- chart = { kind = "bar", label = "principal", value = "deletions" }
 --
 -- [params.limit]
@@ -11,7 +12,10 @@
 SELECT
     principal(requester) AS principal,
     bucket,
-    count(*) AS deletions,
+    count(object_size) AS deletions,
+    count(object_size) FILTER (WHERE version_id IS NOT NULL) AS for_good,
+    count(version_id) FILTER (WHERE object_size IS NULL) AS undeleted,
+    count(*) FILTER (WHERE version_id IS NULL AND object_size IS NULL) AS without_size,
     count(DISTINCT key) AS keys,
     total(object_size) AS bytes,
     min(time) AS first_time,
@@ -19,5 +23,5 @@ SELECT
 FROM access_log
 WHERE is_delete(operation) AND succeeded(operation, http_status)
 GROUP BY principal, bucket
-ORDER BY deletions DESC, principal, bucket
+ORDER BY deletions DESC, without_size DESC, principal, bucket
 LIMIT $limit

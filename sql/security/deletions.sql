@@ -1,6 +1,7 @@
 -- /// report
 -- title = "Deletions"
 -- question = "Who deleted what, and when (UTC)? Lifecycle rules and refused attempts are left out."
+-- note = "removed: object - without a version id, for good unless the bucket has versions; old version - by its id, for good; delete marker - by its id, which brings the object back. NULL: the log has no size, so a delete marker was set, or nothing was there."
 --
 -- [params.prefix]
 -- type = "string"
@@ -12,6 +13,11 @@ SELECT
     bucket,
     key,
     version_id,
+    CASE
+        WHEN version_id IS NULL THEN if(object_size IS NULL, NULL, 'object')
+        WHEN object_size IS NULL THEN 'delete marker'
+        ELSE 'old version'
+    END AS removed,
     requester,
     remote_ip,
     operation,

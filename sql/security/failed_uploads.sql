@@ -1,15 +1,16 @@
 -- /// report
 -- title = "Failed uploads"
 -- question = "Whose attempts to write objects failed, and why?"
+-- note = "No principal: no credentials, or wrong ones."
 --
 -- [params.limit]
 -- type = "integer"
 -- default = 20
--- help = "how many requesters and reasons"
+-- help = "how many principals and reasons"
 -- ///
 SELECT
     bucket,
-    requester,
+    principal(requester) AS principal,
     operation,
     http_status,
     error_code,
@@ -17,8 +18,8 @@ SELECT
     count(DISTINCT key) AS keys,
     count(DISTINCT remote_ip) AS addresses,
     max(time) AS last_time
-FROM access_log
-WHERE (is_write(operation) OR operation IN ('REST.PUT.PART', 'REST.POST.UPLOADS', 'REST.COPY.PART')) AND http_status >= 400
-GROUP BY bucket, requester, operation, http_status, error_code
-ORDER BY requests DESC, bucket, requester, operation, http_status, error_code
+FROM requests
+WHERE is_upload(operation) AND failed(operation, http_status, error_code)
+GROUP BY bucket, principal, operation, http_status, error_code
+ORDER BY requests DESC, bucket, principal, operation, http_status, error_code
 LIMIT $limit

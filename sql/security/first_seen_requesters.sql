@@ -1,6 +1,7 @@
 -- /// report
 -- title = "First-seen requesters"
 -- question = "Which users, roles and accounts have their first record in the last days of the period? Run it without --from: what is before it counts as not seen."
+-- note = "days_before: so many days before it, the oldest record of all is. Where that is few, the lake does not go back far enough to tell who is new."
 -- dashboard = { section = "Security", position = 4, history = true }
 --
 -- [params.days]
@@ -8,16 +9,31 @@
 -- default = 7
 -- help = "how many days, up to the last one with records"
 -- ///
+WITH seen AS (
+    SELECT requester, min(date) AS first_date
+    FROM requests
+    WHERE NOT is_nobody(requester)
+    GROUP BY requester
+),
+names AS (
+    SELECT requester, principal(requester) AS principal, min(first_date) OVER (PARTITION BY principal) AS first_date
+    FROM seen
+),
+newcomers AS (
+    SELECT requester, principal
+    FROM names
+    WHERE first_date > newest_day() - $days::INTEGER
+)
 SELECT
-    principal(requester) AS principal,
+    principal,
     min(time) AS first_time,
     max(time) AS last_time,
+    min(date) - (SELECT min(date) FROM access_log) AS days_before,
     count(*) AS requests,
-    count(*) FILTER (WHERE http_status >= 400) AS failed,
+    count(*) FILTER (WHERE failed(operation, http_status, error_code)) AS failed,
     count(DISTINCT operation) AS operations,
     count(DISTINCT remote_ip) AS addresses
-FROM access_log
-WHERE is_request(operation) AND NOT is_anonymous(operation, requester, authentication_type)
+FROM requests
+JOIN newcomers USING (requester)
 GROUP BY principal
-HAVING min(date) > newest_day() - $days::INTEGER
 ORDER BY first_time, principal

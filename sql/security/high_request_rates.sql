@@ -1,6 +1,7 @@
 -- /// report
 -- title = "High request rates"
 -- question = "Which addresses sent many requests within one minute of the clock?"
+-- note = "A copy, or a deletion of many objects, is one request."
 --
 -- [params.threshold]
 -- type = "integer"
@@ -15,7 +16,7 @@
 -- Who does not send so many requests on a day does not do so within a minute of it.
 WITH busy AS (
     SELECT remote_ip, date
-    FROM access_log
+    FROM requests
     WHERE remote_ip IS NOT NULL
     GROUP BY remote_ip, date
     HAVING count(*) >= $threshold
@@ -24,10 +25,10 @@ SELECT
     remote_ip,
     date_trunc('minute', time) AS minute,
     count(*) AS requests,
-    count(*) FILTER (WHERE http_status >= 400) AS failed,
+    count(*) FILTER (WHERE failed(operation, http_status, error_code)) AS failed,
     count(DISTINCT key) AS keys,
     total(bytes_sent) AS bytes_sent
-FROM access_log
+FROM requests
 SEMI JOIN busy USING (remote_ip, date)
 GROUP BY remote_ip, minute
 HAVING count(*) >= $threshold

@@ -1,6 +1,7 @@
 -- /// report
 -- title = "Large downloads"
--- question = "Which single responses were larger than others, and who got them?"
+-- question = "Who was sent most bytes of one object within one hour of the clock?"
+-- note = "Programs fetch a large object in ranges, which are added up here. Who has no credentials, or wrong ones, is told by the address."
 -- dashboard = { section = "Security", position = 7 }
 --
 -- [params.bytes]
@@ -11,18 +12,22 @@
 -- [params.limit]
 -- type = "integer"
 -- default = 20
--- help = "how many responses, the largest first"
+-- help = "how many downloads, the largest first"
 -- ///
 SELECT
-    time,
+    date_trunc('hour', time) AS hour,
     bucket,
     key,
-    bytes_sent,
-    requester,
-    remote_ip,
-    user_agent,
-    request_id
-FROM access_log
-WHERE bytes_sent >= $bytes
-ORDER BY bytes_sent DESC, time, bucket, key, request_id
+    principal(requester) AS principal,
+    CASE WHEN is_nobody(requester) THEN remote_ip END AS remote_ip,
+    count(*) AS requests,
+    total(bytes_sent) AS bytes_sent,
+    max(object_size) AS object_size,
+    count(DISTINCT remote_ip) AS addresses,
+    max(user_agent) AS user_agent
+FROM requests
+WHERE bytes_sent > 0 AND greatest(bytes_sent, object_size) >= $bytes
+GROUP BY ALL
+HAVING sum(bytes_sent) >= $bytes
+ORDER BY bytes_sent DESC, hour, bucket, key, principal, remote_ip
 LIMIT $limit

@@ -21,7 +21,7 @@ SELECT
     remote_ip,
     user_agent,
     request_id
-FROM access_log
+FROM requests
 WHERE is_write(operation) AND succeeded(operation, http_status) AND object_size >= $bytes
 ORDER BY object_size DESC, time, bucket, key, request_id
 LIMIT $limit

@@ -1,7 +1,8 @@
 -- /// report
 -- title = "Outside working hours"
 -- question = "Who with credentials was at work at night or on a weekend?"
--- chart = { kind = "bar", label = "requester", value = "requests" }
+-- note = "Services, which never sleep, are left out."
+-- chart = { kind = "bar", label = "principal", value = "requests" }
 --
 -- [params.timezone]
 -- type = "string"
@@ -21,24 +22,24 @@
 -- [params.limit]
 -- type = "integer"
 -- default = 20
--- help = "how many requesters"
+-- help = "how many principals"
 -- ///
 SELECT
-    requester,
+    principal(requester) AS principal,
     count(*) AS requests,
     count(*) FILTER (WHERE isodow(local) >= 6) AS on_weekends,
-    count(*) FILTER (WHERE http_status >= 400) AS failed,
+    count(*) FILTER (WHERE failed(operation, http_status, error_code)) AS failed,
     count(DISTINCT local::DATE) AS days,
     max(time) AS last_time
 FROM (
     SELECT *, time AT TIME ZONE 'UTC' AT TIME ZONE $timezone AS local
-    FROM access_log
-    WHERE NOT is_anonymous(operation, requester, authentication_type) AND is_request(operation)
+    FROM requests
+    WHERE NOT is_nobody(requester) AND NOT is_service(requester)
 )
 WHERE isodow(local) >= 6 OR CASE
     WHEN $first_hour <= $last_hour THEN hour(local) NOT BETWEEN $first_hour AND $last_hour - 1
     ELSE hour(local) BETWEEN $last_hour AND $first_hour - 1  -- a night shift
 END
-GROUP BY requester
-ORDER BY requests DESC, requester
+GROUP BY principal
+ORDER BY requests DESC, principal
 LIMIT $limit

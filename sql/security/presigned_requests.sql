@@ -1,25 +1,26 @@
 -- /// report
 -- title = "Presigned URLs"
 -- question = "In whose name are presigned URLs used, for what, and from how many addresses?"
--- chart = { kind = "bar", label = "requester", value = "requests" }
+-- note = "No principal: the URL had expired, or its signature was wrong."
+-- chart = { kind = "bar", label = "principal", value = "requests" }
 --
 -- [params.limit]
 -- type = "integer"
 -- default = 20
--- help = "how many requesters and operations"
+-- help = "how many principals and operations"
 -- ///
 SELECT
-    requester,
+    principal(requester) AS principal,
     bucket,
     operation,
     count(*) AS requests,
-    count(*) FILTER (WHERE http_status >= 400) AS failed,
+    count(*) FILTER (WHERE failed(operation, http_status, error_code)) AS failed,
     count(DISTINCT key) AS keys,
     count(DISTINCT remote_ip) AS addresses,
     total(bytes_sent) AS bytes_sent,
     max(time) AS last_time
-FROM access_log
+FROM requests
 WHERE authentication_type = 'QueryString'
-GROUP BY requester, bucket, operation
-ORDER BY requests DESC, requester, bucket, operation
+GROUP BY principal, bucket, operation
+ORDER BY requests DESC, principal, bucket, operation
 LIMIT $limit

@@ -5,17 +5,17 @@
 -- [params.limit]
 -- type = "integer"
 -- default = 20
--- help = "how many requesters and programs"
+-- help = "how many principals and programs"
 -- ///
 SELECT
-    requester,
+    principal(requester) AS principal,
     user_agent,
     bucket,
     count(*) AS requests,
     count(DISTINCT remote_ip) AS addresses,
     max(time) AS last_time
-FROM access_log
+FROM requests
 WHERE signature_version = 'SigV2'
-GROUP BY requester, user_agent, bucket
-ORDER BY requests DESC, requester, user_agent, bucket
+GROUP BY principal, user_agent, bucket
+ORDER BY requests DESC, principal, user_agent, bucket
 LIMIT $limit

@@ -19,7 +19,7 @@ SELECT
     count(DISTINCT remote_ip) AS addresses,
     count(DISTINCT key) AS keys,
     max(time) AS last_time
-FROM access_log
+FROM requests
 WHERE regexp_matches(user_agent, $pattern)
 GROUP BY user_agent
 ORDER BY requests DESC, user_agent

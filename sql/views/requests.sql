@@ -42,6 +42,14 @@ CREATE MACRO is_delete(operation) AS operation IN ('REST.DELETE.OBJECT', 'BATCH.
 CREATE MACRO is_change(operation) AS split_part(operation, '.', 2) IN ('PUT', 'POST', 'COPY', 'DELETE', 'PATCH')
     AND operation NOT LIKE '%.COPY.%_GET' AND NOT is_read(operation);
 
+-- Changes of a bucket rather than of an object, of those whose key is NULL. By exclusion, so that new settings are among
+-- them. A key is missing, too, where somebody posts a form to a bucket, or an object's name is empty.
+CREATE MACRO is_configuration_change(operation) AS is_change(operation) AND operation NOT LIKE 'BATCH.%'
+    AND operation <> 'REST.POST.BUCKET' AND split_part(operation, '.', 3) NOT IN (
+        'OBJECT', 'PART', 'UPLOAD', 'UPLOADS', 'MULTI_OBJECT_DELETE', 'PREFLIGHT', 'RESTORE', 'SELECT', 'OBJECT_TAGGING',
+        'RETENTION', 'LEGAL_HOLD'
+    );
+
 -- S3 did what was requested: not where it sent the client elsewhere (307), but where the client has it already (304).
 -- Records that are no requests may have no status; a request without one is a line that could not be read for sure.
 CREATE MACRO succeeded(operation, http_status) AS

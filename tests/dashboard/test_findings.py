@@ -88,8 +88,9 @@ def test_what_is_never_usual() -> None:
         operations__completeness=[{"bucket": "b", "date": dt.date(2026, 1, 2), "records": 0}],
         operations__errors_by_day=[{"server_errors": 1}],
         security__insecure_transport=[
-            {"operation": "WEBSITE.GET.OBJECT", "requests": 5},
-            {"operation": "REST.GET.OBJECT", "requests": 1},
+            {"operation": "WEBSITE.GET.OBJECT", "successful": 5},
+            {"operation": "REST.GET.OBJECT", "successful": 1},
+            {"operation": "REST.GET.OBJECT", "successful": 0},
         ],
     )
     assert texts == [
@@ -97,7 +98,7 @@ def test_what_is_never_usual() -> None:
         "!The configuration of buckets was changed 2 times.",
         "1 attempt to change the configuration of buckets failed.",
         "S3 failed 1 time (5xx).",
-        "1 request came without TLS 1.2 or newer.",
+        "1 request without TLS 1.2 or newer succeeded.",
         "Bucket b has no records on 2026-01-02.",
         "1 line could not be read.",
     ]
@@ -138,7 +139,7 @@ def test_every_notice_leads_to_a_report_on_the_page() -> None:
         "security/anonymous_requests": Excerpt([{"bucket": "b", "operation": "REST.PUT.OBJECT", "changes": 1}], 1),
         "security/configuration_changes": Excerpt([{"http_status": 200}, {"http_status": 403}], 2),
         "operations/errors_by_day": Excerpt([{"server_errors": 1}], 1),
-        "security/insecure_transport": Excerpt([{"operation": "REST.GET.OBJECT", "requests": 1}], 1),
+        "security/insecure_transport": Excerpt([{"operation": "REST.GET.OBJECT", "successful": 1}], 1),
         STATUS: Excerpt(days(0, 1, 300, 300, 300, 900, 900, 300, 300), 9),
         "operations/completeness": Excerpt([{"bucket": "b", "date": dt.date(2026, 1, 2), "records": 0}], 1),
         "operations/rejects": Excerpt([{"lines": 1}], 1),

@@ -186,12 +186,12 @@ def test_the_lake_has_the_fields_of_the_records(lake: Lake) -> None:
     columns = (
         "bucket, time, operation, key, remote_ip, requester, request_id, request_uri, http_status, error_code, "
         "bytes_sent, object_size, total_time, turn_around_time, referrer, user_agent, version_id, host_id, "
-        "signature_version, cipher_suite, authentication_type, host_header, tls_version, acl_required, source_region, "
-        "field_count, extra_fields, parse_note"
+        "signature_version, cipher_suite, authentication_type, host_header, tls_version, access_point_arn, "
+        "acl_required, source_region, field_count, extra_fields, parse_note"
     )
     attributes = (
         "bucket time op key ip requester rid uri status error sent size total turn referrer agent version host_id sig "
-        "cipher auth host tls acl region fields extra note"
+        "cipher auth host tls access_point acl region fields extra note"
     )
     table = lake.sql(f"SELECT {columns} FROM access_log ORDER BY time, bucket, operation, key, request_id").to_arrow()
     rows = [tuple(row.values()) for row in table.to_pylist()]

@@ -53,7 +53,7 @@ def without_error(records: Records) -> int:
 
 
 def client_failures(records: Records) -> int:
-    return len(with_status(records, 400, 499))
+    return len(with_status(failures(records), 400, 499))
 
 
 def server_failures(records: Records) -> int:
@@ -78,6 +78,11 @@ def latest_size(records: Iterable[Record]) -> int | None:
 
 
 # Times
+
+
+def last_of(records: Iterable[Record]) -> dt.datetime | None:
+    """The last time, if there is any."""
+    return max((record.time for record in records), default=None)
 
 
 def first_time(records: Iterable[Record]) -> dt.datetime:

@@ -1,6 +1,7 @@
 """Reports of the section operations."""
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 from small_lake import REJECTS, Record, delivered, log_object
@@ -13,17 +14,31 @@ from oracle.measures import (
     error_percent,
     failed,
     first_time,
+    last_of,
     last_time,
-    minute,
     minutes_to_delivery,
     operations,
     quantile,
     quantiles,
     server_failures,
-    without_error,
+    successful,
 )
-from oracle.selections import authenticated, failures, requests, with_status
+from oracle.selections import (
+    authenticated,
+    by_principal,
+    deletes,
+    failures,
+    is_request,
+    is_service,
+    reads,
+    requests,
+    successes,
+    with_status,
+    writes,
+)
 from oracle.tables import Records, Rows, chronological, group_by, in_order, summarize
+
+Measure = Callable[[Records], Any]
 
 
 def _buckets(records: Records) -> int:
@@ -39,11 +54,22 @@ def _last_date(records: Records) -> dt.date:
 
 
 def buckets(records: Records) -> Rows:
-    def requesters_of(group: Records) -> int:
+    def principals(group: Records) -> int:
         return distinct(authenticated(group), "requester")
 
-    measures = (len, failed, error_percent, addresses, requesters_of, bytes_sent, first_time, last_time)
-    return in_order(summarize(requests(records), ["bucket"], *measures), -2, 1)
+    def last_read(group: Records) -> dt.datetime | None:
+        return last_of(successes(reads(group)))
+
+    def last_write(group: Records) -> dt.datetime | None:
+        return last_of(successes(writes(group)))
+
+    def of_requests(measure: Measure) -> Measure:
+        return lambda group: measure(requests(group))
+
+    used = [record for record in by_principal(records) if is_request(record) or reads([record])]
+    counts = (of_requests(len), of_requests(failed), of_requests(error_percent))
+    times = (first_time, last_time, last_read, last_write)
+    return in_order(summarize(used, ["bucket"], *counts, addresses, principals, bytes_sent, *times), -2, 1)
 
 
 def busiest_prefixes(records: Records, prefix: str = "") -> Rows:
@@ -52,15 +78,15 @@ def busiest_prefixes(records: Records, prefix: str = "") -> Rows:
         return prefix + (below.split("/")[0] + "/" if "/" in below else "")
 
     below = [record for record in requests(records) if record.key is not None and record.key.startswith(prefix)]
-    busiest: dict[tuple[str, str], tuple[Any, ...]] = {}
-    for (bucket, name, time), group in sorted(group_by(below, "bucket", folder, minute).items()):
-        reads = [record for record in group if record.op.split(".")[1] in ("GET", "HEAD") or record.op.endswith("_GET")]
-        slow_down = [record for record in group if record.error == "SlowDown"]
-        row = (bucket, name, len(group), len(reads), len(group) - len(reads), len(slow_down), time)
-        known = busiest.get((bucket, name))
-        if known is None or len(group) > known[2]:
-            busiest[bucket, name] = row
-    return in_order(busiest.values(), -3, 1, 2)
+    rows: Rows = []
+    for (bucket, name), group in group_by(below, "bucket", folder).items():
+        seconds = group_by(group, "time")
+        (second,), busiest = min(seconds.items(), key=lambda item: (-len(item[1]), item[0]))
+        slow_down = sum(record.error == "SlowDown" for record in group)
+        reading = sum(record.op.split(".")[1] in ("GET", "HEAD") for record in busiest)
+        rates = (len(busiest), reading, len(busiest) - reading)
+        rows.append((bucket, name, len(group), slow_down, *rates, second))
+    return in_order(rows, -5, -3, 1, 2)
 
 
 def completeness(records: Records) -> Rows:
@@ -86,22 +112,28 @@ def delivery_lag(records: Records) -> Rows:
 
 
 def error_codes(records: Records) -> Rows:
-    errors = [record for record in records if record.error or failures([record])]
-    rows = summarize(errors, ["error", "status"], len, operations, addresses, first_time, last_time)
+    errors = [record for record in requests(records) if record.error or with_status([record], 400)]
+    rows = summarize(errors, ["error", "status"], len, failed, operations, addresses, first_time, last_time)
     return in_order(rows, -3, 1, 2)
 
 
 def errors_by_day(records: Records) -> Rows:
-    measures = (len, client_failures, server_failures, error_percent)
-    return in_order(summarize(with_status(records, 100), ["date"], *measures), 1)
+    measures = (len, failed, client_failures, server_failures, error_percent)
+    return in_order(summarize(with_status(requests(records), 100), ["date"], *measures), 1)
 
 
 def latency(records: Records) -> Rows:
     rows: Rows = []
-    for (op,), group in group_by([record for record in records if record.total is not None], "op").items():
-        totals, turns = [record.total for record in group], [record.turn for record in group]
-        rows.append((op, len(group), *quantiles(totals), quantile(totals, 1), *quantiles(turns)))
-    return in_order(rows, -2, 1)
+    timed = [record for record in requests(records) if record.total is not None]
+    for (op,), group in group_by(timed, "op").items():
+        answered = with_status(group, 200, 299)
+        both = [record for record in answered if record.turn is not None]
+        totals, turns = [record.total for record in both or answered], [record.turn for record in both]
+        failed_p50 = quantile([record.total for record in failures(group)], 0.5)
+        rows.append(
+            (op, len(totals), *quantiles(totals), quantile(totals, 1), *quantiles(turns), failed(group), failed_p50)
+        )
+    return in_order(rows, -2, -10, 1)
 
 
 def operation_counts(records: Records) -> Rows:
@@ -128,12 +160,12 @@ def rejects(_records: Records) -> Rows:
 
 def requesters(records: Records) -> Rows:
     measures = (len, failed, error_percent, _buckets, operations, addresses, bytes_sent, last_time)
-    return in_order(summarize(requests(records), ["requester"], *measures), -2, 1)
+    return in_order(summarize(by_principal(requests(records)), ["requester"], *measures), -2, 1)
 
 
 def request_uris(records: Records) -> Rows:
-    with_uri = [record for record in records if record.uri]
-    return in_order(summarize(with_uri, ["uri"], len, without_error, failed), -2, 1)
+    with_uri = [record for record in requests(records) if record.uri]
+    return in_order(summarize(with_uri, ["uri"], len, successful, failed), -2, 1)
 
 
 def schema_drift(records: Records) -> Rows:
@@ -149,11 +181,76 @@ def schema_drift(records: Records) -> Rows:
 
 def server_errors(records: Records) -> Rows:
     columns = "time bucket op key status error rid host_id ip agent"
-    return chronological(with_status(records, 500), columns, "bucket", "op", "key", "rid")
+    return chronological(with_status(requests(records), 500), columns, "bucket", "op", "key", "rid")
 
 
 def status_by_day(records: Records) -> Rows:
     def status_class(record: Record) -> str:
         return f"{(record.status or 0) // 100}xx"
 
-    return in_order(summarize(with_status(records, 100), ["date", status_class], len), 1, 2)
+    return in_order(summarize(with_status(requests(records), 100), ["date", status_class], len), 1, 2)
+
+
+def _principals(records: Records) -> int:
+    return distinct(by_principal(authenticated(records)), "requester")
+
+
+def access_points(records: Records) -> Rows:
+    def kind(record: Record) -> str:
+        if record.access_point is None:
+            return "none"
+        return "multi-Region" if record.access_point.endswith(".mrap") else "regional"
+
+    measures = (len, failed, _principals, bytes_sent, last_time)
+    return in_order(summarize(requests(records), ["bucket", kind, "access_point"], *measures), -4, 1, 3)
+
+
+_ENDPOINTS = (
+    (".s3-website", "website"),
+    (".s3-accelerate", "accelerate"),
+    (".s3-global", "multi-Region access point"),
+    (".s3-accesspoint", "access point"),
+    (".vpce", "VPC endpoint"),
+    ("s3-fips", "FIPS"),
+    ("dualstack", "dual-stack"),
+    ("s3.amazonaws.com", "legacy global"),
+    ("s3-eu-west-1", "legacy regional"),
+    (".amazonaws.com", "regional"),
+    ("", "other"),
+)
+"""What a host of the small lake contains, and which endpoint that is; the first counts."""
+
+
+def endpoints(records: Records) -> Rows:
+    def endpoint(record: Record) -> str:
+        return next(name for part, name in _ENDPOINTS if part in (record.host or ""))
+
+    def addressing(record: Record) -> str | None:
+        host = record.host or ""
+        if host.startswith(f"{record.bucket}."):
+            return "virtual-hosted"
+        return "path-style" if host.startswith(("s3.", "s3-", "bucket.")) else None
+
+    named = [record for record in requests(records) if record.host]
+    rows = summarize(named, ["bucket", endpoint, addressing], len, failed, _principals, last_time)
+    return in_order(rows, -4, 1, 2, 3)
+
+
+def tls_versions(records: Records) -> Rows:
+    def version(record: Record) -> str:
+        return record.tls or "none"
+
+    known = [record for record in requests(records) if record.fields > 18]
+    measures = (len, successful, failed, _principals, last_time)
+    return in_order(summarize(known, [version, "cipher"], *measures), -3, 1, 2)
+
+
+def unused_buckets(records: Records, days: int) -> Rows:
+    rows: Rows = []
+    for (bucket,), group in group_by(records, "bucket").items():
+        used = [record for record in reads(group) + writes(group) + deletes(group) if not is_service(record)]
+        by_services = [record for record in requests(group) if is_service(record)]
+        last_use = last_of(successes(used))
+        if last_use is None or (_last_date(records) - last_use.date()).days >= days:
+            rows.append((bucket, last_use, len(requests(group)), len(by_services), last_time(group)))
+    return sorted(rows, key=lambda row: (row[1] is not None, row[1], row[0]))

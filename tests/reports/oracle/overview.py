@@ -12,25 +12,38 @@ from oracle.measures import (
     quantile,
     server_failures,
 )
-from oracle.selections import anonymous, authenticated, deletes, expiries, requests, successes, visits, with_status
+from oracle.selections import (
+    anonymous,
+    authenticated,
+    by_principal,
+    deletes,
+    denials,
+    expiries,
+    requests,
+    successes,
+    visits,
+)
 from oracle.tables import Records, Rows
 
 
 def figures(records: Records) -> Rows:
     everything = requests(records)
+    # a rule that removes a version takes no object away, and what has no size was not there, or only marked
+    gone = [record for record in expiries(records) if record.op == "S3.CREATE.DELETEMARKER" or not record.version]
+    deleted = [record for record in successes(deletes(records)) if record.size is not None]
     return [
         (
             len(everything),
             client_failures(everything),
             server_failures(everything),
             error_percent(everything),
-            len(with_status(everything, 403, 403)),
+            len(denials(everything)),
             bytes_sent(everything),
             clients(visits(records)),
-            distinct(authenticated(everything), "requester"),
+            distinct(by_principal(authenticated(everything)), "requester"),
             len(anonymous(everything)),
-            distinct(expiries(records), "bucket", "key"),
-            len(successes(deletes(records))),
+            distinct(gone, "bucket", "key"),
+            distinct(deleted, "bucket", "key"),
             len(REJECTS),
             round(quantile([minutes_to_delivery(record) for record in records], 0.95)),
         )

@@ -45,6 +45,12 @@ def writes(records: Iterable[Record]) -> Records:
     )
 
 
+def uploads(records: Iterable[Record]) -> Records:
+    """Writes, and the steps of a multipart upload."""
+    steps = with_operation(records, "REST.PUT.PART", "REST.POST.UPLOADS", "REST.COPY.PART")
+    return writes(records) + steps
+
+
 def deletes(records: Iterable[Record]) -> Records:
     """Deletions by request."""
     return with_operation(records, "REST.DELETE.OBJECT", "BATCH.DELETE.OBJECT")
@@ -128,6 +134,12 @@ def visits(records: Iterable[Record]) -> Records:
 def authenticated(records: Iterable[Record]) -> Records:
     """Requests with credentials, of people or programs."""
     return [record for record in requests(records) if not is_nobody(record)]
+
+
+def is_service(record: Record) -> bool:
+    """Whether a service of AWS acted, or S3 itself."""
+    name = record.requester or ""
+    return name == "AmazonS3" or name.startswith("svc:") or "/AWSServiceRoleFor" in name
 
 
 def by_principal(records: Iterable[Record]) -> Records:

@@ -226,15 +226,13 @@ def are_sorted(columns: Sequence[pa.ChunkedArray]) -> bool:
     # Rows that equal the next one in all columns so far.
     rows = np.arange(max(0, len(columns[0]) - 1))
     for column in columns:
-        is_text = _is_text(column)
-        values = codes_of(as_dictionary(column)) if is_text else ranks_of(column)
+        texts = as_dictionary(column) if _is_text(column) else None
+        values = codes_of(texts) if texts is not None else ranks_of(column)
         changes = rows[values[rows] != values[rows + 1]]
         before, after = values[changes], values[changes + 1]
-        if is_text:
-            descends = _descends(as_dictionary(column).dictionary, before, after)
-        else:
-            descends = bool((before > after).any())
-        if descends:
+        if texts is None and (before > after).any():
+            return False
+        if texts is not None and _descends(texts.dictionary, before, after):
             return False
         rows = rows[values[rows] == values[rows + 1]]
     return True

@@ -255,19 +255,25 @@ class _Run:
     def _listed_ahead(
         self, objects: Iterator[LogObject], workers: Workers
     ) -> Generator[LogObject, None, None]:
-        """The same, found in a thread while batches are at work, or processes start for which there will be some."""
+        """The same, found in a thread while batches are at work.
+
+        As soon as they are enough for several batches, `workers` start, and are there when all are found.
+        """
         pool = ThreadPoolExecutor(1, thread_name_prefix="listing")
 
         def next_chunk() -> "Future[list[LogObject]]":
             return pool.submit(lambda: list(islice(objects, _CHUNK_OBJECTS)))
 
-        weight = 0
+        count = weight = 0
         try:
             chunks = deque(next_chunk() for _ in range(_CHUNKS_AHEAD))
             while chunk := self._awaited(chunks.popleft()):
                 chunks.append(next_chunk())
+                count += len(chunk)
                 weight += sum(map(text_size, chunk))
-                if self._workers > 1 and not is_little(weight, self._settings):
+                # A single log object, however large, is one batch.
+                is_shared = count > 1 and not is_little(weight, self._settings)
+                if self._workers > 1 and is_shared:
                     workers.start()
                 yield from chunk
         finally:

@@ -18,7 +18,9 @@ from concurrent.futures import (
 from functools import lru_cache, partial
 from itertools import islice
 from multiprocessing.connection import Connection
-from typing import Any, cast
+from multiprocessing.process import BaseProcess
+from types import TracebackType
+from typing import Any, Self, cast
 
 from etl.errors import AccessLakeError
 from etl.ingest.activity import Counts, Meter
@@ -40,15 +42,26 @@ _GARBAGE = 100_000
 _meters: list[Meter] = []
 
 
-class Workers(contextlib.ExitStack):
+class Workers:
     """So many processes that ingest batches. They end with the `with` statement."""
 
     def __init__(self, number: int) -> None:
-        super().__init__()
         self._number = number
         self._pool: ProcessPoolExecutor | None = None
+        self._end = contextlib.ExitStack()
         self.counts: Sequence[Counts] = ()
         """Of each process, which writes them without a lock; none before they are started."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end.__exit__(kind, error, traceback)
 
     def start(self) -> None:
         """Start the processes. It takes them half a second until they can do anything."""
@@ -58,13 +71,14 @@ class Workers(contextlib.ExitStack):
     def results(
         self, batches: Iterable[Batch], tick: Callable[[], None]
     ) -> Iterator[BatchResult]:
-        """The results of batches in the order of their completion.
+        """The results of batches in the order of their completion, from processes that are started if they are not.
 
         While they are at work, `tick` is called now and then.
         """
-        pool = self._pool = self._pool or self._start()
         try:
+            self.start()
             # One more than there are workers, so that none waits for the next to be planned.
+            pool = cast("Executor", self._pool)
             yield from _submit_all(pool, batches, self._number + 1, tick)
         except BrokenExecutor as error:
             raise AccessLakeError(
@@ -73,14 +87,14 @@ class Workers(contextlib.ExitStack):
             ) from error
 
     def _start(self) -> ProcessPoolExecutor:
-        lifeline, ours = _SPAWN.Pipe(duplex=False)
+        lifeline, our_end = _SPAWN.Pipe(duplex=False)
         self.counts = cast("Sequence[Counts]", _SPAWN.RawArray(Counts, self._number))
         initial = (lifeline, self.counts, _SPAWN.Value("i", 0))
         pool = ProcessPoolExecutor(self._number, _SPAWN, _start_worker, initial)
-        self.enter_context(lifeline)
-        self.enter_context(ours)
-        self.enter_context(pool)
-        self.push(partial(_end_at_once, pool, ours))
+        self._end.enter_context(lifeline)
+        self._end.enter_context(our_end)
+        self._end.enter_context(pool)
+        others = multiprocessing.active_children()
         # They inherit what is blocked. Ctrl-C reaches every process of a terminal; it is meant for the run, which then
         # ends its workers.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
@@ -89,20 +103,24 @@ class Workers(contextlib.ExitStack):
                 pool.submit(_do_nothing)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            children = [
+                one for one in multiprocessing.active_children() if one not in others
+            ]
+            self._end.push(partial(_kill_after_error, children))
         return pool
 
 
-def _end_at_once(
-    pool: Executor, lifeline: Connection, error_type: object, *_error: object
+def _kill_after_error(
+    children: Iterable[BaseProcess], error_type: object, *_error: object
 ) -> None:
-    """After an error: what workers have in hand may take minutes. Ended in the middle of it, it is as after a kill."""
+    """What workers have in hand may take minutes. Ended in the middle of it, it is as after a kill."""
     if error_type:
-        lifeline.close()
-        pool.shutdown(wait=False, cancel_futures=True)
+        for child in children:
+            child.kill()
 
 
 def _do_nothing() -> None:
-    """The first task of a worker, which is there once it is done."""
+    """The first task of each worker: the pool starts another process for each one that is submitted."""
 
 
 def _start_worker(

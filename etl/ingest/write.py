@@ -30,8 +30,9 @@ from etl.schema import ACCESS_LOG, LEDGER, REJECTS, Table
 from etl.sources import LogObject
 from etl.store import Store
 
-# Partitions at a time: enough to hide the time that S3 takes, or a disk until it has all of a part. Those with many
-# rows go one by one: their rows are in memory twice, and take a processor rather than time to wait.
+# Partitions with few rows at a time: enough to hide the time that S3 takes; and that a disk takes until it has all of a
+# part, of which other workers have some, too. Those with many rows go one by one: they are in memory twice, and take a
+# processor rather than time to wait.
 _APPENDERS_TO_S3 = 16
 _APPENDERS = 2
 _MANY_ROWS = 32 * 1024

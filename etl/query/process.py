@@ -207,7 +207,7 @@ def _environment() -> dict[str, str]:
     environment = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
     # So that it finds the modules that this process has found, however they were installed.
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    # As in etl.cli.
+    # No threads for linear algebra, which wait busily for it.
     environment["OPENBLAS_NUM_THREADS"] = "1"
     return environment
 

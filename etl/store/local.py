@@ -196,7 +196,7 @@ class LocalStore:
 
     @contextlib.contextmanager
     def _write_lock(self, folder: Path) -> Iterator[None]:
-        """Let nobody else write into a folder, or remove it."""
+        """Let nobody else write into a folder, or remove it; the folder that it is in may come and go."""
         number = zlib.crc32(bytes(folder.relative_to(self._root))) % _WRITE_LOCKS
         path = self._root / LOCAL_TMP / f"write-{number:02}.lock"
         lock = filelock.FileLock(path, _LOCK_SECONDS, PRIVATE_FILE)

@@ -1,6 +1,7 @@
 """What the errors of S3 and of its clients mean."""
 
 import contextlib
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
@@ -49,16 +50,15 @@ def s3_errors(what: str) -> Iterator[None]:
 
 def _failures() -> tuple[type[Exception], ...]:
     """What boto3, aiobotocore and s3fs raise."""
-    # Not before something fails: whoever reads by obstore needs no other client.
-    import aiohttp  # noqa: PLC0415
-
+    # Imported by s3fs; without it, nothing raises its errors.
+    aiohttp = sys.modules.get("aiohttp")
     return (
         botocore.exceptions.BotoCoreError,
         botocore.exceptions.ClientError,
         botocore.parsers.ResponseParserError,
-        aiohttp.ClientError,
         urllib3.exceptions.HTTPError,
         OSError,
+        *([aiohttp.ClientError] if aiohttp else []),
     )
 
 

@@ -235,6 +235,36 @@ def test_a_worker_that_dies_is_an_error(tmp_path: Path) -> None:
     assert len(rows_of(tmp_path / "lake")) == 4_000
 
 
+def test_no_worker_outlives_an_error(tmp_path: Path) -> None:
+    """Not even one that was still starting: a handle that is used again begins with none."""
+    write_objects(partitioned_objects(traffic(4_000, ["a"], FIRST_DAY, 5), ""), tmp_path / "logs")
+    settings = Settings(
+        source=(str(tmp_path / "logs"),), lake=str(tmp_path / "lake"), workers=2, batch_size=ByteSize(100_000)
+    )
+
+    def fail_once_there_are_workers(_summary: RunSummary) -> None:
+        if multiprocessing.active_children():
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        Lake(settings).ingest(progress=fail_once_there_are_workers)
+    assert multiprocessing.active_children() == []
+    Lake(settings).ingest()
+    assert len(rows_of(tmp_path / "lake")) == 4_000
+
+
+def test_a_single_log_object_starts_no_worker(tmp_path: Path) -> None:
+    """However large it is, it is one batch."""
+    write_objects(partitioned_objects(traffic(4_000, ["a"], FIRST_DAY, 1), "", 4_000), tmp_path / "logs")
+    settings = Settings(
+        source=(str(tmp_path / "logs"),), lake=str(tmp_path / "lake"), workers=2, batch_size=ByteSize(100_000)
+    )
+    workers: set[int] = set()
+    summary = Lake(settings).ingest(progress=lambda _: workers.add(len(multiprocessing.active_children())))
+    assert (summary.new, summary.result.rows) == (1, 4_000)
+    assert workers == {0}
+
+
 def test_since_dry_run_and_full(s3: S3) -> None:
     """--since leaves out, --dry-run writes nothing, and what was left out is read once --since is gone.
 

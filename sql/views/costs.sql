@@ -6,8 +6,8 @@ CREATE MACRO is_list(operation) AS operation IN (
 );
 
 -- The line of S3's price list that a request is under, as if its object were in the class Standard. The record of a
--- copy's source, and those of the keys of a multi-object delete, are part of another request. Asked for again, a restore
--- is charged as a GET: only the first (202) is one.
+-- copy's source, and those of the keys of a multi-object delete, are part of another request. Asked for again, a
+-- restore is charged as a GET: only the first (202) is one.
 CREATE MACRO price_class(operation, http_status) AS CASE
     WHEN storage_class(operation) IS NOT NULL THEN 'transition_' || lower(storage_class(operation))
     WHEN operation LIKE 'S3.%' OR operation LIKE '%.DELETE.%' OR operation LIKE '%.COPY.%_GET'
@@ -54,9 +54,9 @@ CREATE MACRO is_unbilled_error(http_status, error_code) AS CASE http_status
     ELSE http_status >= 500
 END;
 
--- Access that was denied to somebody from outside the owner's accounts, for which AWS charges neither the request nor its
--- bytes; website endpoints charge both. Whoever S3 could not identify is from outside, and accounts that are none of the
--- settings' `accounts`. A response to HEAD has no error code.
+-- Access that was denied to somebody from outside the owner's accounts, for which AWS charges neither the request nor
+-- its bytes; website endpoints charge both. Whoever S3 could not identify is from outside, and accounts that are none
+-- of the settings' `accounts`. A response to HEAD has no error code.
 CREATE MACRO is_denied_outsider(operation, http_status, error_code, requester) AS CASE
     WHEN http_status = 403 AND coalesce(error_code, 'AccessDenied') = 'AccessDenied' AND operation NOT LIKE 'WEBSITE.%'
         THEN is_nobody(requester) OR is_foreign(requester)
@@ -89,7 +89,8 @@ AND NOT paid_by_requester(of_bucket, http_status, requester);
 -- The Region that a host of S3 names: in any of its forms, with endpoints of a VPC and of websites; NULL for others.
 CREATE MACRO host_region(host_header) AS nullif(regexp_extract(
     lower(host_header),
-    '[.-]((?:[a-z]{2}|us-gov|[a-z]{2}-iso[a-z]?|eusc-de)-[a-z]+-\d+)\.(?:vpce\.)?amazonaws\.(?:com|com\.cn|eu)(?::\d+)?$',
+    '[.-]((?:[a-z]{2}|us-gov|[a-z]{2}-iso[a-z]?|eusc-de)-[a-z]+-\d+)'
+    || '\.(?:vpce\.)?amazonaws\.(?:com|com\.cn|eu)(?::\d+)?$',
     1
 ), '');
 
@@ -132,16 +133,17 @@ CREATE MACRO is_cloudfront(requester, user_agent) AS coalesce(starts_with(reques
 CREATE MACRO is_private(remote_ip) AS coalesce(CASE
     WHEN contains(remote_ip, ':') THEN regexp_matches(
         lower(remote_ip),
-        '^(?:f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:|::ffff:(?:10|192\.168|169\.254|172\.(?:1[6-9]|2\d|3[01])|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\.)'
+        '^(?:f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:'  -- and IPv4 in IPv6's form
+        || '|::ffff:(?:10|192\.168|169\.254|172\.(?:1[6-9]|2\d|3[01])|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\.)'
     )
     WHEN remote_ip LIKE '172.%' THEN TRY_CAST(split_part(remote_ip, '.', 2) AS INTEGER) BETWEEN 16 AND 31
     WHEN remote_ip LIKE '100.%' THEN TRY_CAST(split_part(remote_ip, '.', 2) AS INTEGER) BETWEEN 64 AND 127
     ELSE remote_ip LIKE '10.%' OR remote_ip LIKE '192.168.%' OR remote_ip LIKE '169.254.%'
 END, false);
 
--- Where a response went, which its price depends on: the internet, another Region of AWS; or, free of charge, CloudFront,
--- a service of AWS, the bucket's own Region, or an endpoint of a VPC. Where the bucket's Region is not known, a Region
--- counts as another one, and where nothing is known, it is the internet.
+-- Where a response went, which its price depends on: the internet, another Region of AWS; or, free of charge,
+-- CloudFront, a service of AWS, the bucket's own Region, or an endpoint of a VPC. Where the bucket's Region is not
+-- known, a Region counts as another one, and where nothing is known, it is the internet.
 CREATE MACRO transfer(remote_ip, requester, user_agent, source_region, bucket_region) AS CASE
     WHEN is_cloudfront(requester, user_agent) THEN 'cloudfront'
     WHEN coalesce(starts_with(requester, 'svc:'), false) THEN 'service'
@@ -203,8 +205,8 @@ greatest(least(bytes / 1073741824, 10240) - price_of('egress_free_gb'), 0) * pri
 CREATE MACRO transfer_cost(egress_bytes, region_bytes, accelerated_bytes) AS byte_cost(egress_bytes, 'egress')
     + byte_cost(region_bytes, 'egress_regions') + byte_cost(accelerated_bytes, 'acceleration');
 
--- Reads of objects in a class with a price of its own for them: those that a lifecycle rule moved there, and nobody wrote
--- since. Of a version, where the record of the move names one. A copy reads all of its source.
+-- Reads of objects in a class with a price of its own for them: those that a lifecycle rule moved there, and nobody
+-- wrote since. Of a version, where the record of the move names one. A copy reads all of its source.
 CREATE VIEW cold_reads AS
 WITH moves AS MATERIALIZED (  -- found by their prefix, which is looked for while the records are read
     SELECT bucket, key, version_id, time, storage_class(operation) AS storage_class
@@ -212,8 +214,8 @@ WITH moves AS MATERIALIZED (  -- found by their prefix, which is looked for whil
     WHERE operation LIKE 'S3.TRANSITION%' AND storage_class(operation) IS NOT NULL AND key IS NOT NULL
 ),
 
--- One pass for reads and writes, and none where there are no moves. The list has DuckDB look records up among the moves,
--- not the other way around.
+-- One pass for reads and writes, and none where there are no moves. The list has DuckDB look records up among the
+-- moves, not the other way around.
 uses AS MATERIALIZED (
     SELECT *
     FROM access_log

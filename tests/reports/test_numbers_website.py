@@ -281,6 +281,7 @@ def test_sites_that_send_readers_come_before_those_that_embed(root: Path) -> Non
         ("https://s3.amazonaws.com/", "s3.amazonaws.com", True),
         ("http://pictures.s3-website-us-east-1.amazonaws.com/a.html", "s3.amazonaws.com", False),
         ("http://strangers.s3-website-us-east-1.amazonaws.com/a.html", "s3.amazonaws.com", True),
+        ("http://pictured.s3-website-us-east-1.amazonaws.com/a.html", "s3.amazonaws.com", True),
         ("https://pictures.s3.evil.example/a.html", "pictures.s3.amazonaws.com", True),
         ("http://127.0.0.1:9000/strangers/a.html", "127.0.0.1:9000", True),
         ("http://127.0.0.1:9000/pictures/a.html", "127.0.0.1:9000", False),

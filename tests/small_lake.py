@@ -424,6 +424,12 @@ def billing() -> list[Record]:
     ]
 
 
+def part(time: str, key: str, number: int, upload: str, size: int) -> Record:
+    """One part of a multipart upload."""
+    uri = f"PUT /{key}?partNumber={number}&uploadId={upload} HTTP/1.1"
+    return api(time, "REST.PUT.PART", key, size=size, uri=uri)
+
+
 def versions_and_classes() -> list[Record]:
     """What became of objects: old versions, delete markers, archives, copies in place, uploads that were given up."""
     in_place = f"{next(_numbers):016X}"
@@ -456,6 +462,13 @@ def versions_and_classes() -> list[Record]:
         rule("09 02:10:08", "EXPIRE.OBJECT", "life/retagged", 8_000),
         put("05 02:00:09", "life/shrunk", 9_999),
         put("05 02:10:09", "life/shrunk", 99),
+        part("07 05:00:00", "life/parts", 1, "U1", 5_000_000),
+        part("07 05:00:10", "life/parts", 1, "U1", 6_000_000),
+        part("07 05:00:20", "life/parts", 2, "U1", 2_000_000),
+        part("07 05:00:30", "life/parts", 1, "U2", 3_000_000),
+        api("07 05:01:00", "REST.DELETE.UPLOAD", "life/parts", 204, uri="DELETE /life/parts?uploadId=U2 HTTP/1.1"),
+        part("07 05:00:00", "life/aborted", 1, "U3", 1_000_000),
+        rule("08 00:10:00", "DELETE.UPLOAD", "life/aborted"),
     ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import ingest_local
-from small_lake import DATA, Record, api, part_of, put, read, rule
+from small_lake import DATA, Record, api, part, part_of, put, read, rule
 
 from etl import Lake, open_lake
 
@@ -278,6 +278,25 @@ def test_the_undo_list_has_what_can_be_brought_back(lake_of: LakeOf) -> None:
         ("by-request", "marked", None),
         ("by-rule", "marked", "m1"),
     ]
+
+
+def test_unfinished_uploads_have_the_bytes_of_their_parts(lake_of: LakeOf) -> None:
+    """Parts sent again count once; what was completed or aborted, by a request or a rule, is not listed."""
+    lake = lake_of(
+        [
+            part("02 08:00:00", "open", 1, "A", 5),
+            part("02 08:00:01", "open", 1, "A", 6),
+            part("02 08:00:02", "open", 2, "A", 4),
+            part("02 08:00:00", "open", 1, "B", 7),
+            api("02 09:00:00", "REST.POST.UPLOAD", "open", uri="POST /open?uploadId=B HTTP/1.1", size=7),
+            part("02 08:00:00", "refused", 1, "C", 8),
+            api("02 09:00:00", "REST.POST.UPLOAD", "refused", 400, uri="POST /refused?uploadId=C HTTP/1.1"),
+            part("02 08:00:00", "by-rule", 1, "D", 9),
+            rule("09 00:10:00", "DELETE.UPLOAD", "by-rule"),
+        ]
+    )
+    columns = ("key", "upload_id", "parts", "bytes")
+    assert rows(lake, "lifecycle/unfinished_uploads", *columns) == [("open", "A", 2, 10), ("refused", "C", 1, 8)]
 
 
 def test_head_asks_for_an_expired_object(lake_of: LakeOf) -> None:

@@ -161,6 +161,26 @@ def undo_list(records: Records) -> Rows:
     return in_order(rows, -1, 3, 4, 5, 6, 2)
 
 
+def unfinished_uploads(records: Records) -> Rows:
+    def part(record: Record) -> str:
+        return (record.uri or "").partition("partNumber=")[2].partition("&")[0]
+
+    def upload(record: Record) -> str:
+        return (record.uri or "").partition("uploadId=")[2].partition(" ")[0]
+
+    ended = with_operation(successes(records), "REST.POST.UPLOAD", "REST.DELETE.UPLOAD")
+    ids = {(record.key, record.bucket, upload(record)) for record in ended}
+    rows: Rows = []
+    sent = with_operation(successes(records), "REST.PUT.PART")
+    for (key, bucket, upload_id), group in group_by(sent, "key", "bucket", upload).items():
+        by_rule = with_operation(of_same_object(records, group[0]), "S3.DELETE.UPLOAD")
+        is_aborted = any(record.time >= last_time(group) for record in by_rule)
+        if (key, bucket, upload_id) not in ids and not is_aborted:
+            sizes = [latest_size(parts) or 0 for parts in group_by(group, part).values()]
+            rows.append((key, bucket, upload_id, len(sizes), sum(sizes), first_time(group), last_time(group)))
+    return in_order(rows, -5, 1, 2, 3)
+
+
 def used_after_expiry(records: Records) -> Rows:
     rows: Rows = []
     for expired in group_by(object_expiries(records), "bucket", "key").values():

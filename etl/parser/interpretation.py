@@ -233,7 +233,7 @@ def _ending_early(
             ends[_MOST_ENDS:-_MOST_ENDS] = []
         for match in in_order(ends):
             after, unknown = match["after"], rest[match.end("after") :]
-            if '"' in after + unknown:
+            if '"' in (after + unknown).removesuffix(_ODD_END):
                 quoted = rest[: match.start() + 1]
                 yield from _Quoted(quoted, after, unknown or None).interpretations()
 

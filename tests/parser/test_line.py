@@ -240,6 +240,8 @@ def test_trailing_text_is_set_apart() -> None:
     """A line copied out of a program with `";` behind it keeps its fields."""
     row = read(f'{LINE}";')
     assert (row["source_region"], row["extra_fields"], row["parse_note"]) == ("eu-central-1", '";', "trailing_text")
+    no_host = read(f'{LINE.replace(HOST, "-")}";')
+    assert (no_host["extra_fields"], no_host["parse_note"]) == ('";', "trailing_text")
     bare = read(f'{BATCH_DELETE}";')
     assert (bare["source_region"], bare["extra_fields"], bare["parse_note"]) == ("eu-central-1", '";', "trailing_text")
 

@@ -13,7 +13,7 @@
 -- default = 20
 -- help = "how many prefixes"
 -- ///
-WITH keyed AS (
+WITH keyed AS NOT MATERIALIZED (  -- to read the records twice is less than to keep them
     SELECT
         bucket,
         $prefix || left(substr(key, length($prefix) + 1), instr(substr(key, length($prefix) + 1), '/')) AS prefix,

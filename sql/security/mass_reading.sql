@@ -18,7 +18,7 @@
 -- default = 20
 -- help = "how many hours and readers"
 -- ///
-WITH readings AS (
+WITH readings AS NOT MATERIALIZED (  -- to read the records twice is less than to keep them
     SELECT
         date_trunc('hour', time) AS hour,
         bucket,

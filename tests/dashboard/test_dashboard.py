@@ -43,7 +43,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 error={404: "NoSuchKey", 403: "AccessDenied"}.get(status, "-"), bytes_sent=1000 + number,
                 object_size=1000, user_agent=rng.choice(BROWSERS), referrer="https://other.example/page",
             )  # fmt: skip
-        site.lifecycle(_at(day), "S3.EXPIRE.OBJECT", f"old/{day}", 500)
+        site.lifecycle(_at(day), "S3.CREATE.DELETEMARKER", f"old/{day}", 500)
     site.request(_at(14), "REST.GET.OBJECT", f"{SCRIPT}.png", ip="192.0.2.66", user_agent=SCRIPT, referrer=LINK)
     site.request(
         _at(14, 1), "REST.GET.OBJECT", QUOTES, ip="192.0.2.66", user_agent=QUOTES, referrer=f"https://{QUOTES}/"

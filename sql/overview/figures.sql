@@ -1,7 +1,7 @@
 -- /// report
 -- title = "Figures"
 -- question = "What happened in the period, in one row?"
--- note = "client_errors and server_errors are requests that failed (4xx, 5xx), and error_percent is of all requests; denied are those that somebody may not send (403). Visitors are addresses with a user agent, without credentials, that got an object. expired and deleted count objects: expired without old versions, deleted with them. The lag is the 95th percentile in minutes; rejects are of all buckets."
+-- note = "client_errors and server_errors are requests that failed (4xx, 5xx), and error_percent is of all requests; denied are those that somebody may not send (403). Visitors are addresses with a user agent, without credentials, that got an object; NULL where nobody is known. expired and deleted count objects: expired without old versions, deleted with them. The lag is the 95th percentile in minutes; rejects are of all buckets."
 -- ///
 WITH visitors AS (
     SELECT DISTINCT remote_ip, user_agent, is_known(remote_ip, requester, user_agent) AS is_known
@@ -14,7 +14,7 @@ requesters AS (
 expired AS (
     SELECT DISTINCT bucket, key
     FROM lifecycle_events
-    WHERE operation = 'S3.CREATE.DELETEMARKER' OR (operation = 'S3.EXPIRE.OBJECT' AND version_id IS NULL)
+    WHERE is_object_expiry(operation, version_id)
 ),
 deleted AS (  -- without a size nothing was there, or a delete marker was set or removed
     SELECT DISTINCT bucket, key

@@ -123,11 +123,6 @@ SELECT
 FROM regions
 GROUP BY bucket;
 
--- CloudFront, by its service (origin access control), its identity (origin access identity) or its user agent.
-CREATE MACRO is_cloudfront(requester, user_agent) AS coalesce(starts_with(requester, 'svc:cloudfront'), false)
-    OR coalesce(contains(requester, 'CloudFront Origin Access Identity'), false)
-    OR coalesce(user_agent = 'Amazon CloudFront', false);
-
 -- Addresses that requests have which come through an endpoint of a VPC: RFC 1918, 100.64.0.0/10, link-local and unique
 -- local ones. Those of a lake that hashes or drops addresses are not known to be any.
 CREATE MACRO is_private(remote_ip) AS coalesce(CASE

@@ -95,6 +95,13 @@ CREATE MACRO is_service(requester) AS coalesce(
     false
 );
 
+-- CloudFront, which fetches objects for people of whom the log knows nothing: by an origin access control, an origin
+-- access identity, or its user agent.
+CREATE MACRO is_cloudfront(requester, user_agent) AS coalesce(
+    requester LIKE 'svc:cloudfront.%' OR requester LIKE 'arn:%:iam::cloudfront:%' OR user_agent = 'Amazon CloudFront',
+    false
+);
+
 -- No requester. The canonical id is what S3 wrote for anonymous requests until about 2009.
 CREATE MACRO is_nobody(requester) AS
 coalesce(requester, '65a011a29cdf8ec533ec3d1ccaae921c') = '65a011a29cdf8ec533ec3d1ccaae921c';

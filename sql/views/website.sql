@@ -30,23 +30,16 @@ ANTI JOIN excluded_requesters USING (requester)
 ANTI JOIN excluded_user_agents USING (user_agent)
 WHERE operation IN ('REST.GET.OBJECT', 'WEBSITE.GET.OBJECT');
 
--- CloudFront, which fetches objects for people of whom the log knows nothing: by an origin access control, an origin
--- access identity, or its user agent.
-CREATE MACRO from_cloudfront(requester, user_agent) AS coalesce(
-    requester LIKE 'svc:cloudfront.%' OR requester LIKE 'arn:%:iam::cloudfront:%' OR user_agent = 'Amazon CloudFront',
-    false
-);
-
 -- The record tells who is behind a request: its address is kept, and it did not come through CloudFront.
 CREATE MACRO is_known(remote_ip, requester, user_agent) AS
-remote_ip IS NOT NULL AND NOT from_cloudfront(requester, user_agent);
+remote_ip IS NOT NULL AND NOT is_cloudfront(requester, user_agent);
 
 -- S3 sent an object or a part of it, or the client has it already.
 CREATE MACRO is_answered(http_status) AS coalesce(http_status IN (200, 206, 304), false);
 
 -- Of requests for objects: those of the public that were answered. They have no credentials, or came through CloudFront.
 CREATE MACRO is_visit(operation, requester, authentication_type, http_status) AS is_answered(http_status)
-    AND (is_anonymous(operation, requester, authentication_type) OR from_cloudfront(requester, NULL));
+    AND (is_anonymous(operation, requester, authentication_type) OR is_cloudfront(requester, NULL));
 
 -- Requests of the public for objects that were answered. A visitor is an address with a user agent.
 CREATE VIEW visits AS

@@ -20,6 +20,7 @@ from oracle.prices import (
     cost,
     egress_bytes,
     egress_cost,
+    is_accelerated,
     is_denied_outsider,
     price_class,
     region_bytes,
@@ -167,7 +168,7 @@ def usage_types(records: Records) -> Rows:
             number = retrieved_bytes(group)
             rows.append((march, False, usage, None, number, round(number / 1024**3, 3), retrieval_cost(group)))
     charged = [record for record in records if not is_denied_outsider(record)]
-    fast = [record for record in charged if "s3-accelerate" in (record.host or "")]
+    fast = [record for record in charged if is_accelerated(record)]
     for kind, group in (*group_by(charged, _usage_of_transfer).items(), (("AWS",), fast)):
         suffix = "ABytes" if group is fast else "Bytes"
         price = {"DataTransfer": 0.09, "AWS": 0.04 if group is fast else 0.02}.get(kind[0], 0)
@@ -252,7 +253,7 @@ def uploads(records: Records) -> Rows:
     for pair in pairs:
         groups.setdefault((pair[0].date, pair[0].bucket, pair[0].requester), []).append(pair)
     for key, group in groups.items():
-        fast = sum(size for record, _, size in group if "s3-accelerate" in (record.host or ""))
+        fast = sum(size for record, _, size in group if is_accelerated(record))
         sizes = [size for _, size, _ in group if size is not None]
         sent = [size for _, _, size in group if size]
         rows.append((*key, len(sent), sum(sent), fast, len(sizes), sum(sizes)))

@@ -86,8 +86,9 @@ def retrieved_bytes(records: Iterable[Record]) -> int:
 
 
 def is_denied_outsider(record: Record) -> bool:
-    """Somebody without credentials whom S3 did not let in; website endpoints are no matter of credentials."""
-    return record.status == 403 and is_nobody(record) and not record.op.startswith("WEBSITE.")
+    """Somebody without credentials who may not do that; website endpoints are no matter of credentials."""
+    is_denied = record.status == 403 and record.error in (None, "AccessDenied")
+    return is_denied and is_nobody(record) and not record.op.startswith("WEBSITE.")
 
 
 def is_unbilled_error(record: Record) -> bool:
@@ -151,7 +152,13 @@ def uploaded(record: Record) -> int:
 
 def accelerated_bytes(records: Iterable[Record]) -> int:
     """Bytes of both ways that Transfer Acceleration carried."""
-    return sum((record.sent or 0) + uploaded(record) for record in records if "s3-accelerate" in (record.host or ""))
+    return sum((record.sent or 0) + uploaded(record) for record in records if is_accelerated(record))
+
+
+def is_accelerated(record: Record) -> bool:
+    """By Transfer Acceleration, or by an access point of several Regions."""
+    host = record.host or ""
+    return ".s3-accelerate." in host or ".accesspoint.s3-global." in host
 
 
 def _unrounded_request_cost(records: Iterable[Record]) -> float:

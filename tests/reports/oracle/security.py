@@ -353,7 +353,11 @@ def foreign_accounts(records: Records) -> Rows:
 
     measures = (principals, number, read_ones, changes, bytes_of_successes, first_time, last_time)
     requested = [record for record in records if is_request(record) or reads([record])]
-    used = [record for record in by_principal(requested) if (record.requester or "").startswith("arn:")]
+    used = [
+        record
+        for record in by_principal(requested)
+        if (record.requester or "").startswith("arn:") and account(record).isdigit()
+    ]
     return in_order(summarize(used, [account, "bucket"], *measures), -4, 1, 2)
 
 

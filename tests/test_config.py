@@ -110,9 +110,9 @@ def test_the_reference_file_has_every_setting_with_its_default() -> None:
     assert load_settings({}, {}, str(REFERENCE)) == Settings()
     table = tomllib.loads(text)
     privacy = {f"privacy.{name}" for name in table.pop("privacy")}
-    prices = {f"prices.{name}" for name in table.pop("prices")}
-    excluded = {f"exclude.{name}" for name in table.pop("exclude")}
+    tables = ("prices", "storage_prices", "exclude")
+    of_tables = {f"{name}.{setting}" for name in tables for setting in table.pop(name)}
     top, _, below = text.partition("[privacy]")
     optional = set(re.findall(r"^# (\w+) = ", top, flags=re.MULTILINE))
     privacy |= {f"privacy.{name}" for name in re.findall(r"^# (\w+) = ", below, flags=re.MULTILINE)}
-    assert set(table) | privacy | prices | excluded | optional | {"privacy.hash_key"} == SETTINGS
+    assert set(table) | privacy | of_tables | optional | {"privacy.hash_key"} == SETTINGS

@@ -45,6 +45,7 @@ UNBILLED = {
     (301, "PermanentRedirect"),
     (307, "TemporaryRedirect"),
     (400, "InvalidRequest"),
+    (403, "SignatureDoesNotMatch"),
     (404, "NoSuchUpload"),
 }
 """The errors of the small lake that AWS does not bill, whoever causes them."""

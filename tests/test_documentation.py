@@ -62,10 +62,7 @@ def report_tables() -> str:
     """A table for each section, as the directory `sql/` has them."""
     tables = []
     for name, reports in groupby(load_reports().values(), lambda report: report.name.partition("/")[0]):
-        rows = [
-            (f"`{one.name}`", f"{one.question} {one.note}".strip(), one.chart.kind if one.chart else "")
-            for one in reports
-        ]
+        rows = [(f"`{one.name}`", one.question, one.chart.kind if one.chart else "") for one in reports]
         tables.append(f"### {name.capitalize()}\n\n{markdown_table(('report', 'question', 'chart'), rows)}")
     return "\n\n".join(tables)
 

@@ -241,6 +241,12 @@ def hostile_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
         key = encode_key(payload, "REST.GET.OBJECT")
         line = request(number, key=f" {key} ", agent=payload, uri=f'"GET /{payload} HTTP/1.1"')
         line = line.replace("https://example.com/", f"https://{payload}/").replace("\0", "")
+        # Visitors have no credentials.
+        line = (
+            line.replace("arn:aws:iam::111122223333:user/a", "-")
+            .replace(" SigV4 ", " - ")
+            .replace(" AuthHeader ", " - ")
+        )
         lines.append(line.replace(" 200 - 113 226 7 5 ", " 404 NoSuchKey 272 - 9 - ") if number % 2 else line)
     ingest_local(write_log(root / "logs", lines), root / "lake", max_reject_fraction=1)
     return root / "lake"

@@ -88,11 +88,10 @@ nullif(regexp_extract(coalesce(requester, ''), '^arn:[^:]*:(?:iam|sts)::(\d{12})
 CREATE MACRO is_foreign(requester) AS
 coalesce(NOT list_contains((SELECT list(account) FROM own_accounts), account_of(requester)), false);
 
--- A service rather than a person or a program: a service of AWS, also by its service-linked role, or S3 itself.
+-- A service rather than a person or a program: a service of AWS, also by its service-linked role, or S3 itself. The name
+-- of a session tells nothing: whoever assumes a role chooses it.
 CREATE MACRO is_service(requester) AS coalesce(
-    requester LIKE 'svc:%' OR requester = 'AmazonS3' OR requester LIKE '%:assumed-role/AWSServiceRoleFor%'
-    OR requester LIKE '%:assumed-role/config-role/AWSConfig-%',
-    false
+    requester LIKE 'svc:%' OR requester = 'AmazonS3' OR requester LIKE '%:assumed-role/AWSServiceRoleFor%', false
 );
 
 -- CloudFront, which fetches objects for people of whom the log knows nothing: by an origin access control, an origin

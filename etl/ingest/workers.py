@@ -65,8 +65,7 @@ class Workers:
 
     def start(self) -> None:
         """Start the processes. It takes them half a second until they can do anything."""
-        if not self._pool:
-            self._pool = self._start()
+        self._started()
 
     def results(
         self, batches: Iterable[Batch], tick: Callable[[], None]
@@ -76,15 +75,18 @@ class Workers:
         While they are at work, `tick` is called now and then.
         """
         try:
-            self.start()
             # One more than there are workers, so that none waits for the next to be planned.
-            pool = cast("Executor", self._pool)
-            yield from _submit_all(pool, batches, self._number + 1, tick)
+            yield from _submit_all(self._started(), batches, self._number + 1, tick)
         except BrokenExecutor as error:
             raise AccessLakeError(
                 "a worker process died (out of memory?); what was committed is safe: "
                 "run again, with fewer --workers or a smaller batch_size"
             ) from error
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            self._pool = self._start()
+        return self._pool
 
     def _start(self) -> ProcessPoolExecutor:
         lifeline, our_end = _SPAWN.Pipe(duplex=False)

@@ -470,22 +470,26 @@ def _trailing(text: str, extra: str | None) -> Trailing | None:
     tokens = [match[0] for match in found]
     if _has_principal_id(tokens):
         principal = None if tokens[1] == "-" else tokens[1]
-        kept = " ".join(filter(None, (principal, extra))) or None
+        kept = _joined(principal, extra)
         return Trailing(text, (tokens[0], *tokens[2:]), kept, Note.EXTRA_COLUMN)
     if not _is_complete(tokens):
         return None
-    is_unknown = len(tokens) >= COMPLETE and not is_signature(tokens[SIGNATURE])
-    note = Note.UNUSUAL_FORM if is_unknown else None
     known = tuple(tokens[: len(TRAILING)])
+    first_unknown = next(iter(found[len(TRAILING) :]), None)
+    unknown = text[first_unknown.start() :] if first_unknown else ""
     if extra == _ODD_END:
-        unknown = (
-            text[found[len(TRAILING)].start() :] if len(tokens) > len(TRAILING) else ""
-        )
         return Trailing(text, known, unknown + extra, Note.TRAILING_TEXT)
-    if len(tokens) > len(TRAILING):
-        unknown = text[found[len(TRAILING)].start() :]
-        extra = f"{unknown} {extra}" if extra else unknown
-    return Trailing(text, known, extra, note)
+    return Trailing(text, known, _joined(unknown, extra), _note_of(tokens))
+
+
+def _joined(*texts: str | None) -> str | None:
+    return " ".join(filter(None, texts)) or None
+
+
+def _note_of(tokens: list[str]) -> Note | None:
+    """What has to be said of complete trailing fields: that the signature version is unknown."""
+    is_unknown = len(tokens) >= COMPLETE and not is_signature(tokens[SIGNATURE])
+    return Note.UNUSUAL_FORM if is_unknown else None
 
 
 def _is_complete(tokens: list[str]) -> bool:

@@ -98,15 +98,18 @@ def view_definitions() -> str:
 
 def tables_of(sql: str) -> list[Table]:
     """The tables that a statement probably reads, going by the words in it."""
-    words = set(re.findall(r"\w+", sql))
-    return [table for table in TABLES if words & _NAMES[table.name]]
+    return [table for table in TABLES if _words_of(sql) & _NAMES[table.name]]
 
 
 def left_out(sql: str, settings: Settings) -> list[str]:
     """Whose requests the settings keep out of a statement's result, going by the words in it."""
-    if _WITHOUT_EXCLUDED.isdisjoint(re.findall(r"\w+", sql)):
+    if not _words_of(sql) & _WITHOUT_EXCLUDED:
         return []
     return [f"{kind} {value}" for kind, value in settings.exclude.rows()]
+
+
+def _words_of(sql: str) -> set[str]:
+    return set(re.findall(r"\w+", sql))
 
 
 def rows_by_object(table: Table) -> str:

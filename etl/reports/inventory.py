@@ -4,11 +4,9 @@ A manifest says which files an inventory has, with their sizes and checksums; AW
 list". Its columns have the names of Parquet files here; in CSV files keys are URL-encoded.
 """
 
-import datetime as dt
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,6 +16,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from etl.arrow import reader_of
 from etl.errors import StoreError, UsageError
 from etl.parser.fast.keys import decode_keys
 from etl.store import S3Session, open_store, parse_location
@@ -53,21 +52,14 @@ class _Manifest(BaseModel):
     file_format: str
     file_schema: str
     creation_timestamp: int
-    """Milliseconds since 1970."""
+    """Milliseconds since 1970; not used, but every manifest has it."""
     files: list[_File]
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
-    """The objects that buckets had (`OBJECTS`): current versions, without delete markers."""
+def read_inventory(names: Sequence[str], session: S3Session) -> pa.Table:
+    """The objects that buckets had (`OBJECTS`): current versions, without delete markers.
 
-    objects: pa.Table
-    created_at: dt.datetime | None = None
-    """When AWS began to list them, in UTC; None where no manifest says so."""
-
-
-def read_inventory(names: Sequence[str], session: S3Session) -> Inventory:
-    """The inventory of a `manifest.json`, or of CSV (with a header) or Parquet files; local, or on S3.
+    An inventory is a `manifest.json`, or CSV (with a header) or Parquet files; local, or on S3.
 
     Raises UsageError for what is no inventory, or not the file that its manifest names, and StoreError for what cannot
     be read.
@@ -77,10 +69,10 @@ def read_inventory(names: Sequence[str], session: S3Session) -> Inventory:
     if len(names) == 1 and names[0].endswith(".json"):
         return _read_manifest(names[0], session)
     tables = [_current_objects(_table_of(name, session), name) for name in names]
-    return Inventory(pa.concat_tables(tables))
+    return pa.concat_tables(tables)
 
 
-def _read_manifest(name: str, session: S3Session) -> Inventory:
+def _read_manifest(name: str, session: S3Session) -> pa.Table:
     try:
         manifest = _Manifest.model_validate_json(_read(name, session))
     except ValidationError as error:
@@ -89,12 +81,7 @@ def _read_manifest(name: str, session: S3Session) -> Inventory:
         raise UsageError(
             f"{name}: not the manifest of an S3 Inventory: {where}: {first['msg']}"
         ) from error
-    tables = list(_tables_of(manifest, name, session))
-    created_at = dt.datetime.fromtimestamp(manifest.creation_timestamp / 1000, dt.UTC)
-    return Inventory(
-        pa.concat_tables([OBJECTS.empty_table(), *tables]),
-        created_at.replace(tzinfo=None),
-    )
+    return pa.concat_tables([OBJECTS.empty_table(), *_tables_of(manifest, name, session)])
 
 
 def _tables_of(manifest: _Manifest, name: str, session: S3Session) -> Iterator[pa.Table]:
@@ -164,7 +151,7 @@ def _csv_table(data: bytes, name: str, columns: list[str] | None) -> pa.Table:
     """A CSV file with these columns, or with those of its header; its keys decoded."""
     compression = "gzip" if name.endswith(".gz") else None
     try:
-        text = pa.input_stream(pa.BufferReader(data), compression=compression).read()
+        text = pa.input_stream(reader_of(data), compression=compression).read()
         table = _parse_csv(text, columns)
     except (pa.ArrowInvalid, OSError) as error:
         raise UsageError(f"{name}: not valid CSV: {error}") from error
@@ -180,12 +167,12 @@ def _parse_csv(text: bytes, columns: list[str] | None) -> pa.Table:
     texts = {name.strip().strip('"'): pa.string() for name in names}
     convert = pyarrow.csv.ConvertOptions(column_types=texts, strings_can_be_null=False)
     parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
-    return pyarrow.csv.read_csv(pa.BufferReader(text), read, parse, convert)
+    return pyarrow.csv.read_csv(reader_of(text), read, parse, convert)
 
 
 def _parquet_table(data: bytes, name: str) -> pa.Table:
     try:
-        return pq.read_table(pa.BufferReader(data))
+        return pq.read_table(reader_of(data))
     except pa.ArrowException as error:
         raise UsageError(f"{name}: not a Parquet file: {error}") from error
 

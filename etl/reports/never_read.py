@@ -8,7 +8,6 @@ import pyarrow.compute as pc
 from etl.config import Settings
 from etl.errors import UsageError
 from etl.query import Database, Result, Scope
-from etl.reports.inventory import Inventory
 from etl.resources import bundled
 from etl.store import ReadableStore
 
@@ -22,13 +21,14 @@ _STANDARD = "STANDARD"
 
 def unread_objects(
     store: ReadableStore,
-    inventory: Inventory,
+    inventory: pa.Table,
     scope: Scope,
     settings: Settings,
     limit: int | None = None,
 ) -> Result:
     """The objects of the inventory that no record of the lake's part in `scope` reads, the costliest first (`COLUMNS`).
 
+    `inventory` is what `read_inventory` returns.
     HEAD is no reading; a restore is. `monthly_cost` is that of the storage, by the prices of the settings; NULL for a
     class without one. `first_record` and `last_record` say from when to when there are records of the bucket.
 
@@ -40,7 +40,7 @@ def unread_objects(
     periods = known.filter(is_bucket).drop_columns(["key"])
     periods = periods.rename_columns(["bucket", "first_record", "last_record"])
     read = known.filter(pc.invert(is_bucket)).select(["bucket", "key"])
-    objects = _in_scope(inventory.objects, scope)
+    objects = _in_scope(inventory, scope)
     _refuse_unknown(objects, periods)
     unread = objects.join(read, ["bucket", "key"], join_type="left anti")
     unread = unread.join(periods, ["bucket"])

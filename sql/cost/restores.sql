@@ -41,7 +41,7 @@ by_class AS (
     SELECT
         month,
         bucket,
-        CASE WHEN contains(key, '/') THEN split_part(key, '/', 1) || '/' ELSE '' END AS prefix,
+        folder_of(key, '') AS prefix,
         principal(requester) AS principal,
         is_deep,
         total(restores) AS restores,

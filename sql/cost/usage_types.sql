@@ -98,7 +98,7 @@ SELECT
     usage_type,
     requests,
     bytes,
-    round(bytes / 1073741824, 3) AS gigabytes,
+    round(gigabytes(bytes), 3) AS gigabytes,
     round(cost, 6) AS cost
 FROM (SELECT * FROM costs_of_requests UNION ALL SELECT * FROM costs_of_bytes UNION ALL SELECT * FROM retrieved)
 JOIN months USING (month)

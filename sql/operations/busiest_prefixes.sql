@@ -16,7 +16,7 @@
 WITH keyed AS NOT MATERIALIZED (  -- to read the records twice is less than to keep them
     SELECT
         bucket,
-        $prefix || left(substr(key, length($prefix) + 1), instr(substr(key, length($prefix) + 1), '/')) AS prefix,
+        folder_of(key, $prefix) AS prefix,
         time,
         operation,
         error_code

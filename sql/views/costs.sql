@@ -189,12 +189,15 @@ CREATE MACRO byte_cost(bytes, name) AS bytes * (SELECT price / 1073741824 FROM p
 -- The price of one GB, or of 1,000 requests, by its name in the settings.
 CREATE MACRO price_of(name) AS (SELECT price FROM prices WHERE price_class = name);
 
+-- Bytes as AWS bills them: in GB of 2^30 bytes.
+CREATE MACRO gigabytes(bytes) AS bytes / 1073741824;
+
 -- What the egress of a whole month costs: so many GB are free, and beyond 10, 50 and 150 TB each GB costs less.
 CREATE MACRO month_of_egress(bytes) AS
-greatest(least(bytes / 1073741824, 10240) - price_of('egress_free_gb'), 0) * price_of('egress')
-+ greatest(least(bytes / 1073741824, 51200) - 10240, 0) * price_of('egress_over_10_tb')
-+ greatest(least(bytes / 1073741824, 153600) - 51200, 0) * price_of('egress_over_50_tb')
-+ greatest(bytes / 1073741824 - 153600, 0) * price_of('egress_over_150_tb');
+greatest(least(gigabytes(bytes), 10240) - price_of('egress_free_gb'), 0) * price_of('egress')
++ greatest(least(gigabytes(bytes), 51200) - 10240, 0) * price_of('egress_over_10_tb')
++ greatest(least(gigabytes(bytes), 153600) - 51200, 0) * price_of('egress_over_50_tb')
++ greatest(gigabytes(bytes) - 153600, 0) * price_of('egress_over_150_tb');
 
 -- What data transfer costs: to the internet, to other Regions, and accelerated.
 CREATE MACRO transfer_cost(egress_bytes, region_bytes, accelerated_bytes) AS byte_cost(egress_bytes, 'egress')

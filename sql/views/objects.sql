@@ -80,7 +80,7 @@ WITH known AS (
 last_days AS (
     SELECT bucket, max(date) AS last_day
     FROM access_log
-    WHERE date <= (now() AT TIME ZONE 'UTC')::DATE + 1
+    WHERE is_possible_day(date)
     GROUP BY bucket
 )
 SELECT

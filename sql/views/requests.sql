@@ -115,10 +115,16 @@ CREATE MACRO is_unverified(requester, authentication_type) AS is_nobody(requeste
 -- A sum that is 0 where there is nothing to add; no sum is too large for it, however odd its numbers.
 CREATE MACRO total(number) AS least(coalesce(sum(number), 0), 9223372036854775807)::BIGINT;
 
--- The last day with records, without those that claim to come from days after tomorrow (UTC).
-CREATE MACRO newest_day() AS (
-    SELECT max(date) FROM access_log WHERE date <= (now() AT TIME ZONE 'UTC')::DATE + 1
-);
+-- A day that a record can be of: some claim to come from days after tomorrow (UTC).
+CREATE MACRO is_possible_day(date) AS date <= (now() AT TIME ZONE 'UTC')::DATE + 1;
+
+-- The last day with records, as far as it is possible.
+CREATE MACRO newest_day() AS (SELECT max(date) FROM access_log WHERE is_possible_day(date));
+
+-- The folder that a key is in, right below the folder `below` ('' for the top); it ends in a slash, and is `below` for
+-- keys that are in no folder there.
+CREATE MACRO folder_of(key, below) AS
+below || left(substr(key, length(below) + 1), instr(substr(key, length(below) + 1), '/'));
 
 -- A part of a whole, in percent; NULL where the whole is nothing.
 CREATE MACRO percentage(part, whole) AS round(100 * part / nullif(whole, 0), 2)::DOUBLE;

@@ -15,7 +15,7 @@
 -- ///
 SELECT
     bucket,
-    $prefix || left(substr(key, length($prefix) + 1), instr(substr(key, length($prefix) + 1), '/')) AS folder,
+    folder_of(key, $prefix) AS folder,
     count(*) AS requests,
     count(*) FILTER (WHERE is_answered(http_status)) AS answered,
     count(*) FILTER (WHERE failed(operation, http_status, error_code)) AS failed,

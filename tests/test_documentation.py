@@ -19,7 +19,7 @@ from conftest import ingest_local, run_cli
 from lines import LINE
 
 from etl.api import Lake, open_lake
-from etl.cli.commands import app
+from etl.cli.app import app
 from etl.parser import Note
 from etl.query.catalog import NOTES, columns, functions
 from etl.reports.loader import load_reports

@@ -12,7 +12,7 @@ def main() -> NoReturn:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # The worker processes of a run import the script that calls this, and need none of it.
     try:
-        from etl.cli.commands import main as run  # noqa: PLC0415
+        from etl.cli.app import main as run  # noqa: PLC0415
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     run()

@@ -10,9 +10,9 @@ import pyarrow as pa
 from markupsafe import Markup
 
 from etl.config import Settings
-from etl.dashboard.findings import FIGURES, Excerpt, Notice, find_unusual
 from etl.dates import FIRST_DAY, shifted
 from etl.errors import AccessLakeError, UsageError
+from etl.findings import FIGURES, Excerpt, Notice, find_unusual
 from etl.query import Advance, Database, Scope, check_days, left_out
 from etl.reports import (
     ChartError,

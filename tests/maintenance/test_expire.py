@@ -191,7 +191,7 @@ def test_readers_see_a_day_whole_or_not_at_all(lake: Path) -> None:
 
 KILLER = """
 import os, signal, sys
-from etl.cli.commands import main
+from etl.cli.app import main
 left = int(sys.argv.pop(1))
 def count(event, arguments):
     global left

@@ -20,7 +20,7 @@ from etl import fields
 
 new = fields.Field("made_up", fields.Group.TRAILING, "of this test", since=len(fields.FIELDS) + 1)
 fields.FIELDS += (new,)
-from etl.cli.commands import main
+from etl.cli.app import main
 main()
 """
 

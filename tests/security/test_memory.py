@@ -21,7 +21,7 @@ from etl.parser.parser import Parser
 
 BOUNDED = """
 import resource, sys
-from etl.cli.commands import main
+from etl.cli.app import main
 resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv.pop(1)),) * 2)
 main()
 """

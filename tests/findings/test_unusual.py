@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from etl import open_lake
-from etl.dashboard.findings import FIGURE_COLUMNS, FIGURES, FINDINGS, Excerpt, Notice, find_unusual
+from etl.findings import FIGURES, Excerpt, Notice, find_unusual
+from etl.findings.unusual import FIGURE_COLUMNS, FINDINGS
 from etl.reports.loader import load_reports
 
 NOW = {"requests": 1000, "visitors": 100, "bytes_sent": 10**9, "error_percent": 2.0, "denied": 10, "lag_minutes": 30}

@@ -1,0 +1,91 @@
+"""The command line itself: how it starts, and how it ends."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from importlib.metadata import version
+from types import TracebackType
+from typing import Annotated, NoReturn
+
+import typer
+
+from etl.cli.commands import demo, lake, pages, questions, storage
+from etl.cli.interrupt import Interrupted, end_on_signals, say_farewell
+from etl.errors import AccessLakeError
+from etl.text import safe_lines, safe_text
+
+# In the order of the help.
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "ingest": lake.ingest,
+    "status": lake.status,
+    "verify": lake.verify,
+    "expire": lake.expire,
+    "reports": questions.reports,
+    "report": questions.report,
+    "dashboard": pages.dashboard,
+    "lifecycle-rules": storage.lifecycle_rules,
+    "never-read": storage.never_read,
+    "sql": questions.sql,
+    "schema": questions.schema,
+    "demo": demo.demo,
+}
+
+app = typer.Typer(
+    name="accesslake",
+    help="Amazon S3 server access logs: read the new ones into a Parquet lake, and query it with SQL.",
+    epilog="Settings: flag, then ACCESSLAKE_* variable, then --config file. Credentials: the AWS chain.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback(invoke_without_command=True)
+def _start(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+    ] = False,
+) -> None:
+    if show_version:
+        typer.echo(f"accesslake {version('accesslake')}")
+        raise typer.Exit
+
+
+for _name, _command in _COMMANDS.items():
+    app.command(_name)(_command)
+
+
+def main() -> NoReturn:
+    """Run the command line; every error ends it with one line on standard error and its exit code."""
+    end_on_signals()
+    sys.excepthook = _print_unexpected
+    # A locale may lack characters that logs have: they are escaped rather than an error in the middle of the output.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        app()
+    except AccessLakeError as error:
+        typer.echo(f"accesslake: {safe_text(error)}", err=True)
+        sys.exit(error.exit_code)
+    except Interrupted:
+        say_farewell()
+        raise
+    except MemoryError:
+        typer.echo(
+            "accesslake: out of memory: select fewer rows, or use CSV or JSON, which are written as they come",
+            err=True,
+        )
+        sys.exit(1)
+    except BrokenPipeError:
+        # As with `| head`. At its end Python flushes standard output, which would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)
+
+
+def _print_unexpected(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print an error that nobody foresaw as Python does, but escape control characters: its text is untrusted."""
+    lines = traceback.format_exception(kind, error, trace)
+    text = "".join(lines).rstrip()
+    sys.stderr.write(safe_lines(text) + "\n")

@@ -1,0 +1,23 @@
+"""The command that shows the whole job on generated logs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from etl.cli.demo import build_demo, print_demo
+from etl.cli.progress import Reporter
+
+
+def demo(
+    directory: Annotated[
+        Path, typer.Option("--dir", metavar="DIR", help="Where to put logs and lake.")
+    ] = Path("accesslake-demo"),
+) -> None:
+    """Generate logs of two buckets, ingest them and run reports; no AWS account needed."""
+    with Reporter() as reporter:
+        build_demo(
+            directory, lambda text: reporter.event("info", text), reporter.progress
+        )
+    print_demo(directory, sys.stdout)

@@ -1,0 +1,172 @@
+"""The commands that fill, check and tidy a lake."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from etl.cli.lakes import open_lake, warn_if_empty
+from etl.cli.options import (
+    ConfigOption,
+    EndpointOption,
+    JsonOption,
+    LakeOption,
+    SourceOption,
+)
+from etl.cli.progress import Reporter, working
+from etl.cli.terminal import (
+    json_time,
+    print_expired,
+    print_repaired,
+    print_status,
+    print_summary,
+    print_verification,
+    report_problems,
+)
+from etl.errors import AccessLakeError
+from etl.maintenance import parse_age
+
+EXIT_REJECTS = 3
+EXIT_DIFFERENCES = 4
+_GOES_ON = "interrupted; run it again: it goes on where this ended"
+
+
+def ingest(
+    source: SourceOption = None,
+    lake_url: LakeOption = None,
+    config: ConfigOption = None,
+    endpoint_url: EndpointOption = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Ignore log objects of earlier days."),
+    ] = None,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="List everything, not only the trailing window."),
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Processes; 0: one per processor.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be read; write nothing.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Read the log objects that the lake does not have yet.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 more rejects than max_reject_fraction, 75 another run is at work.
+    """
+    with Reporter() as reporter:
+        try:
+            lake = open_lake(
+                config,
+                source=source,
+                lake=lake_url,
+                endpoint_url=endpoint_url,
+                since=since,
+                workers=workers,
+            )
+            summary = lake.ingest(full=full, dry_run=dry_run, progress=reporter.progress)
+        except AccessLakeError as error:
+            reporter.event("error", str(error))
+            raise typer.Exit(error.exit_code) from error
+        report_problems(reporter, summary)
+    if as_json:
+        typer.echo(json.dumps(summary.as_dict()))
+    else:
+        print_summary(summary)
+    if summary.result.failures:
+        raise typer.Exit(1)
+    if summary.reject_fraction > lake.settings.max_reject_fraction:
+        raise typer.Exit(EXIT_REJECTS)
+
+
+def status(
+    lake_url: LakeOption = None,
+    config: ConfigOption = None,
+    endpoint_url: EndpointOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what is in the lake, how far behind it is, and what was rejected."""
+    lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
+    with working("reading the lake"):
+        status = lake.status()
+    warn_if_empty(lake)
+    if as_json:
+        typer.echo(json.dumps(status.as_dict(), default=json_time))
+    else:
+        print_status(status)
+
+
+def verify(
+    lake_url: LakeOption = None,
+    source: SourceOption = None,
+    config: ConfigOption = None,
+    endpoint_url: EndpointOption = None,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair", help="Read again from --source what is missing or wrong."
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Prove that the lake holds what its ledger says, once; with --source, that nothing there is missing.
+
+    Without --repair it changes nothing.
+
+    Exit codes: 0 no differences (with --repair: none left), 1 failed, 2 wrong usage, 4 there are differences,
+    75 another run is at work.
+    """
+    repaired = None
+    if repair:
+        lake = open_lake(config, lake=lake_url, source=source, endpoint_url=endpoint_url)
+        with working("repairing the lake", _GOES_ON):
+            repaired = lake.repair()
+        verification = repaired.after
+    else:
+        # Sources are compared only where a flag names them: a settings file lists them for `ingest`.
+        lake = open_lake(
+            config, lake=lake_url, source=source or [], endpoint_url=endpoint_url
+        )
+        with working("verifying the lake") as lake.advance:
+            verification = lake.verify()
+    if as_json:
+        payload = repaired.as_dict() if repaired else verification.as_dict()
+        typer.echo(json.dumps(payload))
+    else:
+        if repaired:
+            print_repaired(repaired)
+        print_verification(verification)
+    if verification.differences:
+        raise typer.Exit(EXIT_DIFFERENCES)
+
+
+def expire(
+    older_than: Annotated[
+        str,
+        typer.Option(
+            "--older-than", metavar="DAYSd", help="Keep this many days, like 400d."
+        ),
+    ],
+    lake_url: LakeOption = None,
+    config: ConfigOption = None,
+    endpoint_url: EndpointOption = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show what would be removed; remove nothing."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove the records and rejects of old days, for good: they are not ingested again.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 75 another run is at work.
+    """
+    lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
+    age = parse_age("--older-than", older_than)
+    with working("removing old days", _GOES_ON):
+        expired = lake.expire(age, dry_run=dry_run)
+    if as_json:
+        typer.echo(json.dumps(expired.as_dict()))
+    else:
+        print_expired(expired)

@@ -33,6 +33,12 @@ CREATE MACRO storage_class(operation) AS CASE operation
     WHEN 'S3.TRANSITION_GDA.OBJECT' THEN 'DEEP_ARCHIVE'
 END;
 
+-- The buckets that keep versions, as far as records tell: somebody named a version, or a rule set a delete marker.
+CREATE VIEW versioned_buckets AS
+SELECT DISTINCT bucket
+FROM access_log
+WHERE operation = 'S3.CREATE.DELETEMARKER' OR (NOT is_current(version_id) AND succeeded(operation, http_status));
+
 -- The record of the object that a copy reads.
 CREATE MACRO is_copy_source(operation) AS operation IN ('REST.COPY.OBJECT_GET', 'REST.COPY.PART_GET');
 

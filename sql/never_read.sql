@@ -8,6 +8,6 @@ UNION ALL
 SELECT bucket, key, NULL, NULL
 FROM access_log
 WHERE key IS NOT NULL
-    AND (is_read(operation) OR operation = 'REST.POST.RESTORE')
+    AND (is_read(operation) OR is_restore(operation))
     AND succeeded(operation, http_status)
 GROUP BY bucket, key

@@ -472,7 +472,45 @@ def versions_and_classes() -> list[Record]:
     ]  # fmt: skip
 
 
-RECORDS = [*VISITS, *WORK, *PAST, *WAYS, *billing(), *versions_and_classes()]
+def storage_and_strangers() -> list[Record]:
+    """What leaves a storage class early, or need not have been moved; preflights, and requests that prove nothing."""
+    site: dict[str, Any] = {"bucket": SITE}
+    presigned = "PUT /cold/named?x-amz-storage-class=ONEZONE_IA&X-Amz-Signature=0 HTTP/1.1"
+    preflight: dict[str, Any] = {"op": "REST.OPTIONS.PREFLIGHT", "error": "AccessForbidden", "sent": 200}
+    forged: dict[str, Any] = {"requester": None, "ip": PROBER, "agent": CURL, "sent": 300}
+    claimed = "GET /docs/r?X-Amz-Credential=AKIAEXAMPLE%2F20260307%2Feu-central-1%2Fs3%2Faws4_request HTTP/1.1"
+    return [
+        rule("05 02:20:00", "TRANSITION_SIA.OBJECT", "cold/expired", 3_000_000_000, **site),
+        rule("08 02:20:00", "EXPIRE.OBJECT", "cold/expired", 3_000_000_000, **site),
+        rule("05 02:20:00", "TRANSITION.OBJECT", "cold/written", 2_000_000_000, **site),
+        put("07 04:00:00", "cold/written", 400, **site),
+        rule("05 02:20:00", "TRANSITION_GIR.OBJECT", "cold/small", 5_000, **site),
+        api("06 04:00:00", "REST.DELETE.OBJECT", "cold/small", 204, size=5_000, **site),
+        put("05 04:00:00", "cold/named", 1_000_000_000, auth="QueryString", uri=presigned, **site),
+        api("06 04:00:01", "BATCH.DELETE.OBJECT", "cold/named", 204, size=1_000_000_000, **site),
+        put("05 04:00:01", "cold/frozen", 4_000_000_000, **site),
+        api("06 05:00:00", "REST.GET.OBJECT", "cold/frozen", 403, error="InvalidObjectState", sent=300, **site),
+        put("09 04:00:00", "cold/frozen", 600, **site),
+        rule("05 02:20:00", "TRANSITION_INT.OBJECT", "cold/never", 900, **site),
+        rule("05 02:20:00", "TRANSITION_SIA.OBJECT", "cold/unknown", **site),
+        rule("05 02:20:00", "TRANSITION_SIA.OBJECT", "life/version", 5_000_000_000, version="C1"),
+        rule("06 02:20:00", "TRANSITION_GDA.OBJECT", "life/version", 5_000_000_000, version="C1"),
+        put("06 04:00:02", "life/version", 1_000),
+        rule("07 02:20:00", "CREATE.DELETEMARKER", "life/version", version="C3"),
+        rule("09 02:20:00", "EXPIRE.OBJECT", "life/version", 5_000_000_000, version="C1"),
+        get("06 12:30:00", ALICE, CHROME, "fonts/a.woff2", 403, **preflight, referrer="https://shop.example.net/cart"),
+        get("07 12:30:00", BOB, FIREFOX, "fonts/b.woff2", 403, **preflight, referrer="https://shop.example.net/"),
+        get("07 12:31:00", BOB, FIREFOX, "logo.png", 403, **preflight),
+        get(
+            "07 12:32:00", BOB, FIREFOX, "logo.png", **preflight | {"error": None}, referrer="https://shop.example.net/"
+        ),
+        api("07 16:00:00", "REST.GET.OBJECT", "docs/r", 403, error="InvalidAccessKeyId", **forged),
+        api("07 16:00:05", "REST.GET.OBJECT", "docs/r", 403, auth="QueryString", uri=claimed, **forged),
+        api("07 16:00:01", "REST.PUT.OBJECT", "docs/r", 403, error="SignatureDoesNotMatch", **forged),
+    ]
+
+
+RECORDS = [*VISITS, *WORK, *PAST, *WAYS, *billing(), *versions_and_classes(), *storage_and_strangers()]
 
 
 @dataclass(frozen=True)

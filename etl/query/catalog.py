@@ -52,6 +52,19 @@ NOTES: dict[str, Notes] = {
         "is_gone": ("", "true where it was deleted, expired or marked as deleted"),
         "last_day": ("UTC day", "last day with records of its bucket"),
     },
+    "versioned_buckets": {"bucket": ("", "that keeps versions, as records tell")},
+    "stays": {
+        "bucket": _FIELDS["bucket"],
+        "key": _FIELDS["key"],
+        "version_id": ("", "of the version; NULL where there are none"),
+        "previous_class": ("", "storage class before; NULL where none is known"),
+        "storage_class": ("", "in which the version was; ARCHIVE: one of the archives"),
+        "is_transition": ("", "true where a lifecycle rule moved it there"),
+        "object_size": ("bytes", "of the version"),
+        "began": ("UTC", "when it came there"),
+        "ended": ("UTC", "when it was there no longer; NULL where it still is"),
+        "ended_by": ("", "expired, deleted, overwritten or moved"),
+    },
     "rejects": {
         "date": ("UTC day", "day of the log object (partition)"),
         **_LOG_OBJECT,
@@ -87,6 +100,10 @@ NOTES: dict[str, Notes] = {
     "prices": {
         "price_class": ("", "line of the price list: see price_class()"),
         "price": ("currency", "of 1,000 requests, or of 1 GB (2^30 bytes) sent"),
+    },
+    "storage_prices": {
+        "storage_class": ("", "such as STANDARD_IA"),
+        "price": ("currency", "of 1 GB (2^30 bytes) that is stored for a month"),
     },
     "site_hosts": {"host": ("", "a host of the site, from the settings")},
     "own_accounts": {"account": ("", "an AWS account of the owner, from the settings")},

@@ -30,6 +30,8 @@ _NAMES = {
         "excluded_user_agents",
         "lifecycle_events",
         "objects",
+        "versioned_buckets",
+        "stays",
         "user_agents",
         "newest_day",
         "bucket_regions",
@@ -45,7 +47,7 @@ _WITHOUT_EXCLUDED = {"website_requests", "visits"}
 DEFINITIONS = "views"
 """The folder of `sql` that has no reports, but what they are made of."""
 # The files in it, each after those that it builds on.
-_FILES_OF_DEFINITIONS = ("requests", "objects", "costs", "website")
+_FILES_OF_DEFINITIONS = ("requests", "objects", "costs", "storage", "website")
 _DUCKDB_TYPES = {
     pa.string(): "VARCHAR",
     pa.timestamp("us"): "TIMESTAMP",
@@ -74,6 +76,12 @@ def view_statements(
             yield f"CREATE VIEW {_FILES}{table.name} AS SELECT {columns}, filename FROM {source}"
     yield _rows_view(
         "prices", ("price_class", "price"), settings.prices.model_dump().items()
+    )
+    storage_prices = settings.storage_prices.model_dump()
+    yield _rows_view(
+        "storage_prices",
+        ("storage_class", "price"),
+        ((name.upper(), price) for name, price in storage_prices.items()),
     )
     yield _rows_view("site_hosts", ("host",), ((host,) for host in settings.site_hosts))
     yield _rows_view(

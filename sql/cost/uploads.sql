@@ -39,9 +39,7 @@ changes AS (
         lag(object_size) OVER of_object AS replaced_size
     FROM access_log
     SEMI JOIN rewritten USING (bucket, key)
-    WHERE succeeded(operation, http_status)
-        AND (is_write(operation) OR operation = 'S3.CREATE.DELETEMARKER'
-            OR (version_id IS NULL AND (is_delete(operation) OR is_expiry(operation))))
+    WHERE succeeded(operation, http_status) AND (is_write(operation) OR takes_object(operation, version_id))
     WINDOW of_object AS (PARTITION BY bucket, key ORDER BY time, request_id)
 ),
 

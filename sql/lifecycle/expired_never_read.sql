@@ -1,7 +1,7 @@
 -- /// report
 -- title = "Expired and never read"
 -- question = "Which objects did lifecycle rules take away that nobody had read since the first record?"
--- note = "Where a write is known, all of the object's life was seen. Objects of a versioned bucket count when a rule marks them as deleted, not when an old version goes. To copy an object onto itself, which changes its metadata or class, is no reading."
+-- note = "Where a write is known, all of the object's life was seen. Objects of a versioned bucket count when a rule marks them as deleted, not when an old version goes. To copy an object onto itself, which changes its metadata or class, is no reading; whoever has an object restored wants to read it, which counts as one."
 --
 -- [params.limit]
 -- type = "integer"
@@ -18,12 +18,14 @@ used AS (
     SELECT
         bucket,
         key,
-        bool_or(is_read(operation) AND NOT is_copy_source(operation)) AS is_read,
+        bool_or(is_restore(operation) OR (is_read(operation) AND NOT is_copy_source(operation))) AS is_read,
         min(time) FILTER (WHERE is_write(operation)) AS first_write,
         arg_max(object_size, time) FILTER (WHERE is_write(operation)) AS written_size
     FROM access_log
     JOIN expired USING (bucket, key)
-    WHERE (is_read(operation) OR is_write(operation)) AND succeeded(operation, http_status) AND time <= expired.expired
+    WHERE (is_read(operation) OR is_restore(operation) OR is_write(operation))
+        AND succeeded(operation, http_status)
+        AND time <= expired.expired
     GROUP BY bucket, key
 ),
 copied AS (

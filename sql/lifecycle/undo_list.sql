@@ -19,11 +19,6 @@ WITH deletions AS (
         removed(operation, version_id, object_size) AS removed
     FROM access_log
     WHERE (is_delete(operation) OR is_expiry(operation)) AND succeeded(operation, http_status)
-),
-versioned AS (
-    SELECT DISTINCT bucket
-    FROM deletions
-    WHERE removed <> 'object'
 )
 SELECT
     time,
@@ -31,7 +26,8 @@ SELECT
     bucket,
     key,
     CASE
-        WHEN removed = 'marked' OR (removed = 'object' AND is_request AND bucket IN (FROM versioned)) THEN 'marked'
+        WHEN removed = 'marked' THEN 'marked'
+        WHEN removed = 'object' AND is_request AND bucket IN (FROM versioned_buckets) THEN 'marked'
         ELSE 'for good'
     END AS outcome,
     version_id

@@ -14,9 +14,8 @@ SELECT
     key,
     version_id,
     CASE
-        WHEN version_id IS NULL THEN if(object_size IS NULL, NULL, 'object')
-        WHEN object_size IS NULL THEN 'delete marker'
-        ELSE 'old version'
+        WHEN object_size IS NOT NULL OR NOT takes_object(operation, version_id)
+            THEN removed(operation, version_id, object_size)
     END AS removed,
     requester,
     remote_ip,

@@ -33,6 +33,12 @@ CREATE MACRO storage_class(operation) AS CASE operation
     WHEN 'S3.TRANSITION_GDA.OBJECT' THEN 'DEEP_ARCHIVE'
 END;
 
+-- The buckets that keep versions, as far as records tell: somebody named a version, or a rule set a delete marker.
+CREATE VIEW versioned_buckets AS
+SELECT DISTINCT bucket
+FROM access_log
+WHERE operation = 'S3.CREATE.DELETEMARKER' OR (NOT is_current(version_id) AND succeeded(operation, http_status));
+
 -- The record of the object that a copy reads.
 CREATE MACRO is_copy_source(operation) AS operation IN ('REST.COPY.OBJECT_GET', 'REST.COPY.PART_GET');
 
@@ -42,46 +48,53 @@ CREATE MACRO is_restore(operation) AS operation IN ('REST.POST.RESTORE', 'S3.RES
 -- What the records tell of each object: its uses, size and storage class, whether it is gone, and when its bucket's
 -- records end. As for Intelligent-Tiering, HEAD is no use, and a restore is one.
 CREATE VIEW objects AS
-WITH known AS (
+WITH events AS (
+    SELECT
+        *,
+        is_write(operation) AS is_write,
+        is_read(operation) AS is_read,
+        is_write OR (is_read AND is_current(version_id)) AS is_of_current,
+        is_delete(operation) AND NOT is_current(version_id) AS is_delete_of_version
+    FROM access_log
+    WHERE key IS NOT NULL AND succeeded(operation, http_status)
+),
+known AS (  -- CASE, not FILTER, where most records are used: it takes less time
     SELECT
         bucket,
         key,
-        count(*) FILTER (WHERE is_write(operation)) AS writes,
-        max(time) FILTER (WHERE is_write(operation)) AS last_write,
+        count(*) FILTER (WHERE is_write) AS writes,
+        max(time) FILTER (WHERE is_write) AS last_write,
         -- A copy reads before it writes: so one of an object onto itself, to change metadata or class, is no later reading.
         max(CASE WHEN is_copy_source(operation) THEN time - INTERVAL 1 MICROSECOND ELSE time END) FILTER (
-            WHERE is_read(operation)
+            WHERE is_read
         ) AS last_read,
-        max(time) FILTER (WHERE is_read(operation) OR is_write(operation) OR is_restore(operation)) AS last_used,
-        arg_max(object_size, time) FILTER (
-            WHERE is_write(operation) OR (is_read(operation) AND is_current(version_id))
-        ) AS object_size,
+        max(CASE WHEN is_read OR is_write OR is_restore(operation) THEN time END) AS last_used,
+        arg_max(object_size, CASE WHEN is_of_current THEN time END) AS object_size,
         -- Only what is archived can be restored.
         arg_max(
-            coalesce(storage_class(operation), CASE WHEN is_write(operation) THEN 'STANDARD' ELSE 'ARCHIVE' END), time
+            coalesce(storage_class(operation), CASE WHEN is_write THEN 'STANDARD' ELSE 'ARCHIVE' END), time
         ) FILTER (
-            WHERE is_write(operation) OR is_restore(operation) OR storage_class(operation) IS NOT NULL
+            WHERE is_write OR is_restore(operation) OR storage_class(operation) IS NOT NULL
         ) AS storage_class,
-        max(time) FILTER (WHERE takes_object(operation, version_id)) AS last_removal,
+        max(CASE WHEN takes_object(operation, version_id) THEN time END) AS last_removal,
         -- Whoever deletes a delete marker brings the object back. A rule deletes one only where no version is left.
-        max(time) FILTER (
-            WHERE is_write(operation) OR (is_read(operation) AND is_current(version_id))
-                OR (is_delete(operation) AND NOT is_current(version_id) AND object_size IS NULL)
-        ) AS last_there,
+        max(CASE WHEN is_of_current OR (is_delete_of_version AND object_size IS NULL) THEN time END) AS last_there,
         -- 0 where each version that was written was deleted by its id, the empty ones too.
         sum(CASE
-            WHEN is_write(operation) THEN 1 + object_size
-            WHEN is_delete(operation) AND NOT is_current(version_id) THEN -1 - object_size
+            WHEN is_write THEN 1 + object_size
+            WHEN is_delete_of_version THEN -1 - object_size
         END) AS left_over
-    FROM access_log
-    WHERE key IS NOT NULL AND succeeded(operation, http_status)
+    FROM events
     GROUP BY bucket, key
 ),
-last_days AS (
-    SELECT bucket, max(date) AS last_day
-    FROM access_log
-    WHERE is_possible_day(date)
-    GROUP BY bucket
+last_days AS (  -- through a list, or DuckDB would expect so many that it would rather remember all objects than them
+    SELECT unnest(list(of_bucket), recursive := true)
+    FROM (
+        SELECT {'bucket': bucket, 'last_day': max(date)} AS of_bucket
+        FROM access_log
+        WHERE is_possible_day(date)
+        GROUP BY bucket
+    )
 )
 SELECT
     bucket,

@@ -18,7 +18,8 @@ FROM (
         count(*) FILTER (WHERE is_visit(operation, requester, authentication_type, http_status)) AS visits,
         sum(bytes_sent) AS sent
     FROM website_requests
-    GROUP BY hour, remote_ip, user_agent, is_known
+    -- 64 bits instead of two texts, which take longer: two visitors of an hour do not have the same ones
+    GROUP BY hour, hash(remote_ip, user_agent), is_known
 )
 GROUP BY hour
 ORDER BY hour

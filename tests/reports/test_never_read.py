@@ -34,13 +34,14 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
         _request("REST.GET.OBJECT", "denied.txt", 403),
         _request("REST.PUT.OBJECT", "written.txt", 200),
         _request("REST.POST.RESTORE", "restored.tar", 202),
+        _request("S3.RESTORE.OBJECT", "thawed.tar", "-"),
     ]
     (root / "logs" / "2026-02-06-00-00-38-0000000000000001").write_bytes(b"\n".join(lines))
     ingest_local(root / "logs", root / "lake")
     return open_lake(str(root / "lake"))
 
 
-def _request(operation: str, key: str, status: int) -> bytes:
+def _request(operation: str, key: str, status: int | str) -> bytes:
     method = operation.split(".")[1]
     return f'{HEAD} {operation} {key} "{method} /{key} HTTP/1.1" {status} - 5 5 7 5 "-" "curl/8.4.0" {TAIL}'.encode()
 
@@ -73,6 +74,7 @@ VERSIONS = (
     ("site", "looked-at.txt", "v0", "false", "false", 9 * GIB, MODIFIED, "STANDARD"),
     ("site", "gone.txt", "v3", "true", "true", "", MODIFIED, ""),
     ("site", "restored.tar", "v1", "true", "false", GIB, MODIFIED, "GLACIER"),
+    ("site", "thawed.tar", "v1", "true", "false", GIB, MODIFIED, "GLACIER"),
     ("site", "a,\nb.txt", "v1", "true", "false", 0, MODIFIED, "EXPRESS_ONEZONE"),
 )
 AT, RECORD = dt.datetime(2026, 1, 5, 10), dt.datetime(2026, 2, 6, 0, 0, 38)  # noqa: DTZ001 - UTC, as stored

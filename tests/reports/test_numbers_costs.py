@@ -261,6 +261,9 @@ def test_uploads_say_what_they_replaced(tmp_path: Path) -> None:
         api("07 08:00:02", "REST.POST.UPLOAD", "k", size=110),
         api("08 08:00:00", "REST.COPY.OBJECT", "k", size=9),
         api("08 08:00:01", "REST.POST.BUCKET", "form", 204, size=4),
+        put("09 08:00:00", "of-another-store", 3),
+        api("09 09:00:00", "REST.DELETE.OBJECT", "of-another-store", 204, version="null"),
+        put("09 10:00:00", "of-another-store", 5),
     ]
     columns = ["date", "uploads", "uploaded_bytes", "overwrites", "overwritten_bytes"]
     rows = rows_of_report(lake_of(tmp_path, records), "cost/uploads", columns)
@@ -269,6 +272,7 @@ def test_uploads_say_what_they_replaced(tmp_path: Path) -> None:
         (6, 2, 37, 1, 100),
         (7, 2, 110, 1, 7),
         (8, 1, 4, 1, 110),
+        (9, 2, 8, 0, 0),
     ]
 
 
@@ -302,3 +306,144 @@ def test_reads_of_a_colder_class_cost_what_it_charges(tmp_path: Path) -> None:
     assert ("get_glacier_ir", 1, 1) in classes
     assert ("get_standard_ia", 1, 1) in classes
     assert ("get_and_others", 4, 4) in classes
+
+
+EARLY = ["key", "storage_class", "ended_by", "days", "days_left", "gb_days", "cost", "usage_type"]
+
+
+def test_what_leaves_a_class_too_early_is_charged_for_the_days_left(tmp_path: Path) -> None:
+    """Whatever ends the stay, whole days count from the transition; on the last day of the minimum nothing is left."""
+    records = [
+        rule("01 02:00:00", "TRANSITION_SIA.OBJECT", "expired", 10 * GB),
+        rule("11 00:10:00", "EXPIRE.OBJECT", "expired", 10 * GB),
+        rule("01 02:00:00", "TRANSITION_ZIA.OBJECT", "deleted", 10 * GB),
+        api("30 23:00:00", "REST.DELETE.OBJECT", "deleted", 204, size=10 * GB),
+        rule("01 02:00:00", "TRANSITION_GIR.OBJECT", "written", 10 * GB),
+        put("02 01:00:00", "written", 5),
+        rule("01 02:00:00", "TRANSITION.OBJECT", "moved", 10 * GB),
+        rule("31 02:00:00", "TRANSITION_GDA.OBJECT", "moved", 10 * GB),
+        rule("01 02:00:00", "TRANSITION_GDA.OBJECT", "batch", 10 * GB),
+        api("31 02:00:00", "BATCH.DELETE.OBJECT", "batch", 204, size=10 * GB),
+        rule("01 02:00:00", "TRANSITION_SIA.OBJECT", "in-time", 10 * GB),
+        rule("31 00:10:00", "EXPIRE.OBJECT", "in-time", 10 * GB),
+        rule("01 02:00:00", "TRANSITION_INT.OBJECT", "without-minimum", 10 * GB),
+        rule("02 00:10:00", "EXPIRE.OBJECT", "without-minimum", 10 * GB),
+        rule("01 02:00:00", "TRANSITION_SIA.OBJECT", "still-there", 10 * GB),
+        api("02 02:00:00", "REST.DELETE.OBJECT", "still-there", 403),
+    ]
+    rows = rows_of_report(lake_of(tmp_path, records), "cost/early_deletions", EARLY)
+    archived = 10 + 32 / 1024**2  # with the index
+    two_months = (round(archived * 60, 6), round(archived * 2 * 0.0036, 9))
+    five_months = (round(archived * 150, 6), round(archived * 5 * 0.00099, 9))
+    assert rows == [
+        ("written", "GLACIER_IR", "overwritten", 1, 89, 890.0, round(890 / 30 * 0.004, 9), "EarlyDelete-GIR"),
+        ("expired", "STANDARD_IA", "expired", 10, 20, 200.0, round(200 / 30 * 0.0125, 9), "EarlyDelete-SIA"),
+        ("moved", "GLACIER", "moved", 30, 60, *two_months, "EarlyDelete-ByteHrs"),
+        ("batch", "DEEP_ARCHIVE", "deleted", 30, 150, *five_months, "EarlyDelete-GDA"),
+        ("deleted", "ONEZONE_IA", "deleted", 29, 1, 10.0, round(10 / 30 * 0.01, 9), "EarlyDelete-ZIA"),
+    ]
+
+
+def test_small_objects_are_charged_as_128_kb(tmp_path: Path) -> None:
+    """They have a usage type of their own, and an object without a known size no charge."""
+    records = [
+        rule("01 02:00:00", "TRANSITION_SIA.OBJECT", "small", 1),
+        rule("01 02:00:00", "TRANSITION_SIA.OBJECT", "edge", 131_072),
+        rule("01 02:00:00", "TRANSITION_SIA.OBJECT", "unknown"),
+        *(rule("16 02:00:00", "EXPIRE.OBJECT", key) for key in ("small", "edge", "unknown")),
+    ]
+    columns = ["key", "gb_days", "usage_type"]
+    assert rows_of_report(lake_of(tmp_path, records), "cost/early_deletions", columns) == [
+        ("edge", round(15 / 8192, 6), "EarlyDelete-SIA"),
+        ("small", round(15 / 8192, 6), "EarlyDelete-SIA-SmObjects"),
+        ("unknown", None, "EarlyDelete-SIA"),
+    ]
+
+
+def test_a_bucket_with_versions_keeps_what_is_overwritten_or_marked(tmp_path: Path) -> None:
+    """There a version is charged for when it goes itself, by a rule or by its id, and not before."""
+    records = [
+        rule("01 02:00:00", "TRANSITION_SIA.OBJECT", "k", GB, version="v1"),
+        put("02 02:00:00", "k", 7),
+        rule("03 02:00:00", "CREATE.DELETEMARKER", "k", version="m1"),
+        api("04 02:00:00", "REST.DELETE.OBJECT", "k", 204, version="m1"),
+        rule("06 02:00:00", "EXPIRE.OBJECT", "k", GB, version="v1"),
+        rule("01 02:00:00", "TRANSITION_GIR.OBJECT", "by-id", GB, version="v2"),
+        api("02 02:00:00", "REST.DELETE.OBJECT", "by-id", 204),
+        api("03 02:00:00", "BATCH.DELETE.OBJECT", "from-before-versions", 204),
+        api("08 02:00:00", "REST.DELETE.OBJECT", "by-id", 204, version="v2", size=GB),
+        rule("01 02:00:00", "TRANSITION_SIA.OBJECT", "from-before-versions", GB),
+        put("02 02:00:00", "from-before-versions", 7),
+        api("03 02:00:00", "REST.DELETE.OBJECT", "from-before-versions", 204),
+    ]
+    columns = ["key", "version_id", "ended_by", "days"]
+    rows = rows_of_report(lake_of(tmp_path, records), "cost/early_deletions", columns)
+    assert sorted(rows) == [("by-id", "v2", "deleted", 7), ("k", "v1", "expired", 5)]
+
+
+def test_uploads_into_a_class_count_where_the_log_tells_it(tmp_path: Path) -> None:
+    """By the presigned URL, or because the object had to be restored: then it was in one of the archives."""
+    url = "PUT /{}?X-Amz-Algorithm=AWS4-HMAC-SHA256&x-amz-storage-class={}&X-Amz-Signature=0 HTTP/1.1"
+    records = [
+        put("01 02:00:00", "named", 30 * GB, auth="QueryString", uri=url.format("named", "GLACIER_IR")),
+        api("02 02:00:00", "REST.COPY.OBJECT", "named", size=30 * GB),
+        api("03 02:00:00", "REST.DELETE.OBJECT", "named", 204, size=30 * GB),
+        put("01 02:00:00", "refused", 30 * GB, auth="QueryString", uri=url.format("refused", "GLACIER_IR"), status=403),
+        api("02 02:00:00", "REST.DELETE.OBJECT", "refused", 204, size=30 * GB),
+        put("01 02:00:00", "frozen", 30 * GB),
+        api("02 02:00:00", "REST.GET.OBJECT", "frozen", 403, error="InvalidObjectState"),
+        put("11 02:00:00", "frozen", 30 * GB),
+        api("12 02:00:00", "REST.DELETE.OBJECT", "frozen", 204, size=30 * GB),
+        put("01 02:00:00", "asked-for", 30 * GB),
+        api("02 02:00:00", "REST.POST.RESTORE", "asked-for", 202),
+        rule("11 02:00:00", "EXPIRE.OBJECT", "asked-for", 30 * GB),
+    ]
+    rows = rows_of_report(lake_of(tmp_path, records), "cost/early_deletions", EARLY)
+    gb_days = (30 + 32 / 1024**2) * 80
+    charge = round(gb_days / 30 * 0.00099, 9)
+    assert rows == [
+        ("named", "GLACIER_IR", "overwritten", 1, 89, 2670.0, 0.356, "EarlyDelete-GIR"),
+        ("asked-for", "ARCHIVE", "expired", 10, 80, round(gb_days, 6), charge, None),
+        ("frozen", "ARCHIVE", "overwritten", 10, 80, round(gb_days, 6), charge, None),
+    ]
+
+
+def test_transitions_break_even_when_they_have_saved_what_they_cost(tmp_path: Path) -> None:
+    """Of each folder and class, objects below 128 KB apart; what never pays comes first, what is not known last."""
+    records = [
+        *(rule("01 02:00:00", "TRANSITION_SIA.OBJECT", f"big/{number}", GB) for number in range(4)),
+        rule("01 02:00:00", "TRANSITION_SIA.OBJECT", "big/small", 100 * 1024),
+        rule("01 02:00:00", "TRANSITION_SIA.OBJECT", "tiny/1", 10 * 1024),
+        rule("01 02:00:00", "TRANSITION_SIA.OBJECT", "unknown/1"),
+        rule("01 02:00:00", "TRANSITION_INT.OBJECT", "int/small", 10 * 1024),
+        rule("01 02:00:00", "TRANSITION_INT.OBJECT", "int/large", GB),
+        rule("02 02:00:00", "TRANSITION_GDA.OBJECT", "big/1", GB),
+    ]
+    columns = ["prefix", "from_class", "storage_class", "below_128_kb", "transitions", "transition_cost"]
+    more = ["monthly_saving", "days_to_break_even"]
+    rows = rows_of_report(lake_of(tmp_path, records), "cost/transitions_that_do_not_pay", columns + more)
+    saved = 0.0125 - (1 + 32 / 1024**2) * 0.00099 - 8 / 1024**2 * 0.023
+    kib = 1024**2
+    assert rows == [
+        ("int/", "STANDARD", "INTELLIGENT_TIERING", True, 1, 0.00001, 0.0, None),
+        ("tiny/", "STANDARD", "STANDARD_IA", True, 1, 0.00001, round((10 * 0.023 - 128 * 0.0125) / kib, 9), None),
+        ("big/", "STANDARD", "STANDARD_IA", True, 1, 0.00001, round(0.7 / kib, 9), round(0.0003 / (0.7 / kib), 1)),
+        ("big/", "STANDARD_IA", "DEEP_ARCHIVE", False, 1, 0.00005, round(saved, 9), round(0.0015 / saved, 1)),
+        ("big/", "STANDARD", "STANDARD_IA", False, 4, 0.00004, 0.042, 0.0),
+        ("unknown/", "STANDARD", "STANDARD_IA", None, 1, 0.00001, None, None),
+    ]
+
+
+def test_a_write_between_two_transitions_starts_in_standard(tmp_path: Path) -> None:
+    """What was moved before it was written again saves from Standard, not from the class it was in."""
+    records = [
+        rule("01 02:00:00", "TRANSITION_SIA.OBJECT", "a/k", GB),
+        put("05 02:00:00", "a/k", GB),
+        rule("06 02:00:00", "TRANSITION_GDA.OBJECT", "a/k", GB),
+        rule("01 02:00:00", "TRANSITION_SIA.OBJECT", "a/gone", GB),
+        rule("05 02:00:00", "EXPIRE.OBJECT", "a/gone", GB),
+        rule("06 02:00:00", "TRANSITION_GDA.OBJECT", "a/gone", GB),
+    ]
+    columns = ["from_class", "storage_class", "transitions"]
+    rows = rows_of_report(lake_of(tmp_path, records), "cost/transitions_that_do_not_pay", columns)
+    assert sorted(rows) == [("STANDARD", "DEEP_ARCHIVE", 2), ("STANDARD", "STANDARD_IA", 2)]

@@ -199,6 +199,15 @@ def test_a_copy_onto_itself_is_no_reading(lake_of: LakeOf) -> None:
     assert keys(lake, "lifecycle/expired_never_read") == ["in-place"]
 
 
+def test_who_has_an_object_restored_wants_to_read_it(lake_of: LakeOf) -> None:
+    """An object that expired was used if a restore was asked for, or came; not if the request was refused."""
+    asked = api("02 08:00:00", "REST.POST.RESTORE", "asked-for", 202)
+    came = rule("02 08:00:00", "RESTORE.OBJECT", "came", 5)
+    refused = api("02 08:00:00", "REST.POST.RESTORE", "refused", 403)
+    expired = [rule("03 00:10:00", "EXPIRE.OBJECT", key, 5) for key in ("asked-for", "came", "refused")]
+    assert keys(lake_of([asked, came, refused, *expired]), "lifecycle/expired_never_read") == ["refused"]
+
+
 VERSIONED = [
     put("01 08:00:00", "live", 5),
     put("01 09:00:00", "live", 9),

@@ -253,6 +253,39 @@ def test_deletions_say_what_they_removed(ask: Callable[..., Ask]) -> None:
     assert rows("overview/figures", "deleted") == [{"deleted": 1}]
 
 
+def test_the_version_null_of_other_stores_is_no_version(ask: Callable[..., Ask]) -> None:
+    """They write it where there are no versions: an object that is deleted so is gone, or was not there."""
+    rows = ask(
+        api("05 08:00:00", "REST.DELETE.OBJECT", "a", 204, size=10, version="null"),
+        api("05 08:00:01", "REST.DELETE.OBJECT", "b", 204, version="null"),
+    )
+    counts = {"deletions": 1, "for_good": 0, "undeleted": 0, "without_size": 1}
+    assert rows("security/deleters", " ".join(counts)) == [counts]
+    assert rows("security/bulk_deletions", " ".join(counts), threshold=1) == [counts]
+    assert [row["removed"] for row in rows("security/deletions")] == ["object", None]
+
+
+def test_unverified_requests_are_of_nobody_whom_s3_knows(ask: Callable[..., Ask]) -> None:
+    """They were signed, but not with what S3 knows; the key that a presigned URL claims is told, in both signatures."""
+    new = "GET /k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIANEW%2F20260305%2Fs3%2Faws4_request HTTP/1.1"
+    old = "GET /k?AWSAccessKeyId=AKIAOLD&Expires=1&Signature=x HTTP/1.1"
+    presigned: dict[str, Any] = {**WRONG, "auth": "QueryString", "ip": PROBER}
+    rows = ask(
+        api("05 08:00:00", "REST.GET.OBJECT", "k", 403, uri=new, **presigned),
+        api("05 08:00:01", "REST.GET.OBJECT", "k", 403, uri=new, **presigned),
+        api("05 08:00:02", "REST.GET.OBJECT", "k", 403, uri=old, **presigned),
+        api("05 08:00:03", "REST.PUT.OBJECT", "k", 403, **WRONG, ip=OFFICE),
+        api("05 08:00:04", "REST.GET.OBJECT", "k", 403, **STRANGER),
+        api("05 08:00:05", "REST.GET.OBJECT", "k", 403),
+    )
+    found = rows("security/unverified_requests", "remote_ip access_key operation error_code requests")
+    assert [tuple(row.values()) for row in found] == [
+        (PROBER, "AKIANEW", "REST.GET.OBJECT", "SignatureDoesNotMatch", 2),
+        (OFFICE, None, "REST.PUT.OBJECT", "SignatureDoesNotMatch", 1),
+        (PROBER, "AKIAOLD", "REST.GET.OBJECT", "SignatureDoesNotMatch", 1),
+    ]
+
+
 def test_an_old_version_that_a_rule_removes_is_no_expired_object(ask: Callable[..., Ask]) -> None:
     """The figure counts objects that a rule took away: for good without versions, below a delete marker with them."""
     rows = ask(

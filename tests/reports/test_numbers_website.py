@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from conftest import ingest_local, run_cli
-from small_lake import ADMIN, APP, CHROME, CURL, FIREFOX, GOOGLEBOT, Record, api, get, page
+from small_lake import ADMIN, APP, CHROME, CURL, FIREFOX, GOOGLEBOT, Record, api, at, get, page
 
 from etl import Lake, open_lake
 from etl.config import Privacy
@@ -72,6 +72,30 @@ def test_preflights_and_wrong_credentials_are_no_visits(root: Path) -> None:
     signed = get("05 08:00:01", READER, CURL, "k", 403, error="SignatureDoesNotMatch", sig="SigV4", auth="AuthHeader")
     answered = get("05 08:00:02", READER, CURL, "k", sig="SigV4", auth="AuthHeader")
     assert visitors(lake_of(root, [preflight, signed, answered])) == [0, 0, 0]
+
+
+def test_refused_preflights_are_told_by_the_site_that_asks(root: Path) -> None:
+    """The referrer tells the site; what was allowed, what S3 failed at and what is no preflight is left out."""
+    preflight: dict[str, Any] = {"op": "REST.OPTIONS.PREFLIGHT", "error": "AccessForbidden", "sent": 200}
+    shop: dict[str, Any] = {"referrer": "https://Shop.example.net:8443/cart?id=1"}
+    lake = lake_of(
+        root,
+        [
+            get("05 08:00:00", READER, CHROME, "fonts/a.woff2", 403, **preflight, **shop),
+            get("05 08:00:01", READER, CHROME, "fonts/b.woff2", 403, **preflight, **shop),
+            get("05 08:00:02", READER, CHROME, "fonts/b.woff2", 400, **preflight | {"error": "BadRequest"}, **shop),
+            get("05 08:00:03", READER, CHROME, "index.html", 403, **preflight),
+            get("05 08:00:04", READER, CHROME, "fonts/a.woff2", **preflight | {"error": None}, **shop),
+            get("05 08:00:05", READER, CHROME, "fonts/a.woff2", 503, **preflight, **shop),
+            get("05 08:00:06", READER, CHROME, "fonts/a.woff2", 403, **shop),
+        ],
+    )
+    columns = ("site", "folder", "http_status", "preflights", "first_time", "last_time")
+    assert rows(lake, "website/refused_preflights", *columns) == [
+        ("shop.example.net", "fonts/", 403, 2, at("05 08:00:00"), at("05 08:00:01")),
+        ("shop.example.net", "fonts/", 400, 1, at("05 08:00:02"), at("05 08:00:02")),
+        (None, "", 403, 1, at("05 08:00:03"), at("05 08:00:03")),
+    ]
 
 
 def test_visitors_whom_nobody_knows_are_unknown(root: Path) -> None:

@@ -1,5 +1,6 @@
 """Costs agree with `price_list.md`, which was worked out by hand from AWS's price list."""
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import ingest_local
-from small_lake import ADMIN, APP, NEWCOMER, OFFICE, RULES, Record, api, read
+from small_lake import ADMIN, APP, NEWCOMER, OFFICE, RULES, Record, api, read, rule
 
 from etl import Lake, open_lake
 
@@ -100,6 +101,80 @@ def test_data_transfer_costs_what_the_price_list_says(tmp_path: Path) -> None:
             {column: 100 * price for column, price in prices.items()}
         ), row["bucket"]
         assert sum(100 * price for price in prices.values()) == pytest.approx(float(row["dollars"]))
+
+
+def test_reads_of_colder_classes_cost_what_the_price_list_says(tmp_path: Path) -> None:
+    """What a rule moved is read at the price of its class, and what was read of it is retrieved."""
+    rows = table("Colder classes")
+    records = [
+        record
+        for row in rows
+        for record in (
+            rule("05 08:00:00", row["transition"].removeprefix("S3."), "k", 2**30, bucket=row["bucket"]),
+            *(read("06 08:00:00", "k", 2**30, bucket=row["bucket"]) for _ in range(1000)),
+        )
+    ]
+    found = costs(tmp_path, records)
+    expected = {row["bucket"]: (float(row["dollars"]), float(row["retrieval"])) for row in rows}
+    assert {bucket: (row["request_cost"], row["retrieval_cost"]) for bucket, row in found.items()} == expected
+
+
+def test_restores_cost_what_the_price_list_says(tmp_path: Path) -> None:
+    """In each tier, by the class that a rule moved the objects to."""
+    rows = table("Restores")
+    keys = [(row, f"{row['folder']}{number}") for row in rows for number in range(1000)]
+    records = [
+        record
+        for row, key in keys
+        for record in (
+            rule("05 08:00:00", row["transition"].removeprefix("S3."), key, 2**30),
+            api("06 08:00:00", "REST.POST.RESTORE", key, 202),
+        )
+    ]
+    found = lake_of(tmp_path, records).report("cost/restores").to_arrow().to_pylist()
+    tiers = ("bulk", "standard", "expedited")
+    assert {row["prefix"]: [row[f"{tier}_cost"] for tier in tiers] for row in found} == {
+        row["folder"]: [float(row[tier]) for tier in tiers] for row in rows
+    }
+
+
+def test_early_deletions_cost_what_the_price_list_says(tmp_path: Path) -> None:
+    """The storage for the days of the minimum that are left is charged under a usage type of its own."""
+    rows = table("Early deletions")
+    moved = dt.datetime(2026, 3, 1, 8)  # noqa: DTZ001 - UTC, as it is stored
+    records = []
+    for row in rows:
+        for number in range(int(row["objects"])):
+            size, of_bucket = int(row["bytes"]), {"bucket": row["bucket"]}
+            move = rule("01 08:00:00", row["transition"].removeprefix("S3."), f"k{number}", size, **of_bucket)
+            expiry = rule("01 09:00:00", "EXPIRE.OBJECT", f"k{number}", size, **of_bucket)
+            records += [move, replace(expiry, time=moved + dt.timedelta(days=int(row["days"]), hours=1))]
+    lake = lake_of(tmp_path, records)
+    found: dict[tuple[str, str], float] = {}
+    for line in lake.report("cost/early_deletions", limit=100_000).to_arrow().to_pylist():
+        key = (line["bucket"], line["usage_type"])
+        found[key] = found.get(key, 0) + line["cost"]
+    expected = {(row["bucket"], row["usage type"]): float(row["dollars"]) for row in rows if row["usage type"]}
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_transitions_cost_and_save_what_the_price_list_says(tmp_path: Path) -> None:
+    """Days to break even are those in which the saving makes up for the cost; there are none where it never does."""
+    rows = table("Transitions")
+    records = []
+    for row in rows:
+        operation, size = row["transition"].removeprefix("S3."), int(row["bytes"])
+        records += [rule("05 08:00:00", operation, f"k{key}", size, bucket=row["bucket"]) for key in range(1024)]
+    found = lake_of(tmp_path, records).report("cost/transitions_that_do_not_pay").to_arrow().to_pylist()
+    columns = ("transition_cost", "monthly_saving", "days_to_break_even")
+    assert {line["bucket"]: tuple(line[name] for name in columns) for line in found} == {
+        row["bucket"]: (
+            float(row["dollars"]),
+            pytest.approx(float(row["saved in a month"]), abs=1e-9),
+            float(row["days"]) if row["days"] else None,
+        )
+        for row in rows
+    }
 
 
 @pytest.mark.parametrize("row", table("Egress of a whole month"), ids=lambda row: row["GB"])

@@ -44,6 +44,17 @@ from oracle.selections import (
     with_status,
     writes,
 )
+from oracle.stays import (
+    GIB,
+    MINIMUM_DAYS,
+    PER_GB_MONTH,
+    SMALL,
+    USAGE_TYPES,
+    Stay,
+    billed_size,
+    monthly_cost,
+    stays,
+)
 from oracle.tables import Records, Rows, group_by, in_order, summarize
 
 _COSTS = (
@@ -275,3 +286,60 @@ def _overwrites(records: Records) -> list[tuple[Record, int]]:
             if before in group and after in group:
                 found.append((after, before.size or 0))
     return found
+
+
+def early_deletions(records: Records) -> Rows:
+    ended = [stay for stay in stays(records) if stay.days is not None]
+    early = [stay for stay in ended if (stay.days or 0) < MINIMUM_DAYS.get(stay.storage_class, 0)]
+    return in_order(map(_early_deletion, early), -13, -12, 1, 2, 3, 6)
+
+
+def _early_deletion(stay: Stay) -> tuple[object, ...]:
+    days_left = MINIMUM_DAYS[stay.storage_class] - (stay.days or 0)
+    size = stay.size or 0
+    gb_days = billed_size(stay.storage_class, size) / GIB * days_left
+    is_small = size < SMALL and stay.storage_class in ("STANDARD_IA", "ONEZONE_IA", "GLACIER_IR")
+    usage_type = USAGE_TYPES.get(stay.storage_class)
+    return (
+        stay.began_by.key,
+        stay.began_by.bucket,
+        stay.began_by.version,
+        stay.storage_class,
+        f"{usage_type}-SmObjects" if usage_type and is_small else usage_type,
+        stay.began,
+        stay.ended,
+        stay.ended_by,
+        stay.days,
+        days_left,
+        size,
+        round(gb_days, 6),
+        round(gb_days / 30 * PER_GB_MONTH[stay.storage_class], 9),
+    )
+
+
+def transitions_that_do_not_pay(records: Records) -> Rows:
+    groups: dict[tuple[object, ...], list[Stay]] = {}
+    for stay in stays(records):
+        is_small = None if stay.size is None else stay.size < SMALL
+        if stay.is_transition and (stay.storage_class != "INTELLIGENT_TIERING" or is_small):
+            before = stay.previous_class or "STANDARD"
+            where = (stay.began_by.bucket, _top_folder(stay.began_by))
+            groups.setdefault((*where, before, stay.storage_class, is_small), []).append(stay)
+    rows = [(*key, *_break_even(group, str(key[2]))) for key, group in groups.items()]
+    never = [row for row in rows if row[8] is not None and row[9] is None]
+    late = [row for row in rows if row[9] is not None]
+    unknown = [row for row in rows if row[8] is None]
+    order = (-10, -8, 1, 2, 3, 4, 5)
+    return [row for group in (never, late, unknown) for row in in_order(group, *order)]
+
+
+def _break_even(group: list[Stay], before: str) -> tuple[object, ...]:
+    """Transitions, bytes, what they cost and save each month, and the days until that is even."""
+    cost_of_all = request_cost(one.began_by for one in group)
+    sizes = [one.size for one in group if one.size is not None]
+    if not sizes:
+        return len(group), 0, cost_of_all, None, None
+    after = group[0].storage_class
+    saving = sum(monthly_cost(before, size) - monthly_cost(after, size) for size in sizes)
+    days = round(30 * cost_of_all / saving, 1) if saving > 0 else None
+    return len(group), sum(sizes), cost_of_all, round(saving, 9), days

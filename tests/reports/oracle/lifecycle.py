@@ -94,7 +94,7 @@ def expired_never_read(records: Records) -> Rows:
     for expired in group_by(object_expiries(records), "bucket", "key").values():
         last = max(expired, key=lambda record: record.time)
         earlier = [record for record in of_same_object(successes(records), last) if record.time <= last.time]
-        if not real_reads(earlier):
+        if not real_reads(earlier) and not with_operation(earlier, "REST.POST.RESTORE", "S3.RESTORE.OBJECT"):
             written = writes(earlier)
             first_write = min((write.time for write in written), default=None)
             size = last.size if last.size is not None else latest_size(written)

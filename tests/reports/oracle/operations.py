@@ -83,7 +83,7 @@ def busiest_prefixes(records: Records, prefix: str = "") -> Rows:
         seconds = group_by(group, "time")
         (second,), busiest = min(seconds.items(), key=lambda item: (-len(item[1]), item[0]))
         slow_down = sum(record.error == "SlowDown" for record in group)
-        reading = sum(record.op.split(".")[1] in ("GET", "HEAD") for record in busiest)
+        reading = sum(record.op.split(".")[1] in ("GET", "HEAD", "OPTIONS") for record in busiest)
         rates = (len(busiest), reading, len(busiest) - reading)
         rows.append((bucket, name, len(group), slow_down, *rates, second))
     return in_order(rows, -5, -3, 1, 2)

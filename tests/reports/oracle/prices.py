@@ -45,6 +45,7 @@ UNBILLED = {
     (301, "PermanentRedirect"),
     (307, "TemporaryRedirect"),
     (400, "InvalidRequest"),
+    (403, "InvalidAccessKeyId"),
     (403, "SignatureDoesNotMatch"),
     (404, "NoSuchUpload"),
 }

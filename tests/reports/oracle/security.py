@@ -28,6 +28,7 @@ from oracle.selections import (
     deletes,
     denials,
     failures,
+    is_nobody,
     is_request,
     is_service,
     reads,
@@ -368,3 +369,20 @@ def mass_reading(records: Records, keys: int, bytes: int) -> Rows:  # noqa: A002
     readings = by_principal(successes(reads(records)))
     rows = summarize(readings, [hour, "bucket", "requester", _stranger], len, objects, bytes_read)
     return in_order((row for row in rows if row[5] >= keys or row[6] >= bytes), -7, -6, 1, 2, 3, 4)
+
+
+def unverified_requests(records: Records) -> Rows:
+    def access_key(record: Record) -> str | None:
+        found = re.search(r"(?:X-Amz-Credential|AWSAccessKeyId)=(\w+)", record.uri or "")
+        return found[1] if found else None
+
+    def keys(group: Records) -> int:
+        return distinct(group, "key")
+
+    def user_agents(group: Records) -> int:
+        return distinct(group, "agent")
+
+    unverified = [record for record in requests(records) if is_nobody(record) and record.auth is not None]
+    measures = (len, keys, user_agents, first_time, last_time)
+    rows = summarize(unverified, ["ip", access_key, "bucket", "op", "status", "error"], *measures)
+    return in_order(rows, -7, 1, 2, 3, 4, 5, 6)

@@ -26,6 +26,7 @@ from oracle.measures import (
     distinct,
     error_percent,
     failed,
+    first_time,
     hour,
     last_time,
     latest_size,
@@ -238,6 +239,16 @@ def range_requests(records: Records) -> Rows:
 def referring_pages(records: Records) -> Rows:
     referred = [record for record in downloads(records) if record.referrer]
     return in_order(summarize(referred, ["referrer"], len, objects, bytes_sent), -2, 1)
+
+
+def refused_preflights(records: Records) -> Rows:
+    def folder(record: Record) -> str:
+        name, slash, _ = (record.key or "").partition("/")
+        return name + slash if slash else ""
+
+    refused = [record for record in with_status(records, 400, 499) if ".OPTIONS." in record.op]
+    rows = summarize(refused, [_referring_host, "bucket", folder, "status", "error"], len, first_time, last_time)
+    return in_order(rows, -6, 1, 2, 3, 4, 5)
 
 
 def requests_by_day(records: Records) -> Rows:

@@ -40,7 +40,8 @@ CREATE MACRO is_copy_source(operation) AS operation IN ('REST.COPY.OBJECT_GET', 
 CREATE MACRO is_restore(operation) AS operation IN ('REST.POST.RESTORE', 'S3.RESTORE.OBJECT');
 
 -- What the records tell of each object: its uses, size and storage class, whether it is gone, and when its bucket's
--- records end. As for Intelligent-Tiering, HEAD is no use, and a restore is one.
+-- records end. As for Intelligent-Tiering, HEAD is no use, and a restore is one. Which version an event is of that names
+-- one, its size has to tell: versions as large as the object are taken for it.
 CREATE VIEW objects AS
 WITH known AS (
     SELECT
@@ -57,17 +58,25 @@ WITH known AS (
             WHERE is_write(operation) OR (is_read(operation) AND is_current(version_id))
         ) AS object_size,
         -- Only what is archived can be restored.
-        arg_max(
-            coalesce(storage_class(operation), CASE WHEN is_write(operation) THEN 'STANDARD' ELSE 'ARCHIVE' END), time
-        ) FILTER (
-            WHERE is_write(operation) OR is_restore(operation) OR storage_class(operation) IS NOT NULL
-        ) AS storage_class,
-        max(time) FILTER (WHERE takes_object(operation, version_id)) AS last_removal,
-        -- Whoever deletes a delete marker brings the object back. A rule deletes one only where no version is left.
+        max({
+            'time': time,
+            'class': coalesce(
+                storage_class(operation), CASE WHEN is_write(operation) THEN 'STANDARD' ELSE 'ARCHIVE' END
+            )
+        }) FILTER (
+            WHERE is_write(operation)
+                OR (is_current(version_id) AND (is_restore(operation) OR storage_class(operation) IS NOT NULL))
+        ) AS move,
+        max({'time': time, 'size': CASE WHEN version_id = 'null' THEN object_size END}) FILTER (
+            WHERE takes_object(operation, version_id)
+        ) AS removal,
         max(time) FILTER (
             WHERE is_write(operation) OR (is_read(operation) AND is_current(version_id))
-                OR (is_delete(operation) AND NOT is_current(version_id) AND object_size IS NULL)
         ) AS last_there,
+        -- Whoever deletes a delete marker brings the object back. A rule deletes one only where no version is left.
+        max(time) FILTER (
+            WHERE is_delete(operation) AND NOT is_current(version_id) AND object_size IS NULL
+        ) AS last_undelete,
         -- 0 where each version that was written was deleted by its id, the empty ones too.
         sum(CASE
             WHEN is_write(operation) THEN 1 + object_size
@@ -77,11 +86,38 @@ WITH known AS (
     WHERE key IS NOT NULL AND succeeded(operation, http_status)
     GROUP BY bucket, key
 ),
+versions AS (
+    SELECT
+        bucket,
+        key,
+        object_size,
+        max(time) FILTER (WHERE removed(operation, version_id, object_size) IS NOT NULL) AS last_removal,
+        max({'time': time, 'class': coalesce(storage_class(operation), 'ARCHIVE')}) FILTER (
+            WHERE is_restore(operation) OR storage_class(operation) IS NOT NULL
+        ) AS move
+    FROM access_log
+    WHERE NOT is_current(version_id) AND key IS NOT NULL AND succeeded(operation, http_status)
+    GROUP BY bucket, key, object_size
+),
 last_days AS (
     SELECT bucket, max(date) AS last_day
     FROM access_log
     WHERE is_possible_day(date)
     GROUP BY bucket
+),
+judged AS (
+    SELECT
+        known.*,
+        last_day,
+        -- What was there before a bucket had versions is its version `null`: an old one, if it has another size.
+        CASE WHEN coalesce(removal.size = object_size, true) THEN removal.time END AS last_removal,
+        -- Where the version below a delete marker goes, too, there is nothing left to bring back.
+        coalesce(last_undelete > removal.time AND coalesce(versions.last_removal < removal.time, true), false)
+        AS is_undeleted,
+        coalesce(greatest(known.move, versions.move), known.move) AS last_move
+    FROM known
+    JOIN last_days USING (bucket)
+    LEFT JOIN versions USING (bucket, key, object_size)
 )
 SELECT
     bucket,
@@ -91,9 +127,9 @@ SELECT
     last_read,
     last_used,
     object_size,
-    storage_class,
-    coalesce(storage_class IN ('GLACIER', 'DEEP_ARCHIVE', 'ARCHIVE'), false) AS is_archived,
-    coalesce(last_removal >= last_there, last_removal IS NOT NULL) OR coalesce(left_over = 0, false) AS is_gone,
+    last_move.class AS storage_class,
+    coalesce(last_move.class IN ('GLACIER', 'DEEP_ARCHIVE', 'ARCHIVE'), false) AS is_archived,
+    (coalesce(last_removal >= last_there, last_removal IS NOT NULL) AND NOT is_undeleted)
+    OR coalesce(left_over = 0, false) AS is_gone,
     last_day
-FROM known
-JOIN last_days USING (bucket);
+FROM judged;

@@ -73,10 +73,12 @@ CREATE MACRO failed(operation, http_status, error_code) AS coalesce(http_status,
 CREATE MACRO denied(http_status, error_code) AS coalesce(http_status, 0) = 403
     AND coalesce(error_code, 'AccessDenied') IN ('AccessDenied', 'AllAccessDisabled', 'AccountProblem');
 
--- Who is behind a requester: of an assumed role the role, without the name of the session.
+-- Who is behind a requester: of an assumed role the role, without the name of the session. A user's path may look like a
+-- role, but stands elsewhere.
 CREATE MACRO principal(requester) AS
 CASE
-    WHEN requester LIKE '%:assumed-role/%/%' THEN regexp_extract(requester, '^(.*:assumed-role/[^/]*)/', 1)
+    WHEN requester LIKE 'arn:%:sts::%:assumed-role/%/%'
+        THEN coalesce(nullif(regexp_extract(requester, '^(arn:[^:]*:sts::[^:]*:assumed-role/[^/]*)/', 1), ''), requester)
     WHEN requester <> '65a011a29cdf8ec533ec3d1ccaae921c' THEN requester
 END;
 
@@ -91,7 +93,8 @@ coalesce(NOT list_contains((SELECT list(account) FROM own_accounts), account_of(
 -- A service rather than a person or a program: a service of AWS, also by its service-linked role, or S3 itself. The name
 -- of a session tells nothing: whoever assumes a role chooses it.
 CREATE MACRO is_service(requester) AS coalesce(
-    requester LIKE 'svc:%' OR requester = 'AmazonS3' OR requester LIKE '%:assumed-role/AWSServiceRoleFor%', false
+    requester LIKE 'svc:%' OR requester = 'AmazonS3'
+    OR regexp_matches(requester, '^arn:[^:]*:sts::[^:]*:assumed-role/AWSServiceRoleFor'), false
 );
 
 -- CloudFront, which fetches objects for people of whom the log knows nothing: by an origin access control, an origin

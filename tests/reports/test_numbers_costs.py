@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from conftest import ingest_local
-from small_lake import ADMIN, APP, CHROME, NEWCOMER, OFFICE, Record, api, get, page, put, read, rule
+from small_lake import ADMIN, APP, CHROME, NEWCOMER, OFFICE, Record, api, get, page, part_of, put, read, rule
 
 from etl import Lake, open_lake
 from etl.config import Privacy
@@ -92,6 +92,19 @@ def test_addresses_that_are_not_kept_are_of_the_internet(tmp_path: Path) -> None
     """Egress is the most that it can be where nothing tells."""
     lake = lake_of(tmp_path, [read("05 08:00:00", "k", GB, ip="10.1.2.3")], Privacy(remote_ip="drop"))
     assert rows_of_report(lake, "cost/by_bucket", ["egress_bytes"]) == [(GB,)]
+
+
+def test_hosts_are_known_in_capitals_and_by_their_old_names(tmp_path: Path) -> None:
+    """s3-external-1 is in us-east-1, and clients may write a host as they like."""
+    records = [
+        read("05 08:00:00", "k", GB, host="s3-external-1.amazonaws.com", region="us-east-1", fields=27, bucket="old"),
+        read("05 08:00:01", "k", GB, host="DATA.S3-Accelerate.AmazonAWS.com", bucket="loud"),
+    ]
+    columns = ["bucket", "region_bytes", "accelerated_bytes"]
+    assert sorted(rows_of_report(lake_of(tmp_path, records), "cost/by_bucket", columns)) == [
+        ("loud", 0, GB),
+        ("old", 0, 0),
+    ]
 
 
 def test_the_region_of_a_bucket_is_known_by_its_other_hosts(tmp_path: Path) -> None:
@@ -302,3 +315,10 @@ def test_reads_of_a_colder_class_cost_what_it_charges(tmp_path: Path) -> None:
     assert ("get_glacier_ir", 1, 1) in classes
     assert ("get_standard_ia", 1, 1) in classes
     assert ("get_and_others", 4, 4) in classes
+
+
+def test_a_copy_in_parts_retrieves_its_source_once(tmp_path: Path) -> None:
+    """The record of each part's source has the size of the whole object."""
+    parts = [part_of(f"P{n}", "05 08:00:00", "REST.COPY.PART_GET", "k", 200, size=10 * GB) for n in range(10)]
+    lake = lake_of(tmp_path, [rule("01 08:00:00", "TRANSITION_GIR.OBJECT", "k", 10 * GB), *parts])
+    assert rows_of_report(lake, "cost/by_bucket", ["retrieval_cost"]) == [(0.3,)]

@@ -402,6 +402,27 @@ def test_parts_of_a_copy_have_their_own_sizes(ask: Callable[..., Ask]) -> None:
     assert rows("security/copies", "copies bytes") == [{"copies": 1, "bytes": 10}]
 
 
+def test_a_copy_in_parts_to_elsewhere_takes_each_object_once(ask: Callable[..., Ask]) -> None:
+    """Where no record tells how large the parts were, ten of them are not ten times the object."""
+    parts = [
+        part_of(f"{key}{n}", "05 08:00:00", "REST.COPY.PART_GET", key, 200, size=size)
+        for key, size in (("a", 1_000), ("b", 500))
+        for n in range(10)
+    ]
+    whole = part_of("C", "05 09:00:00", "REST.COPY.OBJECT_GET", "a", 200, size=1_000)
+    found = ask(*parts, whole)("security/copies", "copies objects bytes")
+    assert found == [{"copies": 21, "objects": 2, "bytes": 2_500}]
+
+
+def test_a_user_whose_path_looks_like_a_role_is_a_user(ask: Callable[..., Ask]) -> None:
+    """Paths may have colons, so a user can be called as if it were the role of a service."""
+    users = [
+        f"arn:aws:iam::111122223333:user/x:sts::1:assumed-role/AWSServiceRoleForX/{name}" for name in ("eve", "bob")
+    ]
+    rows = ask(*(read("07 03:00:00", "k", 5, requester=user) for user in users))
+    assert [row["principal"] for row in rows("security/outside_working_hours")] == sorted(users)
+
+
 def test_permissions_of_an_object_are_not_those_of_its_bucket(ask: Callable[..., Ask]) -> None:
     """An object is made public by its ACL, which no report on the bucket's configuration shows."""
     operations = ("REST.PUT.ACL", "REST.DELETE.OBJECT_TAGGING", "REST.PUT.RETENTION", "REST.PUT.LEGAL_HOLD")

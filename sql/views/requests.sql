@@ -90,18 +90,18 @@ nullif(regexp_extract(coalesce(requester, ''), '^arn:[^:]*:(?:iam|sts)::(\d{12})
 CREATE MACRO is_foreign(requester) AS
 coalesce(NOT list_contains((SELECT list(account) FROM own_accounts), account_of(requester)), false);
 
--- A service rather than a person or a program: a service of AWS, also by its service-linked role, or S3 itself. The name
--- of a session tells nothing: whoever assumes a role chooses it.
-CREATE MACRO is_service(requester) AS coalesce(
-    requester LIKE 'svc:%' OR requester = 'AmazonS3'
-    OR regexp_matches(requester, '^arn:[^:]*:sts::[^:]*:assumed-role/AWSServiceRoleFor'), false
-);
-
 -- CloudFront, which fetches objects for people of whom the log knows nothing: by an origin access control, an origin
 -- access identity, or its user agent.
 CREATE MACRO is_cloudfront(requester, user_agent) AS coalesce(
     requester LIKE 'svc:cloudfront.%' OR requester LIKE 'arn:%:iam::cloudfront:%' OR user_agent = 'Amazon CloudFront',
     false
+);
+
+-- A service rather than a person or a program: a service of AWS, also by its service-linked role, S3 itself, or
+-- CloudFront. The name of a session tells nothing: whoever assumes a role chooses it.
+CREATE MACRO is_service(requester) AS coalesce(
+    requester LIKE 'svc:%' OR requester = 'AmazonS3' OR is_cloudfront(requester, NULL)
+    OR regexp_matches(requester, '^arn:[^:]*:sts::[^:]*:assumed-role/AWSServiceRoleFor'), false
 );
 
 -- No requester. The canonical id is what S3 wrote for anonymous requests until about 2009.

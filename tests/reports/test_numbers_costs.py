@@ -322,3 +322,13 @@ def test_a_copy_in_parts_retrieves_its_source_once(tmp_path: Path) -> None:
     parts = [part_of(f"P{n}", "05 08:00:00", "REST.COPY.PART_GET", "k", 200, size=10 * GB) for n in range(10)]
     lake = lake_of(tmp_path, [rule("01 08:00:00", "TRANSITION_GIR.OBJECT", "k", 10 * GB), *parts])
     assert rows_of_report(lake, "cost/by_bucket", ["retrieval_cost"]) == [(0.3,)]
+
+
+def test_a_restore_is_as_large_as_the_object(tmp_path: Path) -> None:
+    """The size of an old version that expired since is not the object's."""
+    records = [
+        rule("01 08:00:00", "TRANSITION.OBJECT", "k", 9 * GB),
+        api("05 08:00:00", "REST.POST.RESTORE", "k", 202),
+        rule("06 00:10:00", "EXPIRE.OBJECT", "k", 1, version="v0"),
+    ]
+    assert rows_of_report(lake_of(tmp_path, records), "cost/restores", ["bytes"]) == [(9 * GB,)]

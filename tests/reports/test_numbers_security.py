@@ -515,6 +515,20 @@ def test_requests_by_access_point(ask: Callable[..., Ask]) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "requester",
+    [
+        "svc:cloudfront.amazonaws.com",
+        "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1EXAMPLE",
+    ],
+)
+def test_cloudfront_fetches_for_people_and_never_sleeps(ask: Callable[..., Ask], requester: str) -> None:
+    """A bucket behind it is in use, and nobody was at work at night."""
+    rows = ask(read("07 03:00:00", "k", 5, requester=requester), read("28 10:00:00", "k", 5, requester=requester))
+    assert rows("operations/unused_buckets", days=20) == []
+    assert rows("security/outside_working_hours") == []
+
+
 def test_a_bucket_that_only_services_look_at_is_unused(ask: Callable[..., Ask]) -> None:
     """Neither listings, configuration, nor what fails is use; a bucket in use is left out."""
     config = "arn:aws:sts::111122223333:assumed-role/AWSServiceRoleForConfig/x"

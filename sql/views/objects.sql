@@ -54,8 +54,9 @@ WITH known AS (
             WHERE is_read(operation)
         ) AS last_read,
         max(time) FILTER (WHERE is_read(operation) OR is_write(operation) OR is_restore(operation)) AS last_used,
-        arg_max(object_size, time) FILTER (
-            WHERE is_write(operation) OR (is_read(operation) AND is_current(version_id))
+        -- NULL where the last write does not tell, and nobody has read the object since.
+        arg_max_null(object_size, time) FILTER (
+            WHERE is_write(operation) OR (is_read(operation) AND is_current(version_id) AND object_size IS NOT NULL)
         ) AS object_size,
         -- Only what is archived can be restored.
         max({
@@ -71,7 +72,7 @@ WITH known AS (
             WHERE takes_object(operation, version_id)
         ) AS removal,
         max(time) FILTER (
-            WHERE is_write(operation) OR (is_read(operation) AND is_current(version_id))
+            WHERE is_write(operation) OR ((is_read(operation) OR is_look(operation)) AND is_current(version_id))
         ) AS last_there,
         -- Whoever deletes a delete marker brings the object back. A rule deletes one only where no version is left.
         max(time) FILTER (
@@ -79,7 +80,7 @@ WITH known AS (
         ) AS last_undelete,
         -- 0 where each version that was written was deleted by its id, the empty ones too.
         sum(CASE
-            WHEN is_write(operation) THEN 1 + object_size
+            WHEN is_write(operation) THEN 1 + coalesce(object_size, 0)
             WHEN is_delete(operation) AND NOT is_current(version_id) THEN -1 - object_size
         END) AS left_over
     FROM access_log

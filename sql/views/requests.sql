@@ -25,6 +25,9 @@ CREATE MACRO is_read(operation) AS operation IN (
     'REST.GET.TORRENT', 'SOAP.GET.OBJECT'
 );
 
+-- Operations that look whether an object is there.
+CREATE MACRO is_look(operation) AS operation IN ('REST.HEAD.OBJECT', 'WEBSITE.HEAD.OBJECT');
+
 -- Operations that give a key new data. REST.POST.UPLOAD completes a multipart upload, REST.POST.BUCKET is an HTML form.
 CREATE MACRO is_write(operation) AS operation IN (
     'REST.PUT.OBJECT', 'REST.POST.OBJECT', 'REST.POST.BUCKET', 'REST.POST.UPLOAD', 'REST.COPY.OBJECT', 'SOAP.PUT.OBJECT'

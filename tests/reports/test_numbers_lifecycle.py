@@ -71,6 +71,11 @@ ALIVE: dict[str, list[Record]] = {
         rule("02 00:10:00", "CREATE.DELETEMARKER", "k", version="m1"),
         api("02 09:00:00", "REST.DELETE.OBJECT", "k", 204, version="m1"),
     ],
+    "a rule marked it, and it is there all the same": [
+        put("01 09:00:00", "k", 9),
+        rule("02 00:10:00", "CREATE.DELETEMARKER", "k", version="m1"),
+        api("02 09:00:00", "REST.HEAD.OBJECT", "k", size=9),
+    ],
     "moved to a class that needs no restore": [
         put("01 09:00:00", "k", 9),
         rule("02 00:10:00", "TRANSITION_SIA.OBJECT", "k", 9),
@@ -184,6 +189,14 @@ def test_a_candidate_has_its_class_and_its_latest_size(lake_of: LakeOf) -> None:
     )
     candidates = rows(lake, "cost/not_used_lately", "key", "storage_class", "object_size")
     assert candidates == [("big", "STANDARD_IA", 5_000), ("shrunk", "STANDARD", 1_000), ("read-only", None, 10)]
+
+
+def test_a_write_that_tells_no_size_has_not_that_of_the_one_before(lake_of: LakeOf) -> None:
+    """The size is unknown until somebody reads the object; to delete the version before does not delete the object."""
+    unsized = [put("01 08:00:00", "k", 5), api("01 09:00:00", "REST.POST.UPLOAD", "k")]
+    old_version = api("01 09:00:01", "REST.DELETE.OBJECT", "k", 204, version="v1", size=5)
+    lake = lake_of([*unsized, old_version, put("01 08:00:00", "n", 5), read("01 09:00:00", "n", 7), NOW])
+    assert rows(lake, "cost/not_used_lately", "key", "object_size") == [("n", 7), ("k", None)]
 
 
 def test_days_without_use_end_with_the_records_of_the_bucket(lake_of: LakeOf) -> None:

@@ -77,7 +77,7 @@ class Fate:
             self.is_archived |= is_of_object
         elif removed(record) in ("object", "marked"):
             self.is_gone = self.was_removed = True
-        elif reads([record]) and record.version is None:
+        elif (reads([record]) or record.op.endswith(".HEAD.OBJECT")) and record.version is None:
             self.is_gone = self.was_removed = self.is_destroyed = False
         elif removed(record) == "old version" and self.was_removed and is_of_object:
             self.is_gone = self.is_destroyed = True

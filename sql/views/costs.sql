@@ -73,11 +73,15 @@ AND NOT coalesce(
 );
 
 -- Whether a request is at the expense of whoever sent it: in the buckets of the setting `requester_pays`, unless it was
--- refused (403), had no credentials, or was of a service or of an account of the owner's.
+-- refused (403), had no credentials, or was of a service or of an account of the owner's. Where the owner's accounts are
+-- set, whoever has a canonical id, which names no account, may be the owner.
 CREATE MACRO paid_by_requester(of_bucket, http_status, requester) AS CASE
     WHEN list_contains((SELECT list(bucket) FROM requester_pays_buckets), of_bucket)
         THEN coalesce(http_status, 0) <> 403 AND NOT is_nobody(requester) AND NOT is_service(requester)
-            AND NOT coalesce(list_contains((SELECT list(account) FROM own_accounts), account_of(requester)), false)
+            AND coalesce(
+                NOT list_contains((SELECT list(account) FROM own_accounts), account_of(requester)),
+                (SELECT count(*) = 0 FROM own_accounts)
+            )
     ELSE false
 END;
 

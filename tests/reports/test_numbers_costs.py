@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from conftest import ingest_local
-from small_lake import ADMIN, APP, CHROME, NEWCOMER, OFFICE, Record, api, get, page, part_of, put, read, rule
+from small_lake import ADMIN, APP, CHROME, NEWCOMER, OFFICE, OWNER, Record, api, get, page, part_of, put, read, rule
 
 from etl import Lake, open_lake
 from etl.config import Privacy
@@ -66,6 +66,17 @@ def test_requesters_pay_in_the_buckets_that_say_so(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, records, requester_pays=["shop"], accounts=["111122223333"])
     columns = ["bucket", "requests", "billed_requests", "egress_bytes"]
     assert sorted(rows_of_report(lake, "cost/by_bucket", columns)) == [("free", 1, 1, GB), ("shop", 3, 2, GB)]
+
+
+def test_a_canonical_id_may_be_the_owner_of_the_bucket(tmp_path: Path) -> None:
+    """Root users have one in place of an ARN, the owner's, too: what they request costs at most what it costs him."""
+    lake = lake_of(
+        tmp_path,
+        [read("05 08:00:00", "k", GB, bucket="shop", ip=OFFICE, requester=OWNER)],
+        requester_pays=["shop"],
+        accounts=["111122223333"],
+    )
+    assert rows_of_report(lake, "cost/by_bucket", ["billed_requests", "egress_bytes"]) == [(1, GB)]
 
 
 def test_without_accounts_all_requesters_with_credentials_pay(tmp_path: Path) -> None:

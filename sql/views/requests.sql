@@ -41,9 +41,9 @@ CREATE MACRO is_upload(operation) AS is_write(operation) OR operation IN (
 -- Deletions on request. BATCH.DELETE.OBJECT is one key of a multi-object delete.
 CREATE MACRO is_delete(operation) AS operation IN ('REST.DELETE.OBJECT', 'BATCH.DELETE.OBJECT', 'SOAP.DELETE.OBJECT');
 
--- Operations that change something in a bucket, if they succeed: objects, their properties, or its configuration.
+-- Requests that change something in a bucket, if they succeed: objects, their properties, or its configuration.
 CREATE MACRO is_change(operation) AS split_part(operation, '.', 2) IN ('PUT', 'POST', 'COPY', 'DELETE', 'PATCH')
-    AND operation NOT LIKE '%.COPY.%_GET' AND NOT is_read(operation);
+    AND operation NOT LIKE '%.COPY.%_GET' AND operation NOT LIKE 'S3.%' AND NOT is_read(operation);
 
 -- Changes of a bucket rather than of an object, of those whose key is NULL. By exclusion, so that new settings are among
 -- them. A key is missing, too, where somebody posts a form to a bucket, or an object's name is empty.

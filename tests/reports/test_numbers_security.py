@@ -476,6 +476,7 @@ def test_mass_reading_is_of_different_objects_or_of_many_bytes(ask: Callable[...
         ("data.s3.dualstack.us-west-2.amazonaws.com", "dual-stack", "virtual-hosted"),
         ("data.s3-fips.us-east-1.amazonaws.com", "FIPS", "virtual-hosted"),
         ("s3-fips.dualstack.us-east-1.amazonaws.com", "FIPS", "path-style"),
+        ("s3-fips-us-gov-west-1.amazonaws.com", "FIPS", "path-style"),
         ("bucket.vpce-0a1b-cd.s3.us-east-1.vpce.amazonaws.com", "VPC endpoint", "path-style"),
         ("data.bucket.vpce-0a1b-cd.s3.us-east-1.vpce.amazonaws.com", "VPC endpoint", "virtual-hosted"),
         ("data.s3-accelerate.dualstack.amazonaws.com", "accelerate", "virtual-hosted"),
@@ -483,6 +484,7 @@ def test_mass_reading_is_of_different_objects_or_of_many_bytes(ask: Callable[...
         ("data.s3-website.eu-central-1.amazonaws.com", "website", "virtual-hosted"),
         ("point-111122223333.s3-accesspoint.us-west-2.amazonaws.com", "access point", None),
         ("m.mrap.accesspoint.s3-global.amazonaws.com", "multi-Region access point", None),
+        ("point-111122223333.s3-object-lambda.us-east-1.amazonaws.com", "Object Lambda", None),
         ("cdn.example.com", "other", None),
     ],
 )

@@ -208,3 +208,12 @@ def test_the_class_that_a_rule_moves_to(lake: Lake) -> None:
         "S3.EXPIRE.OBJECT": None,
     }
     assert values(lake, [f"storage_class('{operation}')" for operation in classes]) == list(classes.values())
+
+
+def test_bytes_that_came_with_a_request(lake: Lake) -> None:
+    """Of objects, parts and forms; a copy and the completion of an upload have a size, but send nothing."""
+    sent = ("REST.PUT.OBJECT", "SOAP.PUT.OBJECT", "REST.POST.OBJECT", "REST.POST.BUCKET", "REST.PUT.PART")
+    not_sent = ("REST.COPY.OBJECT", "REST.COPY.PART", "REST.POST.UPLOAD", "REST.GET.OBJECT")
+    found = values(lake, [f"uploaded_bytes('{operation}', 200, 5)" for operation in (*sent, *not_sent)])
+    assert found == [5] * len(sent) + [None] * len(not_sent)
+    assert values(lake, ["uploaded_bytes('REST.PUT.OBJECT', 403, 5)"]) == [None]

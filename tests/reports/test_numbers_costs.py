@@ -343,3 +343,18 @@ def test_a_restore_is_as_large_as_the_object(tmp_path: Path) -> None:
         rule("06 00:10:00", "EXPIRE.OBJECT", "k", 1, version="v0"),
     ]
     assert rows_of_report(lake_of(tmp_path, records), "cost/restores", ["bytes"]) == [(9 * GB,)]
+
+
+def test_restores_from_deep_archive_have_prices_of_their_own(tmp_path: Path) -> None:
+    """1,000 objects cost 0.10 (Standard) or 0.025 (Bulk), and each GB 0.02 or 0.0025; there is no Expedited."""
+    moved = rule("01 08:00:00", "TRANSITION_GDA.OBJECT", "k", 10 * GB)
+    lake = lake_of(tmp_path, [moved, api("05 08:00:00", "REST.POST.RESTORE", "k", 202)])
+    columns = ["bulk_cost", "standard_cost", "expedited_cost"]
+    assert rows_of_report(lake, "cost/restores", columns) == [(0.025025, 0.2001, 0.2001)]
+
+
+def test_listings_have_bytes_but_no_object(tmp_path: Path) -> None:
+    """What is sent of no object is not in the report on objects."""
+    listing = api("05 08:00:00", "REST.GET.BUCKET", sent=500, ip=OFFICE)
+    lake = lake_of(tmp_path, [listing, read("05 08:00:00", "k", 9, ip=OFFICE)])
+    assert rows_of_report(lake, "cost/egress_by_object", ["key", "bytes_percent"]) == [("k", 100)]

@@ -550,3 +550,31 @@ def test_a_bucket_that_only_services_look_at_is_unused(ask: Callable[..., Ask]) 
             "last_record": at("28 08:00:02"),
         }
     ]
+
+
+def test_fields_that_are_missing_or_the_last_of_their_time(ask: Callable[..., Ask]) -> None:
+    """An error without a code, a request without its line, a line of 24 fields, an access point of Object Lambda."""
+    point = "arn:aws:s3-object-lambda:us-east-1:111122223333:accesspoint/x"
+    rows = ask(
+        api("05 08:00:00", "REST.GET.OBJECT", "k", 400, error=None),
+        read("05 08:00:01", "k", 5, uri=None, access_point=point),
+        read("05 08:00:02", "k", 5, fields=24, tls=None),
+    )
+    assert rows("operations/error_codes", "error_code http_status failed") == [
+        {"error_code": None, "http_status": 400, "failed": 1}
+    ]
+    assert [row["requests"] for row in rows("operations/request_uris")] == [2]
+    assert [row["kind"] for row in rows("operations/access_points")] == ["none", "Object Lambda"]
+    assert [(row["tls_version"], row["requests"]) for row in rows("security/insecure_transport")] == [("none", 1)]
+
+
+def test_a_night_shift_and_the_first_day_of_news(ask: Callable[..., Ask]) -> None:
+    """From 22 to 6 is work, and 21 and 6 are not; of two days, the day before them is no news."""
+    hours = [read(f"05 {hour:02}:30:00", "k", 5) for hour in (5, 6, 21, 22)]
+    rows = ask(*hours, read("06 23:00:00", "k", 5, requester=NEWCOMER), read("07 23:00:00", "k", 5, requester=ADMIN))
+    at_night = rows("security/outside_working_hours", "principal requests on_weekends", first_hour=22, last_hour=6)
+    assert at_night == [
+        {"principal": ROLE, "requests": 2, "on_weekends": 0},
+        {"principal": ADMIN, "requests": 1, "on_weekends": 1},
+    ]
+    assert [row["principal"] for row in rows("security/first_seen_requesters", days=1)] == [ADMIN]

@@ -1,7 +1,7 @@
 -- /// report
 -- title = "Restores"
 -- question = "Who asked for archived objects back, how many and how large, and what does that cost in each tier of retrieval? Scenarios, as the log does not tell the tier."
--- note = "restores: begun (202), each with a price of its own; repeats: of what was restored already (200), which cost as a GET; archived_reads: reads that were refused (InvalidObjectState) because the object was not restored. The class is that of the object's last transition, Flexible Retrieval where none is known. There Bulk is free; Deep Archive has no Expedited, and counts as Standard there. Sizes are of the newest record of the object that has one; objects without any (unknown_sizes) cost more than this. The storage of the restored copies is not in it."
+-- note = "restores: begun (202), each with a price of its own; repeats: of what was restored already (200), which cost as a GET; archived_reads: reads that were refused (InvalidObjectState) because the object was not restored. The class is that of the object's last transition, Flexible Retrieval where none is known. There Bulk is free; Deep Archive has no Expedited, and counts as Standard there. Sizes are of the newest record that has one, of the object if there is one, else of a version; objects without any (unknown_sizes) cost more than this. The storage of the restored copies is not in it."
 -- chart = { kind = "bar", label = "prefix", value = "standard_cost" }
 --
 -- [params.limit]
@@ -29,7 +29,10 @@ archived AS (
     SELECT
         bucket,
         key,
-        max_by(object_size, (time, object_size)) FILTER (WHERE object_size IS NOT NULL) AS object_size,
+        coalesce(
+            max_by(object_size, (time, object_size)) FILTER (WHERE object_size IS NOT NULL AND is_current(version_id)),
+            max_by(object_size, (time, object_size)) FILTER (WHERE object_size IS NOT NULL)
+        ) AS object_size,
         max_by(operation, (time, operation)) FILTER (WHERE storage_class(operation) IS NOT NULL)
         IS NOT DISTINCT FROM 'S3.TRANSITION_GDA.OBJECT' AS is_deep
     FROM access_log

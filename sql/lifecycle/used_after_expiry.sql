@@ -25,7 +25,7 @@ used AS (
     FROM access_log
     JOIN expired USING (bucket, key)
     WHERE time > expired AND (
-        is_read(operation) OR operation IN ('REST.HEAD.OBJECT', 'WEBSITE.HEAD.OBJECT')
+        is_read(operation) OR is_look(operation)
         OR (is_write(operation) AND succeeded(operation, http_status))
     )
 )

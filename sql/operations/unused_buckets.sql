@@ -1,7 +1,7 @@
 -- /// report
 -- title = "Unused buckets"
 -- question = "Of which buckets has nobody read, written or deleted an object in the last days?"
--- note = "Services, listings and reads of the configuration are no use, and neither is what failed. A bucket whose records ended (last_record) may be one that is not logged any more; one without any records is not known."
+-- note = "CloudFront fetches for people; other services, listings and reads of the configuration are no use, and neither is what failed. A bucket whose records ended (last_record) may be one that is not logged any more; one without any records is not known."
 --
 -- [params.days]
 -- type = "integer"
@@ -12,7 +12,7 @@ WITH used AS (
     SELECT
         bucket,
         is_read(operation) OR is_write(operation) OR is_delete(operation) AS is_use,
-        is_service(requester) AS by_service,
+        is_service(requester) AND NOT is_cloudfront(requester, NULL) AS by_service,
         count(*) FILTER (WHERE is_request(operation)) AS number,
         max(time) FILTER (WHERE succeeded(operation, http_status)) AS last_success,
         max(time) AS last_time

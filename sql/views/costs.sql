@@ -73,11 +73,15 @@ AND NOT coalesce(
 );
 
 -- Whether a request is at the expense of whoever sent it: in the buckets of the setting `requester_pays`, unless it was
--- refused (403), had no credentials, or was of a service or of an account of the owner's.
+-- refused (403), had no credentials, or was of a service or of an account of the owner's. Where the owner's accounts are
+-- set, whoever has a canonical id, which names no account, may be the owner.
 CREATE MACRO paid_by_requester(of_bucket, http_status, requester) AS CASE
     WHEN list_contains((SELECT list(bucket) FROM requester_pays_buckets), of_bucket)
         THEN coalesce(http_status, 0) <> 403 AND NOT is_nobody(requester) AND NOT is_service(requester)
-            AND NOT coalesce(list_contains((SELECT list(account) FROM own_accounts), account_of(requester)), false)
+            AND coalesce(
+                NOT list_contains((SELECT list(account) FROM own_accounts), account_of(requester)),
+                (SELECT count(*) = 0 FROM own_accounts)
+            )
     ELSE false
 END;
 
@@ -95,7 +99,7 @@ CREATE MACRO host_region(host_header) AS nullif(regexp_extract(
 ), '');
 
 -- The Region of each bucket, as far as hosts tell: the one that most answered requests name. The host without a Region
--- is that of us-east-1, where no other is named.
+-- is that of us-east-1, where no other is named, and so is s3-external-1.
 CREATE VIEW bucket_regions AS
 WITH hosts AS (
     SELECT bucket, host_header, count(*) AS n
@@ -108,7 +112,7 @@ regions AS (
     SELECT
         bucket,
         host_region(host_header) AS region,
-        bool_or(regexp_matches(lower(host_header), '(?:^|\.)s3\.amazonaws\.com(?::\d+)?$')) AS is_global,
+        bool_or(regexp_matches(lower(host_header), '(?:^|\.)s3(?:-external-1)?\.amazonaws\.com(?::\d+)?$')) AS is_global,
         sum(n) AS n
     FROM hosts
     GROUP BY bucket, region
@@ -150,7 +154,7 @@ END;
 
 -- Transfer Acceleration, and access points of several Regions: charged for both ways, besides other transfer.
 CREATE MACRO is_accelerated(host_header) AS coalesce(
-    contains(host_header, 's3-accelerate.') OR contains(host_header, '.accesspoint.s3-global.'), false
+    contains(lower(host_header), 's3-accelerate.') OR contains(lower(host_header), '.accesspoint.s3-global.'), false
 );
 
 -- Bytes that came with a request. A copy and the completion of a multipart upload have a size, too, but send none.
@@ -204,7 +208,8 @@ CREATE MACRO transfer_cost(egress_bytes, region_bytes, accelerated_bytes) AS byt
     + byte_cost(region_bytes, 'egress_regions') + byte_cost(accelerated_bytes, 'acceleration');
 
 -- Reads of objects in a class with a price of its own for them: those that a lifecycle rule moved there, and nobody
--- wrote since. Of a version, where the record of the move names one. A copy reads all of its source.
+-- wrote since. Of a version, where the record of the move names one. A copy reads all of its source; one in parts does so
+-- once a day, as the records of its parts have the size of the whole.
 CREATE VIEW cold_reads AS
 WITH moves AS MATERIALIZED (  -- found by their prefix, which is looked for while the records are read
     SELECT bucket, key, version_id, time, storage_class(operation) AS storage_class
@@ -232,7 +237,12 @@ changes AS (
 reads AS (
     SELECT
         *,
-        CASE WHEN operation LIKE '%.COPY.%' THEN object_size ELSE bytes_sent END AS retrieved_bytes
+        CASE
+            WHEN operation = 'REST.COPY.PART_GET'
+                THEN object_size / count(*) OVER (PARTITION BY date, bucket, key, version_id, requester, operation)
+            WHEN operation LIKE '%.COPY.%' THEN object_size
+            ELSE bytes_sent
+        END AS retrieved_bytes
     FROM uses
     WHERE is_read(operation)
 )

@@ -46,15 +46,20 @@ CREATE MACRO is_copy_source(operation) AS operation IN ('REST.COPY.OBJECT_GET', 
 CREATE MACRO is_restore(operation) AS operation IN ('REST.POST.RESTORE', 'S3.RESTORE.OBJECT');
 
 -- What the records tell of each object: its uses, size and storage class, whether it is gone, and when its bucket's
--- records end. As for Intelligent-Tiering, HEAD is no use, and a restore is one.
+-- records end. As for Intelligent-Tiering, HEAD is no use, and a restore is one. Which version an event is of that names
+-- one, its size has to tell: versions as large as the object are taken for it.
 CREATE VIEW objects AS
 WITH events AS (
     SELECT
         *,
         is_write(operation) AS is_write,
         is_read(operation) AS is_read,
-        is_write OR (is_read AND is_current(version_id)) AS is_of_current,
-        is_delete(operation) AND NOT is_current(version_id) AS is_delete_of_version
+        storage_class(operation) AS class,
+        is_current(version_id) AS is_current,
+        is_restore(operation) AS is_restore,
+        is_write OR (is_current AND (is_restore OR class IS NOT NULL)) AS is_move,
+        is_delete(operation) AND NOT is_current AS is_delete_of_version,
+        takes_object(operation, version_id) AS takes_object
     FROM access_log
     WHERE key IS NOT NULL AND succeeded(operation, http_status)
 ),
@@ -68,24 +73,44 @@ known AS (  -- CASE, not FILTER, where most records are used: it takes less time
         max(CASE WHEN is_copy_source(operation) THEN time - INTERVAL 1 MICROSECOND ELSE time END) FILTER (
             WHERE is_read
         ) AS last_read,
-        max(CASE WHEN is_read OR is_write OR is_restore(operation) THEN time END) AS last_used,
-        arg_max(object_size, CASE WHEN is_of_current THEN time END) AS object_size,
+        max(CASE WHEN is_read OR is_write OR is_restore THEN time END) AS last_used,
+        -- NULL where the last write does not tell, and nobody has read the object since.
+        arg_max_null(
+            object_size, CASE WHEN is_write OR (is_read AND is_current AND object_size IS NOT NULL) THEN time END
+        ) AS object_size,
         -- Only what is archived can be restored.
+        max(CASE WHEN is_move THEN time END) AS moved_at,
         arg_max(
-            coalesce(storage_class(operation), CASE WHEN is_write THEN 'STANDARD' ELSE 'ARCHIVE' END), time
-        ) FILTER (
-            WHERE is_write OR is_restore(operation) OR storage_class(operation) IS NOT NULL
-        ) AS storage_class,
-        max(CASE WHEN takes_object(operation, version_id) THEN time END) AS last_removal,
+            coalesce(class, CASE WHEN is_write THEN 'STANDARD' ELSE 'ARCHIVE' END), CASE WHEN is_move THEN time END
+        ) AS class,
+        max(time) FILTER (WHERE takes_object) AS removed_at,
+        arg_max_null(CASE WHEN version_id = 'null' THEN object_size END, time) FILTER (
+            WHERE takes_object
+        ) AS removed_size,
+        max(
+            CASE WHEN is_write OR ((is_read OR is_look(operation)) AND is_current) THEN time END
+        ) AS last_there,
         -- Whoever deletes a delete marker brings the object back. A rule deletes one only where no version is left.
-        max(CASE WHEN is_of_current OR (is_delete_of_version AND object_size IS NULL) THEN time END) AS last_there,
+        max(time) FILTER (WHERE is_delete_of_version AND object_size IS NULL) AS last_undelete,
         -- 0 where each version that was written was deleted by its id, the empty ones too.
         sum(CASE
-            WHEN is_write THEN 1 + object_size
+            WHEN is_write THEN 1 + coalesce(object_size, 0)
             WHEN is_delete_of_version THEN -1 - object_size
         END) AS left_over
     FROM events
     GROUP BY bucket, key
+),
+versions AS (
+    SELECT
+        bucket,
+        key,
+        object_size,
+        max(time) FILTER (WHERE removed(operation, version_id, object_size) IS NOT NULL) AS removed_at,
+        max(time) FILTER (WHERE is_restore OR class IS NOT NULL) AS moved_at,
+        arg_max(coalesce(class, 'ARCHIVE'), time) FILTER (WHERE is_restore OR class IS NOT NULL) AS class
+    FROM events
+    WHERE NOT is_current
+    GROUP BY bucket, key, object_size
 ),
 last_days AS (  -- through a list, or DuckDB would expect so many that it would rather remember all objects than them
     SELECT unnest(list(of_bucket), recursive := true)
@@ -95,6 +120,23 @@ last_days AS (  -- through a list, or DuckDB would expect so many that it would 
         WHERE is_possible_day(date)
         GROUP BY bucket
     )
+),
+judged AS (
+    SELECT
+        known.*,
+        last_day,
+        -- What was there before a bucket had versions is its version `null`: an old one, if it has another size.
+        CASE WHEN coalesce(removed_size = object_size, true) THEN known.removed_at END AS last_removal,
+        -- Where the version below a delete marker goes, too, there is nothing left to bring back.
+        coalesce(
+            last_undelete > known.removed_at AND coalesce(versions.removed_at < known.removed_at, true), false
+        ) AS is_undeleted,
+        CASE WHEN coalesce(versions.moved_at > known.moved_at, known.moved_at IS NULL)
+            THEN versions.class ELSE known.class
+        END AS storage_class
+    FROM known
+    JOIN last_days USING (bucket)
+    LEFT JOIN versions USING (bucket, key, object_size)
 )
 SELECT
     bucket,
@@ -106,7 +148,7 @@ SELECT
     object_size,
     storage_class,
     coalesce(storage_class IN ('GLACIER', 'DEEP_ARCHIVE', 'ARCHIVE'), false) AS is_archived,
-    coalesce(last_removal >= last_there, last_removal IS NOT NULL) OR coalesce(left_over = 0, false) AS is_gone,
+    (coalesce(last_removal >= last_there, last_removal IS NOT NULL) AND NOT is_undeleted)
+    OR coalesce(left_over = 0, false) AS is_gone,
     last_day
-FROM known
-JOIN last_days USING (bucket);
+FROM judged;

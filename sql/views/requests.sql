@@ -25,6 +25,9 @@ CREATE MACRO is_read(operation) AS operation IN (
     'REST.GET.TORRENT', 'SOAP.GET.OBJECT'
 );
 
+-- Operations that look whether an object is there.
+CREATE MACRO is_look(operation) AS operation IN ('REST.HEAD.OBJECT', 'WEBSITE.HEAD.OBJECT');
+
 -- Operations that give a key new data. REST.POST.UPLOAD completes a multipart upload, REST.POST.BUCKET is an HTML form.
 CREATE MACRO is_write(operation) AS operation IN (
     'REST.PUT.OBJECT', 'REST.POST.OBJECT', 'REST.POST.BUCKET', 'REST.POST.UPLOAD', 'REST.COPY.OBJECT', 'SOAP.PUT.OBJECT'
@@ -38,9 +41,9 @@ CREATE MACRO is_upload(operation) AS is_write(operation) OR operation IN (
 -- Deletions on request. BATCH.DELETE.OBJECT is one key of a multi-object delete.
 CREATE MACRO is_delete(operation) AS operation IN ('REST.DELETE.OBJECT', 'BATCH.DELETE.OBJECT', 'SOAP.DELETE.OBJECT');
 
--- Operations that change something in a bucket, if they succeed: objects, their properties, or its configuration.
+-- Requests that change something in a bucket, if they succeed: objects, their properties, or its configuration.
 CREATE MACRO is_change(operation) AS split_part(operation, '.', 2) IN ('PUT', 'POST', 'COPY', 'DELETE', 'PATCH')
-    AND operation NOT LIKE '%.COPY.%_GET' AND NOT is_read(operation);
+    AND operation NOT LIKE '%.COPY.%_GET' AND operation NOT LIKE 'S3.%' AND NOT is_read(operation);
 
 -- Changes of a bucket rather than of an object, of those whose key is NULL. By exclusion, so that new settings are among
 -- them. A key is missing, too, where somebody posts a form to a bucket, or an object's name is empty.
@@ -73,10 +76,12 @@ CREATE MACRO failed(operation, http_status, error_code) AS coalesce(http_status,
 CREATE MACRO denied(http_status, error_code) AS coalesce(http_status, 0) = 403
     AND coalesce(error_code, 'AccessDenied') IN ('AccessDenied', 'AllAccessDisabled', 'AccountProblem');
 
--- Who is behind a requester: of an assumed role the role, without the name of the session.
+-- Who is behind a requester: of an assumed role the role, without the name of the session. A user's path may look like a
+-- role, but stands elsewhere.
 CREATE MACRO principal(requester) AS
 CASE
-    WHEN requester LIKE '%:assumed-role/%/%' THEN regexp_extract(requester, '^(.*:assumed-role/[^/]*)/', 1)
+    WHEN requester LIKE 'arn:%:sts::%:assumed-role/%/%'
+        THEN coalesce(nullif(regexp_extract(requester, '^(arn:[^:]*:sts::[^:]*:assumed-role/[^/]*)/', 1), ''), requester)
     WHEN requester <> '65a011a29cdf8ec533ec3d1ccaae921c' THEN requester
 END;
 
@@ -88,17 +93,18 @@ nullif(regexp_extract(coalesce(requester, ''), '^arn:[^:]*:(?:iam|sts)::(\d{12})
 CREATE MACRO is_foreign(requester) AS
 coalesce(NOT list_contains((SELECT list(account) FROM own_accounts), account_of(requester)), false);
 
--- A service rather than a person or a program: a service of AWS, also by its service-linked role, or S3 itself. The name
--- of a session tells nothing: whoever assumes a role chooses it.
-CREATE MACRO is_service(requester) AS coalesce(
-    requester LIKE 'svc:%' OR requester = 'AmazonS3' OR requester LIKE '%:assumed-role/AWSServiceRoleFor%', false
-);
-
 -- CloudFront, which fetches objects for people of whom the log knows nothing: by an origin access control, an origin
 -- access identity, or its user agent.
 CREATE MACRO is_cloudfront(requester, user_agent) AS coalesce(
     requester LIKE 'svc:cloudfront.%' OR requester LIKE 'arn:%:iam::cloudfront:%' OR user_agent = 'Amazon CloudFront',
     false
+);
+
+-- A service rather than a person or a program: a service of AWS, also by its service-linked role, S3 itself, or
+-- CloudFront. The name of a session tells nothing: whoever assumes a role chooses it.
+CREATE MACRO is_service(requester) AS coalesce(
+    requester LIKE 'svc:%' OR requester = 'AmazonS3' OR is_cloudfront(requester, NULL)
+    OR regexp_matches(requester, '^arn:[^:]*:sts::[^:]*:assumed-role/AWSServiceRoleFor'), false
 );
 
 -- No requester. The canonical id is what S3 wrote for anonymous requests until about 2009.

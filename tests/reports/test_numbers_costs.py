@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from conftest import ingest_local
-from small_lake import ADMIN, APP, CHROME, NEWCOMER, OFFICE, Record, api, get, page, put, read, rule
+from small_lake import ADMIN, APP, CHROME, NEWCOMER, OFFICE, OWNER, Record, api, get, page, part_of, put, read, rule
 
 from etl import Lake, open_lake
 from etl.config import Privacy
@@ -68,6 +68,17 @@ def test_requesters_pay_in_the_buckets_that_say_so(tmp_path: Path) -> None:
     assert sorted(rows_of_report(lake, "cost/by_bucket", columns)) == [("free", 1, 1, GB), ("shop", 3, 2, GB)]
 
 
+def test_a_canonical_id_may_be_the_owner_of_the_bucket(tmp_path: Path) -> None:
+    """Root users have one in place of an ARN, the owner's, too: what they request costs at most what it costs him."""
+    lake = lake_of(
+        tmp_path,
+        [read("05 08:00:00", "k", GB, bucket="shop", ip=OFFICE, requester=OWNER)],
+        requester_pays=["shop"],
+        accounts=["111122223333"],
+    )
+    assert rows_of_report(lake, "cost/by_bucket", ["billed_requests", "egress_bytes"]) == [(1, GB)]
+
+
 def test_without_accounts_all_requesters_with_credentials_pay(tmp_path: Path) -> None:
     """Whose the accounts are is not known then; who has no credentials never pays."""
     records = [
@@ -92,6 +103,19 @@ def test_addresses_that_are_not_kept_are_of_the_internet(tmp_path: Path) -> None
     """Egress is the most that it can be where nothing tells."""
     lake = lake_of(tmp_path, [read("05 08:00:00", "k", GB, ip="10.1.2.3")], Privacy(remote_ip="drop"))
     assert rows_of_report(lake, "cost/by_bucket", ["egress_bytes"]) == [(GB,)]
+
+
+def test_hosts_are_known_in_capitals_and_by_their_old_names(tmp_path: Path) -> None:
+    """s3-external-1 is in us-east-1, and clients may write a host as they like."""
+    records = [
+        read("05 08:00:00", "k", GB, host="s3-external-1.amazonaws.com", region="us-east-1", fields=27, bucket="old"),
+        read("05 08:00:01", "k", GB, host="DATA.S3-Accelerate.AmazonAWS.com", bucket="loud"),
+    ]
+    columns = ["bucket", "region_bytes", "accelerated_bytes"]
+    assert sorted(rows_of_report(lake_of(tmp_path, records), "cost/by_bucket", columns)) == [
+        ("loud", 0, GB),
+        ("old", 0, 0),
+    ]
 
 
 def test_the_region_of_a_bucket_is_known_by_its_other_hosts(tmp_path: Path) -> None:
@@ -447,3 +471,35 @@ def test_a_write_between_two_transitions_starts_in_standard(tmp_path: Path) -> N
     columns = ["from_class", "storage_class", "transitions"]
     rows = rows_of_report(lake_of(tmp_path, records), "cost/transitions_that_do_not_pay", columns)
     assert sorted(rows) == [("STANDARD", "DEEP_ARCHIVE", 2), ("STANDARD", "STANDARD_IA", 2)]
+
+
+def test_a_copy_in_parts_retrieves_its_source_once(tmp_path: Path) -> None:
+    """The record of each part's source has the size of the whole object."""
+    parts = [part_of(f"P{n}", "05 08:00:00", "REST.COPY.PART_GET", "k", 200, size=10 * GB) for n in range(10)]
+    lake = lake_of(tmp_path, [rule("01 08:00:00", "TRANSITION_GIR.OBJECT", "k", 10 * GB), *parts])
+    assert rows_of_report(lake, "cost/by_bucket", ["retrieval_cost"]) == [(0.3,)]
+
+
+def test_a_restore_is_as_large_as_the_object(tmp_path: Path) -> None:
+    """The size of an old version that expired since is not the object's."""
+    records = [
+        rule("01 08:00:00", "TRANSITION.OBJECT", "k", 9 * GB),
+        api("05 08:00:00", "REST.POST.RESTORE", "k", 202),
+        rule("06 00:10:00", "EXPIRE.OBJECT", "k", 1, version="v0"),
+    ]
+    assert rows_of_report(lake_of(tmp_path, records), "cost/restores", ["bytes"]) == [(9 * GB,)]
+
+
+def test_restores_from_deep_archive_have_prices_of_their_own(tmp_path: Path) -> None:
+    """1,000 objects cost 0.10 (Standard) or 0.025 (Bulk), and each GB 0.02 or 0.0025; there is no Expedited."""
+    moved = rule("01 08:00:00", "TRANSITION_GDA.OBJECT", "k", 10 * GB)
+    lake = lake_of(tmp_path, [moved, api("05 08:00:00", "REST.POST.RESTORE", "k", 202)])
+    columns = ["bulk_cost", "standard_cost", "expedited_cost"]
+    assert rows_of_report(lake, "cost/restores", columns) == [(0.025025, 0.2001, 0.2001)]
+
+
+def test_listings_have_bytes_but_no_object(tmp_path: Path) -> None:
+    """What is sent of no object is not in the report on objects."""
+    listing = api("05 08:00:00", "REST.GET.BUCKET", sent=500, ip=OFFICE)
+    lake = lake_of(tmp_path, [listing, read("05 08:00:00", "k", 9, ip=OFFICE)])
+    assert rows_of_report(lake, "cost/egress_by_object", ["key", "bytes_percent"]) == [("k", 100)]

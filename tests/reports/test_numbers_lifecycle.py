@@ -71,9 +71,25 @@ ALIVE: dict[str, list[Record]] = {
         rule("02 00:10:00", "CREATE.DELETEMARKER", "k", version="m1"),
         api("02 09:00:00", "REST.DELETE.OBJECT", "k", 204, version="m1"),
     ],
+    "a rule marked it, and it is there all the same": [
+        put("01 09:00:00", "k", 9),
+        rule("02 00:10:00", "CREATE.DELETEMARKER", "k", version="m1"),
+        api("02 09:00:00", "REST.HEAD.OBJECT", "k", size=9),
+    ],
     "moved to a class that needs no restore": [
         put("01 09:00:00", "k", 9),
         rule("02 00:10:00", "TRANSITION_SIA.OBJECT", "k", 9),
+    ],
+    "an old version was archived": [
+        put("01 08:00:00", "k", 5),
+        put("01 09:00:00", "k", 9),
+        rule("02 00:10:00", "TRANSITION.OBJECT", "k", 5, version="v1"),
+        api("01 09:00:00", "REST.POST.RESTORE", "k", 202, version="v1", size=5),
+    ],
+    "an old version expired that was there before the bucket had versions": [
+        put("01 08:00:00", "k", 5),
+        put("01 09:00:00", "k", 9),
+        rule("03 00:10:00", "EXPIRE.OBJECT", "k", 5, version="null"),
     ],
     "archived, and written again": [
         put("01 08:00:00", "k", 9),
@@ -111,11 +127,27 @@ GONE_OR_ARCHIVED: dict[str, list[Record]] = {
         rule("03 00:10:00", "EXPIRE.OBJECT", "k", 9, version="v1"),
         rule("04 00:10:00", "EXPIRE.OBJECT", "k", version="m1"),
     ],
+    "marked, the version below it expired, and somebody deleted the marker that was left": [
+        put("01 09:00:00", "k", 9),
+        rule("02 00:10:00", "CREATE.DELETEMARKER", "k", version="m1"),
+        rule("03 00:10:00", "EXPIRE.OBJECT", "k", 9, version="v1"),
+        api("04 09:00:00", "REST.DELETE.OBJECT", "k", 204, version="m1"),
+    ],
+    "marked, and all versions deleted with the marker": [
+        read("01 09:00:00", "k", 9),
+        api("02 09:00:00", "REST.DELETE.OBJECT", "k", 204),
+        part_of("EMPTY", "03 09:00:00", "BATCH.DELETE.OBJECT", "k", 204, version="m1"),
+        part_of("EMPTY", "03 09:00:00", "BATCH.DELETE.OBJECT", "k", 204, version="v1", size=9),
+    ],
     "the only version was deleted by its id": [
         put("01 09:00:00", "k", 9),
         api("02 09:00:00", "REST.DELETE.OBJECT", "k", 204, version="v1", size=9),
     ],
     "archived": [put("01 09:00:00", "k", 9), rule("02 00:10:00", "TRANSITION_GDA.OBJECT", "k", 9)],
+    "archived, in a bucket with versions": [
+        put("01 09:00:00", "k", 9),
+        rule("02 00:10:00", "TRANSITION.OBJECT", "k", 9, version="v1"),
+    ],
     "archived, as a restore shows": [
         put("01 09:00:00", "k", 9),
         api("01 09:30:00", "REST.POST.RESTORE", "k", 202),
@@ -157,6 +189,14 @@ def test_a_candidate_has_its_class_and_its_latest_size(lake_of: LakeOf) -> None:
     )
     candidates = rows(lake, "cost/not_used_lately", "key", "storage_class", "object_size")
     assert candidates == [("big", "STANDARD_IA", 5_000), ("shrunk", "STANDARD", 1_000), ("read-only", None, 10)]
+
+
+def test_a_write_that_tells_no_size_has_not_that_of_the_one_before(lake_of: LakeOf) -> None:
+    """The size is unknown until somebody reads the object; to delete the version before does not delete the object."""
+    unsized = [put("01 08:00:00", "k", 5), api("01 09:00:00", "REST.POST.UPLOAD", "k")]
+    old_version = api("01 09:00:01", "REST.DELETE.OBJECT", "k", 204, version="v1", size=5)
+    lake = lake_of([*unsized, old_version, put("01 08:00:00", "n", 5), read("01 09:00:00", "n", 7), NOW])
+    assert rows(lake, "cost/not_used_lately", "key", "object_size") == [("n", 7), ("k", None)]
 
 
 def test_days_without_use_end_with_the_records_of_the_bucket(lake_of: LakeOf) -> None:
@@ -286,6 +326,24 @@ def test_the_undo_list_has_what_can_be_brought_back(lake_of: LakeOf) -> None:
         ("version", "for good", "v1"),
         ("by-request", "marked", None),
         ("by-rule", "marked", "m1"),
+    ]
+
+
+def test_nobody_can_undo_what_was_not_there_or_is_destroyed(lake_of: LakeOf) -> None:
+    """S3 confirms the deletion of anything; a marker that went together with its versions can bring nothing back."""
+    lake = lake_of(
+        [
+            part_of("BULK", "02 09:00:00", "BATCH.DELETE.OBJECT", "folder/", 204, bucket="plain"),
+            put("01 09:00:00", "known", 4, bucket="plain"),
+            api("02 09:00:01", "REST.DELETE.OBJECT", "known", 204, bucket="plain"),
+            api("02 09:00:02", "REST.DELETE.OBJECT", "emptied", 204),
+            part_of("EMPTY", "03 09:00:00", "BATCH.DELETE.OBJECT", "emptied", 204, version="m1"),
+            part_of("EMPTY", "03 09:00:00", "BATCH.DELETE.OBJECT", "emptied", 204, version="v1", size=9),
+        ]
+    )
+    assert rows(lake, "lifecycle/undo_list", "key", "outcome", "version_id") == [
+        ("emptied", "for good", "v1"),
+        ("known", "for good", None),
     ]
 
 

@@ -435,6 +435,27 @@ def test_parts_of_a_copy_have_their_own_sizes(ask: Callable[..., Ask]) -> None:
     assert rows("security/copies", "copies bytes") == [{"copies": 1, "bytes": 10}]
 
 
+def test_a_copy_in_parts_to_elsewhere_takes_each_object_once(ask: Callable[..., Ask]) -> None:
+    """Where no record tells how large the parts were, ten of them are not ten times the object."""
+    parts = [
+        part_of(f"{key}{n}", "05 08:00:00", "REST.COPY.PART_GET", key, 200, size=size)
+        for key, size in (("a", 1_000), ("b", 500))
+        for n in range(10)
+    ]
+    whole = part_of("C", "05 09:00:00", "REST.COPY.OBJECT_GET", "a", 200, size=1_000)
+    found = ask(*parts, whole)("security/copies", "copies objects bytes")
+    assert found == [{"copies": 21, "objects": 2, "bytes": 2_500}]
+
+
+def test_a_user_whose_path_looks_like_a_role_is_a_user(ask: Callable[..., Ask]) -> None:
+    """Paths may have colons, so a user can be called as if it were the role of a service."""
+    users = [
+        f"arn:aws:iam::111122223333:user/x:sts::1:assumed-role/AWSServiceRoleForX/{name}" for name in ("eve", "bob")
+    ]
+    rows = ask(*(read("07 03:00:00", "k", 5, requester=user) for user in users))
+    assert [row["principal"] for row in rows("security/outside_working_hours")] == sorted(users)
+
+
 def test_permissions_of_an_object_are_not_those_of_its_bucket(ask: Callable[..., Ask]) -> None:
     """An object is made public by its ACL, which no report on the bucket's configuration shows."""
     operations = ("REST.PUT.ACL", "REST.DELETE.OBJECT_TAGGING", "REST.PUT.RETENTION", "REST.PUT.LEGAL_HOLD")
@@ -488,6 +509,7 @@ def test_mass_reading_is_of_different_objects_or_of_many_bytes(ask: Callable[...
         ("data.s3.dualstack.us-west-2.amazonaws.com", "dual-stack", "virtual-hosted"),
         ("data.s3-fips.us-east-1.amazonaws.com", "FIPS", "virtual-hosted"),
         ("s3-fips.dualstack.us-east-1.amazonaws.com", "FIPS", "path-style"),
+        ("s3-fips-us-gov-west-1.amazonaws.com", "FIPS", "path-style"),
         ("bucket.vpce-0a1b-cd.s3.us-east-1.vpce.amazonaws.com", "VPC endpoint", "path-style"),
         ("data.bucket.vpce-0a1b-cd.s3.us-east-1.vpce.amazonaws.com", "VPC endpoint", "virtual-hosted"),
         ("data.s3-accelerate.dualstack.amazonaws.com", "accelerate", "virtual-hosted"),
@@ -495,6 +517,7 @@ def test_mass_reading_is_of_different_objects_or_of_many_bytes(ask: Callable[...
         ("data.s3-website.eu-central-1.amazonaws.com", "website", "virtual-hosted"),
         ("point-111122223333.s3-accesspoint.us-west-2.amazonaws.com", "access point", None),
         ("m.mrap.accesspoint.s3-global.amazonaws.com", "multi-Region access point", None),
+        ("point-111122223333.s3-object-lambda.us-east-1.amazonaws.com", "Object Lambda", None),
         ("cdn.example.com", "other", None),
     ],
 )
@@ -527,6 +550,20 @@ def test_requests_by_access_point(ask: Callable[..., Ask]) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "requester",
+    [
+        "svc:cloudfront.amazonaws.com",
+        "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1EXAMPLE",
+    ],
+)
+def test_cloudfront_fetches_for_people_and_never_sleeps(ask: Callable[..., Ask], requester: str) -> None:
+    """A bucket behind it is in use, and nobody was at work at night."""
+    rows = ask(read("07 03:00:00", "k", 5, requester=requester), read("28 10:00:00", "k", 5, requester=requester))
+    assert rows("operations/unused_buckets", days=20) == []
+    assert rows("security/outside_working_hours") == []
+
+
 def test_a_bucket_that_only_services_look_at_is_unused(ask: Callable[..., Ask]) -> None:
     """Neither listings, configuration, nor what fails is use; a bucket in use is left out."""
     config = "arn:aws:sts::111122223333:assumed-role/AWSServiceRoleForConfig/x"
@@ -546,3 +583,31 @@ def test_a_bucket_that_only_services_look_at_is_unused(ask: Callable[..., Ask]) 
             "last_record": at("28 08:00:02"),
         }
     ]
+
+
+def test_fields_that_are_missing_or_the_last_of_their_time(ask: Callable[..., Ask]) -> None:
+    """An error without a code, a request without its line, a line of 24 fields, an access point of Object Lambda."""
+    point = "arn:aws:s3-object-lambda:us-east-1:111122223333:accesspoint/x"
+    rows = ask(
+        api("05 08:00:00", "REST.GET.OBJECT", "k", 400, error=None),
+        read("05 08:00:01", "k", 5, uri=None, access_point=point),
+        read("05 08:00:02", "k", 5, fields=24, tls=None),
+    )
+    assert rows("operations/error_codes", "error_code http_status failed") == [
+        {"error_code": None, "http_status": 400, "failed": 1}
+    ]
+    assert [row["requests"] for row in rows("operations/request_uris")] == [2]
+    assert [row["kind"] for row in rows("operations/access_points")] == ["none", "Object Lambda"]
+    assert [(row["tls_version"], row["requests"]) for row in rows("security/insecure_transport")] == [("none", 1)]
+
+
+def test_a_night_shift_and_the_first_day_of_news(ask: Callable[..., Ask]) -> None:
+    """From 22 to 6 is work, and 21 and 6 are not; of two days, the day before them is no news."""
+    hours = [read(f"05 {hour:02}:30:00", "k", 5) for hour in (5, 6, 21, 22)]
+    rows = ask(*hours, read("06 23:00:00", "k", 5, requester=NEWCOMER), read("07 23:00:00", "k", 5, requester=ADMIN))
+    at_night = rows("security/outside_working_hours", "principal requests on_weekends", first_hour=22, last_hour=6)
+    assert at_night == [
+        {"principal": ROLE, "requests": 2, "on_weekends": 0},
+        {"principal": ADMIN, "requests": 1, "on_weekends": 1},
+    ]
+    assert [row["principal"] for row in rows("security/first_seen_requesters", days=1)] == [ADMIN]

@@ -142,8 +142,10 @@ def transitions(records: Records) -> Rows:
 def undo_list(records: Records) -> Rows:
     deleted = by_principal(expiries(records) + successes(deletes(records)))
     versioned = {record.bucket for record in deleted if removed(record) != "object"}
-    unmarked = {(one.bucket, one.key, one.version) for one in deleted if removed(one) == "delete marker"}
-    gone = {(fate.bucket, fate.key) for fate in fates(records) if fate.is_gone}
+    unmarked = [one for one in deleted if removed(one) == "delete marker"]
+    known = fates(records)
+    gone = {(fate.bucket, fate.key) for fate in known if fate.is_gone}
+    used = {(fate.bucket, fate.key) for fate in known if fate.uses}
 
     def outcome(record: Record) -> str:
         if removed(record) == "object" and deletes([record]) and record.bucket in versioned:
@@ -153,8 +155,15 @@ def undo_list(records: Records) -> Rows:
     def is_listed(record: Record) -> bool:
         if removed(record) == "old version":
             return True
-        is_undone = (record.bucket, record.key, record.version) in unmarked
-        return (record.bucket, record.key) in gone and not is_undone
+        of_object = (record.bucket, record.key)
+        if deletes([record]) and record.size is None and record.bucket not in versioned and of_object not in used:
+            return False
+        is_undone = any(
+            (one.bucket, one.key) == of_object
+            and (one.version == record.version or (record.version is None and one.time >= record.time))
+            for one in unmarked
+        )
+        return of_object in gone and not is_undone
 
     listed = [one for one in deleted if is_listed(one)]
     rows = [(one.time, one.requester, one.bucket, one.key, outcome(one), one.version) for one in listed]

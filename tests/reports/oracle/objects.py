@@ -51,6 +51,8 @@ class Fate:
     storage_class: str | None = None
     is_archived: bool = False
     is_gone: bool = False
+    was_removed: bool = False
+    is_destroyed: bool = False
 
     @property
     def last_write(self) -> dt.datetime | None:
@@ -62,18 +64,25 @@ class Fate:
 
     def after(self, record: Record) -> None:
         """One more record."""
+        is_of_object = record.version is None or record.size == self.size
         if writes([record]):
             self.writes.append(record)
-            self.storage_class, self.is_archived, self.is_gone = "STANDARD", False, False
+            self.storage_class, self.is_archived = "STANDARD", False
+            self.is_gone = self.was_removed = self.is_destroyed = False
         elif record.op in STORAGE_CLASSES:
-            self.storage_class = STORAGE_CLASSES[record.op]
-            self.is_archived = self.storage_class in ARCHIVES
+            if is_of_object:
+                self.storage_class = STORAGE_CLASSES[record.op]
+                self.is_archived = self.storage_class in ARCHIVES
         elif record.op in ("REST.POST.RESTORE", "S3.RESTORE.OBJECT"):
-            self.is_archived = True
+            self.is_archived |= is_of_object
         elif removed(record) in ("object", "marked"):
-            self.is_gone = True
-        elif (reads([record]) and record.version is None) or _is_undelete(record):
-            self.is_gone = False
+            self.is_gone = self.was_removed = True
+        elif (reads([record]) or record.op.endswith(".HEAD.OBJECT")) and record.version is None:
+            self.is_gone = self.was_removed = self.is_destroyed = False
+        elif removed(record) == "old version" and self.was_removed and is_of_object:
+            self.is_gone = self.is_destroyed = True
+        elif _is_undelete(record):
+            self.is_gone = self.is_destroyed
 
 
 def _is_undelete(record: Record) -> bool:
@@ -88,11 +97,11 @@ def fates(records: Records) -> list[Fate]:
         if key is None:
             continue
         fate = Fate(key, bucket)
+        used = writes(of_object) + with_operation(of_object, "REST.POST.RESTORE", "S3.RESTORE.OBJECT")
+        fate.uses = used + [record for record in read if (record.key, record.bucket) == (key, bucket)]
         # of records of one second, a removal counts as the last
         for record in sorted(of_object, key=lambda one: (one.time, removed(one) is not None)):
             fate.after(record)
-        used = writes(of_object) + with_operation(of_object, "REST.POST.RESTORE", "S3.RESTORE.OBJECT")
-        fate.uses = used + [record for record in read if (record.key, record.bucket) == (key, bucket)]
         found.append(fate)
     return found
 

@@ -248,8 +248,9 @@ def tls_versions(records: Records) -> Rows:
 def unused_buckets(records: Records, days: int) -> Rows:
     rows: Rows = []
     for (bucket,), group in group_by(records, "bucket").items():
-        used = [record for record in reads(group) + writes(group) + deletes(group) if not is_service(record)]
-        by_services = [record for record in requests(group) if is_service(record)]
+        served = [record for record in group if is_service(record) and "cloudfront" not in (record.requester or "")]
+        used = [record for record in reads(group) + writes(group) + deletes(group) if record not in served]
+        by_services = requests(served)
         last_use = last_of(successes(used))
         if last_use is None or (_last_date(records) - last_use.date()).days >= days:
             rows.append((bucket, last_use, len(requests(group)), len(by_services), last_time(group)))

@@ -137,9 +137,9 @@ def authenticated(records: Iterable[Record]) -> Records:
 
 
 def is_service(record: Record) -> bool:
-    """Whether a service of AWS acted, or S3 itself."""
+    """Whether a service of AWS acted, S3 itself, or CloudFront."""
     name = record.requester or ""
-    return name == "AmazonS3" or name.startswith("svc:") or "/AWSServiceRoleFor" in name
+    return name == "AmazonS3" or name.startswith("svc:") or "/AWSServiceRoleFor" in name or ":cloudfront:" in name
 
 
 def by_principal(records: Iterable[Record]) -> Records:

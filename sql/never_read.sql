@@ -10,4 +10,10 @@ FROM access_log
 WHERE key IS NOT NULL
     AND (is_read(operation) OR is_restore(operation))
     AND succeeded(operation, http_status)
+    -- a copy of an object onto itself, to change its metadata or class, is no use of it
+    AND NOT (is_copy_source(operation) AND (request_id, bucket, key) IN (
+        SELECT (request_id, bucket, key)
+        FROM access_log
+        WHERE operation IN ('REST.COPY.OBJECT', 'REST.COPY.PART')
+    ))
 GROUP BY bucket, key

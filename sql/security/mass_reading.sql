@@ -1,7 +1,7 @@
 -- /// report
 -- title = "Mass reading"
 -- question = "Who read many different objects, or many bytes, within one hour of the clock?"
--- note = "The ranges of a download are added up, and copies are readings. Who has no credentials, or wrong ones, is told by the address."
+-- note = "The ranges of a download are added up, and copies are readings: one in parts is one. Who has no credentials, or wrong ones, is told by the address."
 --
 -- [params.keys]
 -- type = "integer"
@@ -27,7 +27,19 @@ WITH readings AS NOT MATERIALIZED (  -- to read the records twice is less than t
         CASE WHEN is_nobody(requester) THEN remote_ip END AS remote_ip,
         CASE WHEN is_request(operation) THEN bytes_sent ELSE object_size END AS bytes
     FROM access_log
-    WHERE is_read(operation) AND succeeded(operation, http_status)
+    WHERE is_read(operation) AND operation <> 'REST.COPY.PART_GET' AND succeeded(operation, http_status)
+    UNION ALL
+    -- the record of each part's source has the size of the whole object
+    SELECT
+        date_trunc('hour', time) AS hour,
+        bucket,
+        key,
+        principal(requester) AS principal,
+        CASE WHEN is_nobody(requester) THEN remote_ip END AS remote_ip,
+        max(object_size) AS bytes
+    FROM access_log
+    WHERE operation = 'REST.COPY.PART_GET' AND succeeded(operation, http_status)
+    GROUP BY ALL
 ),
 -- To count readings takes less than to count different objects, of which there are no more.
 busy AS (

@@ -35,6 +35,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
         _request("REST.PUT.OBJECT", "written.txt", 200),
         _request("REST.POST.RESTORE", "restored.tar", 202),
         _request("S3.RESTORE.OBJECT", "thawed.tar", "-"),
+        _request("REST.COPY.OBJECT_GET", "copied.txt", 200),
+        _request("REST.COPY.OBJECT_GET", "changed.txt", 200),
+        _request("REST.COPY.OBJECT", "changed.txt", 200),
     ]
     (root / "logs" / "2026-02-06-00-00-38-0000000000000001").write_bytes(b"\n".join(lines))
     ingest_local(root / "logs", root / "lake")
@@ -75,12 +78,15 @@ VERSIONS = (
     ("site", "gone.txt", "v3", "true", "true", "", MODIFIED, ""),
     ("site", "restored.tar", "v1", "true", "false", GIB, MODIFIED, "GLACIER"),
     ("site", "thawed.tar", "v1", "true", "false", GIB, MODIFIED, "GLACIER"),
+    ("site", "copied.txt", "v1", "true", "false", GIB, MODIFIED, "STANDARD"),
+    ("site", "changed.txt", "v1", "true", "false", GIB // 2, MODIFIED, "STANDARD"),
     ("site", "a,\nb.txt", "v1", "true", "false", 0, MODIFIED, "EXPRESS_ONEZONE"),
 )
 AT, RECORD = dt.datetime(2026, 1, 5, 10), dt.datetime(2026, 2, 6, 0, 0, 38)  # noqa: DTZ001 - UTC, as stored
 UNREAD = [
     ("site", "mein bild 1.jpg", "STANDARD_IA", 2 * GIB, 0.025, AT, RECORD, RECORD),
     ("site", "looked-at.txt", "STANDARD", GIB, 0.023, AT, RECORD, RECORD),
+    ("site", "changed.txt", "STANDARD", GIB // 2, 0.0115, AT, RECORD, RECORD),
     ("site", "a,\nb.txt", "EXPRESS_ONEZONE", 0, None, AT, RECORD, RECORD),
 ]
 
@@ -103,7 +109,10 @@ def manifest(tmp_path: Path) -> Path:
 
 
 def test_objects_that_no_record_reads(lake: Lake, manifest: Path) -> None:
-    """Keys are compared decoded, of current versions; HEAD is no reading, a restore is; the costliest come first."""
+    """Keys are compared decoded, of current versions; HEAD is no reading, nor a copy of an object onto itself.
+
+    A restore is one. The costliest come first.
+    """
     assert _rows(lake, manifest) == UNREAD
     assert _rows(lake, manifest, limit=1) == UNREAD[:1]
 

@@ -489,8 +489,9 @@ def test_mass_reading_is_of_different_objects_or_of_many_bytes(ask: Callable[...
     many = [read("05 08:00:00", f"k{n}", 5, requester=f"{ROLE}/s{n}") for n in range(3)]
     copied = part_of("A", "05 08:00:01", "REST.COPY.OBJECT_GET", "k9", 200, size=100)
     again = [read("05 08:00:02", "k", 5, requester=ADMIN) for _ in range(4)]
+    parts = [part_of(f"P{n}", "05 10:00:00", "REST.COPY.PART_GET", "k7", 200, size=60) for n in range(10)]
     next_hour = read("05 09:00:00", "k8", 5)
-    rows = ask(*many, copied, *again, next_hour)
+    rows = ask(*many, copied, *again, *parts, next_hour)
     found = {"principal": ROLE, "readings": 4, "keys": 4, "bytes": 115}
     assert rows("security/mass_reading", " ".join(found), keys=4) == [found]
     assert rows("security/mass_reading", " ".join(found), bytes=115) == [found]

@@ -362,12 +362,20 @@ def foreign_accounts(records: Records) -> Rows:
     return in_order(summarize(used, [account, "bucket"], *measures), -4, 1, 2)
 
 
+def _size(record: Record) -> int:
+    return record.size or 0
+
+
 def mass_reading(records: Records, keys: int, bytes: int) -> Rows:  # noqa: A002 - the parameter's name
     def bytes_read(group: Records) -> int:
         return sum((record.size if record.op.endswith("_GET") else record.sent) or 0 for record in group)
 
     readings = by_principal(successes(reads(records)))
-    rows = summarize(readings, [hour, "bucket", "requester", _stranger], len, objects, bytes_read)
+    # A copy in parts has a record of the whole object for each part.
+    copies = [record for record in readings if record.op == "REST.COPY.PART_GET"]
+    whole = {(hour(one), one.bucket, one.key, one.requester, _stranger(one)): one for one in sorted(copies, key=_size)}
+    others = [record for record in readings if record.op != "REST.COPY.PART_GET"]
+    rows = summarize([*others, *whole.values()], [hour, "bucket", "requester", _stranger], len, objects, bytes_read)
     return in_order((row for row in rows if row[5] >= keys or row[6] >= bytes), -7, -6, 1, 2, 3, 4)
 
 

@@ -24,6 +24,7 @@ _NAMES = {
         "access_log",
         "requests",
         "website_requests",
+        "website_requests_of",
         "visits",
         "excluded_addresses",
         "excluded_requesters",
@@ -32,6 +33,7 @@ _NAMES = {
         "objects",
         "user_agents",
         "newest_day",
+        "key_meant",
         "bucket_regions",
         "transfers",
         "cold_reads",
@@ -41,7 +43,7 @@ _NAMES = {
     LEDGER.name: {"ledger"},
 }
 # Views without what the settings exclude.
-_WITHOUT_EXCLUDED = {"website_requests", "visits"}
+_WITHOUT_EXCLUDED = {"website_requests", "website_requests_of", "visits"}
 DEFINITIONS = "views"
 """The folder of `sql` that has no reports, but what they are made of."""
 # The files in it, each after those that it builds on.

@@ -40,6 +40,7 @@ from oracle.selections import (
     denials,
     downloads,
     failures,
+    folder_of,
     is_by_cloudfront,
     requests,
     successes,
@@ -167,15 +168,14 @@ def file_types(records: Records) -> Rows:
     return in_order(summarize(downloads(records), [extension], len, failed, bytes_sent), -2, 1)
 
 
-def folders(records: Records, prefix: str) -> Rows:
+def folders(records: Records, below: str, depth: int) -> Rows:
     def folder(record: Record) -> str:
-        name, slash, _ = (record.key or "").removeprefix(prefix).partition("/")
-        return f"{prefix}{name}/" if slash else prefix
+        return folder_of(record, below, depth)
 
     def answered(group: Records) -> int:
         return len([record for record in group if record.status in (200, 206, 304)])
 
-    chosen = [record for record in downloads(records) if record.key is not None and record.key.startswith(prefix)]
+    chosen = [record for record in downloads(records) if record.key is not None and record.key.startswith(below)]
 
     def share(group: Records) -> float | None:
         return percent(bytes_sent(group), bytes_sent(chosen))

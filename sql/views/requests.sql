@@ -128,7 +128,7 @@ below || left(substr(key, length(below) + 1), instr(substr(key, length(below) + 
 
 -- The same, with as many levels of folders as `depth` says; of a key with fewer folders, all of them.
 CREATE MACRO folder_at(key, below, depth) AS
-below || array_to_string([name || '/' FOR name IN string_split(substr(key, length(below) + 1), '/')[:-2][:depth]], '');
+below || regexp_extract(substr(key, length(below) + 1), '^(?:[^/]*/){0,' || depth || '}');
 
 -- The path in a URL, without the slash before it and what follows it; NULL for other texts.
 CREATE MACRO path_of(url) AS nullif(regexp_extract(url, '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]+/([^?#]+)', 1), '');

@@ -22,23 +22,13 @@
 SELECT
     bucket,
     folder_at(key, $below, $depth) AS folder,
-    total(n) AS requests,
-    total(answered) AS answered,
-    total(failed) AS failed,
-    total(sent) AS bytes_sent,
-    percentage(total(sent), sum(total(sent)) OVER ()) AS bytes_percent
-FROM (
-    SELECT
-        bucket,
-        key,
-        count(*) AS n,
-        count(*) FILTER (WHERE is_answered(http_status)) AS answered,
-        count(*) FILTER (WHERE failed(operation, http_status, error_code)) AS failed,
-        sum(bytes_sent) AS sent
-    FROM website_requests
-    WHERE starts_with(key, $below)
-    GROUP BY bucket, key
-)
-GROUP BY bucket, folder
+    count(*) AS requests,
+    count(*) FILTER (WHERE is_answered(http_status)) AS answered,
+    count(*) FILTER (WHERE failed(operation, http_status, error_code)) AS failed,
+    total(bytes_sent) AS bytes_sent,
+    percentage(total(bytes_sent), sum(total(bytes_sent)) OVER ()) AS bytes_percent
+FROM website_requests
+WHERE starts_with(key, $below)
+GROUP BY ALL
 ORDER BY bytes_sent DESC, requests DESC, bucket, folder
 LIMIT $limit

@@ -135,7 +135,13 @@ def shuffled(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return open_lake(str(root / "lake"))
 
 
-BY_LOG_OBJECT = {"operations/completeness", "operations/delivery_lag", "operations/rejects", "overview/figures"}
+BY_LOG_OBJECT = {
+    "operations/completeness",
+    "operations/delivery_lag",
+    "operations/rejects",
+    "overview/completeness",
+    "overview/figures",
+}
 """Reports whose result depends on the log objects that the lines came in."""
 
 

@@ -136,6 +136,16 @@ def latency(records: Records) -> Rows:
     return in_order(rows, -2, -10, 1)
 
 
+def latency_by_day(records: Records) -> Rows:
+    rows: Rows = []
+    answered = [record for record in with_status(requests(records), 200, 299) if record.total is not None]
+    for (date, bucket), group in group_by(answered, "date", "bucket").items():
+        both = [record for record in group if record.turn is not None]
+        totals, turns = [record.total for record in both or group], [record.turn for record in both]
+        rows.append((date, bucket, len(totals), *quantiles(totals), *quantiles(turns)))
+    return in_order(rows, 1, 2)
+
+
 def operation_counts(records: Records) -> Rows:
     return in_order(summarize(requests(records), ["op"], len, failed, error_percent, last_time), -2, 1)
 

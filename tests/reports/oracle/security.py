@@ -361,10 +361,18 @@ def foreign_accounts(records: Records) -> Rows:
     return in_order(summarize(used, [account, "bucket"], *measures), -4, 1, 2)
 
 
-def mass_reading(records: Records, keys: int, bytes: int) -> Rows:  # noqa: A002 - the parameter's name
-    def bytes_read(group: Records) -> int:
-        return sum((record.size if record.op.endswith("_GET") else record.sent) or 0 for record in group)
+def _bytes_read(records: Records) -> int:
+    """A copy reads all of its source, and sends nothing."""
+    return sum((record.size if record.op.endswith("_GET") else record.sent) or 0 for record in records)
 
+
+def mass_reading(records: Records, keys: int, bytes: int) -> Rows:  # noqa: A002 - the parameter's name
     readings = by_principal(successes(reads(records)))
-    rows = summarize(readings, [hour, "bucket", "requester", _stranger], len, objects, bytes_read)
+    rows = summarize(readings, [hour, "bucket", "requester", _stranger], len, objects, _bytes_read)
     return in_order((row for row in rows if row[5] >= keys or row[6] >= bytes), -7, -6, 1, 2, 3, 4)
+
+
+def readers_below(records: Records, prefix: str) -> Rows:
+    readings = [record for record in by_principal(successes(reads(records))) if (record.key or "").startswith(prefix)]
+    measures = (objects, len, _bytes_read, first_time, last_time)
+    return in_order(summarize(readings, ["bucket", "requester", "ip"], *measures), -6, -4, 1, 2, 3)

@@ -1,7 +1,7 @@
 """Reports of the section website."""
 
 import datetime as dt
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from small_lake import (
@@ -213,6 +213,15 @@ def not_modified(records: Records) -> Rows:
         return percent(unchanged(group), len(group))
 
     return in_order(summarize(downloads(records), ["date"], len, unchanged, share), 1)
+
+
+def object_by_day(records: Records, key: str) -> Rows:
+    def broken_off(group: Records) -> int:
+        return sum((record.sent or 0) < (record.size or 0) for record in with_status(group, 200, 200))
+
+    wanted = [record for record in downloads(records) if record.key == unquote(key).removeprefix("/")]
+    measures = (_downloaded, broken_off, failed, _visits, _visitors, bytes_sent)
+    return in_order(summarize(wanted, ["date", "key"], len, *measures), 1)
 
 
 def operating_systems(records: Records) -> Rows:

@@ -84,6 +84,12 @@ NOTES: dict[str, Notes] = {
         "family": ("", "such as Chrome, Googlebot or curl"),
         "system": ("", "operating system"),
     },
+    "located_addresses": {
+        "remote_ip": ("", "each that requests in access_log have"),
+        "country": ("", "ISO 3166, two letters; NULL where it is not known"),
+        "asn": ("", "number of its network (autonomous system)"),
+        "organization": ("", "whose network it is"),
+    },
     "prices": {
         "price_class": ("", "line of the price list: see price_class()"),
         "price": ("currency", "of 1,000 requests, or of 1 GB (2^30 bytes) sent"),

@@ -32,6 +32,7 @@ _NAMES = {
         "lifecycle_events",
         "objects",
         "user_agents",
+        "located_addresses",
         "newest_day",
         "key_meant",
         "bucket_regions",
@@ -44,6 +45,8 @@ _NAMES = {
 }
 # Views without what the settings exclude.
 _WITHOUT_EXCLUDED = {"website_requests", "website_requests_of", "visits"}
+# What needs databases that tell where addresses are.
+_LOCATIONS = {"located_addresses", "location_of"}
 DEFINITIONS = "views"
 """The folder of `sql` that has no reports, but what they are made of."""
 # The files in it, each after those that it builds on.
@@ -108,6 +111,11 @@ def left_out(sql: str, settings: Settings) -> list[str]:
     if not _words_of(sql) & _WITHOUT_EXCLUDED:
         return []
     return [f"{kind} {value}" for kind, value in settings.exclude.rows()]
+
+
+def asks_for_locations(sql: str) -> bool:
+    """Whether a statement asks where addresses are, going by the words in it."""
+    return bool(_words_of(sql) & _LOCATIONS)
 
 
 def _words_of(sql: str) -> set[str]:

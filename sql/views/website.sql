@@ -77,6 +77,16 @@ ANTI JOIN (  -- of no user agents, and so no join, unless `people` is true
 ) USING (user_agent)
 WHERE (NOT people OR user_agent IS NOT NULL) AND (NOT pages OR is_page(operation, key));
 
+-- The addresses of all requests, with what the databases of the setting `geo_database` say of them: country, and network
+-- (number and organization). Without these databases nothing is known.
+CREATE VIEW located_addresses AS
+WITH located AS MATERIALIZED (  -- or each record would be looked up
+    SELECT remote_ip, location_of(remote_ip) AS location
+    FROM (SELECT DISTINCT remote_ip FROM access_log WHERE is_request(operation) AND remote_ip IS NOT NULL)
+)
+SELECT remote_ip, unnest(location)
+FROM located;
+
 -- The host that a URL names, in small letters, without user, port and final dot; NULL where it names none.
 CREATE MACRO host_of(url) AS nullif(rtrim(lower(
     regexp_extract(url, '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#]*@)?(\[[^\]/?#]*\]|[^/?#:]*)', 1)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from small_lake import GOBUSTER, SQLMAP, Record
 
+from oracle.locations import country_of, network_of
 from oracle.measures import (
     addresses,
     bytes_sent,
@@ -376,3 +377,21 @@ def readers_below(records: Records, prefix: str) -> Rows:
     readings = [record for record in by_principal(successes(reads(records))) if (record.key or "").startswith(prefix)]
     measures = (objects, len, _bytes_read, first_time, last_time)
     return in_order(summarize(readings, ["bucket", "requester", "ip"], *measures), -6, -4, 1, 2, 3)
+
+
+def networks(records: Records) -> Rows:
+    def asn(record: Record) -> int | None:
+        return network_of(record.ip)[0]
+
+    def organization(record: Record) -> str | None:
+        return network_of(record.ip)[1]
+
+    def country(record: Record) -> str | None:
+        return country_of(record.ip)
+
+    def principals(group: Records) -> int:
+        return distinct(authenticated(group), "requester")
+
+    measures = (len, principals, addresses, failed, _denied, bytes_sent, first_time, last_time)
+    rows = summarize(by_principal(requests(records)), [asn, organization, country], *measures)
+    return in_order(rows, -4, 1, 2, 3)

@@ -18,6 +18,7 @@ from small_lake import (
     Record,
 )
 
+from oracle.locations import country_of
 from oracle.measures import (
     addresses,
     bytes_sent,
@@ -146,6 +147,16 @@ def bytes_by_object(records: Records) -> Rows:
 def downloads_by_ip(records: Records) -> Rows:
     known = [record for record in downloads(records) if record.ip is not None]
     return in_order(summarize(known, ["ip"], _downloaded, len, bytes_sent), -2, -3, 1)
+
+
+def countries(records: Records) -> Rows:
+    def country(record: Record) -> str | None:
+        return None if is_by_cloudfront(record) else country_of(record.ip)
+
+    def share(group: Records) -> float | None:
+        return percent(bytes_sent(group), bytes_sent(downloads(records)))
+
+    return in_order(summarize(downloads(records), [country], len, _visits, _visitors, bytes_sent, share), -2, 1)
 
 
 def errors_by_object(records: Records) -> Rows:

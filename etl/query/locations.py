@@ -6,10 +6,9 @@ anything else in place of a text or a number.
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from etl.errors import UsageError
 
@@ -27,6 +26,8 @@ _ORGANIZATION = (
     ("as_name",),
     ("name",),
 )
+# Most addresses have this form, which takes less to see than to read the address.
+_IPV4 = re.compile(r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})")
 _COUNTRY_CODE = re.compile(r"[A-Za-z]{2}")
 # A number, or as a text `AS64496`.
 _ASN_TEXT = re.compile(r"(?:AS)?([0-9]{1,10})", re.IGNORECASE)
@@ -35,8 +36,7 @@ _LARGEST_ASN = 2**32 - 1
 _MAX_LENGTH = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     """An address's country (ISO 3166, two letters) and network; None where a database does not tell."""
 
     country: str | None = None
@@ -55,15 +55,16 @@ class Locations:
 
         Raises ValueError for a damaged database.
         """
-        address = _plain(address)
-        if address is None:
+        plain = _plain(address)
+        if plain is None:
             return Location()
-        records = [database.get(address) for database in self._databases]
-        return Location(
-            next(filter(None, map(_country, records)), None),
-            next(filter(None, map(_asn, records)), None),
-            next(filter(None, map(_organization, records)), None),
-        )
+        country = asn = organization = None
+        for database in self._databases:
+            if record := database.get(plain):
+                country = country or _country(record)
+                asn = asn or _asn(record)
+                organization = organization or _organization(record)
+        return Location(country, asn, organization)
 
     def check(self) -> None:
         """Raise UsageError for a file that is not there, or no database."""
@@ -94,7 +95,7 @@ class _Database:
         self._damage = (maxminddb.InvalidDatabaseError, UnicodeDecodeError)
         self._has_ipv6 = self._reader.metadata().ip_version != 4  # noqa: PLR2004
 
-    def get(self, address: str) -> Mapping[str, Any]:
+    def get(self, address: str) -> dict[str, Any]:
         """What it has of an address: a record, perhaps without anything in it."""
         if ":" in address and not self._has_ipv6:
             return {}
@@ -102,13 +103,15 @@ class _Database:
             record = self._reader.get(address)
         except self._damage as error:
             raise ValueError(f"geo_database {self._path}: damaged: {error}") from error
-        return record if isinstance(record, Mapping) else {}
+        except ValueError:  # numbers of an address that are too large
+            return {}
+        return record if isinstance(record, dict) else {}
 
 
 def _plain(text: str | None) -> str | None:
     """An address as databases know it: of IPv4 where IPv6's form only wraps one; None for any other text."""
-    if text is None:
-        return None
+    if text is None or _IPV4.fullmatch(text):
+        return text
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -118,35 +121,37 @@ def _plain(text: str | None) -> str | None:
     return text
 
 
-def _country(record: Mapping[str, Any]) -> str | None:
+def _country(record: dict[str, Any]) -> str | None:
     for value in _values(record, _COUNTRY):
         if isinstance(value, str) and _COUNTRY_CODE.fullmatch(value):
             return value.upper()
     return None
 
 
-def _asn(record: Mapping[str, Any]) -> int | None:
+def _asn(record: dict[str, Any]) -> int | None:
     for value in _values(record, _ASN):
-        # Numbers, and not what Python takes for some: true and false.
-        text = str(value) if type(value) in (int, str) else ""
-        found = _ASN_TEXT.fullmatch(text)
-        if found and 0 < int(found[1]) <= _LARGEST_ASN:
-            return int(found[1])
+        number = value
+        if isinstance(value, str):
+            found = _ASN_TEXT.fullmatch(value)
+            number = int(found[1]) if found else 0
+        # True and false are numbers, too, for Python.
+        if type(number) is int and 0 < number <= _LARGEST_ASN:
+            return number
     return None
 
 
-def _organization(record: Mapping[str, Any]) -> str | None:
+def _organization(record: dict[str, Any]) -> str | None:
     for value in _values(record, _ORGANIZATION):
         if isinstance(value, str) and value:
             return value[:_MAX_LENGTH]
     return None
 
 
-def _values(record: Mapping[str, Any], paths: Sequence[Sequence[str]]) -> Iterator[Any]:
+def _values(record: dict[str, Any], paths: Sequence[Sequence[str]]) -> Iterator[Any]:
     """What a record has at each of these paths."""
     for path in paths:
         value: Any = record
         for name in path:
-            value = value.get(name) if isinstance(value, Mapping) else None
+            value = value.get(name) if isinstance(value, dict) else None
         if value is not None:
             yield value

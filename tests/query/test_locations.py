@@ -39,6 +39,8 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         ("fe80::1%eth0", NOWHERE),
         ("0123456789abcdef0123456789abcdef", NOWHERE),
         ("3221225985", NOWHERE),
+        ("192.0.2.01", NOWHERE),
+        ("192.0.2.256", NOWHERE),
         ("192.0.2.1 ", NOWHERE),
         ("192.0.2.1\0", NOWHERE),
         ("", NOWHERE),

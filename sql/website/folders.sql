@@ -18,6 +18,16 @@
 -- type = "integer"
 -- default = 20
 -- help = "how many folders"
+--
+-- [params.people]
+-- type = "boolean"
+-- default = false
+-- help = "only requests of people's browsers, not those of bots and programs"
+--
+-- [params.pages]
+-- type = "boolean"
+-- default = false
+-- help = "only requests for pages, not for what they load"
 -- ///
 SELECT
     bucket,
@@ -27,7 +37,7 @@ SELECT
     count(*) FILTER (WHERE failed(operation, http_status, error_code)) AS failed,
     total(bytes_sent) AS bytes_sent,
     percentage(total(bytes_sent), sum(total(bytes_sent)) OVER ()) AS bytes_percent
-FROM website_requests
+FROM website_requests_of($people, $pages)
 WHERE starts_with(key, $below)
 GROUP BY ALL
 ORDER BY bytes_sent DESC, requests DESC, bucket, folder

@@ -18,6 +18,7 @@ from etl.store import open_store
 REPORTS = load_reports()
 Rows = Callable[..., list[tuple[Any, ...]]]
 READER, OTHER = "192.0.2.10", "192.0.2.11"
+SITE_URL = "https://www.example.org"
 HEADLESS = CHROME.replace("Chrome/", "HeadlessChrome/")
 GB = 1024**3
 
@@ -184,6 +185,10 @@ def test_people_and_pages_in_every_report_that_ranks(ask: Callable[..., Rows]) -
         get("05 09:00:00", READER, CHROME, "gone.html", 404),
         get("05 09:00:01", OTHER, GOOGLEBOT, "bot.html", 404),
         get("05 09:00:02", READER, CHROME, "gone.png", 404),
+        get("05 09:00:02", OTHER, GOOGLEBOT, "gone.html", 404, referrer=f"{SITE_URL}/bot"),
+        get("05 09:00:02", READER, CHROME, "gone.html", 404, referrer=f"{SITE_URL}/people"),
+        get("05 09:00:02", READER, CHROME, "gone.gif", 404, referrer=f"{SITE_URL}/people"),
+        get("05 09:00:02", OTHER, GOOGLEBOT, "logo.png", referrer="https://copies.example.com/"),
         get("05 09:00:03", READER, CHROME, "half.html", 206, sent=1, size=9),
         get("05 09:00:04", OTHER, GOOGLEBOT, "bot.html", 206, sent=1, size=9),
         get("05 09:00:05", READER, CHROME, "half.html", sent=1, size=9),
@@ -200,11 +205,19 @@ def test_people_and_pages_in_every_report_that_ranks(ask: Callable[..., Rows]) -
     assert rows("website/errors_by_object", "key", **chosen) == [("gone.html",)]
     assert rows("website/broken_off_downloads", "key", **chosen) == [("half.html",)]
     assert rows("website/range_requests", "key", **chosen) == [("half.html",)]
-    assert rows("website/downloads_by_ip", "remote_ip requests", **chosen) == [(READER, 5)]
-    assert rows("website/hours_of_day", "hour requests", **chosen) == [(8, 2), (9, 3)]
-    assert rows("website/referring_pages", "referrer", people=True) == [("https://www.example.org/index.html",)]
-    assert rows("website/referring_pages", "referrer", **chosen) == []
-    assert rows("website/top_referrers", "site") == [("other.example.com",)]
+    assert rows("website/downloads_by_ip", "remote_ip requests", **chosen) == [(READER, 6)]
+    assert rows("website/hours_of_day", "hour requests", **chosen) == [(8, 2), (9, 4)]
+    assert rows("website/hosts", "requests", **chosen) == [(5,), (1,)]
+    assert sorted(rows("website/folders", "folder requests", **chosen)) == [("", 5), ("docs/", 1)]
+    assert ("htm",) in rows("website/file_types", "extension")
+    assert ("htm",) not in rows("website/file_types", "extension", people=True)
+    assert rows("website/broken_links", "referrer key", **chosen) == [(f"{SITE_URL}/people", "gone.html")]
+    assert rows("website/hotlinked_objects", "key site") == [("logo.png", "copies.example.com")]
+    assert rows("website/hotlinked_objects", "key site", people=True) == []
+    of_people = rows("website/referring_pages", "referrer", people=True)
+    assert of_people == [(f"{SITE_URL}/people",), (f"{SITE_URL}/index.html",)]
+    assert rows("website/referring_pages", "referrer", **chosen) == [(f"{SITE_URL}/people",)]
+    assert sorted(rows("website/top_referrers", "site")) == [("copies.example.com",), ("other.example.com",)]
     assert rows("website/top_referrers", "site", people=True) == []
 
 

@@ -127,8 +127,10 @@ CREATE MACRO folder_of(key, below) AS
 below || left(substr(key, length(below) + 1), instr(substr(key, length(below) + 1), '/'));
 
 -- The same, with as many levels of folders as `depth` says; of a key with fewer folders, all of them.
-CREATE MACRO folder_at(key, below, depth) AS
-below || regexp_extract(substr(key, length(below) + 1), '^(?:[^/]*/){0,' || depth || '}');
+CREATE MACRO folder_at(key, below, depth) AS CASE
+    WHEN depth = 1 THEN folder_of(key, below)  -- which takes half the time
+    ELSE below || regexp_extract(substr(key, length(below) + 1), '^(?:[^/]*/){0,' || depth || '}')
+END;
 
 -- The path in a URL, without the slash before it and what follows it; NULL for other texts.
 CREATE MACRO path_of(url) AS nullif(regexp_extract(url, '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]+/([^?#]+)', 1), '');

@@ -129,7 +129,9 @@ below || left(substr(key, length(below) + 1), instr(substr(key, length(below) + 
 -- The same, with as many levels of folders as `depth` says; of a key with fewer folders, all of them.
 CREATE MACRO folder_at(key, below, depth) AS CASE
     WHEN depth = 1 THEN folder_of(key, below)  -- which takes half the time
-    ELSE below || regexp_extract(substr(key, length(below) + 1), '^(?:[^/]*/){0,' || depth || '}')
+    ELSE below || regexp_extract(
+        substr(key, length(below) + 1), '^(?:[^/]*/){0,' || greatest(least(depth, 1000), 0) || '}'  -- no more is possible
+    )
 END;
 
 -- The path in a URL, without the slash before it and what follows it; NULL for other texts.

@@ -37,7 +37,7 @@ _REQUESTS_PER_PRICE = 1000
 
 def _one_or_many(value: object) -> object:
     """A single source needs no list."""
-    return (value,) if isinstance(value, str) else value
+    return (value,) if isinstance(value, (str, Path)) else value
 
 
 def _day(value: object) -> object:
@@ -175,6 +175,7 @@ class Settings(BaseModel):
     query_spill: ByteSize = Field(default=ByteSize(10 * 1024 * MIB), ge=0)
     query_seconds: int = Field(default=3600, ge=1, le=7 * 24 * 3600)
     sql_dir: Annotated[tuple[Path, ...], BeforeValidator(_one_or_many)] = ()
+    geo_database: Annotated[tuple[Path, ...], BeforeValidator(_one_or_many)] = ()
     site_hosts: Annotated[
         tuple[Annotated[str, StringConstraints(to_lower=True)], ...],
         BeforeValidator(_one_or_many),
@@ -211,6 +212,7 @@ _LISTS = frozenset(
     {
         "source",
         "sql_dir",
+        "geo_database",
         "site_hosts",
         "accounts",
         "requester_pays",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from etl.faces import lazy_face
 
 if TYPE_CHECKING:
-    from etl.query.database import Database, query_lake
+    from etl.query.database import Database, check_locations, query_lake
     from etl.query.reader import Advance, SharedReader
     from etl.query.result import (
         ChangedError,
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __getattr__ = lazy_face(
     __name__,
     {
-        "database": ("Database", "query_lake"),
+        "database": ("Database", "check_locations", "query_lake"),
         "reader": ("Advance", "SharedReader"),
         "result": (
             "ChangedError",
@@ -50,6 +50,7 @@ __all__ = [
     "UnreadableError",
     "buckets",
     "check_days",
+    "check_locations",
     "duplicate_rows",
     "left_out",
     "parse_day",

@@ -52,6 +52,14 @@ NOTES: dict[str, Notes] = {
         "is_gone": ("", "true where it was deleted, expired or marked as deleted"),
         "last_day": ("UTC day", "last day with records of its bucket"),
     },
+    "readings": {
+        "time": _FIELDS["time"],
+        "bucket": _FIELDS["bucket"],
+        "key": _FIELDS["key"],
+        "requester": _FIELDS["requester"],
+        "remote_ip": _FIELDS["remote_ip"],
+        "bytes": ("bytes", "sent, or copied"),
+    },
     "versioned_buckets": {"bucket": ("", "that keeps versions, as records tell")},
     "stays": {
         "bucket": _FIELDS["bucket"],
@@ -96,6 +104,12 @@ NOTES: dict[str, Notes] = {
         "kind": ("", "browser, bot, program or none, by its own account"),
         "family": ("", "such as Chrome, Googlebot or curl"),
         "system": ("", "operating system"),
+    },
+    "located_addresses": {
+        "remote_ip": ("", "each that requests in access_log have"),
+        "country": ("", "ISO 3166, two letters; NULL where it is not known"),
+        "asn": ("", "number of its network (autonomous system)"),
+        "organization": ("", "whose network it is"),
     },
     "prices": {
         "price_class": ("", "line of the price list: see price_class()"),

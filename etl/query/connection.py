@@ -1,7 +1,7 @@
 """A DuckDB that reads the parts of one snapshot and nothing else, and queries over it."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 from duckdb.func import PythonUDFType
 
 from etl.query.files import SCHEME, LakeFiles
+from etl.query.locations import Locations
 from etl.query.messages import Limits
 from etl.query.networks import is_in_network
 from etl.query.result import LimitError, QueryError, Result, UnreadableError
@@ -20,6 +21,10 @@ _BATCH_ROWS = 64 * 1024
 _USER_AGENT = "STRUCT(kind VARCHAR, family VARCHAR, system VARCHAR)"
 _USER_AGENT_FIELDS = pa.struct(
     {"kind": pa.string(), "family": pa.string(), "system": pa.string()}
+)
+_LOCATION = "STRUCT(country VARCHAR, asn BIGINT, organization VARCHAR)"
+_LOCATION_FIELDS = pa.struct(
+    {"country": pa.string(), "asn": pa.int64(), "organization": pa.string()}
 )
 _SETTINGS = {
     # It would be drawn on standard output, amid the rows.
@@ -51,7 +56,12 @@ _WRONG_QUERY = (
 _OUT_OF_MEMORY = (duckdb.OutOfMemoryException, MemoryError, pa.ArrowMemoryError)
 
 
-def open_connection(files: LakeFiles, statements: Iterable[str], limits: Limits) -> Any:
+def open_connection(
+    files: LakeFiles,
+    statements: Iterable[str],
+    limits: Limits,
+    geo_databases: Sequence[str] = (),
+) -> Any:
     """A DuckDB over `files`, in which `statements` have run.
 
     It reads these files and uses its own spill directory: no other file, no network, no extension, no Python variable,
@@ -67,26 +77,35 @@ def open_connection(files: LakeFiles, statements: Iterable[str], limits: Limits)
     with query_errors():
         for setting, value in _SETTINGS.items():
             connection.execute(f"SET {setting} = {value}")
-        connection.create_function(
-            "parse_user_agent",
-            _parse_user_agents,
-            ["VARCHAR"],
-            _USER_AGENT,
-            type=PythonUDFType.ARROW,
-        )
-        connection.create_function(
-            "is_in_network",
-            _are_in_networks,
-            ["VARCHAR", "VARCHAR"],
-            "BOOLEAN",
-            type=PythonUDFType.ARROW,
-        )
+        _create_functions(connection, geo_databases)
         for text in statements:
             for statement in duckdb.extract_statements(text):
                 connection.execute(statement)
         for lock in _LOCKS:
             connection.execute(lock)
     return connection
+
+
+def _create_functions(connection: Any, geo_databases: Sequence[str]) -> None:
+    """Make the functions that are written in Python; they are called with many values at a time."""
+    locations = Locations(geo_databases)
+
+    def locations_of(addresses: pa.Array) -> pa.Array:
+        located = [locations.locate(text) for text in addresses.to_pylist()]
+        columns = [
+            pa.array([getattr(one, field.name) for one in located], field.type)
+            for field in _LOCATION_FIELDS
+        ]
+        return pa.StructArray.from_arrays(columns, fields=list(_LOCATION_FIELDS))
+
+    for name, function, parameters, result in (
+        ("parse_user_agent", _parse_user_agents, ["VARCHAR"], _USER_AGENT),
+        ("is_in_network", _are_in_networks, ["VARCHAR", "VARCHAR"], "BOOLEAN"),
+        ("location_of", locations_of, ["VARCHAR"], _LOCATION),
+    ):
+        connection.create_function(
+            name, function, parameters, result, type=PythonUDFType.ARROW
+        )
 
 
 def run_query(

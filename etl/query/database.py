@@ -7,14 +7,16 @@ from typing import Any
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from etl.config import DEFAULTS, Settings
+from etl.errors import UsageError
 from etl.query.files import LakeFiles
+from etl.query.locations import Locations
 from etl.query.messages import Limits, Task
 from etl.query.process import WorkerProcess
 from etl.query.reader import Advance, SharedReader
 from etl.query.result import ChangedError, Result
 from etl.query.scope import EVERYTHING, Scope, check_days
 from etl.query.snapshot import Snapshot
-from etl.query.views import tables_of, view_statements
+from etl.query.views import asks_for_locations, tables_of, view_statements
 from etl.schema import TABLES, Table
 from etl.store import ReadableStore
 
@@ -129,7 +131,12 @@ class Database:
         statements = list(
             view_statements(snapshot, self._settings, with_files=self._with_files)
         )
-        task = Task(snapshot.sizes, statements, limits_of(self._settings))
+        task = Task(
+            snapshot.sizes,
+            statements,
+            limits_of(self._settings),
+            geo_databases_of(self._settings),
+        )
         self._process.open(self._reader, task)
         self._is_open = True
 
@@ -147,6 +154,23 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
+def geo_databases_of(settings: Settings) -> tuple[str, ...]:
+    """The paths of the databases that tell where addresses are; another process opens them."""
+    return tuple(str(path.absolute()) for path in settings.geo_database)
+
+
+def check_locations(sql: str, settings: Settings) -> None:
+    """Raise UsageError where a statement asks where addresses are, and the settings name no databases that tell."""
+    if not asks_for_locations(sql):
+        return
+    if not settings.geo_database:
+        raise UsageError(
+            "where addresses are is in databases of your own: name them in the setting geo_database "
+            "(or ACCESSLAKE_GEO_DATABASE), such as GeoLite2-Country.mmdb and GeoLite2-ASN.mmdb"
+        )
+    Locations(geo_databases_of(settings)).check()
+
+
 def query_lake(
     store: ReadableStore,
     sql: str,
@@ -155,7 +179,8 @@ def query_lake(
     settings: Settings = DEFAULTS,
     advance: Advance | None = None,
 ) -> Result:
-    """The result of one SELECT over the lake's part in `scope`; see `Database`."""
+    """The result of one SELECT over the lake's part in `scope`; see `Database` and `check_locations`."""
+    check_locations(sql, settings)
     return Database(store, scope, settings, advance=advance).query(sql, parameters)
 
 
@@ -173,5 +198,8 @@ def connect(
     snapshot = reader.snapshot
     files = LakeFiles(snapshot.sizes, reader.read)
     return open_connection(
-        files, view_statements(snapshot, settings), limits_of(settings)
+        files,
+        view_statements(snapshot, settings),
+        limits_of(settings),
+        geo_databases_of(settings),
     )

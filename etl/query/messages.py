@@ -48,11 +48,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """The files by path with their sizes, the statements that make the views over them, and the limits."""
+    """The files by path with their sizes, the statements that make the views over them, and the limits.
+
+    `geo_databases` are paths of files on this machine, which tell where addresses are.
+    """
 
     sizes: dict[str, int]
     statements: list[str]
     limits: Limits
+    geo_databases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

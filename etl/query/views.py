@@ -24,16 +24,20 @@ _NAMES = {
         "access_log",
         "requests",
         "website_requests",
+        "website_requests_of",
         "visits",
         "excluded_addresses",
         "excluded_requesters",
         "excluded_user_agents",
         "lifecycle_events",
         "objects",
+        "readings",
         "versioned_buckets",
         "stays",
         "user_agents",
+        "located_addresses",
         "newest_day",
+        "key_meant",
         "bucket_regions",
         "transfers",
         "cold_reads",
@@ -43,7 +47,9 @@ _NAMES = {
     LEDGER.name: {"ledger"},
 }
 # Views without what the settings exclude.
-_WITHOUT_EXCLUDED = {"website_requests", "visits"}
+_WITHOUT_EXCLUDED = {"website_requests", "website_requests_of", "visits"}
+# What needs databases that tell where addresses are.
+_LOCATIONS = {"located_addresses", "location_of"}
 DEFINITIONS = "views"
 """The folder of `sql` that has no reports, but what they are made of."""
 # The files in it, each after those that it builds on.
@@ -114,6 +120,11 @@ def left_out(sql: str, settings: Settings) -> list[str]:
     if not _words_of(sql) & _WITHOUT_EXCLUDED:
         return []
     return [f"{kind} {value}" for kind, value in settings.exclude.rows()]
+
+
+def asks_for_locations(sql: str) -> bool:
+    """Whether a statement asks where addresses are, going by the words in it."""
+    return bool(_words_of(sql) & _LOCATIONS)
 
 
 def _words_of(sql: str) -> set[str]:

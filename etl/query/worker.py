@@ -49,7 +49,7 @@ _LIBRARIES = (
     "/etc/localtime",
 )
 # Python's own folders need not have them: they may be installed for one user only, or anywhere on PYTHONPATH.
-_PACKAGES = ("duckdb", "pyarrow", "ua_parser")
+_PACKAGES = ("duckdb", "pyarrow", "ua_parser", "maxminddb")
 _PYTHON_FOLDERS = ("stdlib", "platstdlib", "purelib", "platlib")
 # What Python and Arrow may use beside DuckDB.
 _OWN_MEMORY = 512 * _MIB
@@ -66,7 +66,8 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     with contextlib.suppress(EOFError, OSError):
         task, readers = receive(control)
-        confine(_readable_paths(), task.limits.spill_directory)
+        readable = {*_readable_paths(), *task.geo_databases}
+        confine(readable, task.limits.spill_directory)
         limit_memory(_memory_limit(task.limits.memory))
         database = _Database(task, readers)
         while True:
@@ -163,8 +164,9 @@ class _Database:
             cursor.close()
 
     def _open(self) -> Any:
-        files = LakeFiles(self._task.sizes, self._read)
-        return open_connection(files, self._task.statements, self._task.limits)
+        task = self._task
+        files = LakeFiles(task.sizes, self._read)
+        return open_connection(files, task.statements, task.limits, task.geo_databases)
 
     def _read(self, path: str, position: int, length: int) -> bytes:
         reader = self._readers.get()

@@ -20,7 +20,15 @@ from pydantic import (
 
 from etl.config import DEFAULTS, Settings
 from etl.errors import AccessLakeError, UsageError, nearest
-from etl.query import EVERYTHING, Advance, Database, Result, Scope, sql_literal
+from etl.query import (
+    EVERYTHING,
+    Advance,
+    Database,
+    Result,
+    Scope,
+    check_locations,
+    sql_literal,
+)
 from etl.reports.chart import SUFFIXES, Chart
 from etl.store import ReadableStore
 
@@ -141,8 +149,9 @@ def run_report(
     """A report's result over the part of the lake in `scope`; for `advance` see `Database`.
 
     `parameters` are by name, as text or as values. Raises UsageError for one that is missing, unknown
-    or of the wrong type, or for an unknown bucket.
+    or of the wrong type, for an unknown bucket, or where it needs databases that the settings do not name.
     """
+    check_locations(report.sql, settings)
     database = Database(store, scope, settings, advance=advance)
     return query_report(report, database, parameters)
 

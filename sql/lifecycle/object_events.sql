@@ -4,7 +4,7 @@
 --
 -- [params.key]
 -- type = "string"
--- help = "the object's key, decoded"
+-- help = "the object's key, also as it is in a URL: with escapes, a slash before it, or the URL itself"
 -- ///
 SELECT
     time,
@@ -14,5 +14,5 @@ SELECT
     object_size,
     removed(operation, version_id, object_size) AS removed
 FROM lifecycle_events
-WHERE key = $key
+WHERE key = key_meant($key)
 ORDER BY time, operation, bucket, version_id, request_id

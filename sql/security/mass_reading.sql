@@ -18,33 +18,20 @@
 -- default = 20
 -- help = "how many hours and readers"
 -- ///
-WITH readings AS NOT MATERIALIZED (  -- to read the records twice is less than to keep them
+WITH readings_by_hour AS NOT MATERIALIZED (  -- to read the records twice is less than to keep them
     SELECT
         date_trunc('hour', time) AS hour,
         bucket,
         key,
         principal(requester) AS principal,
         CASE WHEN is_nobody(requester) THEN remote_ip END AS remote_ip,
-        CASE WHEN is_request(operation) THEN bytes_sent ELSE object_size END AS bytes
-    FROM access_log
-    WHERE is_read(operation) AND operation <> 'REST.COPY.PART_GET' AND succeeded(operation, http_status)
-    UNION ALL
-    -- the record of each part's source has the size of the whole object
-    SELECT
-        date_trunc('hour', time) AS hour,
-        bucket,
-        key,
-        principal(requester) AS principal,
-        CASE WHEN is_nobody(requester) THEN remote_ip END AS remote_ip,
-        max(object_size) AS bytes
-    FROM access_log
-    WHERE operation = 'REST.COPY.PART_GET' AND succeeded(operation, http_status)
-    GROUP BY ALL
+        bytes
+    FROM readings
 ),
 -- To count readings takes less than to count different objects, of which there are no more.
 busy AS (
     SELECT hour, coalesce(principal, remote_ip, '') AS who
-    FROM readings
+    FROM readings_by_hour
     GROUP BY hour, who
     HAVING count(*) >= $keys OR total(bytes) >= $bytes
 )
@@ -56,7 +43,7 @@ SELECT
     count(*) AS readings,
     count(DISTINCT key) AS keys,
     total(bytes) AS bytes
-FROM readings
+FROM readings_by_hour AS readings
 SEMI JOIN busy ON readings.hour = busy.hour AND coalesce(principal, remote_ip, '') = who
 GROUP BY hour, bucket, principal, remote_ip
 HAVING count(DISTINCT key) >= $keys OR total(bytes) >= $bytes

@@ -4,7 +4,7 @@
 --
 -- [params.key]
 -- type = "string"
--- help = "the object's key, decoded"
+-- help = "the object's key, also as it is in a URL: with escapes, a slash before it, or the URL itself"
 -- ///
 SELECT
     time,
@@ -19,5 +19,5 @@ SELECT
     user_agent,
     request_id
 FROM access_log
-WHERE key = $key
+WHERE key = key_meant($key)
 ORDER BY time, bucket, operation, request_id, http_status, version_id

@@ -42,6 +42,20 @@ WHERE operation = 'S3.CREATE.DELETEMARKER' OR (NOT is_current(version_id) AND su
 -- The record of the object that a copy reads.
 CREATE MACRO is_copy_source(operation) AS operation IN ('REST.COPY.OBJECT_GET', 'REST.COPY.PART_GET');
 
+-- What was read of objects, and how many bytes. Copies are readings: one in parts is one in an hour, as the record of each
+-- part's source has the size of the whole object.
+CREATE VIEW readings AS
+SELECT
+    time, bucket, key, requester, remote_ip,
+    CASE WHEN is_request(operation) THEN bytes_sent ELSE object_size END AS bytes
+FROM access_log
+WHERE is_read(operation) AND operation <> 'REST.COPY.PART_GET' AND succeeded(operation, http_status)
+UNION ALL
+SELECT max(time) AS time, bucket, key, requester, remote_ip, max(object_size) AS bytes
+FROM access_log
+WHERE operation = 'REST.COPY.PART_GET' AND succeeded(operation, http_status)
+GROUP BY date_trunc('hour', time), bucket, key, requester, remote_ip;
+
 -- Restores of archived objects: requested, and done.
 CREATE MACRO is_restore(operation) AS operation IN ('REST.POST.RESTORE', 'S3.RESTORE.OBJECT');
 

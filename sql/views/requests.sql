@@ -132,5 +132,27 @@ CREATE MACRO newest_day() AS (SELECT max(date) FROM access_log WHERE is_possible
 CREATE MACRO folder_of(key, below) AS
 below || left(substr(key, length(below) + 1), instr(substr(key, length(below) + 1), '/'));
 
+-- The same, with as many levels of folders as `depth` says; of a key with fewer folders, all of them.
+CREATE MACRO folder_at(key, below, depth) AS CASE
+    WHEN depth = 1 THEN folder_of(key, below)  -- which takes half the time
+    ELSE below || regexp_extract(
+        substr(key, length(below) + 1), '^(?:[^/]*/){0,' || greatest(least(depth, 1000), 0) || '}'  -- no more is possible
+    )
+END;
+
+-- The path in a URL, without the slash before it and what follows it; NULL for other texts.
+CREATE MACRO path_of(url) AS nullif(regexp_extract(url, '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]+/([^?#]+)', 1), '');
+
+-- The key in access_log that somebody means who writes one: as it is there, or else without the slash before it, as the
+-- path of a URL (s3://bucket/key, https://host/key), or with its escapes decoded. NULL where there is none of these.
+CREATE MACRO key_meant(written) AS (
+    SELECT arg_min(key, (key <> written, key <> ltrim(written, '/'), key IS DISTINCT FROM path_of(written), key))
+    FROM access_log
+    WHERE key IN (
+        written, ltrim(written, '/'), path_of(written),
+        TRY(url_decode(ltrim(written, '/'))), TRY(url_decode(path_of(written)))
+    )
+);
+
 -- A part of a whole, in percent; NULL where the whole is nothing.
 CREATE MACRO percentage(part, whole) AS round(100 * part / nullif(whole, 0), 2)::DOUBLE;

@@ -59,6 +59,34 @@ WITH parsed AS MATERIALIZED (  -- or a filter on it would have the user agent of
 SELECT user_agent, unnest(agent)
 FROM parsed;
 
+-- What people open in a browser, not what it loads with that: keys that end in `.html` and its like, or in a slash; of
+-- website endpoints also those without a suffix, and the root, which may have no key.
+CREATE MACRO is_page(operation, key) AS CASE
+    WHEN key IS NULL OR NOT contains(split_part(key, '/', -1), '.')
+        THEN operation LIKE 'WEBSITE.%' OR coalesce(ends_with(key, '/'), false)
+    ELSE lower(split_part(key, '.', -1)) IN ('htm', 'html', 'shtml', 'xhtml')
+END;
+
+-- The records of website_requests; with `people`, only those of browsers that people use, not of bots and programs; with
+-- `pages`, only those of pages.
+CREATE MACRO website_requests_of(people, pages) AS TABLE
+SELECT * FROM website_requests
+ANTI JOIN (  -- of no user agents, and so no join, unless `people` is true
+    SELECT user_agent FROM user_agents
+    WHERE people AND kind <> 'browser'
+) USING (user_agent)
+WHERE (NOT people OR user_agent IS NOT NULL) AND (NOT pages OR is_page(operation, key));
+
+-- The addresses of all requests, with what the databases of the setting `geo_database` say of them: country, and network
+-- (number and organization). Without these databases nothing is known.
+CREATE VIEW located_addresses AS
+WITH located AS MATERIALIZED (  -- or each record would be looked up
+    SELECT remote_ip, location_of(remote_ip) AS location
+    FROM (SELECT DISTINCT remote_ip FROM access_log WHERE is_request(operation) AND remote_ip IS NOT NULL)
+)
+SELECT remote_ip, unnest(location)
+FROM located;
+
 -- The host that a URL names, in small letters, without user, port and final dot; NULL where it names none.
 CREATE MACRO host_of(url) AS nullif(rtrim(lower(
     regexp_extract(url, '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#]*@)?(\[[^\]/?#]*\]|[^/?#:]*)', 1)

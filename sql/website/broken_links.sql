@@ -8,6 +8,16 @@
 -- type = "integer"
 -- default = 20
 -- help = "how many links"
+--
+-- [params.people]
+-- type = "boolean"
+-- default = false
+-- help = "only requests of people's browsers, not those of bots and programs"
+--
+-- [params.pages]
+-- type = "boolean"
+-- default = false
+-- help = "only requests for pages, not for what they load"
 -- ///
 SELECT
     referrer,
@@ -16,7 +26,7 @@ SELECT
     max(last_time) AS last_time
 FROM (
     SELECT referrer, key, bucket, host_header, count(*) AS n, max(time) AS last_time
-    FROM website_requests
+    FROM website_requests_of($people, $pages)
     WHERE http_status = 404 AND referrer IS NOT NULL
     GROUP BY ALL
 )

@@ -8,6 +8,16 @@
 -- type = "integer"
 -- default = 20
 -- help = "how many objects"
+--
+-- [params.people]
+-- type = "boolean"
+-- default = false
+-- help = "only requests of people's browsers, not those of bots and programs"
+--
+-- [params.pages]
+-- type = "boolean"
+-- default = false
+-- help = "only requests for pages, not for what they load"
 -- ///
 SELECT
     key,
@@ -21,7 +31,7 @@ FROM (
         count(*) AS requests,
         count(*) FILTER (WHERE coalesce(bytes_sent, 0) < object_size) AS broken_off,
         total(CASE WHEN coalesce(bytes_sent, 0) < object_size THEN bytes_sent END) AS bytes_sent
-    FROM website_requests
+    FROM website_requests_of($people, $pages)
     WHERE http_status = 200
     GROUP BY key
 )

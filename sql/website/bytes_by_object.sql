@@ -8,6 +8,16 @@
 -- type = "integer"
 -- default = 20
 -- help = "how many objects"
+--
+-- [params.people]
+-- type = "boolean"
+-- default = false
+-- help = "only requests of people's browsers, not those of bots and programs"
+--
+-- [params.pages]
+-- type = "boolean"
+-- default = false
+-- help = "only requests for pages, not for what they load"
 -- ///
 SELECT
     key,
@@ -15,7 +25,7 @@ SELECT
     percentage(total(bytes_sent), sum(total(bytes_sent)) OVER ()) AS bytes_percent,
     count(*) AS requests,
     arg_max(object_size, time) AS object_size
-FROM website_requests
+FROM website_requests_of($people, $pages)
 WHERE key IS NOT NULL
 GROUP BY key
 ORDER BY bytes_sent DESC, key

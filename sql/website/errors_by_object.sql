@@ -8,6 +8,16 @@
 -- type = "integer"
 -- default = 20
 -- help = "how many objects"
+--
+-- [params.people]
+-- type = "boolean"
+-- default = false
+-- help = "only requests of people's browsers, not those of bots and programs"
+--
+-- [params.pages]
+-- type = "boolean"
+-- default = false
+-- help = "only requests for pages, not for what they load"
 -- ///
 SELECT
     key,
@@ -22,7 +32,7 @@ FROM (
         count(*) AS requests,
         count(*) FILTER (WHERE failed(operation, http_status, error_code) AND http_status < 500) AS client_errors,
         count(*) FILTER (WHERE failed(operation, http_status, error_code) AND http_status >= 500) AS server_errors
-    FROM website_requests
+    FROM website_requests_of($people, $pages)
     GROUP BY key
 )
 WHERE client_errors + server_errors > 0

@@ -7,6 +7,11 @@
 -- type = "integer"
 -- default = 20
 -- help = "how many kinds"
+--
+-- [params.people]
+-- type = "boolean"
+-- default = false
+-- help = "only requests of people's browsers, not those of bots and programs"
 -- ///
 SELECT
     nullif(lower(regexp_extract(key, '\.([A-Za-z0-9]{1,10})$', 1)), '') AS extension,
@@ -19,7 +24,7 @@ FROM (
         count(*) AS n,
         count(*) FILTER (WHERE failed(operation, http_status, error_code)) AS failed,
         sum(bytes_sent) AS sent
-    FROM website_requests
+    FROM website_requests_of($people, false)
     GROUP BY key
 )
 GROUP BY extension

@@ -7,6 +7,11 @@
 -- type = "integer"
 -- default = 20
 -- help = "how many objects and sites"
+--
+-- [params.people]
+-- type = "boolean"
+-- default = false
+-- help = "only requests of people's browsers, not those of bots and programs"
 -- ///
 SELECT
     key,
@@ -15,7 +20,7 @@ SELECT
     total(sent) AS bytes_sent
 FROM (
     SELECT key, referrer, bucket, host_header, count(*) AS n, sum(bytes_sent) AS sent
-    FROM website_requests
+    FROM website_requests_of($people, false)
     WHERE referrer IS NOT NULL
         AND is_answered(http_status)
         AND is_embedded(key)

@@ -9,13 +9,23 @@
 -- type = "integer"
 -- default = 20
 -- help = "how many objects"
+--
+-- [params.people]
+-- type = "boolean"
+-- default = false
+-- help = "only requests of people's browsers, not those of bots and programs"
+--
+-- [params.pages]
+-- type = "boolean"
+-- default = false
+-- help = "only requests for pages, not for what they load"
 -- ///
 SELECT
     key,
     count(*) AS requests,
     count(DISTINCT remote_ip) AS addresses,
     max(time) AS last_time
-FROM website_requests
+FROM website_requests_of($people, $pages)
 WHERE http_status = 404
 GROUP BY key
 ORDER BY requests DESC, key

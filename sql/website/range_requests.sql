@@ -7,6 +7,16 @@
 -- type = "integer"
 -- default = 20
 -- help = "how many objects"
+--
+-- [params.people]
+-- type = "boolean"
+-- default = false
+-- help = "only requests of people's browsers, not those of bots and programs"
+--
+-- [params.pages]
+-- type = "boolean"
+-- default = false
+-- help = "only requests for pages, not for what they load"
 -- ///
 SELECT
     key,
@@ -16,7 +26,7 @@ SELECT
     total(bytes_sent) AS bytes_sent,
     arg_max(object_size, time) AS object_size,
     round(total(bytes_sent) / nullif(arg_max(object_size, time), 0), 2) AS copies_sent
-FROM website_requests
+FROM website_requests_of($people, $pages)
 WHERE http_status IN (200, 206)
 GROUP BY key, bucket
 HAVING count(*) FILTER (WHERE http_status = 206) > 0

@@ -4,6 +4,16 @@
 -- note = "Visits are answered (200, 206, 304), and have no credentials or come through CloudFront. Visitors behind CloudFront, or without an address in the lake, are unknown and not counted."
 -- chart = { kind = "line", label = "date", value = "requests" }
 -- dashboard = { section = "Website", position = 1 }
+--
+-- [params.people]
+-- type = "boolean"
+-- default = false
+-- help = "only requests of people's browsers, not those of bots and programs"
+--
+-- [params.pages]
+-- type = "boolean"
+-- default = false
+-- help = "only requests for pages, not for what they load"
 -- ///
 SELECT
     date,
@@ -18,7 +28,7 @@ FROM (
         count(*) AS requests,
         count(*) FILTER (WHERE is_visit(operation, requester, authentication_type, http_status)) AS visits,
         sum(bytes_sent) AS sent
-    FROM website_requests
+    FROM website_requests_of($people, $pages)
     GROUP BY date, remote_ip, user_agent, is_known
 )
 GROUP BY date

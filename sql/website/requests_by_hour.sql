@@ -3,6 +3,16 @@
 -- question = "How many requests for objects came each hour (UTC), how many of them were visits, and of how many visitors (address and user agent)?"
 -- note = "Visits are answered (200, 206, 304), and have no credentials or come through CloudFront. Visitors behind CloudFront, or without an address in the lake, are unknown and not counted."
 -- chart = { kind = "line", label = "hour", value = "requests" }
+--
+-- [params.people]
+-- type = "boolean"
+-- default = false
+-- help = "only requests of people's browsers, not those of bots and programs"
+--
+-- [params.pages]
+-- type = "boolean"
+-- default = false
+-- help = "only requests for pages, not for what they load"
 -- ///
 SELECT
     hour,
@@ -17,7 +27,7 @@ FROM (
         count(*) AS requests,
         count(*) FILTER (WHERE is_visit(operation, requester, authentication_type, http_status)) AS visits,
         sum(bytes_sent) AS sent
-    FROM website_requests
+    FROM website_requests_of($people, $pages)
     -- 64 bits instead of two texts, which take longer: two visitors of an hour do not have the same ones
     GROUP BY hour, hash(remote_ip, user_agent), is_known
 )

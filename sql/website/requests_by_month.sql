@@ -3,10 +3,20 @@
 -- question = "How many requests for objects came each month (UTC), how many of them were visits, and of how many visitors (address and user agent)?"
 -- note = "A month of which the lake has only some days has fewer of everything. Visits are answered (200, 206, 304), and have no credentials or come through CloudFront. Visitors behind CloudFront, or without an address in the lake, are unknown and not counted."
 -- chart = { kind = "bar", label = "month", value = "visits" }
+--
+-- [params.people]
+-- type = "boolean"
+-- default = false
+-- help = "only requests of people's browsers, not those of bots and programs"
+--
+-- [params.pages]
+-- type = "boolean"
+-- default = false
+-- help = "only requests for pages, not for what they load"
 -- ///
 WITH days AS (
     SELECT date_trunc('month', date)::DATE AS month, count(DISTINCT date) AS days
-    FROM website_requests
+    FROM website_requests_of($people, $pages)
     GROUP BY month
 ),
 clients AS (
@@ -16,7 +26,7 @@ clients AS (
         count(*) AS requests,
         count(*) FILTER (WHERE is_visit(operation, requester, authentication_type, http_status)) AS visits,
         sum(bytes_sent) AS sent
-    FROM website_requests
+    FROM website_requests_of($people, $pages)
     GROUP BY month, remote_ip, user_agent, is_known
 )
 SELECT

@@ -12,6 +12,16 @@
 -- type = "integer"
 -- default = 10
 -- help = "leave out objects with fewer requests"
+--
+-- [params.people]
+-- type = "boolean"
+-- default = false
+-- help = "only requests of people's browsers, not those of bots and programs"
+--
+-- [params.pages]
+-- type = "boolean"
+-- default = false
+-- help = "only requests for pages, not for what they load"
 -- ///
 SELECT
     key,
@@ -30,7 +40,7 @@ FROM (
         quantile_disc(total_time, [0.5, 0.95, 0.99]) AS times,
         max(total_time) AS longest,
         arg_max(object_size, time) AS object_size
-    FROM website_requests
+    FROM website_requests_of($people, $pages)
     WHERE http_status IN (200, 206) AND total_time IS NOT NULL
     GROUP BY key, bucket
 )

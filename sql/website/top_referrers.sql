@@ -9,6 +9,11 @@
 -- type = "integer"
 -- default = 20
 -- help = "how many sites"
+--
+-- [params.people]
+-- type = "boolean"
+-- default = false
+-- help = "only requests of people's browsers, not those of bots and programs"
 -- ///
 SELECT
     host_of(referrer) AS site,
@@ -24,8 +29,8 @@ FROM (
         count(*) FILTER (WHERE NOT is_embedded(key)) AS visits,
         count(*) FILTER (WHERE is_embedded(key)) AS embeddings,
         sum(bytes_sent) AS sent
-    FROM visits
-    WHERE referrer IS NOT NULL
+    FROM website_requests_of($people, false)
+    WHERE referrer IS NOT NULL AND is_visit(operation, requester, authentication_type, http_status)
     GROUP BY ALL
 )
 WHERE host_of(referrer) IS NOT NULL AND NOT is_own_site(referrer, bucket, host_header)

@@ -8,12 +8,22 @@
 -- type = "integer"
 -- default = 20
 -- help = "how many objects"
+--
+-- [params.people]
+-- type = "boolean"
+-- default = false
+-- help = "only requests of people's browsers, not those of bots and programs"
+--
+-- [params.pages]
+-- type = "boolean"
+-- default = false
+-- help = "only requests for pages, not for what they load"
 -- ///
 -- An object has at most as many downloads as requests of known clients. So the most requested ones say how many downloads
 -- the last of the list has at least, and only objects with as many requests are looked at.
 WITH delivered AS NOT MATERIALIZED (
     SELECT *, is_known(remote_ip, requester, user_agent) AS is_known
-    FROM website_requests
+    FROM website_requests_of($people, $pages)
     WHERE http_status IN (200, 206) AND key IS NOT NULL
 ),
 objects AS MATERIALIZED (

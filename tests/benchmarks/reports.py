@@ -34,6 +34,7 @@ DAYS = 30
 LINES_PER_OBJECT = 2000
 REQUIRED = {
     "key": "site/section 1/page-00001.html",
+    "prefix": "site/section 1/",
     "requester": "arn:aws:iam::111122223333:user/site-admin",
     "remote_ip": "198.51.3.7",
     "approved": "arn:.*",

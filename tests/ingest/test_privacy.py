@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from conftest import ingest_local, rows_of
+from geo_databases import write_geo_databases
 from lines import LINE
 from pydantic import SecretStr
 
@@ -173,7 +174,7 @@ def test_nothing_private_reaches_the_disk(mode: str, tmp_path: Path) -> None:
         assert SECRET not in texts
     grep = subprocess.run(["/bin/grep", "-rlE", f"{IP}|{SECRET}", str(lake)], capture_output=True, check=False)
     assert grep.stdout == b""
-    here = open_lake(str(lake))
+    here = open_lake(str(lake), geo_database=write_geo_databases(tmp_path))
     for report in here.reports():
         needed = {name: "a.html" for name, one in report.params.items() if one.required}
         here.report(report.name, **needed).to_arrow()

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 from conftest import ingest_local
+from geo_databases import write_geo_databases
 from golden_file import GoldenFile, read_golden_file, read_row, replace_rows, write_row
 from oracle import ORACLES, compute
 from oracle.tables import Rows, chronological
@@ -92,7 +93,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     root = tmp_path_factory.mktemp("golden")
     write_log_objects(root, all_lines())
     ingest_local(root / "logs", root / "lake")
-    return open_lake(str(root / "lake"))
+    return open_lake(str(root / "lake"), geo_database=write_geo_databases(root))
 
 
 @cache
@@ -132,10 +133,16 @@ def shuffled(tmp_path_factory: pytest.TempPathFactory) -> Lake:
         good = [line for line in chosen if line[2] not in {reject.line.encode() for reject in REJECTS}]
         write_log_objects(root, [(bucket, delivery, line) for bucket, _, line in good])
         ingest_local(root / "logs", root / "lake")
-    return open_lake(str(root / "lake"))
+    return open_lake(str(root / "lake"), geo_database=write_geo_databases(root))
 
 
-BY_LOG_OBJECT = {"operations/completeness", "operations/delivery_lag", "operations/rejects", "overview/figures"}
+BY_LOG_OBJECT = {
+    "operations/completeness",
+    "operations/delivery_lag",
+    "operations/rejects",
+    "overview/completeness",
+    "overview/figures",
+}
 """Reports whose result depends on the log objects that the lines came in."""
 
 
@@ -152,7 +159,7 @@ def without_addresses(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     root = tmp_path_factory.mktemp("without-addresses")
     write_log_objects(root, all_lines())
     ingest_local(root / "logs", root / "lake", privacy=Privacy(remote_ip="drop"))
-    return open_lake(str(root / "lake"))
+    return open_lake(str(root / "lake"), geo_database=write_geo_databases(root))
 
 
 RIGHT_WITHOUT_ADDRESSES = (
@@ -163,6 +170,7 @@ RIGHT_WITHOUT_ADDRESSES = (
     "security/insecure_transport",
     "security/outside_working_hours",
     "security/unapproved_requesters",
+    "website/countries",
     "website/hours_of_day",
     "website/operating_systems",
     "website/people_and_bots",

@@ -251,7 +251,7 @@ def test_folders_and_months(root: Path) -> None:
     lake = lake_of(root, records)
     columns = ("folder", "requests", "answered", "failed", "bytes_sent")
     assert rows(lake, "website/folders", *columns) == [("photos/", 3, 2, 1, 10_243), ("", 1, 1, 0, 1_000)]
-    assert rows(lake, "website/folders", "folder", "requests", prefix="photos/") == [
+    assert rows(lake, "website/folders", "folder", "requests", below="photos/") == [
         ("photos/", 2),
         ("photos/2026/", 1),
     ]

@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 from conftest import S3, ingest_local, run_cli
+from geo_databases import write_geo_databases
 
 from etl import Lake, open_lake
 from etl.cli.demo_logs import ADMIN, LineWriter
@@ -25,7 +26,7 @@ from etl.store.open import open_store
 from etl.store.s3_session import S3Session
 
 REPORTS = load_reports()
-SOME = {"key": "k", "requester": ADMIN, "remote_ip": "192.0.2.1", "approved": "arn:.*"}
+SOME = {"key": "k", "prefix": "k", "requester": ADMIN, "remote_ip": "192.0.2.1", "approved": "arn:.*"}
 REQUIRED = {
     name: {key: SOME[key] for key, parameter in report.params.items() if parameter.required}
     for name, report in REPORTS.items()
@@ -59,7 +60,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     for writer in (site, rules):
         (root / "logs" / writer.bucket).write_text("".join(f"{line.text}\n" for line in writer.lines))
     ingest_local(f"{root}/logs/*", root / "lake")
-    return open_lake(str(root / "lake"))
+    return open_lake(str(root / "lake"), geo_database=write_geo_databases(root))
 
 
 def report_rows(lake: Lake, name: str, **arguments: Any) -> list[tuple[Any, ...]]:
@@ -287,7 +288,7 @@ def test_a_report_says_what_it_draws(lake: Lake, name: str) -> None:
     report, params = REPORTS[name], REQUIRED[name]
     result = lake.report(name, **params).to_arrow()
     assert set(report.chart.columns if report.chart else ()) <= set(result.column_names)
-    connection = connect(open_store(lake.url))
+    connection = connect(open_store(lake.url), settings=lake.settings)
     (*prepared, query) = duckdb.extract_statements(statement(report, params))
     for one in prepared:
         connection.execute(one)

@@ -90,7 +90,7 @@ def is_complete(page: str) -> bool:
     return not any(f"could not be {failure}" in page for failure in ("answered", "drawn"))
 
 
-_REQUIRED = {"key": "k", "requester": "r", "remote_ip": "192.0.2.1", "approved": "arn:.*"}
+_REQUIRED = {"key": "k", "prefix": "k", "requester": "r", "remote_ip": "192.0.2.1", "approved": "arn:.*"}
 """Parameters without a default."""
 
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from small_lake import CLOUDFRONT, Record
 
-from oracle.measures import last_time, latest_size, percent
+from oracle.measures import bytes_sent, last_time, latest_size, objects, percent
 from oracle.objects import candidates
 from oracle.prices import (
     LISTINGS,
@@ -37,8 +37,10 @@ from oracle.selections import (
     by_principal,
     deletes,
     expiries,
+    folder_of,
     of_same_object,
     reads,
+    requests,
     successes,
     with_operation,
     with_status,
@@ -114,6 +116,23 @@ def egress_by_object(records: Records) -> Rows:
 
 def egress_by_requester(records: Records) -> Rows:
     return in_order(_egress(by_principal(records), "requester"), -3, -7, 1)
+
+
+def folders(records: Records, below: str, depth: int) -> Rows:
+    def folder(record: Record) -> str:
+        return folder_of(record, below, depth)
+
+    def objects_read(group: Records) -> int:
+        return objects(successes(reads(group)))
+
+    def sent(group: Records) -> int:
+        return bytes_sent(requests(group))
+
+    chosen = [record for record in records if record.key is not None and record.key.startswith(below)]
+    costs = (request_cost, transfer_cost, retrieval_cost, cost)
+    measures = (objects_read, requests_of_somebody, sent, egress_bytes, *costs)
+    rows = summarize(chosen, ["bucket", folder], *measures)
+    return in_order((row for row in rows if row[3] > 0 or row[6] > 0), -10, -5, 1, 2)
 
 
 def failed_requests(records: Records) -> Rows:

@@ -136,6 +136,19 @@ def latency(records: Records) -> Rows:
     return in_order(rows, -2, -10, 1)
 
 
+def latency_by_day(records: Records, buckets: int) -> Rows:
+    rows: Rows = []
+    answered = [record for record in with_status(requests(records), 200, 299) if record.total is not None]
+    busiest = in_order(summarize(answered, ["bucket"], len), -2, 1)[:buckets]
+    in_busiest = [record for record in answered if record.bucket in {bucket for bucket, _ in busiest}]
+    for (date, bucket), group in group_by(in_busiest, "date", "bucket").items():
+        both = [record for record in group if record.turn is not None]
+        totals, turns = [record.total for record in both or group], [record.turn for record in both]
+        times = [None if time is None else float(time) for time in (*quantiles(totals), *quantiles(turns))]
+        rows.append((date, bucket, len(totals), *times))
+    return in_order(rows, 1, 2)
+
+
 def operation_counts(records: Records) -> Rows:
     return in_order(summarize(requests(records), ["op"], len, failed, error_percent, last_time), -2, 1)
 

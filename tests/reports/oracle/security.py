@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from small_lake import GOBUSTER, SQLMAP, Record
 
+from oracle.locations import country_of, network_of
 from oracle.measures import (
     addresses,
     bytes_sent,
@@ -362,20 +363,22 @@ def foreign_accounts(records: Records) -> Rows:
     return in_order(summarize(used, [account, "bucket"], *measures), -4, 1, 2)
 
 
-def _size(record: Record) -> int:
-    return record.size or 0
+def _readings(records: Records) -> Records:
+    """By whom what was read; a copy in parts has a record of the whole object for each part, and is one in an hour."""
+    readings = by_principal(successes(reads(records)))
+    copies = [record for record in readings if record.op == "REST.COPY.PART_GET"]
+    copies.sort(key=lambda record: record.size or 0)
+    whole = {(hour(one), one.bucket, one.key, one.requester, one.ip): one for one in copies}
+    return [*(record for record in readings if record.op != "REST.COPY.PART_GET"), *whole.values()]
+
+
+def _bytes_read(records: Records) -> int:
+    """A copy reads all of its source, and sends nothing."""
+    return sum((record.size if record.op.endswith("_GET") else record.sent) or 0 for record in records)
 
 
 def mass_reading(records: Records, keys: int, bytes: int) -> Rows:  # noqa: A002 - the parameter's name
-    def bytes_read(group: Records) -> int:
-        return sum((record.size if record.op.endswith("_GET") else record.sent) or 0 for record in group)
-
-    readings = by_principal(successes(reads(records)))
-    # A copy in parts has a record of the whole object for each part.
-    copies = [record for record in readings if record.op == "REST.COPY.PART_GET"]
-    whole = {(hour(one), one.bucket, one.key, one.requester, _stranger(one)): one for one in sorted(copies, key=_size)}
-    others = [record for record in readings if record.op != "REST.COPY.PART_GET"]
-    rows = summarize([*others, *whole.values()], [hour, "bucket", "requester", _stranger], len, objects, bytes_read)
+    rows = summarize(_readings(records), [hour, "bucket", "requester", _stranger], len, objects, _bytes_read)
     return in_order((row for row in rows if row[5] >= keys or row[6] >= bytes), -7, -6, 1, 2, 3, 4)
 
 
@@ -394,3 +397,27 @@ def unverified_requests(records: Records) -> Rows:
     measures = (len, keys, user_agents, first_time, last_time)
     rows = summarize(unverified, ["ip", access_key, "bucket", "op", "status", "error"], *measures)
     return in_order(rows, -7, 1, 2, 3, 4, 5, 6)
+
+
+def readers_below(records: Records, prefix: str) -> Rows:
+    readings = [record for record in _readings(records) if (record.key or "").startswith(prefix)]
+    measures = (objects, len, _bytes_read, first_time, last_time)
+    return in_order(summarize(readings, ["bucket", "requester", "ip"], *measures), -6, -4, 1, 2, 3)
+
+
+def networks(records: Records) -> Rows:
+    def asn(record: Record) -> int | None:
+        return network_of(record.ip)[0]
+
+    def organization(record: Record) -> str | None:
+        return network_of(record.ip)[1]
+
+    def country(record: Record) -> str | None:
+        return country_of(record.ip)
+
+    def principals(group: Records) -> int:
+        return distinct(authenticated(group), "requester")
+
+    measures = (len, principals, addresses, failed, _denied, bytes_sent, first_time, last_time)
+    rows = summarize(by_principal(requests(records)), [asn, organization, country], *measures)
+    return in_order(rows, -4, 1, 2, 3)

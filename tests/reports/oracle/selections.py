@@ -152,6 +152,12 @@ def by_principal(records: Iterable[Record]) -> Records:
     ]
 
 
+def folder_of(record: Record, below: str, depth: int = 1) -> str:
+    """The folder that the record's key is in, so many levels below another one."""
+    *folders, _name = (record.key or "").removeprefix(below).split("/")
+    return below + "".join(f"{name}/" for name in folders[:depth])
+
+
 def of_same_object(records: Iterable[Record], example: Record) -> Records:
     """The records of the object that the example is of."""
     return [record for record in records if (record.bucket, record.key) == (example.bucket, example.key)]

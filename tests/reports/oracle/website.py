@@ -1,7 +1,7 @@
 """Reports of the section website."""
 
 import datetime as dt
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from small_lake import (
@@ -18,6 +18,7 @@ from small_lake import (
     Record,
 )
 
+from oracle.locations import country_of
 from oracle.measures import (
     addresses,
     bytes_sent,
@@ -41,6 +42,7 @@ from oracle.selections import (
     denials,
     downloads,
     failures,
+    folder_of,
     is_by_cloudfront,
     requests,
     successes,
@@ -148,6 +150,16 @@ def downloads_by_ip(records: Records) -> Rows:
     return in_order(summarize(known, ["ip"], _downloaded, len, bytes_sent), -2, -3, 1)
 
 
+def countries(records: Records) -> Rows:
+    def country(record: Record) -> str | None:
+        return None if is_by_cloudfront(record) else country_of(record.ip)
+
+    def share(group: Records) -> float | None:
+        return percent(bytes_sent(group), bytes_sent(downloads(records)))
+
+    return in_order(summarize(downloads(records), [country], len, _visits, _visitors, bytes_sent, share), -2, 1)
+
+
 def errors_by_object(records: Records) -> Rows:
     def client_errors(group: Records) -> int:
         return client_failures(failures(group))
@@ -168,15 +180,14 @@ def file_types(records: Records) -> Rows:
     return in_order(summarize(downloads(records), [extension], len, failed, bytes_sent), -2, 1)
 
 
-def folders(records: Records, prefix: str) -> Rows:
+def folders(records: Records, below: str, depth: int) -> Rows:
     def folder(record: Record) -> str:
-        name, slash, _ = (record.key or "").removeprefix(prefix).partition("/")
-        return f"{prefix}{name}/" if slash else prefix
+        return folder_of(record, below, depth)
 
     def answered(group: Records) -> int:
         return len([record for record in group if record.status in (200, 206, 304)])
 
-    chosen = [record for record in downloads(records) if record.key is not None and record.key.startswith(prefix)]
+    chosen = [record for record in downloads(records) if record.key is not None and record.key.startswith(below)]
 
     def share(group: Records) -> float | None:
         return percent(bytes_sent(group), bytes_sent(chosen))
@@ -214,6 +225,15 @@ def not_modified(records: Records) -> Rows:
         return percent(unchanged(group), len(group))
 
     return in_order(summarize(downloads(records), ["date"], len, unchanged, share), 1)
+
+
+def object_by_day(records: Records, key: str) -> Rows:
+    def broken_off(group: Records) -> int:
+        return sum((record.sent or 0) < (record.size or 0) for record in with_status(group, 200, 200))
+
+    wanted = [record for record in downloads(records) if record.key == unquote(key).removeprefix("/")]
+    measures = (_downloaded, broken_off, failed, _visits, _visitors, bytes_sent)
+    return in_order(summarize(wanted, ["date", "key"], len, *measures), 1)
 
 
 def operating_systems(records: Records) -> Rows:

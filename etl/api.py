@@ -16,9 +16,11 @@ from etl.maintenance import (
     Expired,
     LakeStatus,
     Repaired,
+    Span,
     Verification,
     expire_partitions,
     parse_age,
+    read_span,
     read_status,
     repair_lake,
     verify_lake,
@@ -139,6 +141,10 @@ class Lake:
         before = self._session.requests.counts()
         status = read_status(self._look(), self.settings)
         return replace(status, usage=self._usage_since(before))
+
+    def span(self, bucket: str | None = None) -> Span | None:
+        """From when to when there are records, as the last call listed the lake; None where there are none."""
+        return read_span(self._listed, bucket)
 
     def verify(self) -> Verification:
         """Prove that the lake holds what its ledger says, once, and all that the sources of the settings have."""

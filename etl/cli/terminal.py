@@ -2,7 +2,7 @@
 
 import datetime as dt
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import groupby, islice
 from typing import Any
 
@@ -12,8 +12,9 @@ from rich.text import Text
 
 from etl.cli.progress import Reporter
 from etl.ingest import RunSummary
-from etl.maintenance import Expired, LakeStatus, Repaired, Verification
+from etl.maintenance import Expired, LakeStatus, Repaired, Span, Verification
 from etl.query.catalog import Function
+from etl.query.output import Heading
 from etl.query.table import Column, Overflow, lay_out
 from etl.reports import Report
 from etl.store import Requests, Usage
@@ -181,6 +182,25 @@ def describe_reports(reports: Iterable[Report]) -> None:
                 "required" if parameter.required else f"default {parameter.default!r}"
             )
             _print(f"    -p {name}=...  {parameter.type}, {default}: {parameter.help}")
+
+
+def heading_of(
+    report: Report,
+    span: Span | None,
+    bucket: str | None = None,
+    date_from: dt.date | None = None,
+    date_to: dt.date | None = None,
+    params: Mapping[str, object] | None = None,
+) -> Heading:
+    """What stands above a report: also of which days, buckets and parameters it is."""
+    first = date_from or (span.first_day if span else None)
+    last = date_to or (span.last_day if span else None)
+    days = f"{first} to {last}" if first and last else "no records"
+    buckets = f"bucket {bucket}" if bucket else "all buckets"
+    chosen = [f"{name}={value}" for name, value in (params or {}).items()]
+    return Heading(
+        report.title, report.question, ", ".join([days, buckets, *chosen]), report.note
+    )
 
 
 def print_functions(functions: Iterable[Function]) -> None:

@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.config import DEFAULTS, Settings
-from etl.dates import tomorrow
+from etl.dates import FIRST_DAY, parse_date, tomorrow
 from etl.errors import PreconditionFailedError
-from etl.lake import coverage, damaged
-from etl.query import Database
+from etl.lake import coverage, damaged, partition_path
+from etl.query import EVERYTHING, Database
+from etl.query.snapshot import take_snapshot
 from etl.schema import ACCESS_LOG
 from etl.store import Entry, ReadableStore, Usage
 
@@ -108,6 +109,47 @@ def read_status(store: ReadableStore, settings: Settings = DEFAULTS) -> LakeStat
         newest_record=_newest_time(parts),
         sources=listed_at,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when to when there are records."""
+
+    first_day: dt.date
+    last_day: dt.date
+    newest: dt.datetime
+    """The time of the newest record of all buckets, UTC: what is after it has not been delivered yet."""
+
+
+def read_span(store: ReadableStore, bucket: str | None = None) -> Span | None:
+    """The days with records of a bucket, or of all, from names and footers of parts; None where there are none.
+
+    As elsewhere, days that no record can be of do not count.
+    """
+    parts = take_snapshot(store, EVERYTHING).of(ACCESS_LOG)
+    by_day: dict[dt.date, list[Entry]] = {}
+    for part in parts:
+        day = _day_of(part)
+        if day and FIRST_DAY <= day <= tomorrow():
+            by_day.setdefault(day, []).append(part)
+    possible = sorted(by_day)
+    folder = partition_path(ACCESS_LOG, **({"bucket": bucket} if bucket else {}))
+    days = [day for day in possible if _has_any(by_day[day], folder)]
+    for day in reversed(possible):
+        statuses = (_part_status(store, part) for part in by_day[day])
+        newest = max((status.last_time for status in statuses if status), default=None)
+        if newest and days:
+            return Span(days[0], days[-1], newest)
+    return None
+
+
+def _has_any(parts: list[Entry], folder: str) -> bool:
+    return any(part.name.startswith(folder) for part in parts)
+
+
+def _day_of(part: Entry) -> dt.date | None:
+    _table, _bucket, day, _name = part.name.split("/")
+    return parse_date(day.removeprefix("date="))
 
 
 def _newest_time(parts: list[_PartStatus]) -> dt.datetime | None:

@@ -25,7 +25,6 @@ from typing import Any, BinaryIO, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from etl.errors import StoreError, UsageError
@@ -179,7 +178,8 @@ def _print_heading(console: Console, heading: Heading) -> None:
     """What the table is, above it; prose is wrapped, unlike the table."""
     console.print(Text(safe_text(heading.title), "bold"))
     console.print(Text(safe_text(heading.question)))
-    console.print(Padding(Text(safe_text(heading.scope), "dim"), (0, 0, 1, 0)))
+    console.print(Text(safe_text(heading.scope), "dim"))
+    console.print()
 
 
 def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> list[Column]:

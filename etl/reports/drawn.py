@@ -145,10 +145,10 @@ def _text(column: str, label: object) -> str:
 def _slices(rows: Sequence[Row]) -> list[Row]:
     """The largest labels and the rest, with their shares."""
     merged = _largest(rows, "label", _SLICES)
-    total = sum(row["value"] for row in merged) or 1
+    total = sum(row["value"] or 0 for row in merged) or 1
     names = fitted((str(_text("", row["label"])) for row in merged), _LONGEST_LABEL)
     for row in merged:
-        row["name"] = f"{names[_text('', row['label'])]} {row['value'] / total:.0%}"
+        row["name"] = f"{names[_text('', row['label'])]} {(row['value'] or 0) / total:.0%}"
     return merged if any(row["value"] for row in merged) else []
 
 
@@ -190,7 +190,7 @@ def _ordered_bars(
     if numbers and len(numbers) == len(rows) and _has_sum(chart):
         return Drawn(_tipped(chart, _binned(chart, rows)), is_upright=True)
     labels = list(dict.fromkeys(row["label"] for row in rows))
-    at_once = 1 + (len(labels) - 1) // _ORDERED_BARS if _has_sum(chart) else 1
+    at_once = max(1, -(-len(labels) // _ORDERED_BARS)) if _has_sum(chart) else 1
     names: dict[Any, str] = {}
     for start in range(0, len(labels), at_once):
         several = labels[start : start + at_once]
@@ -242,10 +242,15 @@ def _merged(rows: Iterable[Row]) -> list[Row]:
     merged: dict[tuple[str, str | None], Row] = {}
     for row in rows:
         known = merged.setdefault((row["name"], row.get("series")), row | {"value": None})
-        if row["value"] is not None:
-            known["value"] = (known["value"] or 0) + row["value"]
+        _add(known, row)
         known["label"] = row["label"]
     return list(merged.values())
+
+
+def _add(merged: Row, row: Row) -> None:
+    """Add the value of a row to that of another; of nothing and nothing nothing is known."""
+    if row["value"] is not None:
+        merged["value"] = (merged["value"] or 0) + row["value"]
 
 
 def _points(
@@ -276,7 +281,7 @@ def _with_open_end(
         return Drawn(_tipped(chart, rows))
     for row in rows:
         row["open"] = row["label"] == last
-    remark = f"records until {until:%Y-%m-%d %H:%M} UTC: the last {unit} is not over"
+    remark = f"records until {until:%Y-%m-%d %H:%M} UTC; the last {unit} may not be complete"
     return Drawn(_tipped(chart, rows), remark)
 
 
@@ -345,8 +350,7 @@ def _largest(rows: Sequence[Row], column: str, limit: int) -> list[Row]:
         name = row[column] if row[column] in largest else rest
         renamed = row | {column: name}
         place = renamed["label"], renamed.get("series")
-        known = merged.setdefault(place, renamed | {"value": 0})
-        known["value"] += row["value"] or 0
+        _add(merged.setdefault(place, renamed | {"value": None}), row)
     return list(merged.values())
 
 

@@ -154,13 +154,21 @@ def _blocks(columns: Sequence[Column], width: int) -> Iterator[Text]:
         if len(rows) > 1:
             yield Text(f"{_MARGIN}{number:,} ".ljust(name_width + 1, _RULE), "dim")
         for column, texts in zip(columns, cells, strict=True):
-            yield from _block_lines(column.name, texts, name_width)
+            yield from _block_lines(column.name, texts, name_width, room)
 
 
-def _block_lines(name: str, texts: Sequence[str], name_width: int) -> Iterator[Text]:
-    for label, text in zip_longest([name], texts, fillvalue=""):
-        line = Text(f"{_MARGIN}{_padded(label, name_width)}", "bold")
-        yield line.append(f"{_BETWEEN}{text}", "not bold")
+def _block_lines(
+    name: str, texts: Sequence[str], name_width: int, room: int
+) -> Iterator[Text]:
+    label = f"{_MARGIN}{_padded(name, name_width)}{_BETWEEN}"
+    if cell_len(texts[0]) > room:
+        # An id that is longer than others: it is not split, but has a line of its own.
+        yield Text(label.rstrip(), "bold")
+        yield Text(f"{_MARGIN}{texts[0]}")
+        return
+    for text in texts:
+        yield Text(label, "bold").append(text, "not bold")
+        label = " " * cell_len(label)
 
 
 def _padded(text: str, width: int, *, is_numeric: bool = False) -> str:

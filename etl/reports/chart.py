@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from textwrap import wrap
 from typing import Any
@@ -63,6 +64,11 @@ _SHORT_NUMBER = (
     "abs(datum.value) < 1 ? format(datum.value, '~r') : format(datum.value, '~s')"
 )
 _AXIS_UNITS = {Kind.BYTES: "B", Kind.PERCENT: "%"}
+# Texts are measured with one font and shown with whatever a browser has: so many pixels a letter may be wider.
+_SLACK = 0.9
+_PADDING = 8
+# Pixels of a letter, rather more than less.
+_LETTER = 7
 # Letters of a line below the title.
 _LINE = 90
 _NO_DATA = "no data in this period"
@@ -173,12 +179,13 @@ def specification(
     import altair as alt  # noqa: PLC0415 - as above
 
     figure = drawn(chart, table, until)
+    figure = replace(figure, remark="\n".join(wrap(figure.remark, width // _LETTER)))
     base = alt.Chart(alt.InlineData(values=figure.rows or [{}]))
     base = base.properties(width=width, height=height)
     drawing = _drawing_of(alt, base, chart, figure, foreground)
     if title:
         drawing = drawing.properties(title=_heading(alt, title, subtitles, foreground))
-    spec = _styled(drawing, foreground, background)
+    spec = _styled(drawing, foreground, background, _padding(chart, figure))
     return spec.to_dict(validate=False)  # type: ignore[no-any-return]  # validation takes longer than all the rest
 
 
@@ -200,7 +207,21 @@ def _heading(alt: Any, title: str, subtitles: Sequence[str], foreground: str) ->
     )
 
 
-def _styled(drawing: Any, foreground: str, background: str) -> Any:
+def _padding(chart: Chart, figure: Drawn) -> dict[str, float]:
+    """The space around a chart, with some more on the side where its long texts are."""
+    has_labels_on_left = chart.kind == "bar" and not figure.is_upright
+    column = "series" if chart.series and not has_labels_on_left else "name"
+    slack = _SLACK * max((len(row[column]) for row in figure.rows), default=0)
+    padding: dict[str, float] = dict.fromkeys(
+        ("left", "right", "top", "bottom"), _PADDING
+    )
+    padding["left" if has_labels_on_left else "right"] += slack
+    return padding
+
+
+def _styled(
+    drawing: Any, foreground: str, background: str, padding: dict[str, float]
+) -> Any:
     text = {
         "labelColor": foreground,
         "labelFontSize": 11,
@@ -211,7 +232,7 @@ def _styled(drawing: Any, foreground: str, background: str) -> Any:
         "labelLimit": 0,
         "titleLimit": 0,
     }
-    drawing = drawing.configure(background=background, font="sans-serif", padding=8)
+    drawing = drawing.configure(background=background, font="sans-serif", padding=padding)
     drawing = drawing.configure_view(stroke=None).configure_range(category=_COLORS)
     drawing = drawing.configure_title(
         color=foreground, anchor="start", fontSize=14, offset=10, limit=0
@@ -250,7 +271,7 @@ def _bars(alt: Any, base: Any, chart: Chart, figure: Drawn) -> Any:
 def _upright(alt: Any, chart: Chart, names: list[str], remark: str) -> dict[str, Any]:
     """Bars side by side: short labels, such as hours, have their place below them."""
     axis = alt.Axis(labelAngle=0, labelOverlap=True)
-    title = _with_remark(title_of(chart.label), remark)
+    title = [title_of(chart.label), *remark.splitlines()]
     x = alt.X("name:O", sort=names, title=title, axis=axis)
     return {"x": x, "y": alt.Y("value:Q", **_value_axis(alt, chart))}
 
@@ -270,7 +291,7 @@ def _line(alt: Any, base: Any, chart: Chart, figure: Drawn) -> Any:
     _mark_ends(rows)
     utc = alt.Scale(type="utc")  # as the days of the lake are
     axis = alt.Axis(tickCount=6)
-    x = alt.X("label:T", title=figure.remark or None, scale=utc, axis=axis)
+    x = alt.X("label:T", title=figure.remark.splitlines() or None, scale=utc, axis=axis)
     y = alt.Y("value:Q", **_value_axis(alt, chart))
     base = base.encode(x=x, y=y, **_color(alt, chart, rows))
     layers = [base.transform_filter("!datum.open").mark_line(aria=False)]
@@ -297,13 +318,9 @@ def _value_axis(alt: Any, chart: Chart, remark: str = "") -> dict[str, Any]:
     unit = _AXIS_UNITS.get(kind_of(chart.value), "")
     labels = f"({_SHORT_NUMBER}) + '{unit}'"
     return {
-        "title": _with_remark(title_of(chart.value), remark),
+        "title": [title_of(chart.value), *remark.splitlines()],
         "axis": alt.Axis(labelExpr=labels, tickCount=5),
     }
-
-
-def _with_remark(title: str, remark: str) -> list[str]:
-    return [title, remark] if remark else [title]
 
 
 def _color(alt: Any, chart: Chart, rows: list[Row]) -> dict[str, Any]:

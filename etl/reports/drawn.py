@@ -148,7 +148,9 @@ def _slices(rows: Sequence[Row]) -> list[Row]:
     total = sum(row["value"] or 0 for row in merged) or 1
     names = fitted((str(_text("", row["label"])) for row in merged), _LONGEST_LABEL)
     for row in merged:
-        row["name"] = f"{names[_text('', row['label'])]} {(row['value'] or 0) / total:.0%}"
+        row["name"] = (
+            f"{names[_text('', row['label'])]} {(row['value'] or 0) / total:.0%}"
+        )
     return merged if any(row["value"] for row in merged) else []
 
 
@@ -281,7 +283,9 @@ def _with_open_end(
         return Drawn(_tipped(chart, rows))
     for row in rows:
         row["open"] = row["label"] == last
-    remark = f"records until {until:%Y-%m-%d %H:%M} UTC; the last {unit} may not be complete"
+    remark = (
+        f"records until {until:%Y-%m-%d %H:%M} UTC; the last {unit} may not be complete"
+    )
     return Drawn(_tipped(chart, rows), remark)
 
 

@@ -115,7 +115,7 @@ def _from(text: str, shared: int, width: int) -> str:
     """The start of a text, and what it has from a little before the place `shared` on."""
     start = _common_start(text, shared, width // 2)
     number = _NUMBER_AT_END.search(text[:shared])
-    at = number.start() if number else max(0, shared - 2)
+    at = max(0, min(shared - 2, number.start() if number else shared))
     room = width - cell_len(start) - len(ELLIPSIS)
     rest = text[at:]
     if not _fits(rest, room):

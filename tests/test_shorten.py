@@ -18,7 +18,7 @@ ROLE = "arn:aws:sts::123456789012:assumed-role"
         ("index.html", "index.html"),
         (f"{'a' * 30}{'b' * 30}", f"{'a' * 11}\u2026{'b' * 18}"),
         # of who acts, the role and the end of the session, before the account
-        ("arn:aws:iam::111122223333:user/site-admin-of-the-website", "\u2026user/site-a\u2026f-the-website"),
+        ("arn:aws:iam::111122223333:user/site-admin-of-the-website", "\u2026user/site-admi\u2026of-the-website"),
         (f"{ROLE}/DataPipelineRole/i-0abc00000000000017", "\u2026DataPipelineRole/i-0a\u20260000017"),
         # of a number all digits, or none
         ("logs/2026/11/24/part-00000000017-of-00000000100.parquet", "logs/2026/\u202600000000100.parquet"),

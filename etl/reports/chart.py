@@ -16,7 +16,7 @@ import pyarrow as pa
 from markupsafe import Markup
 
 from etl.errors import AccessLakeError
-from etl.reports.drawn import Chart, Drawn, Row, drawn, title_of
+from etl.reports.drawn import Chart, Drawn, Row, drawn, is_rest, title_of
 from etl.resources import template
 from etl.text import Kind, kind_of, safe_text
 
@@ -35,6 +35,7 @@ SUFFIXES = (".svg", ".png", ".html")
 _SHORT_SERIES = 10
 _LEGEND_COLUMNS = 4
 _LEGEND_COLUMNS_OF_LONG_NAMES = 2
+_GREY = "#8d8d8d"
 _COLORS = [
     "#3d7dd8",
     "#e07b39",
@@ -43,7 +44,7 @@ _COLORS = [
     "#8a6fd1",
     "#b8922c",
     "#4aa5b5",
-    "#8d8d8d",
+    _GREY,
 ]
 # Successes are calm, errors are warm and no two of them as light as each other: seen on light and on dark pages, also
 # by people who do not tell red from green.
@@ -67,6 +68,8 @@ _AXIS_UNITS = {Kind.BYTES: "B", Kind.PERCENT: "%"}
 # Texts are measured with one font and shown with whatever a browser has: so many pixels a letter may be wider.
 _SLACK = 0.9
 _PADDING = 8
+_MIDNIGHT = "T00:00:00+00:00"
+_DAYS_WITH_TICKS = 8
 # Pixels of a letter, rather more than less.
 _LETTER = 7
 # Letters of a line below the title.
@@ -247,7 +250,12 @@ def _styled(
 def _pie(alt: Any, base: Any, chart: Chart, figure: Drawn) -> Any:
     legend_order = [row["name"] for row in figure.rows]
     slices = base.mark_arc(stroke="white", strokeWidth=1)
-    color = alt.Color("name:N", sort=legend_order, title=title_of(chart.label))
+    colors = [
+        _GREY if is_rest(row["label"]) else color
+        for row, color in zip(figure.rows, _COLORS, strict=False)
+    ]
+    scale = alt.Scale(domain=legend_order, range=colors)
+    color = alt.Color("name:N", scale=scale, title=title_of(chart.label))
     order = alt.Order("value:Q", sort="descending")
     angle = alt.Theta("value:Q", stack=True)
     return slices.encode(theta=angle, order=order, color=color, **_tips(alt, chart))
@@ -270,7 +278,7 @@ def _bars(alt: Any, base: Any, chart: Chart, figure: Drawn) -> Any:
 
 def _upright(alt: Any, chart: Chart, names: list[str], remark: str) -> dict[str, Any]:
     """Bars side by side: short labels, such as hours, have their place below them."""
-    axis = alt.Axis(labelAngle=0, labelOverlap=True)
+    axis = alt.Axis(labelAngle=0, labelOverlap=True, labelSeparation=6)
     title = [title_of(chart.label), *remark.splitlines()]
     x = alt.X("name:O", sort=names, title=title, axis=axis)
     return {"x": x, "y": alt.Y("value:Q", **_value_axis(alt, chart))}
@@ -290,7 +298,7 @@ def _line(alt: Any, base: Any, chart: Chart, figure: Drawn) -> Any:
     rows = figure.rows
     _mark_ends(rows)
     utc = alt.Scale(type="utc")  # as the days of the lake are
-    axis = alt.Axis(tickCount=6)
+    axis = alt.Axis(tickCount=_ticks({row["label"] for row in rows}))
     x = alt.X("label:T", title=figure.remark.splitlines() or None, scale=utc, axis=axis)
     y = alt.Y("value:Q", **_value_axis(alt, chart))
     base = base.encode(x=x, y=y, **_color(alt, chart, rows))
@@ -303,6 +311,12 @@ def _line(alt: Any, base: Any, chart: Chart, figure: Drawn) -> Any:
         points = base.mark_point(filled=True, size=18, opacity=1 if is_sparse else 0)
         layers.append(points.encode(**_tips(alt, chart)))
     return alt.layer(*layers)
+
+
+def _ticks(moments: set[str]) -> Any:
+    """Where an axis of time has ticks: of a week, at each day, so that none is at noon."""
+    is_daily = all(moment.endswith(_MIDNIGHT) for moment in moments)
+    return "day" if is_daily and len(moments) <= _DAYS_WITH_TICKS else 6
 
 
 def _mark_ends(rows: list[Row]) -> None:
@@ -331,19 +345,23 @@ def _color(alt: Any, chart: Chart, rows: list[Row]) -> dict[str, Any]:
         _LEGEND_COLUMNS if longest <= _SHORT_SERIES else _LEGEND_COLUMNS_OF_LONG_NAMES
     )
     legend = alt.Legend(orient="bottom", columns=columns)
-    scale = _status_scale(alt, {row["series"] for row in rows})
+    scale = _scale(alt, {row["series"] for row in rows})
     color = alt.Color(
         "series:N", title=title_of(chart.series), legend=legend, scale=scale
     )
     return {"color": color}
 
 
-def _status_scale(alt: Any, names: set[str]) -> Any:
-    """The colors of classes of HTTP status, where all names are such; else the scale's own."""
-    if not names or not names <= set(_STATUS_COLORS):
-        return alt.Undefined
-    shown = sorted(names)
-    return alt.Scale(domain=shown, range=[_STATUS_COLORS[name] for name in shown])
+def _scale(alt: Any, names: set[str]) -> Any:
+    """The colors of names: classes of HTTP status have their own, and the rest is grey, and the last."""
+    shown = sorted(names, key=lambda name: (is_rest(name), name))
+    if names <= set(_STATUS_COLORS):
+        return alt.Scale(domain=shown, range=[_STATUS_COLORS[name] for name in shown])
+    colors = [
+        _GREY if is_rest(name) else color
+        for name, color in zip(shown, _COLORS, strict=False)
+    ]
+    return alt.Scale(domain=shown, range=colors)
 
 
 def _status_color(alt: Any, chart: Chart, rows: list[Row]) -> dict[str, Any] | None:
@@ -352,8 +370,7 @@ def _status_color(alt: Any, chart: Chart, rows: list[Row]) -> dict[str, Any] | N
         return None
     for row in rows:
         row["class"] = f"{str(row['label'])[:1]}xx"
-    names = {row["class"] for row in rows} & set(_STATUS_COLORS)
-    scale = _status_scale(alt, names)
+    scale = _scale(alt, {row["class"] for row in rows} & set(_STATUS_COLORS))
     return {"color": alt.Color("class:N", scale=scale, legend=None)}
 
 

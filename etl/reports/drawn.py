@@ -25,6 +25,7 @@ _BARS = 20
 _ORDERED_BARS = 50
 _SERIES = 7
 _NULL = "(none)"
+_REST = re.compile(r"[0-9,]+ others")
 # Columns of a terminal, as East Asian letters and emoji are twice as wide.
 _LONGEST_LABEL = 30
 # Days or hours that are filled in: two years of hours.
@@ -108,6 +109,11 @@ def is_ordered(chart: Chart, label_type: pa.DataType) -> bool:
     if chart.ordered is not None:
         return chart.ordered
     return bool(pa.types.is_integer(label_type) or pa.types.is_temporal(label_type))
+
+
+def is_rest(name: object) -> bool:
+    """Whether a label or series is all but the largest."""
+    return isinstance(name, str) and _REST.fullmatch(name) is not None
 
 
 def title_of(column: str) -> str:

@@ -201,13 +201,17 @@ def _drawing_of(alt: Any, base: Any, chart: Chart, figure: Drawn, foreground: st
 
 
 def _heading(alt: Any, title: str, subtitles: Sequence[str], foreground: str) -> Any:
-    lines = chain.from_iterable(wrap(safe_text(text), _LINE) for text in subtitles)
     return alt.TitleParams(
-        text=wrap(safe_text(title), _LINE),
-        subtitle=list(lines),
+        text=_lines(title),
+        subtitle=list(chain.from_iterable(map(_lines, subtitles))),
         subtitleColor=foreground,
         subtitlePadding=6,
     )
+
+
+def _lines(text: str) -> list[str]:
+    """A text in lines that are not too long for a chart; the name of a bucket is not split at its hyphens."""
+    return wrap(safe_text(text), _LINE, break_on_hyphens=False)
 
 
 def _padding(chart: Chart, figure: Drawn) -> dict[str, float]:

@@ -6,6 +6,7 @@ import re
 from functools import cache
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pyarrow as pa
 import pytest
@@ -15,7 +16,7 @@ from rich.cells import cell_len
 
 from etl.query import Result
 from etl.query.output import Heading, write_table
-from etl.reports.chart import svg
+from etl.reports.chart import render, svg
 from etl.reports.drawn import drawn
 from etl.reports.loader import load_reports
 from etl.text import in_words
@@ -83,6 +84,16 @@ def is_whole(value: object) -> bool:
     return isinstance(value, (int, float, dt.date)) and not isinstance(value, bool)
 
 
+@pytest.mark.parametrize("name", DRAWN)
+def test_every_chart_is_drawn(name: str) -> None:
+    """Each report that declares a chart gives well-formed SVG in the page's own color, and on an empty result, too."""
+    for result in (expected(name), expected(name).slice(0, 0)):
+        image = svg(DRAWN[name], result)
+        assert ET.fromstring(image).tag.endswith("svg")  # noqa: S314 - our own
+        assert "currentColor" in image
+        assert "style=" not in image  # a strict Content-Security-Policy refuses it
+
+
 @pytest.mark.parametrize("name", [name for name, chart in DRAWN.items() if chart.kind == "line"])
 def test_every_series_ends_with_its_newest_day(name: str) -> None:
     """However long it is, what is newest is drawn, of every series."""
@@ -103,6 +114,16 @@ def test_no_text_of_a_chart_is_cut_off(tmp_path: Path, browser: Any) -> None:
         assert opened.page.locator("svg").count() == len(DRAWN)
         assert opened.page.locator("svg path > title").count() > len(DRAWN)
         assert opened.messages == []
+
+
+def test_an_empty_chart_draws_without_a_warning(tmp_path: Path, browser: Any) -> None:
+    """Each kind on a page of its own says that there is no data, and Vega has nothing to say of it."""
+    for name in ("website/top_objects", "website/hours_of_day", "operations/status_by_day"):
+        page = tmp_path / "empty.html"
+        page.write_bytes(render(DRAWN[name], expected(name).slice(0, 0), name, ".html"))
+        with Opened(browser, page) as opened:
+            opened.page.locator("svg, canvas").first.wait_for()
+            assert opened.messages == []
 
 
 def test_a_heading_is_for_terminals_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,9 +142,12 @@ class Lake:
         status = read_status(self._look(), self.settings)
         return replace(status, usage=self._usage_since(before))
 
-    def span(self, bucket: str | None = None) -> Span | None:
-        """From when to when there are records, as the last call listed the lake; None where there are none."""
-        return read_span(self._listed, bucket)
+    def span(self, bucket: str | None = None, date_from: Day = None) -> Span | None:
+        """From when to when there are records of a bucket, or of all, from a day on; None where there are none.
+
+        The lake is as the last call listed it.
+        """
+        return read_span(self._listed, bucket, _day("date_from", date_from))
 
     def verify(self) -> Verification:
         """Prove that the lake holds what its ledger says, once, and all that the sources of the settings have."""

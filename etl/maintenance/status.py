@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from etl.config import DEFAULTS, Settings
 from etl.dates import FIRST_DAY, parse_date, tomorrow
 from etl.errors import PreconditionFailedError
-from etl.lake import coverage, damaged, partition_path
-from etl.query import EVERYTHING, Database
+from etl.lake import coverage, damaged
+from etl.query import Database, Scope
 from etl.query.snapshot import take_snapshot
 from etl.schema import ACCESS_LOG
 from etl.store import Entry, ReadableStore, Usage
@@ -121,30 +121,33 @@ class Span:
     """The time of the newest record of all buckets, UTC: what is after it has not been delivered yet."""
 
 
-def read_span(store: ReadableStore, bucket: str | None = None) -> Span | None:
-    """The days with records of a bucket, or of all, from names and footers of parts; None where there are none.
+def read_span(
+    store: ReadableStore, bucket: str | None = None, date_from: dt.date | None = None
+) -> Span | None:
+    """The days with records of a bucket, or of all, from a day on; None where there are none.
 
-    As elsewhere, days that no record can be of do not count.
+    Names and footers of parts tell them. As elsewhere, days that no record can be of do not count.
     """
-    parts = take_snapshot(store, EVERYTHING).of(ACCESS_LOG)
-    by_day: dict[dt.date, list[Entry]] = {}
-    for part in parts:
-        day = _day_of(part)
-        if day and FIRST_DAY <= day <= tomorrow():
-            by_day.setdefault(day, []).append(part)
-    possible = sorted(by_day)
-    folder = partition_path(ACCESS_LOG, **({"bucket": bucket} if bucket else {}))
-    days = [day for day in possible if _has_any(by_day[day], folder)]
-    for day in reversed(possible):
-        statuses = (_part_status(store, part) for part in by_day[day])
+    days = sorted(_parts_by_day(store, Scope(bucket, date_from)))
+    if not days:
+        return None
+    # Other buckets may have newer records. What is older is not listed for it.
+    later = _parts_by_day(store, Scope(date_from=days[-1]))
+    for day in sorted(later, reverse=True):
+        statuses = (_part_status(store, part) for part in later[day])
         newest = max((status.last_time for status in statuses if status), default=None)
-        if newest and days:
+        if newest:
             return Span(days[0], days[-1], newest)
     return None
 
 
-def _has_any(parts: list[Entry], folder: str) -> bool:
-    return any(part.name.startswith(folder) for part in parts)
+def _parts_by_day(store: ReadableStore, scope: Scope) -> dict[dt.date, list[Entry]]:
+    by_day: dict[dt.date, list[Entry]] = {}
+    for part in take_snapshot(store, scope).of(ACCESS_LOG):
+        day = _day_of(part)
+        if day and FIRST_DAY <= day <= tomorrow():
+            by_day.setdefault(day, []).append(part)
+    return by_day
 
 
 def _day_of(part: Entry) -> dt.date | None:

@@ -135,7 +135,7 @@ def report(
     warn_if_empty(lake)
     say_what_is_left_out(lake, report)
     is_headed = chart is not None or sys.stdout.isatty()
-    span = lake.span(bucket) if is_headed else None
+    span = lake.span(bucket, first_day) if is_headed else None
     heading = heading_of(report, span, bucket, first_day, last_day, params)
     if chart and report.chart:
         # A result can be read once, but is needed twice: for the chart and for the output.

@@ -17,6 +17,7 @@ from etl.query.catalog import Function
 from etl.query.output import Heading
 from etl.query.table import Column, Overflow, lay_out
 from etl.reports import Report
+from etl.shorten import shortened
 from etl.store import Requests, Usage
 from etl.text import safe_lines, safe_text, size
 
@@ -24,6 +25,8 @@ from etl.text import safe_lines, safe_text, size
 _MAX_SHOWN = 50
 # Where there is no terminal whose width could be taken.
 _DEFAULT_WIDTH = 200
+# Of a parameter's default in the list of reports, such as a pattern.
+_LONGEST_DEFAULT = 24
 # Printed by --json or as messages, not among the figures.
 _NOT_FIGURES = ("failures", "changed")
 # Printed in a line of their own.
@@ -165,7 +168,8 @@ def _description(report: Report) -> str:
     """A report's title and its parameters, with the defaults of those that have one."""
     texts = []
     for name, parameter in report.params.items():
-        texts.append(name if parameter.required else f"{name}={parameter.default}")
+        default = shortened(str(parameter.default), _LONGEST_DEFAULT)
+        texts.append(name if parameter.required else f"{name}={default}")
     return f"{report.title} ({', '.join(texts)})" if texts else report.title
 
 

@@ -51,6 +51,7 @@ _BY_SUFFIX = {
 # What Markdown, or a site that shows it, would format: also bare addresses, names, formulas and entities.
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]<>#|~!&$@:]|(?<=\bwww)\.", re.IGNORECASE)
 _NUMBERS = (int, float, Decimal)
+_TIMES = (dt.date, dt.time, dt.timedelta)
 # A table's columns are as wide as their widest cell, so it cannot be written as rows come: this bounds its memory.
 _TABLE_ROWS = 10_000
 # A pipe or a file has no width: nothing is cut there.
@@ -193,8 +194,9 @@ def _column(name: str, values: Sequence[object]) -> Column:
     texts = [
         safe_text(None) if value is None else in_words(name, value) for value in values
     ]
-    is_numeric = bool(values) and all(map(_is_number_or_null, values))
-    overflow = Overflow.NEVER if is_numeric else _overflow(name, values)
+    known = [value for value in values if value is not None]
+    is_numeric = bool(known) and all(isinstance(value, _NUMBERS) for value in known)
+    overflow = Overflow.NEVER if is_numeric else _overflow(name, known)
     return Column(
         safe_text(name), aligned(texts) if is_numeric else texts, overflow, is_numeric
     )
@@ -204,16 +206,8 @@ def _overflow(name: str, values: Sequence[object]) -> Overflow:
     _, _, last_word = name.lower().rpartition("_")
     if last_word in _PROSE:
         return Overflow.WRAP
-    is_whole = last_word in _NAMES or all(map(_is_time_or_null, values))
+    is_whole = last_word in _NAMES or all(isinstance(value, _TIMES) for value in values)
     return Overflow.NEVER if is_whole else Overflow.CUT
-
-
-def _is_number_or_null(value: object) -> bool:
-    return value is None or isinstance(value, _NUMBERS)
-
-
-def _is_time_or_null(value: object) -> bool:
-    return value is None or isinstance(value, (dt.date, dt.timedelta))
 
 
 def _write_csv(result: Result, stream: TextIO, *, header: bool, safe: bool) -> None:

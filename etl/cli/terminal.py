@@ -15,7 +15,7 @@ from etl.ingest import RunSummary
 from etl.maintenance import Expired, LakeStatus, Repaired, Span, Verification
 from etl.query.catalog import Function
 from etl.query.output import Heading
-from etl.query.table import Column, Overflow, lay_out
+from etl.query.table import Column, Overflow, print_table
 from etl.reports import Report
 from etl.shorten import shortened
 from etl.store import Requests, Usage
@@ -222,8 +222,7 @@ def _numbers(name: str, texts: Iterable[str]) -> Column:
 
 def _print_table(*columns: Column) -> None:
     console = _console()
-    for line in lay_out(columns, console.width):
-        console.print(line, soft_wrap=True)
+    print_table(console, columns, console.width)
 
 
 def _print(content: Table | Text | str) -> None:

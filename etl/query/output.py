@@ -29,7 +29,7 @@ from rich.text import Text
 
 from etl.errors import StoreError, UsageError
 from etl.query import Result
-from etl.query.table import Column, Overflow, aligned, lay_out
+from etl.query.table import Column, Overflow, aligned, print_table
 from etl.text import in_words, safe_cell, safe_json, safe_text
 
 
@@ -167,8 +167,7 @@ def write_table(
     columns = _columns(result.columns, rows)
     width = console.width if is_terminal else _UNLIMITED_WIDTH
     is_upright = is_terminal and len(rows) == 1 and len(columns) > _COLUMNS_OF_ONE_ROW
-    for line in lay_out(columns, width, upright=is_upright):
-        console.print(line, soft_wrap=True)
+    print_table(console, columns, width, upright=is_upright)
     shown = f", of which the first {len(rows):,} are shown" if len(rows) < count else ""
     console.print(f"{count:,} row{'' if count == 1 else 's'}{shown}")
     if heading and heading.note and is_terminal:

@@ -7,9 +7,10 @@ not enough, each row is a block of lines, one for each column. All text is safe 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from itertools import zip_longest
+from itertools import islice, zip_longest
 
 from rich.cells import cell_len, chop_cells
+from rich.console import Console
 from rich.text import Text
 
 from etl.shorten import fitted
@@ -18,6 +19,7 @@ from etl.shorten import fitted
 _LEAST_WIDTH = 24
 # What is longer is no word: the pattern of a parameter.
 _LONGEST_WORD = 40
+_LINES_AT_ONCE = 100
 _BETWEEN = "  "
 _MARGIN = " "
 _RULE = "\u2500"
@@ -71,13 +73,20 @@ class Column:
         return [_wrapped(text, width) for text in self.texts]
 
 
-def lay_out(
-    columns: Sequence[Column], width: int, *, upright: bool = False
-) -> Iterator[Text]:
-    """The lines of a table that is at most `width` columns wide, as far as its numbers and names fit at all.
+def print_table(
+    console: Console, columns: Sequence[Column], width: int, *, upright: bool = False
+) -> None:
+    """Print a table that is at most `width` columns wide, as far as its numbers and names fit at all.
 
     `upright` has each row in a block of its own however much room there is.
     """
+    lines = _lines(columns, width, upright=upright)
+    # Some at a time: a call takes longer than a line.
+    while some := list(islice(lines, _LINES_AT_ONCE)):
+        console.print(Text("\n").join(some), soft_wrap=True)
+
+
+def _lines(columns: Sequence[Column], width: int, *, upright: bool) -> Iterator[Text]:
     widths = None if upright else _widths(columns, width)
     return _blocks(columns, width) if widths is None else _rows(columns, widths)
 

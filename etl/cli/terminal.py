@@ -201,7 +201,10 @@ def heading_of(
     last = date_to or (span.last_day if span else None)
     days = f"{first} to {last}" if first and last else "no records"
     buckets = f"bucket {bucket}" if bucket else "all buckets"
-    chosen = [f"{name}={value}" for name, value in (params or {}).items()]
+    # What is beyond a limit is in no table and in no chart: it is worth a word where nobody has set it.
+    limit = report.params.get("limit")
+    in_effect = ({"limit": limit.default} if limit else {}) | dict(params or {})
+    chosen = [f"{name}={value}" for name, value in in_effect.items()]
     return Heading(
         report.title, report.question, ", ".join([days, buckets, *chosen]), report.note
     )

@@ -38,12 +38,12 @@ _LEGEND_COLUMNS_OF_LONG_NAMES = 2
 _GREY = "#8d8d8d"
 _COLORS = [
     "#3d7dd8",
-    "#e07b39",
+    "#dc7733",
     "#2f9e6e",
     "#c2528b",
     "#8a6fd1",
-    "#b8922c",
-    "#4aa5b5",
+    "#b08b29",
+    "#439dac",
     _GREY,
 ]
 # Successes are calm, errors are warm and no two of them as light as each other: seen on light and on dark pages, also
@@ -52,7 +52,7 @@ _STATUS_COLORS = {
     "1xx": "#8a6fd1",
     "2xx": "#3d7dd8",
     "3xx": "#8d8d8d",
-    "4xx": "#e39a2d",
+    "4xx": "#cf8314",
     "5xx": "#c9322f",
 }
 _BAR_PIXELS = 22

@@ -135,7 +135,30 @@ def test_errors_have_colors_of_their_own() -> None:
     """In every chart of classes of status: 4xx is not green, and 5xx is not 4xx."""
     table = pa.table({"date": [dt.date(2026, 1, 1)] * 2, "kind": ["2xx", "4xx"], "n": [1, 2]})
     text = json.dumps(specification(LINE, table, "title"))
-    assert '"scale": {"domain": ["2xx", "4xx"], "range": ["#3d7dd8", "#e39a2d"]}' in text
+    assert '"scale": {"domain": ["2xx", "4xx"], "range": ["#3d7dd8", "#cf8314"]}' in text
+
+
+@pytest.mark.parametrize("card", ["#ffffff", "#1c222c"])
+def test_colors_are_seen_on_light_and_on_dark_cards(card: str) -> None:
+    """With the contrast that WCAG 2.2 asks of graphics (1.4.11): 3 to 1."""
+    status = [f"{number}xx" for number in range(1, 6)]
+    table = pa.table({"date": [dt.date(2026, 1, 1)] * 5, "kind": status, "n": [1] * 5})
+    spec = specification(LINE, table, "title")
+    colors = [*spec["config"]["range"]["category"], *spec["layer"][0]["encoding"]["color"]["scale"]["range"]]
+    assert len(colors) == 13
+    assert [color for color in colors if contrast(color, card) < 3] == []
+
+
+def contrast(one: str, other: str) -> float:
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(color: str) -> float:
+    """The relative luminance of `#rrggbb`, as WCAG defines it."""
+    channels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return sum(weight * value for weight, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def test_a_mark_says_what_it_is() -> None:

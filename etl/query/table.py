@@ -93,9 +93,8 @@ def _lines(columns: Sequence[Column], width: int, *, upright: bool) -> Iterator[
 
 def aligned(texts: Sequence[str]) -> list[str]:
     """Numbers with spaces behind them, so that their decimal points are one below the other."""
-    if any(
-        " " in text for text in texts
-    ):  # with units, of which each has its own decimals
+    has_units = any(" " in text for text in texts)
+    if has_units:  # of which each has decimals of its own
         return list(texts)
     lengths = [len(text) - text.index(".") if "." in text else 0 for text in texts]
     longest = max(lengths, default=0)
@@ -119,7 +118,7 @@ def _widths(columns: Sequence[Column], width: int) -> list[int] | None:
 
 def _shrunk(widest: Sequence[int], least: Sequence[int], room: int) -> list[int]:
     """The widths in a room that is too small for the widest, but not for the least: the wider are cut first."""
-    for limit in range(max(widest), 0, -1):
+    for limit in range(room, 0, -1):
         widths = [
             max(low, min(limit, wide)) for wide, low in zip(widest, least, strict=True)
         ]

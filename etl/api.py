@@ -16,9 +16,11 @@ from etl.maintenance import (
     Expired,
     LakeStatus,
     Repaired,
+    Span,
     Verification,
     expire_partitions,
     parse_age,
+    read_span,
     read_status,
     repair_lake,
     verify_lake,
@@ -139,6 +141,13 @@ class Lake:
         before = self._session.requests.counts()
         status = read_status(self._look(), self.settings)
         return replace(status, usage=self._usage_since(before))
+
+    def span(self, bucket: str | None = None, date_from: Day = None) -> Span | None:
+        """From when to when there are records of a bucket, or of all, from a day on; None where there are none.
+
+        The lake is as the last call listed it.
+        """
+        return read_span(self._listed, bucket, _day("date_from", date_from))
 
     def verify(self) -> Verification:
         """Prove that the lake holds what its ledger says, once, and all that the sources of the settings have."""

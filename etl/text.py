@@ -2,8 +2,12 @@
 
 import datetime as dt
 import json
+import math
 import re
+from collections.abc import Callable
 from decimal import Decimal
+from enum import Enum, auto
+from functools import cache
 
 # What a terminal obeys, what turns the direction of text or breaks lines, what XML forbids, and what nobody sees.
 #
@@ -56,10 +60,68 @@ def _escape(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape").decode("ascii")
 
 
-_BYTES = frozenset({"bytes", "bytes_sent", "object_size"})
-# Numbers that are names: no thousands are marked in them.
-_NAMES = frozenset({"http_status", "hour", "field_count"})
 _NOTHING = "\u2013"
+_WORDS = re.compile(r"[a-z]+|[0-9]+")
+# Numbers that are names: no thousands are marked in them.
+_IDENTIFIERS = {"account", "code", "id", "number", "port", "status", "version"}
+_DATES = {"second", "minute", "hour", "day", "week", "month", "year"}
+# A column that begins so counts things, whatever they are: `without_size`, `count(DISTINCT account)`.
+_COUNTED = frozenset({"count", "number", "unknown", "without"})
+# `requests_per_hour` are no hours.
+_RATES = frozenset({"by", "per"})
+_COSTS = frozenset({"cost", "costs", "price", "prices"})
+# Below it, four decimals show nothing.
+_SMALLEST = 0.0001
+# From here on, digits say less than a power of ten does.
+_LARGEST = 1e15
+
+
+class Kind(Enum):
+    """What the numbers of a column are, as its name says."""
+
+    COUNT = auto()
+    NAME = auto()
+    BYTES = auto()
+    COST = auto()
+    PERCENT = auto()
+    MINUTES = auto()
+    MILLISECONDS = auto()
+
+
+@cache
+def kind_of(column: str) -> Kind:
+    """What the numbers of a column are: sizes, costs, shares, times, names such as ports and years, or else counts.
+
+    The name is one of a report's columns, or of a query of the user's own: `sum(bytes_sent)` are bytes, too.
+    """
+    words = _WORDS.findall(column.lower())
+    if not words or (words[0] in _COUNTED and len(words) > 1):
+        return Kind.COUNT
+    if words[-1] in _UNITS:
+        return _UNITS[words[-1]]
+    if "bytes" in words:
+        return Kind.BYTES
+    if _COSTS & set(words):
+        return Kind.COST
+    if words[-2:] in (["total", "time"], ["around", "time"]):
+        return Kind.MILLISECONDS
+    return Kind.NAME if _is_name(column, words) else Kind.COUNT
+
+
+_UNITS = {
+    "percent": Kind.PERCENT,
+    "size": Kind.BYTES,
+    "minutes": Kind.MINUTES,
+    "ms": Kind.MILLISECONDS,
+}
+
+
+def _is_name(column: str, words: list[str]) -> bool:
+    if _RATES & set(words):
+        return False
+    # DuckDB calls a column without a name like its expression: `year("time")`.
+    is_call = "(" in column
+    return words[0 if is_call else -1] in _IDENTIFIERS | _DATES
 
 
 def in_words(name: str, value: object) -> str:
@@ -68,16 +130,25 @@ def in_words(name: str, value: object) -> str:
         return _NOTHING
     if isinstance(value, dt.datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         return safe_text(value)
-    return _number(name, value)
+    if not math.isfinite(value):
+        return str(value)
+    return _READINGS[kind_of(name)](_plain(value))
+
+
+def _plain(value: float | Decimal) -> float:
+    """DuckDB sums to Decimal, also where all are integers."""
+    if not isinstance(value, Decimal):
+        return value
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def size(count: float) -> str:
     """A number of bytes, in powers of a thousand."""
     # Without decimals only for bytes, of which there are no parts.
     for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:  # noqa: PLR2004
+        if abs(round(count, 1)) < 1000:  # noqa: PLR2004
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:,.1f} TB"
@@ -94,14 +165,49 @@ def minutes(count: float) -> str:
     )
 
 
-def _number(name: str, value: float) -> str:
-    if name in _BYTES or name.endswith("_bytes"):
-        return size(value)
-    if name.endswith("percent"):
-        return f"{value:.1f}%"
-    if name.endswith("minutes"):
-        return minutes(value)
-    # A single request costs a millionth: cents would show nothing.
-    if name.endswith("cost"):
-        return f"{value:,.2f}" if value >= 1 or not value else f"{value:.6f}".rstrip("0")
-    return str(value) if name in _NAMES else f"{value:,}"
+def money(value: float) -> str:
+    """A price with two decimals, or with up to four where it is below 1: a single request costs a millionth."""
+    if abs(value) >= 1 or not value:
+        return f"{value:,.2f}"
+    return _not_nothing(value, _without_zeros(f"{value:.4f}", keep=2))
+
+
+def percent(value: float) -> str:
+    """A share of a hundred, with one decimal; of what there is little, that it is not nothing."""
+    if 0 < value < 0.05:  # noqa: PLR2004
+        return "<0.1%"
+    return f"{value:,.1f}%"
+
+
+def count(value: float) -> str:
+    """A number with its thousands marked, and with as many decimals as say something; never a power of ten."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    if abs(value) >= _LARGEST:
+        return f"{value:,.0f}"
+    decimals = 2 if abs(value) >= 1 else 4
+    return _not_nothing(value, _without_zeros(f"{value:,.{decimals}f}"))
+
+
+def _without_zeros(text: str, keep: int = 0) -> str:
+    """Decimals without the zeros at their end, but `keep` of them at least."""
+    whole, _, decimals = text.partition(".")
+    kept = decimals[:keep] + decimals[keep:].rstrip("0")
+    return f"{whole}.{kept}" if kept else whole
+
+
+def _not_nothing(value: float, text: str) -> str:
+    if not value or text.strip("-0."):
+        return text
+    return f"<{_SMALLEST}" if value > 0 else f">-{_SMALLEST}"
+
+
+_READINGS: dict[Kind, Callable[[float], str]] = {
+    Kind.COUNT: count,
+    Kind.NAME: str,
+    Kind.BYTES: size,
+    Kind.COST: money,
+    Kind.PERCENT: percent,
+    Kind.MINUTES: minutes,
+    Kind.MILLISECONDS: lambda value: f"{count(value)} ms",
+}

@@ -14,7 +14,10 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Terminal:
-    """A command that controls a terminal of its own, of 80 columns: Ctrl-C there reaches all of its processes."""
+    """A command that controls a terminal of its own, of 80 columns unless `COLUMNS` says otherwise.
+
+    Ctrl-C there reaches all of its processes.
+    """
 
     def __init__(self, *arguments: str, **environment: str) -> None:
         self._ours, theirs = pty.openpty()
@@ -30,6 +33,11 @@ class Terminal:
     def text(self) -> str:
         """All that was written so far, without control sequences, and with a space for each space or line feed."""
         return " ".join(_CONTROL.sub("", self._output.decode("utf-8", "replace")).split())
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines that were written so far, without control sequences."""
+        return _CONTROL.sub("", self._output.decode("utf-8", "replace")).splitlines()
 
     def wait_for(self, text: str) -> None:
         """Return when `text` was written. Raises OSError where the command ends before."""

@@ -2,20 +2,22 @@
 
 import datetime as dt
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import groupby, islice
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from etl.cli.progress import Reporter
 from etl.ingest import RunSummary
-from etl.maintenance import Expired, LakeStatus, Repaired, Verification
+from etl.maintenance import Expired, LakeStatus, Repaired, Span, Verification
 from etl.query.catalog import Function
+from etl.query.output import Heading
+from etl.query.table import Column, Overflow, print_table
 from etl.reports import Report
+from etl.shorten import shortened
 from etl.store import Requests, Usage
 from etl.text import safe_lines, safe_text, size
 
@@ -23,7 +25,8 @@ from etl.text import safe_lines, safe_text, size
 _MAX_SHOWN = 50
 # Where there is no terminal whose width could be taken.
 _DEFAULT_WIDTH = 200
-_NUMERIC_COLUMNS = ("rows", "parts", "size")
+# Of a parameter's default in the list of reports, such as a pattern.
+_LONGEST_DEFAULT = 24
 # Printed by --json or as messages, not among the figures.
 _NOT_FIGURES = ("failures", "changed")
 # Printed in a line of their own.
@@ -90,16 +93,16 @@ def _figures(summary: RunSummary) -> dict[str, Any]:
 
 
 def print_status(status: LakeStatus) -> None:
-    table = _table(
-        "bucket", "rows", "parts", "size", "first record (UTC)", "last record (UTC)"
+    _print_table(
+        Column("bucket", [safe_text(bucket.bucket) for bucket in status.buckets]),
+        _numbers("rows", (f"{bucket.rows:,}" for bucket in status.buckets)),
+        _numbers("parts", (f"{bucket.parts:,}" for bucket in status.buckets)),
+        _numbers("size", (size(bucket.bytes) for bucket in status.buckets)),
+        Column(
+            "first record (UTC)", [str(bucket.first_time) for bucket in status.buckets]
+        ),
+        Column("last record (UTC)", [str(bucket.last_time) for bucket in status.buckets]),
     )
-    for bucket in status.buckets:
-        name = Text(safe_text(bucket.bucket))
-        first, last = str(bucket.first_time), str(bucket.last_time)
-        table.add_row(
-            name, f"{bucket.rows:,}", str(bucket.parts), size(bucket.bytes), first, last
-        )
-    _print(table)
     lines = f"{status.log_objects:,} log objects: {status.lines:,} lines"
     accepted = f"{status.rows:,} rows + {status.rejects:,} rejects"
     left_out = f"{status.duplicates:,} duplicates + {status.blank_lines:,} blank lines"
@@ -145,31 +148,29 @@ def print_expired(expired: Expired) -> None:
 
 
 def print_reports(reports: Iterable[Report]) -> None:
-    """The reports by section, a line each."""
-    table = _table("report", "title", "parameters")
+    """The reports by section: what each is called, and its parameters."""
     for _, of_section in groupby(
         reports, key=lambda report: report.name.partition("/")[0]
     ):
-        for report in of_section:
-            parameters = Text(
-                safe_text(_parameters(report)), overflow="ellipsis", no_wrap=True
-            )
-            table.add_row(
-                Text(safe_text(report.name)), Text(safe_text(report.title)), parameters
-            )
-        table.add_section()
-    _print(table)
+        section = list(of_section)
+        descriptions = [safe_text(_description(report)) for report in section]
+        _print_table(
+            Column("report", [safe_text(report.name) for report in section]),
+            Column("title (and parameters)", descriptions, Overflow.WRAP),
+        )
+        _print("")
     _print(
         "`accesslake reports NAME` (or a section) describes them. Every report takes --bucket, --from and --to."
     )
 
 
-def _parameters(report: Report) -> str:
-    """A report's parameters in a line, with the defaults of those that have one."""
+def _description(report: Report) -> str:
+    """A report's title and its parameters, with the defaults of those that have one."""
     texts = []
     for name, parameter in report.params.items():
-        texts.append(name if parameter.required else f"{name}={parameter.default}")
-    return " ".join(texts)
+        default = shortened(str(parameter.default), _LONGEST_DEFAULT)
+        texts.append(name if parameter.required else f"{name}={default}")
+    return f"{report.title} ({', '.join(texts)})" if texts else report.title
 
 
 def describe_reports(reports: Iterable[Report]) -> None:
@@ -187,31 +188,58 @@ def describe_reports(reports: Iterable[Report]) -> None:
             _print(f"    -p {name}=...  {parameter.type}, {default}: {parameter.help}")
 
 
+def heading_of(
+    report: Report,
+    span: Span | None,
+    bucket: str | None = None,
+    date_from: dt.date | None = None,
+    date_to: dt.date | None = None,
+    params: Mapping[str, object] | None = None,
+) -> Heading:
+    """What stands above a report: also of which days, buckets and parameters it is."""
+    first = date_from or (span.first_day if span else None)
+    last = date_to or (span.last_day if span else None)
+    days = f"{first} to {last}" if first and last else "no records"
+    buckets = f"bucket {bucket}" if bucket else "all buckets"
+    # What is beyond a limit is in no table and in no chart: it is worth a word where nobody has set it.
+    limit = report.params.get("limit")
+    in_effect = ({"limit": limit.default} if limit else {}) | dict(params or {})
+    chosen = [f"{name}={value}" for name, value in in_effect.items()]
+    return Heading(
+        report.title, report.question, ", ".join([days, buckets, *chosen]), report.note
+    )
+
+
 def print_functions(functions: Iterable[Function]) -> None:
     """How functions are called, and what they return."""
-    table = _table("function", "returns")
-    for function in functions:
-        table.add_row(function.call, function.meaning)
-    _print(table)
+    listed = list(functions)
+    _print_table(
+        Column("function", [function.call for function in listed], Overflow.WRAP),
+        Column("returns", [function.meaning for function in listed], Overflow.WRAP),
+    )
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
-        table.add_column(
-            name, justify="right" if name in _NUMERIC_COLUMNS else "left", overflow="fold"
-        )
-    return table
+def _numbers(name: str, texts: Iterable[str]) -> Column:
+    return Column(name, list(texts), is_numeric=True)
+
+
+def _print_table(*columns: Column) -> None:
+    console = _console()
+    print_table(console, columns, console.width)
 
 
 def _print(content: Table | Text | str) -> None:
-    width = None if sys.stdout.isatty() else _DEFAULT_WIDTH
-    console = Console(width=width, highlight=False, markup=False)
+    console = _console()
     if isinstance(content, str):
         # The terminal wraps lines, not rich: a line that is copied from it stays a line.
         console.print(safe_lines(content), soft_wrap=True)
     else:
         console.print(content)
+
+
+def _console() -> Console:
+    width = None if sys.stdout.isatty() else _DEFAULT_WIDTH
+    return Console(width=width, highlight=False, markup=False)
 
 
 def _print_name(text: str) -> None:

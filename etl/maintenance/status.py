@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.config import DEFAULTS, Settings
-from etl.dates import tomorrow
+from etl.dates import FIRST_DAY, parse_date, tomorrow
 from etl.errors import PreconditionFailedError
 from etl.lake import coverage, damaged
-from etl.query import Database
+from etl.query import Database, Scope
+from etl.query.snapshot import take_snapshot
 from etl.schema import ACCESS_LOG
 from etl.store import Entry, ReadableStore, Usage
 
@@ -108,6 +109,50 @@ def read_status(store: ReadableStore, settings: Settings = DEFAULTS) -> LakeStat
         newest_record=_newest_time(parts),
         sources=listed_at,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when to when there are records."""
+
+    first_day: dt.date
+    last_day: dt.date
+    newest: dt.datetime
+    """The time of the newest record of all buckets, UTC: what is after it has not been delivered yet."""
+
+
+def read_span(
+    store: ReadableStore, bucket: str | None = None, date_from: dt.date | None = None
+) -> Span | None:
+    """The days with records of a bucket, or of all, from a day on; None where there are none.
+
+    Names and footers of parts tell them. As elsewhere, days that no record can be of do not count.
+    """
+    days = sorted(_parts_by_day(store, Scope(bucket, date_from)))
+    if not days:
+        return None
+    # Other buckets may have newer records. What is older is not listed for it.
+    later = _parts_by_day(store, Scope(date_from=days[-1]))
+    for day in sorted(later, reverse=True):
+        statuses = (_part_status(store, part) for part in later[day])
+        newest = max((status.last_time for status in statuses if status), default=None)
+        if newest:
+            return Span(days[0], days[-1], newest)
+    return None
+
+
+def _parts_by_day(store: ReadableStore, scope: Scope) -> dict[dt.date, list[Entry]]:
+    by_day: dict[dt.date, list[Entry]] = {}
+    for part in take_snapshot(store, scope).of(ACCESS_LOG):
+        day = _day_of(part)
+        if day and FIRST_DAY <= day <= tomorrow():
+            by_day.setdefault(day, []).append(part)
+    return by_day
+
+
+def _day_of(part: Entry) -> dt.date | None:
+    _table, _bucket, day, _name = part.name.split("/")
+    return parse_date(day.removeprefix("date="))
 
 
 def _newest_time(parts: list[_PartStatus]) -> dt.datetime | None:

@@ -1,5 +1,7 @@
 """Results as tables, CSV, JSON, Parquet and Markdown, row batch by row batch.
 
+In tables, numbers are as people read them; in all other formats they are exact.
+
 Values come from logs, so their text is untrusted: what a terminal would obey is shown as an escape.
 """
 
@@ -13,6 +15,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
@@ -21,14 +24,13 @@ from typing import Any, BinaryIO, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from etl.errors import StoreError, UsageError
 from etl.query import Result
-from etl.text import safe_cell, safe_json, safe_text
+from etl.query.table import Column, Overflow, aligned, print_table
+from etl.text import in_words, safe_cell, safe_json, safe_text
 
 
 class Format(StrEnum):
@@ -49,10 +51,28 @@ _BY_SUFFIX = {
 # What Markdown, or a site that shows it, would format: also bare addresses, names, formulas and entities.
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]<>#|~!&$@:]|(?<=\bwww)\.", re.IGNORECASE)
 _NUMBERS = (int, float, Decimal)
+_TIMES = (dt.date, dt.time, dt.timedelta)
 # A table's columns are as wide as their widest cell, so it cannot be written as rows come: this bounds its memory.
 _TABLE_ROWS = 10_000
-# A pipe or a file has no width: nothing is folded there.
+# A pipe or a file has no width: nothing is cut there.
 _UNLIMITED_WIDTH = 100_000
+# A single row of more columns is easier to read from top to bottom.
+_COLUMNS_OF_ONE_ROW = 8
+# Texts that are of no use unless they are whole, by the last word of their column's name.
+_NAMES = frozenset({"bucket", "id", "ip", "operation"})
+# And those that are sentences.
+_PROSE = frozenset({"meaning"})
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What stands above a report's table or chart: what it is, what it tells, and of which days and buckets."""
+
+    title: str
+    question: str
+    scope: str
+    note: str = ""
+    """What stands below a table: what has to be known to read it."""
 
 
 def choose_format(requested: Format | None, output: Path | None) -> Format:
@@ -77,10 +97,12 @@ def write_result(
     *,
     header: bool = True,
     csv_safe: bool = False,
+    heading: Heading | None = None,
 ) -> None:
     """Write a result to a file, which appears when it is complete, or to standard output.
 
-    With `csv_safe` no cell of a CSV file is a formula to a spreadsheet; without it, each is exactly what it was.
+    With `csv_safe` no cell of a CSV file is a formula to a spreadsheet; without it, each is exactly what it was. Only a
+    table on a terminal has a heading.
     """
     if output_format is Format.PARQUET:
         if output is None:
@@ -91,6 +113,8 @@ def write_result(
     with _text_file(output) as stream:
         if output_format is Format.CSV:
             _write_csv(result, stream, header=header, safe=csv_safe)
+        elif output_format is Format.TABLE:
+            write_table(result, stream, heading=heading)
         else:
             _TEXT_WRITERS[output_format](result, stream)
 
@@ -123,36 +147,66 @@ def _value(array: pa.Array) -> Any:
         return array.to_string(skip_new_lines=True)[1:-1]
 
 
-def write_table(result: Result, stream: TextIO, max_rows: int = _TABLE_ROWS) -> None:
-    """Write a table of the first `max_rows` rows of a result, and how many rows it has in all."""
+def write_table(
+    result: Result,
+    stream: TextIO,
+    max_rows: int = _TABLE_ROWS,
+    heading: Heading | None = None,
+) -> None:
+    """Write a table of the first `max_rows` rows of a result, and how many rows it has in all.
+
+    On a terminal it has that one's width, below the heading.
+    """
     all_rows = _rows(result)
     rows = list(islice(all_rows, max_rows))
     count = len(rows) + sum(1 for _ in all_rows)
-    console = Console(
-        file=stream, width=None if stream.isatty() else _UNLIMITED_WIDTH, highlight=False
+    console = Console(file=stream, highlight=False)
+    is_terminal = stream.isatty()
+    if heading and is_terminal:
+        _print_heading(console, heading)
+    columns = _columns(result.columns, rows)
+    width = console.width if is_terminal else _UNLIMITED_WIDTH
+    is_upright = is_terminal and len(rows) == 1 and len(columns) > _COLUMNS_OF_ONE_ROW
+    print_table(console, columns, width, upright=is_upright)
+    shown = f", of which the first {len(rows):,} are shown" if len(rows) < count else ""
+    console.print(f"{count:,} row{'' if count == 1 else 's'}{shown}")
+    if heading and heading.note and is_terminal:
+        console.print(Text(safe_text(heading.note), "dim"))
+
+
+def _print_heading(console: Console, heading: Heading) -> None:
+    """What the table is, above it; prose is wrapped, unlike the table."""
+    console.print(Text(safe_text(heading.title), "bold"))
+    console.print(Text(safe_text(heading.question)))
+    console.print(Text(safe_text(heading.scope), "dim"))
+    console.print()
+
+
+def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> list[Column]:
+    return [
+        _column(name, [row[position] for row in rows])
+        for position, name in enumerate(names)
+    ]
+
+
+def _column(name: str, values: Sequence[object]) -> Column:
+    texts = [
+        safe_text(None) if value is None else in_words(name, value) for value in values
+    ]
+    known = [value for value in values if value is not None]
+    is_numeric = bool(known) and all(isinstance(value, _NUMBERS) for value in known)
+    overflow = Overflow.NEVER if is_numeric else _overflow(name, known)
+    return Column(
+        safe_text(name), aligned(texts) if is_numeric else texts, overflow, is_numeric
     )
-    console.print(_table(result.columns, rows))
-    shown = f", of which the first {len(rows)} are shown" if len(rows) < count else ""
-    console.print(f"{count} row{'' if count == 1 else 's'}{shown}")
 
 
-def _table(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for position, name in enumerate(columns):
-        is_numeric = bool(rows) and all(_is_number_or_null(row[position]) for row in rows)
-        table.add_column(
-            Text(safe_text(name)),
-            justify="right" if is_numeric else "left",
-            overflow="fold",
-        )
-    for row in rows:
-        # As `Text`: rich would read brackets in a plain string as markup.
-        table.add_row(*(Text(safe_text(value)) for value in row))
-    return table
-
-
-def _is_number_or_null(value: object) -> bool:
-    return value is None or isinstance(value, _NUMBERS)
+def _overflow(name: str, values: Sequence[object]) -> Overflow:
+    _, _, last_word = name.lower().rpartition("_")
+    if last_word in _PROSE:
+        return Overflow.WRAP
+    is_whole = last_word in _NAMES or all(isinstance(value, _TIMES) for value in values)
+    return Overflow.NEVER if is_whole else Overflow.CUT
 
 
 def _write_csv(result: Result, stream: TextIO, *, header: bool, safe: bool) -> None:
@@ -241,7 +295,6 @@ def _write_parquet(result: Result, file: BinaryIO) -> None:
 
 
 _TEXT_WRITERS: dict[Format, Callable[[Result, TextIO], None]] = {
-    Format.TABLE: write_table,
     Format.JSON: _write_json,
     Format.JSONL: _write_json_lines,
     Format.MARKDOWN: _write_markdown,

@@ -5,91 +5,108 @@ import contextlib
 import datetime as dt
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from decimal import Decimal
-from itertools import product
-from typing import Any, Literal
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
+from textwrap import wrap
+from typing import Any
 
 import pyarrow as pa
 from markupsafe import Markup
-from pydantic import BaseModel, ConfigDict
-from rich.cells import cell_len, set_cell_size
 
 from etl.errors import AccessLakeError
+from etl.reports.drawn import Chart, Drawn, Row, drawn, is_rest, title_of
 from etl.resources import template
-from etl.text import safe_text
+from etl.text import Kind, kind_of, safe_text
+
+__all__ = [
+    "SUFFIXES",
+    "Chart",
+    "ChartError",
+    "csp_hash",
+    "render",
+    "specification",
+    "svg",
+]
 
 SUFFIXES = (".svg", ".png", ".html")
-_SLICES = 6
-_BARS = 20
-_SERIES = 7
 # Names of so many letters stand four in a line.
 _SHORT_SERIES = 10
 _LEGEND_COLUMNS = 4
 _LEGEND_COLUMNS_OF_LONG_NAMES = 2
-_REST = "others"
-_NULL = "(none)"
-# How far the labels of a line lie apart, by the type of their column.
-_STEPS = {pa.date32(): dt.timedelta(days=1), pa.timestamp("us"): dt.timedelta(hours=1)}
+_GREY = "#8d8d8d"
 _COLORS = [
     "#3d7dd8",
-    "#e07b39",
+    "#dc7733",
     "#2f9e6e",
     "#c2528b",
     "#8a6fd1",
-    "#b8922c",
-    "#4aa5b5",
-    "#8d8d8d",
+    "#b08b29",
+    "#439dac",
+    _GREY,
 ]
-# Columns of a terminal, as East Asian letters and emoji are twice as wide.
-_LONGEST_LABEL = 30
-# What is left of a longer one: its start and its end, with an ellipsis between.
-_LABEL_ENDS = (11, 18)
+# Successes are calm, errors are warm and no two of them as light as each other: seen on light and on dark pages, also
+# by people who do not tell red from green.
+_STATUS_COLORS = {
+    "1xx": "#8a6fd1",
+    "2xx": "#3d7dd8",
+    "3xx": "#8d8d8d",
+    "4xx": "#cf8314",
+    "5xx": "#c9322f",
+}
 _BAR_PIXELS = 22
 # A line of more moments is drawn without points, which would touch each other.
 _POINTS = 40
+# So many points can be pointed at; more would make a page of charts slow.
+_MAX_TIPS = 1_000
 # 12k and 3.5M, but no milli; of each value by itself, so that 0 is 0.
 _SHORT_NUMBER = (
     "abs(datum.value) < 1 ? format(datum.value, '~r') : format(datum.value, '~s')"
 )
-# Days or hours that are filled in: two years of hours.
-_MAX_MOMENTS = 20_000
+_AXIS_UNITS = {Kind.BYTES: "B", Kind.PERCENT: "%"}
+# Texts are measured with one font and shown with whatever a browser has: so many pixels a letter may be wider.
+_SLACK = 0.9
+_PADDING = 8
+_MIDNIGHT = "T00:00:00+00:00"
+_DAYS_WITH_TICKS = 8
+# Pixels of a letter, rather more than less.
+_LETTER = 7
+# Letters of a line below the title.
+_LINE = 90
+_NO_DATA = "no data in this period"
 # Sharp on screens with two pixels for one.
 _PNG_SCALE = 2
 # As a syntax tree, an expression needs no `eval`, which the page forbids.
 _EMBED = 'vegaEmbed("#chart", %s, {ast: true, actions: {export: true, source: false, compiled: false, editor: false}});'
-
-Row = dict[str, Any]
+# A mark in an SVG image, with what its description says: a browser shows a title, and no description.
+_MARK = re.compile(r'<path aria-label="([^"]*)"([^>]*?)(?:/>|></path>)')
 
 
 class ChartError(AccessLakeError):
     """A chart that cannot be drawn."""
 
 
-class Chart(BaseModel):
-    """How a result is drawn: the columns with labels, values and, where there are several, series."""
+def render(
+    chart: Chart,
+    table: pa.Table,
+    title: str,
+    suffix: str,
+    *,
+    subtitles: Sequence[str] = (),
+    until: dt.datetime | None = None,
+) -> bytes:
+    """A result drawn as SVG, PNG or an HTML page of its own, by the suffix (one of SUFFIXES).
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["pie", "bar", "line"]
-    label: str
-    value: str
-    series: str | None = None
-
-    @property
-    def columns(self) -> list[str]:
-        return [name for name in (self.label, self.value, self.series) if name]
-
-
-def render(chart: Chart, table: pa.Table, title: str, suffix: str) -> bytes:
-    """A result drawn as SVG, PNG or an HTML page of its own, by the suffix (one of SUFFIXES)."""
+    `subtitles` are texts below the title: the question, the period, the buckets. The records of the result go `until`
+    that time (UTC): a last day or hour that is not over then is drawn as open.
+    """
     import vl_convert  # noqa: PLC0415 - charts are rare, and this is slow to import
 
-    spec = specification(chart, table, title)
+    spec = specification(chart, table, title, subtitles=subtitles, until=until)
     with _drawing():
         if suffix == ".svg":
-            return str(vl_convert.vegalite_to_svg(spec)).encode()
+            return _with_tips(str(vl_convert.vegalite_to_svg(spec))).encode()
         if suffix == ".png":
             return bytes(vl_convert.vegalite_to_png(spec, scale=_PNG_SCALE))
         bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
@@ -107,21 +124,27 @@ def _page(spec: dict[str, Any], title: str, bundle: str) -> str:
     )
 
 
-def svg(chart: Chart, table: pa.Table) -> str:
-    """An SVG element without title for a page, in the page's own text color."""
+def svg(chart: Chart, table: pa.Table, *, until: dt.datetime | None = None) -> str:
+    """An SVG element without title for a page, in the page's own text color; for `until` see `render`."""
     import vl_convert  # noqa: PLC0415 - as above
 
     spec = specification(
         chart,
         table,
         None,
+        until=until,
         width=320,
         height=190,
         foreground="currentColor",
         background="transparent",
     )
     with _drawing():
-        return str(vl_convert.vegalite_to_svg(spec))
+        return _with_tips(str(vl_convert.vegalite_to_svg(spec)))
+
+
+def _with_tips(image: str) -> str:
+    """The image with a title for each of its marks, which browsers show to a pointer; no script is needed."""
+    return _MARK.sub(r'<path aria-label="\1"\2><title>\1</title></path>', image)
 
 
 @contextlib.contextmanager
@@ -148,6 +171,8 @@ def specification(
     table: pa.Table,
     title: str | None,
     *,
+    subtitles: Sequence[str] = (),
+    until: dt.datetime | None = None,
     width: int = 560,
     height: int = 320,
     foreground: str = "#222222",
@@ -156,16 +181,54 @@ def specification(
     """The chart as a Vega-Lite specification."""
     import altair as alt  # noqa: PLC0415 - as above
 
-    rows = _rows(chart, table)
-    base = alt.Chart(alt.InlineData(values=rows)).properties(width=width, height=height)
+    figure = drawn(chart, table, until)
+    figure = replace(figure, remark="\n".join(wrap(figure.remark, width // _LETTER)))
+    base = alt.Chart(alt.InlineData(values=figure.rows or [{}]))
+    base = base.properties(width=width, height=height)
+    drawing = _drawing_of(alt, base, chart, figure, foreground)
     if title:
-        base = base.properties(title=safe_text(title))
+        drawing = drawing.properties(title=_heading(alt, title, subtitles, foreground))
+    spec = _styled(drawing, foreground, background, _padding(chart, figure))
+    return spec.to_dict(validate=False)  # type: ignore[no-any-return]  # validation takes longer than all the rest
+
+
+def _drawing_of(alt: Any, base: Any, chart: Chart, figure: Drawn, foreground: str) -> Any:
+    if figure.is_empty:
+        # Axes of nothing would look like a chart that failed.
+        return base.mark_text(text=_NO_DATA, color=foreground, fontSize=13)
     draw = {"pie": _pie, "bar": _bars, "line": _line}[chart.kind]
-    drawn = _styled(draw(alt, base, chart, rows), foreground, background)
-    return drawn.to_dict(validate=False)  # type: ignore[no-any-return]  # validation takes longer than all the rest
+    return draw(alt, base, chart, figure)
 
 
-def _styled(drawn: Any, foreground: str, background: str) -> Any:
+def _heading(alt: Any, title: str, subtitles: Sequence[str], foreground: str) -> Any:
+    return alt.TitleParams(
+        text=_lines(title),
+        subtitle=list(chain.from_iterable(map(_lines, subtitles))),
+        subtitleColor=foreground,
+        subtitlePadding=6,
+    )
+
+
+def _lines(text: str) -> list[str]:
+    """A text in lines that are not too long for a chart; the name of a bucket is not split at its hyphens."""
+    return wrap(safe_text(text), _LINE, break_on_hyphens=False)
+
+
+def _padding(chart: Chart, figure: Drawn) -> dict[str, float]:
+    """The space around a chart, with some more on the side where its long texts are."""
+    has_labels_on_left = chart.kind == "bar" and not figure.is_upright
+    column = "series" if chart.series and not has_labels_on_left else "name"
+    slack = _SLACK * max((len(row[column]) for row in figure.rows), default=0)
+    padding: dict[str, float] = dict.fromkeys(
+        ("left", "right", "top", "bottom"), _PADDING
+    )
+    padding["left" if has_labels_on_left else "right"] += slack
+    return padding
+
+
+def _styled(
+    drawing: Any, foreground: str, background: str, padding: dict[str, float]
+) -> Any:
     text = {
         "labelColor": foreground,
         "labelFontSize": 11,
@@ -176,218 +239,105 @@ def _styled(drawn: Any, foreground: str, background: str) -> Any:
         "labelLimit": 0,
         "titleLimit": 0,
     }
-    drawn = drawn.configure(background=background, font="sans-serif", padding=8)
-    drawn = drawn.configure_view(stroke=None).configure_range(category=_COLORS)
-    drawn = drawn.configure_title(
+    drawing = drawing.configure(background=background, font="sans-serif", padding=padding)
+    drawing = drawing.configure_view(stroke=None).configure_range(category=_COLORS)
+    drawing = drawing.configure_title(
         color=foreground, anchor="start", fontSize=14, offset=10, limit=0
     )
     # Translucent grey is seen on light and on dark pages.
-    drawn = drawn.configure_axis(
+    drawing = drawing.configure_axis(
         **text, domainColor="#8886", tickColor="#8886", gridColor="#8883"
     )
-    return drawn.configure_legend(**text)
+    return drawing.configure_legend(**text)
 
 
-def _rows(chart: Chart, table: pa.Table) -> list[Row]:
-    """What is drawn: label, value and series of each row; where they are many, the largest."""
-    # One column may be label and series.
-    columns = list(dict.fromkeys(chart.columns))
-    if pa.types.is_temporal(table.schema.field(chart.label).type):
-        # What has no time has no place on an axis of time.
-        table = table.filter(table[chart.label].is_valid())
-    rows = [_row(chart, row) for row in table.select(columns).to_pylist()]
-    if chart.kind == "pie":
-        return _largest(rows, "label", _SLICES)
-    if chart.kind == "bar":
-        rows = _first_bars(rows)
-    if chart.series:
-        rows = _largest_series(rows)
-    if chart.kind == "line":
-        rows = _filled(rows, *_filling(chart, table.schema))
-    return rows
-
-
-def _row(chart: Chart, row: Row) -> Row:
-    drawn = {"label": _label(row[chart.label]), "value": _number(row[chart.value])}
-    if chart.series:
-        drawn["series"] = str(_label(row[chart.series]))
-    return drawn
-
-
-def _first_bars(rows: list[Row]) -> list[Row]:
-    """The rows of the first labels: the report has put them in order."""
-    labels = dict.fromkeys(row["label"] for row in rows)
-    shown = list(labels)[:_BARS]
-    return [row for row in rows if row["label"] in shown]
-
-
-def _largest_series(rows: list[Row]) -> list[Row]:
-    rows = _largest(rows, "series", _SERIES)
-    names = _short_names(row["series"] for row in rows)
-    return [row | {"series": names[row["series"]]} for row in rows]
-
-
-def _filling(chart: Chart, schema: pa.Schema) -> tuple[dt.timedelta | None, int | None]:
-    """How far the labels of a line lie apart, and the value of one without a row.
-
-    Where events are counted, that is 0. Of a share or a time nothing is known.
-    """
-    step = _STEPS.get(schema.field(chart.label).type)
-    is_count = pa.types.is_integer(schema.field(chart.value).type)
-    return step, 0 if is_count else None
-
-
-def _filled(rows: list[Row], step: dt.timedelta | None, filler: int | None) -> list[Row]:
-    """The rows of a line, with `filler` where a day or hour has none: a line across it would invent values."""
-    if not rows or step is None:
-        return rows
-    labels = {row["label"] for row in rows}
-    moments = _moments(min(labels), max(labels), step)
-    # There are times between the hours, or too many of them.
-    if not labels <= set(moments):
-        return rows
-    by_moment = {(row["label"], row.get("series")): row for row in rows}
-    all_series = dict.fromkeys(row.get("series") for row in rows)
-    return [
-        by_moment.get((moment, series))
-        or {"label": moment, "value": filler, "series": series}
-        for series, moment in product(all_series, moments)
-    ]
-
-
-def _moments(first: str, last: str, step: dt.timedelta) -> list[object]:
-    """The labels of all days or hours from the first to the last; none where they are too many."""
-    start, end = dt.datetime.fromisoformat(first), dt.datetime.fromisoformat(last)
-    count = (end - start) // step + 1
-    if count > _MAX_MOMENTS:
-        return []
-    return [_label(start + number * step) for number in range(count)]
-
-
-def _largest(rows: list[Row], column: str, limit: int) -> list[Row]:
-    """The rows with all but the largest labels (or series) merged under one name."""
-    sums: Counter[Any] = Counter()
-    for row in rows:
-        sums[row[column]] += row["value"] or 0
-    largest = set(sums)
-    if len(sums) > limit:
-        # One less, as the rest is one, too.
-        largest = {name for name, _ in sums.most_common(limit - 1)}
-    merged: Counter[tuple[Any, Any]] = Counter()
-    for row in rows:
-        name = row[column] if row[column] in largest else _REST
-        renamed = row | {column: name}
-        merged[renamed["label"], renamed.get("series")] += row["value"] or 0
-    return [
-        _merged_row(label, series, value) for (label, series), value in merged.items()
-    ]
-
-
-def _merged_row(label: object, series: str | None, value: float) -> Row:
-    row: Row = {"label": label, "value": value}
-    return row if series is None else row | {"series": series}
-
-
-def _number(value: Any) -> float | None:
-    """DuckDB sums to Decimal, which JSON does not know."""
-    return float(value) if isinstance(value, Decimal) else value
-
-
-def _label(value: object) -> object:
-    if isinstance(value, dt.datetime):
-        return value.replace(tzinfo=dt.UTC).isoformat()
-    if isinstance(value, dt.date):
-        return _label(dt.datetime.combine(value, dt.time()))
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    return _NULL if value is None else safe_text(value)
-
-
-def _short_names(labels: Iterable[object]) -> dict[Any, str]:
-    """A name of its own for each label, cut in the middle where it is long: keys and ARNs begin alike."""
-    names: dict[Any, str] = {}
-    taken: Counter[str] = Counter()
-    for label in dict.fromkeys(labels):
-        name = _shortened(str(label))
-        taken[name] += 1
-        names[label] = name if taken[name] == 1 else f"{name} ({taken[name]})"
-    return names
-
-
-def _shortened(text: str) -> str:
-    if len(text) <= _LONGEST_LABEL and cell_len(text) <= _LONGEST_LABEL:
-        return text
-    before, after = _LABEL_ENDS
-    start = set_cell_size(text[:before], before)
-    # Backwards, as it is cut at the end: what is lost is next to the ellipsis.
-    backwards = text[: -after - 1 : -1]
-    end = set_cell_size(backwards, after).rstrip()[::-1]
-    return f"{start.rstrip()}\u2026{end}"
-
-
-# The rows are changed in place below: the base of the chart already has them as its data.
-
-
-def _pie(alt: Any, base: Any, chart: Chart, rows: list[Row]) -> Any:
-    total = sum(row["value"] for row in rows) or 1
-    names = _short_names(row["label"] for row in rows)
-    for row in rows:
-        share = row["value"] / total
-        row["name"] = f"{names[row['label']]} {share:.0%}"
-    legend_order = [row["name"] for row in rows]
+def _pie(alt: Any, base: Any, chart: Chart, figure: Drawn) -> Any:
+    legend_order = [row["name"] for row in figure.rows]
     slices = base.mark_arc(stroke="white", strokeWidth=1)
-    color = alt.Color("name:N", sort=legend_order, title=_title(chart.label))
+    colors = [
+        _GREY if is_rest(row["label"]) else color
+        for row, color in zip(figure.rows, _COLORS, strict=False)
+    ]
+    scale = alt.Scale(domain=legend_order, range=colors)
+    color = alt.Color("name:N", scale=scale, title=title_of(chart.label))
     order = alt.Order("value:Q", sort="descending")
     angle = alt.Theta("value:Q", stack=True)
-    return slices.encode(
-        theta=angle, order=order, color=color, tooltip=_tooltip(alt, chart)
-    )
+    return slices.encode(theta=angle, order=order, color=color, **_tips(alt, chart))
 
 
-def _bars(alt: Any, base: Any, chart: Chart, rows: list[Row]) -> Any:
-    labels = list(dict.fromkeys(row["label"] for row in rows))
-    if all(isinstance(label, int) for label in labels):
-        position = _upright(alt, chart, labels)
+def _bars(alt: Any, base: Any, chart: Chart, figure: Drawn) -> Any:
+    rows = figure.rows
+    names = list(dict.fromkeys(row["name"] for row in rows))
+    if figure.is_upright:
+        position = _upright(alt, chart, names, figure.remark)
     else:
-        names = _short_names(labels)
-        for row in rows:
-            row["name"] = names[row["label"]]
         base = base.properties(height=alt.Step(_BAR_PIXELS))
-        position = _lying(alt, chart, list(names.values()))
-    return base.mark_bar().encode(
-        **position, **_color(alt, chart, rows), tooltip=_tooltip(alt, chart)
-    )
+        position = _lying(alt, chart, names, figure.remark)
+    color = _status_color(alt, chart, rows) or _color(alt, chart, rows)
+    bars = base.mark_bar().encode(**position, **color, **_tips(alt, chart))
+    if not any(row.get("open") for row in rows):
+        return bars
+    return bars.encode(opacity=alt.condition("datum.open", alt.value(0.5), alt.value(1)))
 
 
-def _upright(alt: Any, chart: Chart, labels: list[int]) -> dict[str, Any]:
+def _upright(alt: Any, chart: Chart, names: list[str], remark: str) -> dict[str, Any]:
     """Bars side by side: short labels, such as hours, have their place below them."""
-    axis = alt.Axis(labelAngle=0)
-    x = alt.X("label:O", sort=labels, title=_title(chart.label), axis=axis)
+    axis = alt.Axis(labelAngle=0, labelOverlap=True, labelSeparation=6)
+    title = [title_of(chart.label), *remark.splitlines()]
+    x = alt.X("name:O", sort=names, title=title, axis=axis)
     return {"x": x, "y": alt.Y("value:Q", **_value_axis(alt, chart))}
 
 
-def _lying(alt: Any, chart: Chart, names: list[str]) -> dict[str, Any]:
+def _lying(alt: Any, chart: Chart, names: list[str], remark: str) -> dict[str, Any]:
     """Bars one below the other: long labels have their place beside them."""
     y = alt.Y("name:O", sort=names, title=None)
-    return {"y": y, "x": alt.X("value:Q", **_value_axis(alt, chart))}
+    return {"y": y, "x": alt.X("value:Q", **_value_axis(alt, chart, remark))}
 
 
-def _line(alt: Any, base: Any, chart: Chart, rows: list[Row]) -> Any:
-    is_sparse = len({row["label"] for row in rows}) <= _POINTS
-    point = alt.OverlayMarkDef(size=18) if is_sparse else False
+def _line(alt: Any, base: Any, chart: Chart, figure: Drawn) -> Any:
+    """Lines, dashed to a last day that is not over, and points where they would not touch each other.
+
+    Of the lines nothing is shown to a pointer: more points than are seen are there for it.
+    """
+    rows = figure.rows
+    _mark_ends(rows)
     utc = alt.Scale(type="utc")  # as the days of the lake are
-    x = alt.X("label:T", title=None, scale=utc, axis=alt.Axis(tickCount=6))
+    axis = alt.Axis(tickCount=_ticks({row["label"] for row in rows}))
+    x = alt.X("label:T", title=figure.remark.splitlines() or None, scale=utc, axis=axis)
     y = alt.Y("value:Q", **_value_axis(alt, chart))
-    lines = base.mark_line(point=point)
-    return lines.encode(
-        x=x, y=y, **_color(alt, chart, rows), tooltip=_tooltip(alt, chart)
-    )
+    base = base.encode(x=x, y=y, **_color(alt, chart, rows))
+    layers = [base.transform_filter("!datum.open").mark_line(aria=False)]
+    if any(row.get("open") for row in rows):
+        end = base.transform_filter("datum.open || datum.before")
+        layers.append(end.mark_line(aria=False, strokeDash=[3, 3]))
+    if len(rows) <= _MAX_TIPS:
+        is_sparse = len({row["label"] for row in rows}) <= _POINTS
+        points = base.mark_point(filled=True, size=18, opacity=1 if is_sparse else 0)
+        layers.append(points.encode(**_tips(alt, chart)))
+    return alt.layer(*layers)
 
 
-def _value_axis(alt: Any, chart: Chart) -> dict[str, Any]:
+def _ticks(moments: set[str]) -> Any:
+    """Where an axis of time has ticks: of a week, at each day, so that none is at noon."""
+    is_daily = all(moment.endswith(_MIDNIGHT) for moment in moments)
+    return "day" if is_daily and len(moments) <= _DAYS_WITH_TICKS else 6
+
+
+def _mark_ends(rows: list[Row]) -> None:
+    """Mark in each series the row `before` the open one: from there the line is dashed."""
+    previous: dict[Any, Row] = {}
+    for row in rows:
+        if row.get("open") and row.get("series") in previous:
+            previous[row.get("series")]["before"] = True
+        previous[row.get("series")] = row
+
+
+def _value_axis(alt: Any, chart: Chart, remark: str = "") -> dict[str, Any]:
+    unit = _AXIS_UNITS.get(kind_of(chart.value), "")
+    labels = f"({_SHORT_NUMBER}) + '{unit}'"
     return {
-        "title": _title(chart.value),
-        "axis": alt.Axis(labelExpr=_SHORT_NUMBER, tickCount=5),
+        "title": [title_of(chart.value), *remark.splitlines()],
+        "axis": alt.Axis(labelExpr=labels, tickCount=5),
     }
 
 
@@ -399,16 +349,42 @@ def _color(alt: Any, chart: Chart, rows: list[Row]) -> dict[str, Any]:
         _LEGEND_COLUMNS if longest <= _SHORT_SERIES else _LEGEND_COLUMNS_OF_LONG_NAMES
     )
     legend = alt.Legend(orient="bottom", columns=columns)
-    return {"color": alt.Color("series:N", title=_title(chart.series), legend=legend)}
+    scale = _scale(alt, {row["series"] for row in rows})
+    color = alt.Color(
+        "series:N", title=title_of(chart.series), legend=legend, scale=scale
+    )
+    return {"color": color}
 
 
-def _tooltip(alt: Any, chart: Chart) -> list[Any]:
+def _scale(alt: Any, names: set[str]) -> Any:
+    """The colors of names: classes of HTTP status have their own, and the rest is grey, and the last."""
+    shown = sorted(names, key=lambda name: (is_rest(name), name))
+    if names <= set(_STATUS_COLORS):
+        return alt.Scale(domain=shown, range=[_STATUS_COLORS[name] for name in shown])
+    colors = [
+        _GREY if is_rest(name) else color
+        for name, color in zip(shown, _COLORS, strict=False)
+    ]
+    return alt.Scale(domain=shown, range=colors)
+
+
+def _status_color(alt: Any, chart: Chart, rows: list[Row]) -> dict[str, Any] | None:
+    """The colors of bars that are HTTP status codes."""
+    if chart.label != "http_status" or chart.series:
+        return None
+    for row in rows:
+        row["class"] = f"{str(row['label'])[:1]}xx"
+    scale = _scale(alt, {row["class"] for row in rows} & set(_STATUS_COLORS))
+    return {"color": alt.Color("class:N", scale=scale, legend=None)}
+
+
+def _tips(alt: Any, chart: Chart) -> dict[str, Any]:
+    """What a pointer on a mark shows: in a page with scripts a table, in an image its description."""
     fields = [("label:N", chart.label), ("value:Q", chart.value)]
     if chart.series:
         fields.append(("series:N", chart.series))
     # A tooltip makes a picture of what is called `image`, and a heading of `title`: not with a space at the end.
-    return [alt.Tooltip(field, title=f"{_title(column)} ") for field, column in fields]
-
-
-def _title(column: str) -> str:
-    return safe_text(column).replace("_", " ")
+    tooltip = [
+        alt.Tooltip(field, title=f"{title_of(column)} ") for field, column in fields
+    ]
+    return {"tooltip": tooltip, "description": alt.Description("tip:N")}

@@ -1,7 +1,7 @@
 -- /// report
 -- title = "Response codes"
 -- question = "With which HTTP statuses did S3 respond to requests of any kind?"
--- chart = { kind = "bar", label = "http_status", value = "requests" }
+-- chart = { kind = "bar", label = "http_status", value = "requests", ordered = false }
 -- dashboard = { section = "Website", position = 3 }
 -- ///
 SELECT

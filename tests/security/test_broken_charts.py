@@ -28,11 +28,11 @@ def test_no_label_is_cut_within_a_letter(kind: str) -> None:
 
 
 def test_labels_that_are_cut_alike_stay_apart() -> None:
-    """Two keys that differ only in the middle, which is cut, are two bars."""
+    """Two keys that differ only in the middle, which is cut, are two bars, and show where they differ."""
     keys = [f"{'a' * 30}{n}{'b' * 30}" for n in range(3)]
     table = pa.table({"key": keys, "n": [3, 2, 1]})
     drawn = render(Chart(kind="bar", label="key", value="n"), table, "t", ".svg").decode()
-    assert all(f"\u2026{'b' * 18}{which}<" in drawn for which in ("", " (2)", " (3)"))
+    assert all(f"\u2026aa{n}bbb" in drawn for n in range(3))
 
 
 def test_a_key_with_an_emoji_breaks_neither_dashboard_nor_chart(tmp_path: Path) -> None:

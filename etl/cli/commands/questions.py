@@ -31,7 +31,12 @@ from etl.cli.options import (
     ToOption,
 )
 from etl.cli.progress import working
-from etl.cli.terminal import describe_reports, print_functions, print_reports
+from etl.cli.terminal import (
+    describe_reports,
+    heading_of,
+    print_functions,
+    print_reports,
+)
 from etl.errors import UsageError, nearest
 from etl.query import Result
 from etl.query.catalog import NOTES, as_result, functions
@@ -129,13 +134,30 @@ def report(
         )
     warn_if_empty(lake)
     say_what_is_left_out(lake, report)
+    is_headed = chart is not None or sys.stdout.isatty()
+    span = lake.span(bucket, first_day) if is_headed else None
+    heading = heading_of(report, span, bucket, first_day, last_day, params)
     if chart and report.chart:
         # A result can be read once, but is needed twice: for the chart and for the output.
         table = result.to_arrow()
-        image = render(report.chart, table, report.title, chart.suffix.lower())
+        image = render(
+            report.chart,
+            table,
+            heading.title,
+            chart.suffix.lower(),
+            subtitles=(heading.question, heading.scope),
+            until=span.newest if span else None,
+        )
         write_file(chart, image)
         result = Result(table.to_reader())
-    write_result(result, output_format, output, header=header, csv_safe=csv_safe)
+    write_result(
+        result,
+        output_format,
+        output,
+        header=header,
+        csv_safe=csv_safe,
+        heading=heading,
+    )
 
 
 def sql(

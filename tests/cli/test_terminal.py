@@ -1,0 +1,70 @@
+"""What commands print on a terminal: names in one piece, and what a report is about."""
+
+from pathlib import Path
+
+import pytest
+from conftest import ingest_local, run_cli
+from lines import LINE
+from rich.cells import cell_len
+from terminals import Terminal
+
+from etl.reports import load_reports
+
+BUCKET = "a-bucket-whose-name-is-as-long-as-the-name-of-a-bucket-can-be.x"
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bucket with the longest name, and a key that is longer than a terminal is wide."""
+    line = LINE.replace(" site ", f" {BUCKET} ").replace(" a.html ", f" {'k' * 200} ")
+    root = tmp_path_factory.mktemp("terminal")
+    logs = root / "logs"
+    logs.mkdir()
+    (logs / "2026-02-06-01-00-00-AA").write_text(f"{line}\n")
+    ingest_local(logs, root / "lake")
+    return root / "lake"
+
+
+def shown(width: int, *command: str) -> list[str]:
+    """The lines of a command on a terminal of that width."""
+    terminal = Terminal(*command, COLUMNS=str(width))
+    assert terminal.end() == 0
+    return [line.rstrip() for line in terminal.lines]
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_names_are_in_one_piece(lake: Path, width: int) -> None:
+    """`reports` splits no report's name, `status` no bucket's."""
+    lines = shown(width, "reports")
+    listed = {line.split()[0] for line in lines if "/" in line.partition("  ")[0]}
+    assert set(load_reports()) <= listed
+    assert max(map(cell_len, lines[:-1])) <= width
+    status = shown(width, "status", "--lake", str(lake))
+    assert [line for line in status if BUCKET in line] != []
+    assert len(BUCKET) == 63
+
+
+def test_a_report_says_what_it_is_about(lake: Path) -> None:
+    """Title, question, days and bucket above the table, and the note below; none of that in a pipe."""
+    command = ["report", "website/requests_by_day", "--lake", str(lake), "--bucket", BUCKET]
+    lines = shown(160, *command)
+    report = load_reports()["website/requests_by_day"]
+    start = lines.index(report.title)
+    assert lines[start + 1] == report.question
+    assert lines[start + 2] == f"2026-02-06 to 2026-02-06, bucket {BUCKET}"
+    assert report.note[:40] in " ".join(lines[lines.index("1 row") :])
+    piped = run_cli(*command).stdout
+    assert piped.splitlines()[0].split() == ["date", "requests", "visits", "visitors", "bytes_sent"]
+    assert piped.splitlines()[-1] == "1 row"
+
+
+def test_a_chart_says_what_it_is_about(lake: Path, tmp_path: Path) -> None:
+    """Its file has title, question, days and bucket, and until when there are records, as a day may not be complete."""
+    chart = tmp_path / "chart.svg"
+    done = run_cli("report", "website/requests_by_day", "--lake", str(lake), "--bucket", BUCKET, "--chart", str(chart))
+    assert done.returncode == 0
+    text = chart.read_text()
+    assert "Requests by day" in text
+    assert "2026-02-06 to 2026-02-06, bucket<" in text
+    assert f">{BUCKET}<" in text
+    assert "records until 2026-02-06 00:00 UTC; the last day may not be complete" in text

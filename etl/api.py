@@ -11,7 +11,7 @@ from etl.config import Settings, load_settings
 from etl.dashboard import render_dashboard
 from etl.errors import UsageError
 from etl.ingest import Progress, RunSummary, new_run_id, run_ingest
-from etl.lake import check_format
+from etl.lake import require_lake
 from etl.maintenance import (
     Expired,
     LakeStatus,
@@ -110,7 +110,7 @@ class Lake:
     @property
     def is_empty(self) -> bool:
         """Whether it had no records when the last call looked at it; the first use looks, too."""
-        check_format(self._listed)
+        require_lake(self._listed)
         return not buckets(self._listed)
 
     def ingest(
@@ -228,9 +228,10 @@ class Lake:
 
         The rules are read from S3, or from a JSON file. Without a period it is the last 30 days with records.
         """
+        store = self._look()
         actions = load_rules(Path(rules)) if rules else read_rules(bucket, self.settings)
         return check_rules(
-            self._look(),
+            store,
             bucket,
             actions,
             _scope(bucket, date_from, date_to),
@@ -263,8 +264,9 @@ class Lake:
         return self.settings.prices.usage(self._session.requests.counts() - before)
 
     def _look(self) -> ListedStore:
-        """The lake as it is now, to be read by one call."""
+        """The lake as it is now, to be read by one call. Raises NoLakeError where there is none."""
         self._listed = ListedStore(self._store)
+        require_lake(self._listed)
         return self._listed
 
     def _store_to_write(self) -> Store:

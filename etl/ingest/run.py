@@ -23,12 +23,13 @@ from etl.ingest.result import BatchResult
 from etl.ingest.workers import Workers
 from etl.lake import (
     Ledger,
-    check_format,
     check_policy,
     coverage,
     hold_lease,
+    is_new,
     migrate,
     read_retention,
+    refuse_nested,
 )
 from etl.sources import (
     Found,
@@ -36,8 +37,9 @@ from etl.sources import (
     Source,
     discover_objects,
     parse_source,
+    refuse_around,
     refuse_inside,
-    require_listing,
+    require_log_objects,
     subtract,
 )
 from etl.store import S3Session, Store, Usage
@@ -119,14 +121,17 @@ def run_ingest(
     fails and AccountingError where the lines of a log object do not add up; what was committed before stays.
     """
     requests_before = session.requests.counts()
-    check_format(store)
+    # First of all, as it refuses a lake that a newer version has written.
+    is_first_run = is_new(store)
     settings = settings.model_copy(update={"privacy": with_hash_key(settings.privacy)})
-    sources = parse_sources(settings)
+    sources = check_sources(settings, session)
+    if is_first_run:
+        _check_place(store, settings, session, sources)
     run = _Run(settings, store, session, sources, full=full, progress=progress)
     if dry_run:
         run.count_new()
     else:
-        _ingest(run, store, settings, session, sources)
+        _ingest(run, store, settings)
     # When the lease is given back, and all has been requested.
     requests = session.requests.counts() - requests_before
     requests += run.summary.result.requests
@@ -134,21 +139,34 @@ def run_ingest(
     return run.summary
 
 
-def _ingest(
-    run: "_Run",
-    store: Store,
-    settings: Settings,
-    session: S3Session,
-    sources: Iterable[Source],
-) -> None:
+def _ingest(run: "_Run", store: Store, settings: Settings) -> None:
     """Execute a run that writes, once it is known that it may, under the lease."""
-    for source in sources:
-        require_listing(source, session)
     store.check_conditional_writes()
     check_policy(store, settings.privacy)
     with hold_lease(store, run.summary.run_id, settings.lease_seconds) as still_held:
         migrate(store)
         run.execute(still_held)
+
+
+def _check_place(
+    store: Store, settings: Settings, session: S3Session, sources: Iterable[Source]
+) -> None:
+    """Raise UsageError where no new lake should be. One that is there already is not told to move."""
+    refuse_nested(store, session)
+    for source in sources:
+        refuse_around(source, settings.lake_url)
+
+
+def check_sources(settings: Settings, session: S3Session) -> list[Source]:
+    """The sources of the settings, each of which can be listed.
+
+    Raises UsageError where there is none, or one is inside the lake or has objects, but no log objects; StoreError
+    where one cannot be listed.
+    """
+    sources = parse_sources(settings)
+    for source in sources:
+        require_log_objects(source, session)
+    return sources
 
 
 def parse_sources(settings: Settings) -> list[Source]:

@@ -2,7 +2,7 @@
 
 from etl.lake.append import Appended, append_rows, remove_rows
 from etl.lake.coverage import forget_covered
-from etl.lake.format import check_format, has_older_parts, migrate, require_lake
+from etl.lake.format import has_older_parts, migrate
 from etl.lake.lease import hold_lease
 from etl.lake.ledger import Ledger
 from etl.lake.parts import (
@@ -19,6 +19,7 @@ from etl.lake.parts import (
     partition_path,
     read_footer,
 )
+from etl.lake.place import is_new, refuse_nested, require_lake
 from etl.lake.policy import check_policy
 from etl.lake.retention import read_retention, write_retention
 
@@ -28,7 +29,6 @@ __all__ = [
     "Footer",
     "Ledger",
     "append_rows",
-    "check_format",
     "check_policy",
     "damaged",
     "encode_part",
@@ -36,6 +36,7 @@ __all__ = [
     "has_older_parts",
     "hold_lease",
     "is_edited",
+    "is_new",
     "is_part",
     "list_parts",
     "migrate",
@@ -45,6 +46,7 @@ __all__ = [
     "partition_path",
     "read_footer",
     "read_retention",
+    "refuse_nested",
     "remove_rows",
     "require_lake",
     "write_retention",

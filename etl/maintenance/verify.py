@@ -42,7 +42,15 @@ from etl.query import (
     rows_by_object,
 )
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS, TABLES, Table
-from etl.sources import Found, LogObject, Source, discover_objects, log_day, parse_source
+from etl.sources import (
+    Found,
+    LogObject,
+    Source,
+    discover_objects,
+    log_day,
+    parse_source,
+    require_log_objects,
+)
 from etl.store import Entry, ReadableStore, S3Session, Usage
 
 # How many parts are read and checked at a time on S3, and of how many bytes at most.
@@ -149,9 +157,11 @@ def verify_lake(
     """Check the lake in `store`, and whether all log objects of the sources of the settings are in it.
 
     `advance` is called with the number of parts that are checked, and of those there are. Raises UsageError without a
-    lake and StoreError where it cannot be listed.
+    lake, or for a source without log objects, and StoreError where it cannot be listed.
     """
     require_lake(store)
+    for url in settings.source:
+        require_log_objects(parse_source(url), session)
     verifier = _Verifier(store, settings, session, advance or (lambda _done, _all: None))
     verifier.check_parts()
     verifier.check_accounting()

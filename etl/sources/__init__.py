@@ -5,8 +5,9 @@ from etl.sources.discover import (
     Source,
     discover_objects,
     parse_source,
+    refuse_around,
     refuse_inside,
-    require_listing,
+    require_log_objects,
     subtract,
 )
 from etl.sources.fetch import Fetched, fetch_objects
@@ -24,7 +25,8 @@ __all__ = [
     "fetch_objects",
     "log_day",
     "parse_source",
+    "refuse_around",
     "refuse_inside",
-    "require_listing",
+    "require_log_objects",
     "subtract",
 ]

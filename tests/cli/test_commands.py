@@ -126,19 +126,10 @@ def test_wrong_usage_is_one_clear_line(lake: str, arguments: tuple[str, ...], me
     assert "Traceback" not in done.stderr
 
 
-def test_no_lake_and_an_empty_one(tmp_path: Path) -> None:
-    """Without --lake it says how to give one; an empty lake has empty results, and a warning says why."""
+def test_a_lake_has_to_be_named() -> None:
+    """Without --lake it says how to give one."""
     missing = run_cli("status")
     assert (missing.returncode, "use --lake URL, ACCESSLAKE_LAKE" in missing.stderr) == (2, True)
-    empty = run_cli("report", "website/top_objects", "--lake", str(tmp_path / "none"), "--format", "json")
-    assert (empty.returncode, json.loads(empty.stdout)) == (0, [])
-    assert "holds no records yet; `accesslake ingest` fills it" in empty.stderr
-    assert not (tmp_path / "none").exists()
-    verified = run_cli("verify", "--lake", str(tmp_path / "none"))
-    assert (verified.returncode, "there is no lake here" in verified.stderr) == (2, True)
-    (tmp_path / "logs").mkdir()
-    nothing = run_cli("ingest", "--source", str(tmp_path / "logs"), "--lake", str(tmp_path / "lake"))
-    assert "the sources list no log objects" in events(nothing.stderr)[0]["message"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 from etl.config import Settings, load_settings
 from etl.dashboard import render_dashboard
 from etl.errors import UsageError
-from etl.ingest import Progress, RunSummary, new_run_id, run_ingest
+from etl.ingest import Progress, RunSummary, SkipRequest, new_run_id, run_ingest
 from etl.lake import require_lake
 from etl.maintenance import (
     Expired,
@@ -118,12 +118,16 @@ class Lake:
         *,
         full: bool = False,
         dry_run: bool = False,
+        skip: Sequence[str] = (),
+        unskip: Sequence[str] = (),
+        skip_reason: str = "",
         progress: Progress = lambda _summary: None,
     ) -> RunSummary:
         """Read the log objects of the sources that the lake does not have yet.
 
-        With `full` everything is listed, not only the trailing window; with `dry_run` nothing is written. `progress` is
-        called with the figures so far. Raises LeaseHeldError where another run is at work.
+        With `full` everything is listed, not only the trailing window; with `dry_run` nothing is written.
+        Log objects whose full names are in `skip` are not read, now and by later runs, until one has them in `unskip`.
+        `progress` is called with the figures so far. Raises LeaseHeldError where another run is at work.
         """
         return run_ingest(
             self._store_to_write(),
@@ -131,6 +135,7 @@ class Lake:
             self._session,
             full=full,
             dry_run=dry_run,
+            skips=SkipRequest(tuple(skip), tuple(unskip), skip_reason),
             progress=progress,
         )
 

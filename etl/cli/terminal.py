@@ -2,7 +2,7 @@
 
 import datetime as dt
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import groupby, islice
 from typing import Any
 
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from etl.cli.progress import Reporter
 from etl.ingest import RunSummary
+from etl.lake import Skip
 from etl.maintenance import Expired, LakeStatus, Repaired, Verification
 from etl.query.catalog import Function
 from etl.reports import Report
@@ -25,7 +26,7 @@ _MAX_SHOWN = 50
 _DEFAULT_WIDTH = 200
 _NUMERIC_COLUMNS = ("rows", "parts", "size")
 # Printed by --json or as messages, not among the figures.
-_NOT_FIGURES = ("failures", "changed")
+_NOT_FIGURES = ("failures", "changed", "set_aside_changed")
 # Printed in a line of their own.
 _USAGE = ("requests_", "estimated_")
 _KINDS = ("list", "get", "head", "put", "delete", "other")
@@ -35,7 +36,10 @@ def report_problems(reporter: Reporter, summary: RunSummary) -> None:
     failures = summary.result.failures
     for name, problem in islice(failures.items(), _MAX_SHOWN):
         reporter.event(
-            "error", f"{name}: {problem}; the next run tries it again", log_object=name
+            "error",
+            f"{name}: {problem}; the next run tries it again, "
+            "unless `accesslake ingest --skip NAME` sets it aside for good",
+            log_object=name,
         )
     if len(failures) > _MAX_SHOWN:
         reporter.event(
@@ -46,6 +50,12 @@ def report_problems(reporter: Reporter, summary: RunSummary) -> None:
         reporter.event(
             "warning",
             f"{name}: was overwritten after it was ingested; the lake keeps the older text",
+            log_object=name,
+        )
+    for name in summary.found.set_aside_changed:
+        reporter.event(
+            "warning",
+            f"{name}: was overwritten after it was set aside, and stays so; `accesslake ingest --unskip NAME` reads it",
             log_object=name,
         )
     if not summary.found.discovered:
@@ -109,7 +119,18 @@ def print_status(status: LakeStatus) -> None:
     _print(f"last complete run: {_ago(status.last_complete_run)}")
     _print(f"newest log object: {_ago(status.newest_log_object)}")
     _print(f"newest record: {_ago(status.newest_record)}")
+    _print_set_aside(status.set_aside)
     print_usage(status.usage)
+
+
+def _print_set_aside(skipped: Mapping[str, Skip]) -> None:
+    if not skipped:
+        return
+    _print(f"set aside, and not read until `ingest --unskip NAME`: {len(skipped):,}")
+    for name, skip in islice(skipped.items(), _MAX_SHOWN):
+        reason = f": {skip.reason}" if skip.reason else ""
+        _print_name(f"  {name} (by {skip.who}, {skip.at:%Y-%m-%d %H:%M} UTC{reason})")
+    _print_omitted(len(skipped))
 
 
 def print_verification(verification: Verification) -> None:
@@ -120,6 +141,8 @@ def print_verification(verification: Verification) -> None:
     in_parts = f"{verification.parts:,} parts, {verification.rows:,} rows"
     log_objects = f"{verification.log_objects:,} log objects checked"
     in_sources = f"{verification.source_objects:,} compared with the sources"
+    if verification.set_aside:
+        in_sources += f" ({verification.set_aside:,} set aside)"
     conclusion = f"{len(differences)} differences" if differences else "all is right"
     _print(f"{in_parts}, {log_objects}, {in_sources}: {conclusion}")
     print_usage(verification.usage)

@@ -20,6 +20,7 @@ from etl.ingest.estimate import Estimate
 from etl.ingest.plan import Batch, is_little, plan_batches, text_size
 from etl.ingest.privacy import with_hash_key
 from etl.ingest.result import BatchResult
+from etl.ingest.skips import NO_CHANGE, SkipRequest, Skips, plan_skips
 from etl.ingest.workers import Workers
 from etl.lake import (
     Ledger,
@@ -37,6 +38,7 @@ from etl.sources import (
     Source,
     discover_objects,
     parse_source,
+    pass_over,
     refuse_around,
     refuse_inside,
     require_log_objects,
@@ -86,6 +88,7 @@ class RunSummary:
             "dry_run": self.dry_run,
             "objects_discovered": self.found.discovered,
             "objects_skipped": self.found.skipped,
+            "objects_set_aside": self.found.set_aside,
             "objects_known": self.found.known,
             "objects_changed": len(self.found.changed),
             "objects_new": self.new,
@@ -99,6 +102,7 @@ class RunSummary:
             "seconds": round(self.seconds, 3),
             "failures": failures,
             "changed": self.found.changed,
+            "set_aside_changed": self.found.set_aside_changed,
         }
 
 
@@ -113,9 +117,10 @@ def run_ingest(
     *,
     full: bool = False,
     dry_run: bool = False,
+    skips: SkipRequest = NO_CHANGE,
     progress: Progress = lambda _summary: None,
 ) -> RunSummary:
-    """Bring the lake in `store` up to date with the sources of the settings.
+    """Bring the lake in `store` up to date with the sources of the settings, but for what is skipped.
 
     Raises UsageError for wrong settings, LeaseHeldError where another run is at work, StoreError where a store
     fails and AccountingError where the lines of a log object do not add up; what was committed before stays.
@@ -127,11 +132,12 @@ def run_ingest(
     sources = check_sources(settings, session)
     if is_first_run:
         _check_place(store, settings, session, sources)
-    run = _Run(settings, store, session, sources, full=full, progress=progress)
+    skipped = plan_skips(skips, store, sources, session)
+    run = _Run(settings, store, session, sources, skipped, full=full, progress=progress)
     if dry_run:
         run.count_new()
     else:
-        _ingest(run, store, settings)
+        _ingest(run, store, settings, skipped)
     # When the lease is given back, and all has been requested.
     requests = session.requests.counts() - requests_before
     requests += run.summary.result.requests
@@ -139,12 +145,13 @@ def run_ingest(
     return run.summary
 
 
-def _ingest(run: "_Run", store: Store, settings: Settings) -> None:
+def _ingest(run: "_Run", store: Store, settings: Settings, skips: Skips) -> None:
     """Execute a run that writes, once it is known that it may, under the lease."""
     store.check_conditional_writes()
     check_policy(store, settings.privacy)
     with hold_lease(store, run.summary.run_id, settings.lease_seconds) as still_held:
         migrate(store)
+        skips.save(store)
         run.execute(still_held)
 
 
@@ -194,6 +201,7 @@ class _Run:
         store: Store,
         session: S3Session,
         sources: list[Source],
+        skips: Skips,
         *,
         full: bool,
         progress: Progress,
@@ -202,6 +210,7 @@ class _Run:
         self._store = store
         self._session = session
         self._sources = sources
+        self._skips = skips
         self._full = full
         self._workers = settings.workers or os.cpu_count() or 1
         self._progress = progress
@@ -259,7 +268,8 @@ class _Run:
             objects = discover_objects(
                 source, since, today, self._session, found, full=self._full
             )
-            for one in subtract(objects, ledger.lookup(source.below), found):
+            new = subtract(objects, ledger.lookup(source.below), found)
+            for one in pass_over(new, self._skips.etags, found):
                 if one.name in seen:
                     continue
                 # Sources may overlap. Of a single one nothing needs to be remembered, however much it has.

@@ -22,12 +22,14 @@ from etl.lake.parts import (
 from etl.lake.place import is_new, refuse_nested, require_lake
 from etl.lake.policy import check_policy
 from etl.lake.retention import read_retention, write_retention
+from etl.lake.skipped import Skip, new_skips, read_skipped, write_skipped
 
 __all__ = [
     "SET_ASIDE",
     "Appended",
     "Footer",
     "Ledger",
+    "Skip",
     "append_rows",
     "check_policy",
     "damaged",
@@ -40,14 +42,17 @@ __all__ = [
     "is_part",
     "list_parts",
     "migrate",
+    "new_skips",
     "object_of",
     "open_part",
     "part_number",
     "partition_path",
     "read_footer",
     "read_retention",
+    "read_skipped",
     "refuse_nested",
     "remove_rows",
     "require_lake",
     "write_retention",
+    "write_skipped",
 ]

@@ -44,7 +44,7 @@ def hold_lease(store: Store, run_id: str, seconds: int) -> Iterator[Callable[[],
     """Hold the lake's lease; yields a function that says whether it is still held. Raises LeaseHeldError."""
     now = _now()
     holder = Holder(
-        run_id=run_id, who=_who(), since=now, expires=now + dt.timedelta(seconds=seconds)
+        run_id=run_id, who=who(), since=now, expires=now + dt.timedelta(seconds=seconds)
     )
     try:
         with store.lock_run() as is_locked:
@@ -124,7 +124,7 @@ def _held(store: Store, holder: Holder | None) -> LeaseHeldError:
     )
 
 
-def _who() -> str:
+def who() -> str:
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

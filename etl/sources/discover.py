@@ -55,6 +55,10 @@ class Found:
     """Objects whose names are not those of log objects."""
     example: str = ""
     """The name of one of them, which is no mark of a folder and not hidden."""
+    set_aside: int = 0
+    """Log objects that are not ingested, as somebody had them skipped."""
+    set_aside_changed: list[str] = field(default_factory=list)
+    """Of these, those that were overwritten since."""
     known: int = 0
     """Log objects that are ingested already."""
     changed: list[str] = field(default_factory=list)
@@ -205,6 +209,43 @@ def subtract(
         found.known += 1
         if etag != one.etag:
             found.changed.append(one.name)
+
+
+def pass_over(
+    objects: Iterable[LogObject], skipped: Mapping[str, str], found: Found
+) -> Iterator[LogObject]:
+    """The objects that are not to be skipped; `skipped` has the names of those that are, with their ETags then."""
+    for one in objects:
+        etag = skipped.get(one.name)
+        if etag is None:
+            yield one
+            continue
+        found.set_aside += 1
+        if etag != one.etag:
+            found.set_aside_changed.append(one.name)
+
+
+def find_object(
+    name: str, sources: Iterable[Source], session: S3Session
+) -> LogObject | None:
+    """The log object of this full name, None where no source has it."""
+    place = parse_location(name)
+    if not any(_has(source, place) for source in sources):
+        return None
+    folder, slash, last = place.key.rpartition("/")
+    alone = Source(name, Location(place.bucket, folder + slash), glob.escape(last))
+    objects = discover_objects(alone, None, dt.date.max, session, Found())
+    return next((one for one in objects if one.name == name), None)
+
+
+def _has(source: Source, place: Location) -> bool:
+    """Whether what is at a place, if anything, is listed with a source."""
+    if source.pattern is None:
+        return _lists(source, place)
+    folder, slash, last = place.key.rpartition("/")
+    inside = Location(place.bucket, folder + slash)
+    is_same = inside.is_inside(source.location) and source.location.is_inside(inside)
+    return is_same and fnmatch.fnmatchcase(last, source.pattern)
 
 
 def _list_local(source: Source, since: dt.date | None) -> Iterator[LogObject | str]:

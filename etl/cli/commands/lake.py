@@ -50,6 +50,21 @@ def ingest(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be read; write nothing.")
     ] = False,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Never read this log object, by its full name. May be repeated; the lake remembers it.",
+        ),
+    ] = None,
+    unskip: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Read again what was skipped."),
+    ] = None,
+    skip_reason: Annotated[
+        str,
+        typer.Option(metavar="TEXT", help="Why, for `accesslake status`."),
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Read the log objects that the lake does not have yet.
@@ -66,7 +81,14 @@ def ingest(
                 since=since,
                 workers=workers,
             )
-            summary = lake.ingest(full=full, dry_run=dry_run, progress=reporter.progress)
+            summary = lake.ingest(
+                full=full,
+                dry_run=dry_run,
+                skip=skip or [],
+                unskip=unskip or [],
+                skip_reason=skip_reason,
+                progress=reporter.progress,
+            )
         except AccessLakeError as error:
             reporter.event("error", str(error))
             raise typer.Exit(error.exit_code) from error

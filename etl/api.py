@@ -11,7 +11,7 @@ from etl.config import Settings, load_settings
 from etl.dashboard import render_dashboard
 from etl.errors import UsageError
 from etl.ingest import Progress, RunSummary, SkipRequest, new_run_id, run_ingest
-from etl.lake import require_lake
+from etl.lake import IncompleteRun, read_incomplete, require_lake
 from etl.maintenance import (
     Expired,
     LakeStatus,
@@ -112,6 +112,11 @@ class Lake:
         """Whether it had no records when the last call looked at it; the first use looks, too."""
         require_lake(self._listed)
         return not buckets(self._listed)
+
+    @property
+    def incomplete_run(self) -> IncompleteRun | None:
+        """The last run, when the last call looked at the lake, None where it was complete."""
+        return read_incomplete(self._listed)
 
     def ingest(
         self,

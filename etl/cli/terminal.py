@@ -4,6 +4,7 @@ import datetime as dt
 import sys
 from collections.abc import Iterable, Mapping
 from itertools import groupby, islice
+from shlex import quote
 from typing import Any
 
 from rich import box
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from etl.api import Lake
 from etl.cli.progress import Reporter
 from etl.ingest import RunSummary
 from etl.lake import Skip
@@ -26,9 +28,11 @@ _MAX_SHOWN = 50
 _DEFAULT_WIDTH = 200
 _NUMERIC_COLUMNS = ("rows", "parts", "size")
 # Printed by --json or as messages, not among the figures.
-_NOT_FIGURES = ("failures", "changed", "set_aside_changed")
+_NOT_FIGURES = ("failures", "reject_reasons", "changed", "set_aside_changed")
 # Printed in a line of their own.
 _USAGE = ("requests_", "estimated_")
+# Of rejected lines, in a message.
+_REASONS = 3
 _KINDS = ("list", "get", "head", "put", "delete", "other")
 
 
@@ -62,6 +66,25 @@ def report_problems(reporter: Reporter, summary: RunSummary) -> None:
         reporter.event("warning", "the sources list no log objects; check their names")
     if not reporter.is_terminal:
         reporter.event("info", "done", **_figures(summary))
+
+
+def report_rejects(reporter: Reporter, summary: RunSummary, lake: Lake) -> bool:
+    """Whether more lines were rejected than the settings allow; a log line then says which, and where they are."""
+    allowed = lake.settings.max_reject_fraction
+    if summary.reject_fraction <= allowed:
+        return False
+    result = summary.result
+    worst = result.reject_reasons.most_common(_REASONS)
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in worst)
+    reporter.event(
+        "error",
+        f"{result.rejects:,} of {result.lines:,} lines ({summary.reject_fraction:.2%}) could not be parsed, more than "
+        f"max_reject_fraction allows ({allowed:.2%}); most of them: {reasons}. They are kept: "
+        f"`accesslake report operations/rejects --lake {quote(lake.url)}` shows them",
+        reject_fraction=round(summary.reject_fraction, 6),
+        max_reject_fraction=allowed,
+    )
+    return True
 
 
 def print_summary(summary: RunSummary) -> None:

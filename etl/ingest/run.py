@@ -5,10 +5,10 @@ import datetime as dt
 import os
 import time
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain, islice
 from typing import Any
 
@@ -29,6 +29,7 @@ from etl.lake import (
     hold_lease,
     is_new,
     migrate,
+    note_complete,
     read_retention,
     refuse_nested,
 )
@@ -75,9 +76,16 @@ class RunSummary:
     def reject_fraction(self) -> float:
         return self.result.rejects / self.result.lines if self.result.lines else 0.0
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that was found is ingested, once the run has ended."""
+        return not self.result.failures and not self.result.objects_vanished
+
     def as_dict(self) -> dict[str, Any]:
         """One flat object, as `ingest --json` prints it."""
-        result = asdict(self.result)
+        # A copy of a Counter by `asdict` would count its items.
+        reasons = dict(self.result.reject_reasons.most_common())
+        result = asdict(replace(self.result, reject_reasons=Counter()))
         failures = result.pop("failures")
         # Those of other processes, which are among the run's.
         del result["requests"]
@@ -94,6 +102,7 @@ class RunSummary:
             "objects_new": self.new,
             "objects_failed": len(failures),
             **result,
+            "reject_reasons": reasons,
             "write_amplification": round(self.result.bytes_written / grown, 3)
             if grown > 0
             else None,
@@ -149,10 +158,13 @@ def _ingest(run: "_Run", store: Store, settings: Settings, skips: Skips) -> None
     """Execute a run that writes, once it is known that it may, under the lease."""
     store.check_conditional_writes()
     check_policy(store, settings.privacy)
-    with hold_lease(store, run.summary.run_id, settings.lease_seconds) as still_held:
+    run_id, seconds = run.summary.run_id, settings.lease_seconds
+    with hold_lease(store, run_id, seconds, ingests=True) as still_held:
         migrate(store)
         skips.save(store)
         run.execute(still_held)
+        if run.summary.is_complete:
+            note_complete(store, run_id)
 
 
 def _check_place(
@@ -251,7 +263,7 @@ class _Run:
                 self.summary.result += result
                 self._report()
         # Only of a complete run: what failed has to be listed again, however old it is by then.
-        if not self.summary.result.failures and not self.summary.result.objects_vanished:
+        if self.summary.is_complete:
             coverage.write_covered(self._store, self._covered(before))
         self._report()
 

@@ -3,7 +3,7 @@
 from etl.lake.append import Appended, append_rows, remove_rows
 from etl.lake.coverage import forget_covered
 from etl.lake.format import has_older_parts, migrate
-from etl.lake.lease import hold_lease
+from etl.lake.lease import IncompleteRun, hold_lease, note_complete, read_incomplete
 from etl.lake.ledger import Ledger
 from etl.lake.parts import (
     SET_ASIDE,
@@ -28,6 +28,7 @@ __all__ = [
     "SET_ASIDE",
     "Appended",
     "Footer",
+    "IncompleteRun",
     "Ledger",
     "Skip",
     "append_rows",
@@ -43,11 +44,13 @@ __all__ = [
     "list_parts",
     "migrate",
     "new_skips",
+    "note_complete",
     "object_of",
     "open_part",
     "part_number",
     "partition_path",
     "read_footer",
+    "read_incomplete",
     "read_retention",
     "read_skipped",
     "refuse_nested",

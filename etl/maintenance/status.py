@@ -13,7 +13,14 @@ import pyarrow.parquet as pq
 from etl.config import DEFAULTS, Settings
 from etl.dates import tomorrow
 from etl.errors import PreconditionFailedError
-from etl.lake import Skip, coverage, damaged, read_skipped
+from etl.lake import (
+    IncompleteRun,
+    Skip,
+    coverage,
+    damaged,
+    read_incomplete,
+    read_skipped,
+)
 from etl.query import Database
 from etl.schema import ACCESS_LOG
 from etl.store import Entry, ReadableStore, Usage
@@ -70,6 +77,8 @@ class LakeStatus:
     newest_record: dt.datetime | None
     sources: dict[str, dt.datetime]
     """When each source was last listed by a complete run."""
+    incomplete_run: IncompleteRun | None = None
+    """The last run, unless it is complete."""
     set_aside: dict[str, Skip] = field(default_factory=dict)
     """Log objects that runs skip, by name: who said so, when and why."""
     usage: Usage = field(default_factory=Usage)
@@ -78,6 +87,8 @@ class LakeStatus:
     def as_dict(self) -> dict[str, Any]:
         status = asdict(self)
         del status["usage"]
+        run = self.incomplete_run
+        status["incomplete_run"] = run.model_dump() if run else None
         status["set_aside"] = {
             name: skip.model_dump() for name, skip in self.set_aside.items()
         }
@@ -98,6 +109,7 @@ def read_status(store: ReadableStore, settings: Settings = DEFAULTS) -> LakeStat
     database = Database(store, settings=settings)
     with ThreadPoolExecutor(_READERS) as pool:
         covered = pool.submit(coverage.read_covered, store)
+        incomplete = pool.submit(read_incomplete, store)
         skipped = pool.submit(read_skipped, store)
         # The query process starts while footers are read.
         read = pool.map(partial(_part_status, store), database.snapshot.of(ACCESS_LOG))
@@ -117,6 +129,7 @@ def read_status(store: ReadableStore, settings: Settings = DEFAULTS) -> LakeStat
         last_complete_run=max(listed_at.values(), default=None),
         newest_record=_newest_time(parts),
         sources=listed_at,
+        incomplete_run=incomplete.result(),
         set_aside=skipped.result(),
     )
 

@@ -68,7 +68,13 @@ def test_exit_codes(logs: Path, lake: str) -> None:
     assert run_cli("ingest", *source, "--lake", lake, "--since", "soon").returncode == 2
     (logs / "2026-02-06-02-00-00-BB").write_text(f"{LINE}\nnonsense\n")
     assert run_cli("verify", *source, "--lake", lake).returncode == 4
-    assert run_cli("ingest", *source, "--lake", lake).returncode == 3
+    rejected = run_cli("ingest", *source, "--lake", lake)
+    assert rejected.returncode == 3
+    (why,) = [one["message"] for one in events(rejected.stderr) if one["level"] == "error"]
+    assert why == (
+        "1 of 2 lines (50.00%) could not be parsed, more than max_reject_fraction allows (1.00%); most of them: "
+        f"not_a_record 1. They are kept: `accesslake report operations/rejects --lake {lake}` shows them"
+    )
     (logs / "2026-02-06-02-00-00-CC").write_bytes(b"\x1f\x8bnot gzip")
     failed = run_cli("ingest", *source, "--lake", lake)
     assert failed.returncode == 1

@@ -72,13 +72,13 @@ def test_a_log_object_is_set_aside_and_taken_back(place: Place) -> None:
 def test_what_cannot_be_set_aside_is_told(place: Place) -> None:
     """A name that no source has, a log object that is in the lake, one that is not set aside; and nothing changes."""
     place.lake.ingest()
-    changes: dict[str, Any]
-    for changes, message in (
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"skip": [place.bad[:-1]]}, "no source has this log object; give its full name"),
         ({"skip": ["s3://elsewhere/2026-01-06-02-00-00-BB"]}, "no source has this log object"),
         ({"skip": [f"{place.source}{GOOD}"]}, "is in the lake already"),
         ({"unskip": [place.bad]}, "is not skipped"),
-    ):
+    ]
+    for changes, message in cases:
         with pytest.raises(UsageError, match=message):
             place.lake.ingest(**changes)
     assert place.lake.status().set_aside == {}

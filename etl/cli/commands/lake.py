@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from etl.cli.lakes import open_lake, warn_if_empty
+from etl.cli.lakes import open_lake, warn_if_empty, warn_if_incomplete
 from etl.cli.options import (
     ConfigOption,
     EndpointOption,
@@ -22,6 +22,7 @@ from etl.cli.terminal import (
     print_summary,
     print_verification,
     report_problems,
+    report_rejects,
 )
 from etl.errors import AccessLakeError
 from etl.maintenance import parse_age
@@ -93,13 +94,14 @@ def ingest(
             reporter.event("error", str(error))
             raise typer.Exit(error.exit_code) from error
         report_problems(reporter, summary)
+        has_too_many_rejects = report_rejects(reporter, summary, lake)
     if as_json:
         typer.echo(json.dumps(summary.as_dict()))
     else:
         print_summary(summary)
     if summary.result.failures:
         raise typer.Exit(1)
-    if summary.reject_fraction > lake.settings.max_reject_fraction:
+    if has_too_many_rejects:
         raise typer.Exit(EXIT_REJECTS)
 
 
@@ -114,6 +116,7 @@ def status(
     with working("reading the lake"):
         status = lake.status()
     warn_if_empty(lake)
+    warn_if_incomplete(lake)
     if as_json:
         typer.echo(json.dumps(status.as_dict(), default=json_time))
     else:

@@ -15,6 +15,7 @@ from etl.cli.lakes import (
     say_what_is_left_out,
     settings_of,
     warn_if_empty,
+    warn_if_incomplete,
 )
 from etl.cli.options import (
     BucketOption,
@@ -128,6 +129,7 @@ def report(
             report, bucket=bucket, date_from=first_day, date_to=last_day, **params
         )
     warn_if_empty(lake)
+    warn_if_incomplete(lake)
     say_what_is_left_out(lake, report)
     if chart and report.chart:
         # A result can be read once, but is needed twice: for the chart and for the output.
@@ -159,6 +161,7 @@ def sql(
     with working("querying") as lake.advance:
         result = lake.sql(query)
     warn_if_empty(lake)
+    warn_if_incomplete(lake)
     say_what_is_left_out(lake, query)
     write_result(result, output_format, output, header=header, csv_safe=csv_safe)
 

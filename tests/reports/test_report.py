@@ -372,7 +372,7 @@ GOOD = '-- /// report\n-- title = "T"\n-- question = "Q?"\n'
         (GOOD + "SELECT 1", r"bad\.sql:4: in the front matter, before its end"),
         (GOOD, r"bad\.sql:3: the front matter is not ended"),
         (GOOD + "--chart = 1\n-- ///\nSELECT 1", r"bad\.sql:4: in the front matter, before its end"),
-        (GOOD + "-- ///\n\nSELECT 1,\n  nothing\nFROM access_log", r"bad\.sql:6: .*column .*nothing"),
+        (GOOD + "-- ///\n\nSELECT 1,\n  nothing\nFROM access_log", r"bad\.sql:7:3: .*column .*nothing"),
         (
             GOOD + "-- chart = {kind='bar', label='a', value='b'}\n-- ///\nSELECT 1 AS a",
             "chart's column 'b' is not",
@@ -400,7 +400,7 @@ GOOD = '-- /// report\n-- title = "T"\n-- question = "Q?"\n'
         ),
         (GOOD + "-- ///\nSELECT 1; SELECT 2", r"one SELECT"),
         (GOOD + "-- ///\nDROP VIEW access_log", r"one SELECT"),
-        (GOOD + "-- ///\nSELEKT 1", r"bad\.sql:5: .*syntax error"),
+        (GOOD + "-- ///\nSELEKT 1", r"bad\.sql:5:1: .*syntax error"),
     ],
 )
 def test_a_bad_report_file_is_named(tmp_path: Path, text: str, message: str) -> None:

@@ -63,7 +63,10 @@ def report_problems(reporter: Reporter, summary: RunSummary) -> None:
             log_object=name,
         )
     if not summary.found.discovered:
-        reporter.event("warning", "the sources list no log objects; check their names")
+        reporter.event(
+            "warning",
+            "the sources list no log objects; check their names, unless nothing was delivered yet",
+        )
     if not reporter.is_terminal:
         reporter.event("info", "done", **_figures(summary))
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import run_cli
+from conftest import empty_lake, run_cli
 
 from etl import open_lake
 from etl.errors import AccessLakeError
@@ -17,10 +17,7 @@ FRONT_MATTER = (
 
 @pytest.fixture
 def lake(tmp_path: Path) -> str:
-    (tmp_path / "logs").mkdir()
-    lake = open_lake(str(tmp_path / "lake"), source=[str(tmp_path / "logs")])
-    lake.ingest()
-    return lake.url
+    return empty_lake(tmp_path).url
 
 
 def error_of(lake: str, sql: str) -> str:

@@ -119,7 +119,8 @@ def test_defaults_as_toml_writes_them(tmp_path: Path, kind: str, default: str, v
     """A default is a value of its type: a whole number is a number, and DuckDB gets it as one."""
     head = f"-- /// report\n-- title = 't'\n-- question = 'q'\n-- [params.n]\n-- type = '{kind}'\n-- help = 'h'\n"
     (tmp_path / "own.sql").write_text(f"{head}-- default = {default}\n-- ///\nSELECT $n AS n, typeof($n) AS type\n")
-    result = open_lake(str(tmp_path / "lake"), sql_dir=[tmp_path]).report("own").to_arrow().to_pylist()
+    database = Database(open_store(str(tmp_path / "lake")))
+    result = query_report(load_reports([tmp_path])["own"], database).to_arrow().to_pylist()
     types = {"number": "DOUBLE", "integer": "INTEGER", "boolean": "BOOLEAN", "date": "DATE", "string": "VARCHAR"}
     assert result == [{"n": value, "type": types[kind]}]
 

@@ -143,7 +143,9 @@ def print_status(status: LakeStatus) -> None:
     for reason, count in status.rejects_by_reason.items():
         _print(f"rejected, {reason}: {count:,}")
     _print(f"last complete run: {_ago(status.last_complete_run)}")
-    _print(f"newest log object: {_ago(status.newest_log_object)}")
+    is_known = status.newest_log_object is not None or not status.log_objects
+    delivered = _ago(status.newest_log_object) if is_known else "not in the names"
+    _print(f"newest log object: {delivered}")
     _print(f"newest record: {_ago(status.newest_record)}")
     _print_set_aside(status.set_aside)
     print_usage(status.usage)

@@ -45,7 +45,9 @@ _NAMES = {
 # object was put there; a disk knows when somebody wrote the file.
 _DELIVERED_AT = r"""
 coalesce(
-    CASE WHEN NOT regexp_matches(log_object, '[0-9]{4}/[0-9]{2}/[0-9]{2}/[0-9-]{10}-00-00-00-[^/]*$') THEN try_strptime(
+    CASE WHEN NOT contains(log_object, '-00-00-00-')
+        OR NOT regexp_matches(log_object, '[0-9]{4}/[0-9]{2}/[0-9]{2}/[0-9-]{10}-00-00-00-[^/]*$')
+    THEN try_strptime(
         regexp_extract(log_object, '([0-9]{4}(-[0-9]{2}){5})-[0-9A-Za-z]+([.](gz|zst))?$', 1), '%Y-%m-%d-%H-%M-%S'
     ) END,
     CASE WHEN starts_with(log_object, 's3://') THEN last_modified END

@@ -257,6 +257,7 @@ def test_sql_does_not_climb_out_of_the_lake(lake: Lake, s3: S3, tmp_path: Path) 
             lake.sql(f"SELECT * FROM read_text('{path}')").to_arrow()
     for key in ("lake/_runs.json", "lake2/x.csv", "x.csv"):
         s3.client.put_object(Bucket=s3.lake, Key=key, Body=b"secret")
+    s3.client.put_object(Bucket=s3.lake, Key="lake/_lake.json", Body=b'{"format": 2}')
     on_s3 = open_lake(f"s3://{s3.lake}/lake", s3.endpoint_url)
     for path in (
         f"{s3.lake}/lake/_runs.json",

@@ -10,8 +10,8 @@ from typing import Any
 from etl.config import Settings, load_settings
 from etl.dashboard import render_dashboard
 from etl.errors import UsageError
-from etl.ingest import Progress, RunSummary, new_run_id, run_ingest
-from etl.lake import check_format
+from etl.ingest import Progress, RunSummary, SkipRequest, new_run_id, run_ingest
+from etl.lake import IncompleteRun, read_incomplete, require_lake
 from etl.maintenance import (
     Expired,
     LakeStatus,
@@ -112,20 +112,29 @@ class Lake:
     @property
     def is_empty(self) -> bool:
         """Whether it had no records when the last call looked at it; the first use looks, too."""
-        check_format(self._listed)
+        require_lake(self._listed)
         return not buckets(self._listed)
+
+    @property
+    def incomplete_run(self) -> IncompleteRun | None:
+        """The last run, when the last call looked at the lake, None where it was complete."""
+        return read_incomplete(self._listed)
 
     def ingest(
         self,
         *,
         full: bool = False,
         dry_run: bool = False,
+        skip: Sequence[str] = (),
+        unskip: Sequence[str] = (),
+        skip_reason: str = "",
         progress: Progress = lambda _summary: None,
     ) -> RunSummary:
         """Read the log objects of the sources that the lake does not have yet.
 
-        With `full` everything is listed, not only the trailing window; with `dry_run` nothing is written. `progress` is
-        called with the figures so far. Raises LeaseHeldError where another run is at work.
+        With `full` everything is listed, not only the trailing window; with `dry_run` nothing is written.
+        Log objects whose full names are in `skip` are not read, now and by later runs, until one has them in `unskip`.
+        `progress` is called with the figures so far. Raises LeaseHeldError where another run is at work.
         """
         return run_ingest(
             self._store_to_write(),
@@ -133,6 +142,7 @@ class Lake:
             self._session,
             full=full,
             dry_run=dry_run,
+            skips=SkipRequest(tuple(skip), tuple(unskip), skip_reason),
             progress=progress,
         )
 
@@ -237,9 +247,10 @@ class Lake:
 
         The rules are read from S3, or from a JSON file. Without a period it is the last 30 days with records.
         """
+        store = self._look()
         actions = load_rules(Path(rules)) if rules else read_rules(bucket, self.settings)
         return check_rules(
-            self._look(),
+            store,
             bucket,
             actions,
             _scope(bucket, date_from, date_to),
@@ -272,8 +283,9 @@ class Lake:
         return self.settings.prices.usage(self._session.requests.counts() - before)
 
     def _look(self) -> ListedStore:
-        """The lake as it is now, to be read by one call."""
+        """The lake as it is now, to be read by one call. Raises NoLakeError where there is none."""
         self._listed = ListedStore(self._store)
+        require_lake(self._listed)
         return self._listed
 
     def _store_to_write(self) -> Store:

@@ -20,6 +20,10 @@ class UsageError(AccessLakeError):
     exit_code = 2
 
 
+class NoLakeError(UsageError):
+    """There is no lake where one is to be read; the message names the one that is probably meant."""
+
+
 class StoreError(AccessLakeError):
     """A store (S3 or a local disk) refused or failed; the message names the URL and the cause."""
 

@@ -16,7 +16,7 @@ import boto3
 import duckdb
 import pytest
 
-from etl.api import Lake
+from etl.api import Lake, open_lake
 from etl.config import Settings
 from etl.ingest.run import RunSummary
 from etl.store.base import Store
@@ -183,6 +183,13 @@ def run_cli(
 def ingest_local(logs: Path | str, lake: Path, **settings: Any) -> RunSummary:
     """A run in this process, over a local directory or glob."""
     return Lake(Settings(source=(str(logs),), lake=str(lake), workers=1, **settings)).ingest()
+
+
+def empty_lake(root: Path, **settings: Any) -> Lake:
+    """A lake without records: of a run that found nothing."""
+    (root / "no-logs").mkdir()
+    ingest_local(root / "no-logs", root / "lake")
+    return open_lake(str(root / "lake"), **settings)
 
 
 def rows_of(lake: Path | str, columns: str = "*", order: str = "ALL") -> list[dict[str, Any]]:

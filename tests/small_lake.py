@@ -5,7 +5,6 @@ the records; `Record.line` writes the line as S3 does.
 """
 
 import datetime as dt
-import os
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -551,16 +550,14 @@ def log_object(bucket: str, time: dt.datetime) -> str:
 
 
 def write_log_objects(root: Path, lines: Iterable[tuple[str, dt.datetime, bytes]]) -> None:
-    """Lines, each of a bucket and delivered then, as files below `root`, with the times of delivery."""
+    """Lines, each of a bucket and delivered then, as files below `root`: copies of today, named as then."""
     objects = defaultdict(list)
     for bucket, time, line in lines:
-        objects[log_object(bucket, time), time].append(line)
-    for (name, time), text in objects.items():
+        objects[log_object(bucket, time)].append(line)
+    for name, text in objects.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"".join(line + b"\n" for line in text))
-        modified = time.replace(tzinfo=dt.UTC).timestamp()
-        os.utime(path, (modified, modified))
 
 
 def all_lines() -> list[tuple[str, dt.datetime, bytes]]:

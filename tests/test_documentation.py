@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import ingest_local, run_cli
+from conftest import empty_lake, ingest_local, run_cli
 from lines import LINE
 
 from etl.api import Lake, open_lake
@@ -302,7 +302,7 @@ def test_the_own_report_runs(tmp_path: Path) -> None:
     """The example of a report file is one."""
     (text,) = code_blocks(ROOT / "sql" / "README.md", "sql")
     (tmp_path / "own.sql").write_text(text)
-    result = open_lake(str(tmp_path / "nothing"), sql_dir=[tmp_path]).report("own")
+    result = empty_lake(tmp_path, sql_dir=[tmp_path]).report("own")
     assert result.columns == ["key", "downloads"]
 
 

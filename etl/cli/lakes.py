@@ -31,6 +31,14 @@ def warn_if_empty(lake: Lake) -> None:
         typer.echo(safe_text(text), err=True)
 
 
+def warn_if_incomplete(lake: Lake) -> None:
+    """Say that records may be missing, because the last run was not complete."""
+    run = lake.incomplete_run
+    if run is not None:
+        text = f"accesslake: {run}; records may be missing until a run is complete"
+        typer.echo(safe_text(text), err=True)
+
+
 def say_what_is_left_out(lake: Lake, query: Report | str) -> None:
     excluded = lake.left_out(query)
     if excluded:

@@ -4,14 +4,17 @@ import datetime as dt
 import sys
 from collections.abc import Iterable, Mapping
 from itertools import groupby, islice
+from shlex import quote
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from etl.api import Lake
 from etl.cli.progress import Reporter
 from etl.ingest import RunSummary
+from etl.lake import Skip
 from etl.maintenance import Expired, LakeStatus, Repaired, Span, Verification
 from etl.query.catalog import Function
 from etl.query.output import Heading
@@ -28,9 +31,11 @@ _DEFAULT_WIDTH = 200
 # Of a parameter's default in the list of reports, such as a pattern.
 _LONGEST_DEFAULT = 24
 # Printed by --json or as messages, not among the figures.
-_NOT_FIGURES = ("failures", "changed")
+_NOT_FIGURES = ("failures", "reject_reasons", "changed", "set_aside_changed")
 # Printed in a line of their own.
 _USAGE = ("requests_", "estimated_")
+# Of rejected lines, in a message.
+_REASONS = 3
 _KINDS = ("list", "get", "head", "put", "delete", "other")
 
 
@@ -38,7 +43,10 @@ def report_problems(reporter: Reporter, summary: RunSummary) -> None:
     failures = summary.result.failures
     for name, problem in islice(failures.items(), _MAX_SHOWN):
         reporter.event(
-            "error", f"{name}: {problem}; the next run tries it again", log_object=name
+            "error",
+            f"{name}: {problem}; the next run tries it again, "
+            "unless `accesslake ingest --skip NAME` sets it aside for good",
+            log_object=name,
         )
     if len(failures) > _MAX_SHOWN:
         reporter.event(
@@ -51,10 +59,38 @@ def report_problems(reporter: Reporter, summary: RunSummary) -> None:
             f"{name}: was overwritten after it was ingested; the lake keeps the older text",
             log_object=name,
         )
+    for name in summary.found.set_aside_changed:
+        reporter.event(
+            "warning",
+            f"{name}: was overwritten after it was set aside, and stays so; `accesslake ingest --unskip NAME` reads it",
+            log_object=name,
+        )
     if not summary.found.discovered:
-        reporter.event("warning", "the sources list no log objects; check their names")
+        reporter.event(
+            "warning",
+            "the sources list no log objects; check their names, unless nothing was delivered yet",
+        )
     if not reporter.is_terminal:
         reporter.event("info", "done", **_figures(summary))
+
+
+def report_rejects(reporter: Reporter, summary: RunSummary, lake: Lake) -> bool:
+    """Whether more lines were rejected than the settings allow; a log line then says which, and where they are."""
+    allowed = lake.settings.max_reject_fraction
+    if summary.reject_fraction <= allowed:
+        return False
+    result = summary.result
+    worst = result.reject_reasons.most_common(_REASONS)
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in worst)
+    reporter.event(
+        "error",
+        f"{result.rejects:,} of {result.lines:,} lines ({summary.reject_fraction:.2%}) could not be parsed, more than "
+        f"max_reject_fraction allows ({allowed:.2%}); most of them: {reasons}. They are kept: "
+        f"`accesslake report operations/rejects --lake {quote(lake.url)}` shows them",
+        reject_fraction=round(summary.reject_fraction, 6),
+        max_reject_fraction=allowed,
+    )
+    return True
 
 
 def print_summary(summary: RunSummary) -> None:
@@ -110,9 +146,22 @@ def print_status(status: LakeStatus) -> None:
     for reason, count in status.rejects_by_reason.items():
         _print(f"rejected, {reason}: {count:,}")
     _print(f"last complete run: {_ago(status.last_complete_run)}")
-    _print(f"newest log object: {_ago(status.newest_log_object)}")
+    is_known = status.newest_log_object is not None or not status.log_objects
+    delivered = _ago(status.newest_log_object) if is_known else "not in the names"
+    _print(f"newest log object: {delivered}")
     _print(f"newest record: {_ago(status.newest_record)}")
+    _print_set_aside(status.set_aside)
     print_usage(status.usage)
+
+
+def _print_set_aside(skipped: Mapping[str, Skip]) -> None:
+    if not skipped:
+        return
+    _print(f"set aside, and not read until `ingest --unskip NAME`: {len(skipped):,}")
+    for name, skip in islice(skipped.items(), _MAX_SHOWN):
+        reason = f": {skip.reason}" if skip.reason else ""
+        _print_name(f"  {name} (by {skip.who}, {skip.at:%Y-%m-%d %H:%M} UTC{reason})")
+    _print_omitted(len(skipped))
 
 
 def print_verification(verification: Verification) -> None:
@@ -123,6 +172,8 @@ def print_verification(verification: Verification) -> None:
     in_parts = f"{verification.parts:,} parts, {verification.rows:,} rows"
     log_objects = f"{verification.log_objects:,} log objects checked"
     in_sources = f"{verification.source_objects:,} compared with the sources"
+    if verification.set_aside:
+        in_sources += f" ({verification.set_aside:,} set aside)"
     conclusion = f"{len(differences)} differences" if differences else "all is right"
     _print(f"{in_parts}, {log_objects}, {in_sources}: {conclusion}")
     print_usage(verification.usage)

@@ -163,7 +163,7 @@ def _stale(days: int) -> Iterator[Notice]:
 def _late(now: Mapping[str, float]) -> Iterator[Notice]:
     lag = now["lag_minutes"]
     if lag >= _LATE_MINUTES:
-        text = f"Log objects are late, or were copied later: one record in twenty by {minutes(lag)}."
+        text = f"Log objects are late: one record in twenty by {minutes(lag)}."
         yield Notice(text, "operations/delivery_lag")
 
 

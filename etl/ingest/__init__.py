@@ -6,6 +6,7 @@ from etl.ingest.plan import Batch, plan_batches
 from etl.ingest.privacy import with_hash_key
 from etl.ingest.result import BatchResult
 from etl.ingest.run import Progress, RunSummary, new_run_id, parse_sources, run_ingest
+from etl.ingest.skips import SkipRequest
 
 __all__ = [
     "Activity",
@@ -13,6 +14,7 @@ __all__ = [
     "BatchResult",
     "Progress",
     "RunSummary",
+    "SkipRequest",
     "ingest_batch",
     "new_run_id",
     "parse_sources",

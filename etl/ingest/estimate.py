@@ -6,7 +6,7 @@ from etl.ingest.plan import Batch
 from etl.store import Requests
 
 # Who holds the lease, what was listed, which format: each is read, and most are written.
-_DOCUMENTS = Requests(get=6, put=6)
+_DOCUMENTS = Requests(get=8, put=7)
 
 
 @dataclass(slots=True)

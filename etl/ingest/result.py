@@ -1,5 +1,6 @@
 """What became of a batch, and of a run."""
 
+from collections import Counter
 from dataclasses import dataclass, field, fields
 
 from etl.store import Requests
@@ -17,6 +18,8 @@ class BatchResult:
     lines: int = 0
     rows: int = 0
     rejects: int = 0
+    reject_reasons: Counter[str] = field(default_factory=Counter)
+    """How many of `rejects` there are for each reason."""
     duplicates: int = 0
     blank_lines: int = 0
     rows_expired: int = 0

@@ -5,10 +5,10 @@ import datetime as dt
 import os
 import time
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain, islice
 from typing import Any
 
@@ -20,15 +20,18 @@ from etl.ingest.estimate import Estimate
 from etl.ingest.plan import Batch, is_little, plan_batches, text_size
 from etl.ingest.privacy import with_hash_key
 from etl.ingest.result import BatchResult
+from etl.ingest.skips import NO_CHANGE, SkipRequest, Skips, plan_skips
 from etl.ingest.workers import Workers
 from etl.lake import (
     Ledger,
-    check_format,
     check_policy,
     coverage,
     hold_lease,
+    is_new,
     migrate,
+    note_complete,
     read_retention,
+    refuse_nested,
 )
 from etl.sources import (
     Found,
@@ -36,8 +39,10 @@ from etl.sources import (
     Source,
     discover_objects,
     parse_source,
+    pass_over,
+    refuse_around,
     refuse_inside,
-    require_listing,
+    require_log_objects,
     subtract,
 )
 from etl.store import S3Session, Store, Usage
@@ -71,9 +76,16 @@ class RunSummary:
     def reject_fraction(self) -> float:
         return self.result.rejects / self.result.lines if self.result.lines else 0.0
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that was found is ingested, once the run has ended."""
+        return not self.result.failures and not self.result.objects_vanished
+
     def as_dict(self) -> dict[str, Any]:
         """One flat object, as `ingest --json` prints it."""
-        result = asdict(self.result)
+        # A copy of a Counter by `asdict` would count its items.
+        reasons = dict(self.result.reject_reasons.most_common())
+        result = asdict(replace(self.result, reject_reasons=Counter()))
         failures = result.pop("failures")
         # Those of other processes, which are among the run's.
         del result["requests"]
@@ -84,11 +96,13 @@ class RunSummary:
             "dry_run": self.dry_run,
             "objects_discovered": self.found.discovered,
             "objects_skipped": self.found.skipped,
+            "objects_set_aside": self.found.set_aside,
             "objects_known": self.found.known,
             "objects_changed": len(self.found.changed),
             "objects_new": self.new,
             "objects_failed": len(failures),
             **result,
+            "reject_reasons": reasons,
             "write_amplification": round(self.result.bytes_written / grown, 3)
             if grown > 0
             else None,
@@ -97,6 +111,7 @@ class RunSummary:
             "seconds": round(self.seconds, 3),
             "failures": failures,
             "changed": self.found.changed,
+            "set_aside_changed": self.found.set_aside_changed,
         }
 
 
@@ -111,22 +126,27 @@ def run_ingest(
     *,
     full: bool = False,
     dry_run: bool = False,
+    skips: SkipRequest = NO_CHANGE,
     progress: Progress = lambda _summary: None,
 ) -> RunSummary:
-    """Bring the lake in `store` up to date with the sources of the settings.
+    """Bring the lake in `store` up to date with the sources of the settings, but for what is skipped.
 
     Raises UsageError for wrong settings, LeaseHeldError where another run is at work, StoreError where a store
     fails and AccountingError where the lines of a log object do not add up; what was committed before stays.
     """
     requests_before = session.requests.counts()
-    check_format(store)
+    # First of all, as it refuses a lake that a newer version has written.
+    is_first_run = is_new(store)
     settings = settings.model_copy(update={"privacy": with_hash_key(settings.privacy)})
-    sources = parse_sources(settings)
-    run = _Run(settings, store, session, sources, full=full, progress=progress)
+    sources = check_sources(settings, session)
+    if is_first_run:
+        _check_place(store, settings, session, sources)
+    skipped = plan_skips(skips, store, sources, session)
+    run = _Run(settings, store, session, sources, skipped, full=full, progress=progress)
     if dry_run:
         run.count_new()
     else:
-        _ingest(run, store, settings, session, sources)
+        _ingest(run, store, settings, skipped)
     # When the lease is given back, and all has been requested.
     requests = session.requests.counts() - requests_before
     requests += run.summary.result.requests
@@ -134,21 +154,38 @@ def run_ingest(
     return run.summary
 
 
-def _ingest(
-    run: "_Run",
-    store: Store,
-    settings: Settings,
-    session: S3Session,
-    sources: Iterable[Source],
-) -> None:
+def _ingest(run: "_Run", store: Store, settings: Settings, skips: Skips) -> None:
     """Execute a run that writes, once it is known that it may, under the lease."""
-    for source in sources:
-        require_listing(source, session)
     store.check_conditional_writes()
     check_policy(store, settings.privacy)
-    with hold_lease(store, run.summary.run_id, settings.lease_seconds) as still_held:
+    run_id, seconds = run.summary.run_id, settings.lease_seconds
+    with hold_lease(store, run_id, seconds, ingests=True) as still_held:
         migrate(store)
+        skips.save(store)
         run.execute(still_held)
+        if run.summary.is_complete:
+            note_complete(store, run_id)
+
+
+def _check_place(
+    store: Store, settings: Settings, session: S3Session, sources: Iterable[Source]
+) -> None:
+    """Raise UsageError where no new lake should be. One that is there already is not told to move."""
+    refuse_nested(store, session)
+    for source in sources:
+        refuse_around(source, settings.lake_url)
+
+
+def check_sources(settings: Settings, session: S3Session) -> list[Source]:
+    """The sources of the settings, each of which can be listed.
+
+    Raises UsageError where there is none, or one is inside the lake or has objects, but no log objects; StoreError
+    where one cannot be listed.
+    """
+    sources = parse_sources(settings)
+    for source in sources:
+        require_log_objects(source, session)
+    return sources
 
 
 def parse_sources(settings: Settings) -> list[Source]:
@@ -176,6 +213,7 @@ class _Run:
         store: Store,
         session: S3Session,
         sources: list[Source],
+        skips: Skips,
         *,
         full: bool,
         progress: Progress,
@@ -184,6 +222,7 @@ class _Run:
         self._store = store
         self._session = session
         self._sources = sources
+        self._skips = skips
         self._full = full
         self._workers = settings.workers or os.cpu_count() or 1
         self._progress = progress
@@ -224,7 +263,7 @@ class _Run:
                 self.summary.result += result
                 self._report()
         # Only of a complete run: what failed has to be listed again, however old it is by then.
-        if not self.summary.result.failures and not self.summary.result.objects_vanished:
+        if self.summary.is_complete:
             coverage.write_covered(self._store, self._covered(before))
         self._report()
 
@@ -241,7 +280,8 @@ class _Run:
             objects = discover_objects(
                 source, since, today, self._session, found, full=self._full
             )
-            for one in subtract(objects, ledger.lookup(source.below), found):
+            new = subtract(objects, ledger.lookup(source.below), found)
+            for one in pass_over(new, self._skips.etags, found):
                 if one.name in seen:
                     continue
                 # Sources may overlap. Of a single one nothing needs to be remembered, however much it has.

@@ -92,6 +92,7 @@ class Written:
     appended: _Outcome
     rejected: _Outcome
     rows_expired: int
+    reject_reasons: Counter[str]
 
     @property
     def cost(self) -> BatchResult:
@@ -108,6 +109,7 @@ class Written:
             self.appended + other.appended,
             self.rejected + other.rejected,
             self.rows_expired + other.rows_expired,
+            self.reject_reasons + other.reject_reasons,
         )
 
 
@@ -175,7 +177,8 @@ def append_piece(store: Store, batch: Batch, piece: Piece, meter: Meter) -> Writ
     appended, rows_expired = _append_records(appender, piece)
     rejects = _by_object_day(piece.parsed.rejects, _days_of(piece))
     rejected = appender.append_all(REJECTS, rejects)
-    return Written(piece.parsed.counts, appended, rejected, rows_expired)
+    reasons = count_texts(piece.parsed.rejects["reason"])
+    return Written(piece.parsed.counts, appended, rejected, rows_expired, reasons)
 
 
 def commit_piece(
@@ -192,7 +195,12 @@ def commit_piece(
     by_day = _by_object_day(ledger_rows, _days_of(piece))
     committed = appender.append_all(LEDGER, by_day)
     counts = {name: sum(entry[name] for entry in entries) for name in _COUNTED}
-    return BatchResult(**counts, rows_expired=written.rows_expired) + committed.cost
+    result = BatchResult(
+        **counts,
+        rows_expired=written.rows_expired,
+        reject_reasons=written.reject_reasons,
+    )
+    return result + committed.cost
 
 
 def _days_of(piece: Piece) -> dict[str, dt.date]:

@@ -8,9 +8,8 @@ from importlib.metadata import version
 
 from pydantic import BaseModel, NonNegativeInt
 
-from etl.errors import StoreError, UsageError
+from etl.errors import StoreError
 from etl.fields import FIELDS
-from etl.lake.coverage import read_covered
 from etl.lake.document import Document
 from etl.lake.parts import partition_path
 from etl.schema import TABLES
@@ -33,8 +32,10 @@ class LakeFormat(BaseModel):
     written_by: str = ""
 
 
+NOTE = "_lake.json"
+"""The file that every lake has, since formats have versions."""
 _DOCUMENT = Document(
-    "_lake.json",
+    NOTE,
     LakeFormat,
     f'it says which format the lake has; if no newer version was ever used on it, write {{"format": {FORMAT}}} into it',
 )
@@ -49,18 +50,22 @@ MIGRATIONS: Mapping[int, Migration] = {
 """What brings a lake from each older format to the next one; each may be killed and repeated at any point."""
 
 
-def check_format(store: ReadableStore) -> None:
-    """Raise StoreError where the lake has a newer format than this version knows, or one that cannot be read."""
-    _check(store, _DOCUMENT.read(store))
+def read_format(store: ReadableStore) -> LakeFormat | None:
+    """What the lake notes of its format, None where it has no note.
+
+    Raises StoreError where it has a newer format than this version knows, or one that cannot be read.
+    """
+    known = _DOCUMENT.read(store)
+    _check(store, known)
+    return known
 
 
 def has_older_parts(store: ReadableStore) -> bool:
     """Whether there may be parts without the columns of fields that were added since.
 
-    Raises what `check_format` does.
+    Raises what `read_format` does.
     """
-    known = _DOCUMENT.read(store)
-    _check(store, known)
+    known = read_format(store)
     return (known.oldest_fields if known else _FIRST_FIELDS) < len(FIELDS)
 
 
@@ -69,12 +74,11 @@ def migrate(store: Store) -> None:
 
     Raises StoreError where it has a newer one.
     """
-    known = _DOCUMENT.read(store)
-    _check(store, known)
+    known = read_format(store)
     if known is None:
         known = LakeFormat(
             format=_FIRST_FORMAT,
-            oldest_fields=_FIRST_FIELDS if _has_parts(store) else len(FIELDS),
+            oldest_fields=_FIRST_FIELDS if has_parts(store) else len(FIELDS),
         )
     for older in range(known.format, FORMAT):
         MIGRATIONS[older](store)
@@ -91,16 +95,8 @@ def _note(store: Store, known: LakeFormat, new_format: int) -> None:
     _DOCUMENT.update(store, lambda _before: note)
 
 
-def require_lake(store: ReadableStore) -> None:
-    """Raise UsageError where no run has written anything, StoreError where a newer version has."""
-    check_format(store)
-    if not _has_parts(store) and not read_covered(store):
-        raise UsageError(
-            f"{store.url}: there is no lake here; `accesslake ingest` makes one"
-        )
-
-
-def _has_parts(store: ReadableStore) -> bool:
+def has_parts(store: ReadableStore) -> bool:
+    """Whether any table has a partition."""
     return any(store.directories(partition_path(table)) for table in TABLES)
 
 

@@ -13,7 +13,14 @@ import pyarrow.parquet as pq
 from etl.config import DEFAULTS, Settings
 from etl.dates import FIRST_DAY, parse_date, tomorrow
 from etl.errors import PreconditionFailedError
-from etl.lake import coverage, damaged
+from etl.lake import (
+    IncompleteRun,
+    Skip,
+    coverage,
+    damaged,
+    read_incomplete,
+    read_skipped,
+)
 from etl.query import Database, Scope
 from etl.query.snapshot import take_snapshot
 from etl.schema import ACCESS_LOG
@@ -27,7 +34,8 @@ _END = 64 * 1024
 _LEDGER_TOTALS = """
 SELECT count(*) AS log_objects, coalesce(sum(lines), 0)::BIGINT AS lines, coalesce(sum(rows), 0)::BIGINT AS rows,
     coalesce(sum(rejects), 0)::BIGINT AS rejects, coalesce(sum(duplicates), 0)::BIGINT AS duplicates,
-    coalesce(sum(blank_lines), 0)::BIGINT AS blank_lines, max(last_modified) AS newest_log_object
+    coalesce(sum(blank_lines), 0)::BIGINT AS blank_lines,
+    max(delivered_at) FILTER (WHERE delivered_at::DATE <= $last_day) AS newest_log_object
 FROM ledger
 """
 _REJECTS_BY_REASON = """
@@ -66,16 +74,25 @@ class LakeStatus:
     last_complete_run: dt.datetime | None
     """When the last run that ingested all it discovered began to list."""
     newest_log_object: dt.datetime | None
-    """When S3 delivered the newest ingested log object."""
+    """When AWS delivered the newest ingested log object, None where nothing tells: see `ledger.delivered_at`."""
     newest_record: dt.datetime | None
     sources: dict[str, dt.datetime]
     """When each source was last listed by a complete run."""
+    incomplete_run: IncompleteRun | None = None
+    """The last run, unless it is complete."""
+    set_aside: dict[str, Skip] = field(default_factory=dict)
+    """Log objects that runs skip, by name: who said so, when and why."""
     usage: Usage = field(default_factory=Usage)
     """What it took to find this out."""
 
     def as_dict(self) -> dict[str, Any]:
         status = asdict(self)
         del status["usage"]
+        run = self.incomplete_run
+        status["incomplete_run"] = run.model_dump() if run else None
+        status["set_aside"] = {
+            name: skip.model_dump() for name, skip in self.set_aside.items()
+        }
         return {**status, **self.usage.as_dict()}
 
 
@@ -93,10 +110,15 @@ def read_status(store: ReadableStore, settings: Settings = DEFAULTS) -> LakeStat
     database = Database(store, settings=settings)
     with ThreadPoolExecutor(_READERS) as pool:
         covered = pool.submit(coverage.read_covered, store)
+        incomplete = pool.submit(read_incomplete, store)
+        skipped = pool.submit(read_skipped, store)
         # The query process starts while footers are read.
         read = pool.map(partial(_part_status, store), database.snapshot.of(ACCESS_LOG))
         parts = [part for part in read if part]
-    (totals,) = database.query(_LEDGER_TOTALS, reads_all=True).to_arrow().to_pylist()
+    # As of records, a name with a time in the future would hide that nothing new arrives.
+    last_day = {"last_day": tomorrow()}
+    of_ledger = database.query(_LEDGER_TOTALS, last_day, reads_all=True)
+    (totals,) = of_ledger.to_arrow().to_pylist()
     rejects = database.query(_REJECTS_BY_REASON, reads_all=True).to_arrow().to_pylist()
     sources = sorted(covered.result().items())
     listed_at = {url: source.listed_at for url, source in sources}
@@ -108,6 +130,8 @@ def read_status(store: ReadableStore, settings: Settings = DEFAULTS) -> LakeStat
         last_complete_run=max(listed_at.values(), default=None),
         newest_record=_newest_time(parts),
         sources=listed_at,
+        incomplete_run=incomplete.result(),
+        set_aside=skipped.result(),
     )
 
 

@@ -30,6 +30,7 @@ from etl.lake import (
     partition_path,
     read_footer,
     read_retention,
+    read_skipped,
     require_lake,
 )
 from etl.query import (
@@ -42,7 +43,15 @@ from etl.query import (
     rows_by_object,
 )
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS, TABLES, Table
-from etl.sources import Found, LogObject, Source, discover_objects, log_day, parse_source
+from etl.sources import (
+    Found,
+    LogObject,
+    Source,
+    discover_objects,
+    log_day,
+    parse_source,
+    require_log_objects,
+)
 from etl.store import Entry, ReadableStore, S3Session, Usage
 
 # How many parts are read and checked at a time on S3, and of how many bytes at most.
@@ -130,6 +139,8 @@ class Verification:
     rows: int = 0
     log_objects: int = 0
     source_objects: int = 0
+    set_aside: int = 0
+    """Of these, those that are not in the lake because somebody had them skipped."""
     differences: list[Difference] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
     """What it took to find this out."""
@@ -149,9 +160,11 @@ def verify_lake(
     """Check the lake in `store`, and whether all log objects of the sources of the settings are in it.
 
     `advance` is called with the number of parts that are checked, and of those there are. Raises UsageError without a
-    lake and StoreError where it cannot be listed.
+    lake, or for a source without log objects, and StoreError where it cannot be listed.
     """
     require_lake(store)
+    for url in settings.source:
+        require_log_objects(parse_source(url), session)
     verifier = _Verifier(store, settings, session, advance or (lambda _done, _all: None))
     verifier.check_parts()
     verifier.check_accounting()
@@ -264,13 +277,16 @@ class _Verifier:
     def check_sources(self) -> None:
         """Every log object of the sources is in the ledger, as it was when it was read."""
         ledger = Ledger(self.store)
+        skipped = read_skipped(self.store)
         for url in self.settings.source:
             source = parse_source(url)
             etags_of_day = ledger.lookup(source.below)
             for log_object in self._discover(source):
                 self.verification.source_objects += 1
                 etag = etags_of_day(log_object.day).get(log_object.name)
-                if etag is None:
+                if etag is None and log_object.name in skipped:
+                    self.verification.set_aside += 1
+                elif etag is None:
                     message = "in the source, not in the lake; `accesslake ingest --full`"
                     self._add("not_ingested", message, log_object=log_object.name)
                 elif etag != log_object.etag:

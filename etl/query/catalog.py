@@ -86,7 +86,10 @@ NOTES: dict[str, Notes] = {
         **_LOG_OBJECT,
         "etag": ("", "of the log object when it was read"),
         "size": ("bytes", "of the log object"),
-        "last_modified": ("UTC", "when the log object was delivered"),
+        "last_modified": (
+            "UTC",
+            "of the log object: when S3 stored it or its copy; of a file when it was written",
+        ),
         "lines": ("lines", "rows + rejects + duplicates + blank_lines"),
         "rows": ("records", "that are in access_log, or were before they expired"),
         "rejects": ("lines", "that could not be parsed"),
@@ -95,6 +98,10 @@ NOTES: dict[str, Notes] = {
         "run_id": ("", "run that read it"),
         "committed_at": ("UTC", "when the run added it to the ledger"),
         "partitions": ("", "how many rows are in which bucket and day"),
+        "delivered_at": (
+            "UTC",
+            "when AWS delivered the log object, by its name, else last_modified on S3; NULL where nothing tells",
+        ),
     },
     "user_agents": {
         "user_agent": (

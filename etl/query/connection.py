@@ -13,10 +13,13 @@ from etl.query.files import SCHEME, LakeFiles
 from etl.query.locations import Locations
 from etl.query.messages import Limits
 from etl.query.networks import is_in_network
+from etl.query.place import moved
 from etl.query.result import LimitError, QueryError, Result, UnreadableError
 from etl.query.user_agents import parse_user_agent
 
 (_SEMICOLON,) = b";"
+# Of a subquery: see `as_subquery`.
+_LINES_BEFORE = 1
 _BATCH_ROWS = 64 * 1024
 _USER_AGENT = "STRUCT(kind VARCHAR, family VARCHAR, system VARCHAR)"
 _USER_AGENT_FIELDS = pa.struct(
@@ -112,10 +115,28 @@ def run_query(
     connection: Any, sql: str, parameters: Mapping[str, object] | None = None
 ) -> Result:
     """The result of one SELECT. Raises QueryError for anything else and for what DuckDB refuses."""
+    values = dict(parameters or {})
     with query_errors():
-        relation = connection.sql(as_subquery(sql), params=dict(parameters or {}))
+        subquery = as_subquery(sql)
+    with query_errors(_LINES_BEFORE):
+        try:
+            relation = connection.sql(subquery, params=values)
+        except _WRONG_QUERY as error:
+            raise _with_place(connection, subquery, values, error) from error
         reader = relation.to_arrow_reader(_BATCH_ROWS)
     return Result(_Translated(reader))
+
+
+def _with_place(
+    connection: Any, sql: str, values: Mapping[str, object], error: Exception
+) -> Exception:
+    """The error with its line, which DuckDB tells of statements, but not of relations."""
+    try:
+        connection.execute(f"EXPLAIN {sql}", values)
+    except duckdb.Error as same:
+        if str(same).startswith(str(error)):
+            return same
+    return error
 
 
 def as_subquery(sql: str) -> str:
@@ -124,8 +145,9 @@ def as_subquery(sql: str) -> str:
     DuckDB takes COPY, INSERT, UPDATE and DELETE as the body of a CTE, and calls the whole a SELECT; in a subquery it
     refuses them.
     """
-    # The line feed ends a comment in the last line, which would swallow the parenthesis.
-    return f"SELECT * FROM ({without_semicolons(sql)}\n)"
+    # On lines of their own, so that columns stay as they are. The last line feed ends a comment in the last line, too,
+    # which would swallow the parenthesis.
+    return f"SELECT * FROM (\n{without_semicolons(sql)}\n)"
 
 
 def without_semicolons(sql: str) -> str:
@@ -156,13 +178,13 @@ class _Translated:
         self._reader = reader
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        with query_errors():
+        with query_errors(_LINES_BEFORE):
             yield from self._reader
 
 
 @contextlib.contextmanager
-def query_errors() -> Iterator[None]:
-    """Translate what DuckDB and Arrow raise, once."""
+def query_errors(lines_before: int = 0) -> Iterator[None]:
+    """Translate what DuckDB and Arrow raise, once, about a query that stands behind so many lines of ours."""
     try:
         yield
     except _OUT_OF_MEMORY as error:
@@ -175,14 +197,14 @@ def query_errors() -> Iterator[None]:
             "the query was stopped: it took longer than query_seconds allows"
         ) from error
     except _WRONG_QUERY as error:
-        raise QueryError(f"DuckDB: {error}") from error
+        raise QueryError(f"DuckDB: {moved(str(error), -lines_before)}") from error
     except duckdb.Error as error:
         raise UnreadableError(
             f"DuckDB: {error}; `accesslake verify` tells whether the lake is well"
         ) from error
     except (pa.ArrowException, OSError, ValueError) as error:
         # After the first rows DuckDB's errors pass through Arrow, which keeps their text, but not their class.
-        raise QueryError(f"DuckDB: {error}") from error
+        raise QueryError(f"DuckDB: {moved(str(error), -lines_before)}") from error
 
 
 def _first_line(error: BaseException) -> str:

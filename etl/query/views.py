@@ -46,6 +46,21 @@ _NAMES = {
     REJECTS.name: {"rejects"},
     LEDGER.name: {"ledger"},
 }
+# When a log object was delivered. AWS's names say so, and stay right where the object was copied or touched; but those
+# filed by the time of events, whose time is always midnight. Then, and where a name has no time, S3 knows when the
+# object was put there; a disk knows when somebody wrote the file.
+_DELIVERED_AT = r"""
+coalesce(
+    CASE WHEN NOT contains(log_object, '-00-00-00-')
+        OR NOT regexp_matches(log_object, '[0-9]{4}/[0-9]{2}/[0-9]{2}/[0-9-]{10}-00-00-00-[^/]*$')
+    THEN try_strptime(
+        regexp_extract(log_object, '([0-9]{4}(-[0-9]{2}){5})-[0-9A-Za-z]+([.](gz|zst))?$', 1), '%Y-%m-%d-%H-%M-%S'
+    ) END,
+    CASE WHEN starts_with(log_object, 's3://') THEN last_modified END
+) AS delivered_at
+"""
+# Columns that follow from others.
+_DERIVED = {LEDGER.name: [_DELIVERED_AT.strip()]}
 # Views without what the settings exclude.
 _WITHOUT_EXCLUDED = {"website_requests", "website_requests_of", "visits"}
 # What needs databases that tell where addresses are.
@@ -75,7 +90,8 @@ def view_statements(
     for table in TABLES:
         source = _source(snapshot, table)
         names = (*_partitions(table), *table.schema.names)
-        columns = ", ".join(_column(name, snapshot) for name in names)
+        stored = [_column(name, snapshot) for name in names]
+        columns = ", ".join([*stored, *_DERIVED.get(table.name, ())])
         view = table.name.removeprefix("_")
         yield f'CREATE VIEW "{view}" AS SELECT {columns} FROM {source}'
         if with_files:

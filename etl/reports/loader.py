@@ -20,7 +20,7 @@ from etl.errors import UsageError, nearest
 from etl.query import Database, LimitError, QueryError
 from etl.query.connection import without_semicolons
 from etl.query.views import DEFINITIONS
-from etl.reports.report import Report, ReportFileError, bind, query_report
+from etl.reports.report import Report, ReportFileError, bind, in_file, query_report
 from etl.resources import bundled
 from etl.store import open_store
 
@@ -180,9 +180,7 @@ def _check_sql(report: Report) -> None:
     try:
         statements = duckdb.extract_statements(report.sql)
     except duckdb.Error as error:
-        raise ReportFileError(
-            f"{report.path}:{_line_in(report, error)}: {error}"
-        ) from error
+        raise ReportFileError(in_file(report, error)) from error
     where = f"{report.path}:{report.line}"
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise ReportFileError(f"{where}: a report is one SELECT statement")
@@ -203,10 +201,10 @@ def _check_results(reports: Iterable[Report]) -> None:
             try:
                 query_report(report, database, parameters)
                 _check_columns(report, database, parameters)
-            except (QueryError, LimitError) as error:
-                raise ReportFileError(
-                    f"{report.path}:{_line_in(report, error)}: {error}"
-                ) from error
+            except QueryError as error:
+                raise ReportFileError(str(error)) from error
+            except LimitError as error:
+                raise ReportFileError(in_file(report, error)) from error
 
 
 def _examples(report: Report) -> dict[str, object]:
@@ -229,10 +227,3 @@ def _check_columns(
         raise ReportFileError(
             f"{report.path}: two columns of the result have one name: {', '.join(names)}"
         )
-
-
-def _line_in(report: Report, error: Exception) -> int:
-    """The line of the file that DuckDB's message is about."""
-    at = re.search(r"LINE (\d+):", str(error))
-    offset = int(at[1]) - 1 if at else 0
-    return report.line + offset

@@ -24,11 +24,13 @@ from etl.query import (
     EVERYTHING,
     Advance,
     Database,
+    QueryError,
     Result,
     Scope,
     check_locations,
     sql_literal,
 )
+from etl.query.place import moved, place_of
 from etl.reports.chart import SUFFIXES, Chart
 from etl.store import ReadableStore
 
@@ -161,8 +163,11 @@ def query_report(
 ) -> Result:
     """A report's result over what `database` has of the lake; see `run_report`."""
     values = bind(report, parameters or {})
-    # What a report is not to read is not in the database: its scope says so.
-    result = database.query(report.sql, values, reads_all=True)
+    try:
+        # What a report is not to read is not in the database: its scope says so.
+        result = database.query(report.sql, values, reads_all=True)
+    except QueryError as error:
+        raise QueryError(in_file(report, error)) from error
     for name in report.chart.columns if report.chart else ():
         if name not in result.columns:
             known = ", ".join(result.columns)
@@ -170,6 +175,15 @@ def query_report(
                 f"{report.path}: the chart's column {name!r} is not in the result (it has: {known})"
             )
     return result
+
+
+def in_file(report: Report, error: Exception) -> str:
+    """DuckDB's message about a report's SQL, with the file, line and column."""
+    message = str(error)
+    line, column = place_of(message, report.sql) or (1, 1)
+    # The first line of the SELECT is not that of the file.
+    offset = report.line - 1
+    return f"{report.path}:{line + offset}:{column}: {moved(message, offset)}"
 
 
 def check_drawable(report: Report, output: Path) -> None:

@@ -4,9 +4,12 @@ from etl.sources.discover import (
     Found,
     Source,
     discover_objects,
+    find_object,
     parse_source,
+    pass_over,
+    refuse_around,
     refuse_inside,
-    require_listing,
+    require_log_objects,
     subtract,
 )
 from etl.sources.fetch import Fetched, fetch_objects
@@ -22,9 +25,12 @@ __all__ = [
     "Text",
     "discover_objects",
     "fetch_objects",
+    "find_object",
     "log_day",
     "parse_source",
+    "pass_over",
+    "refuse_around",
     "refuse_inside",
-    "require_listing",
+    "require_log_objects",
     "subtract",
 ]

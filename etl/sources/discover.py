@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 
 from etl.dates import parse_date
 from etl.errors import StoreError, UsageError
@@ -21,6 +22,7 @@ from etl.sources.log_object import DAY_FOLDER, LogObject, log_day
 from etl.store import Location, S3Session, parse_location
 
 _GLOB = re.compile(r"[*?\[]")
+_ENDING = re.compile(r"(?:\.[A-Za-z]+)?(?:\.(?:gz|zst))?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,12 @@ class Found:
     """Log objects listed, known or new."""
     skipped: int = 0
     """Objects whose names are not those of log objects."""
+    example: str = ""
+    """The name of one of them, which is no mark of a folder and not hidden."""
+    set_aside: int = 0
+    """Log objects that are not ingested, as somebody had them skipped."""
+    set_aside_changed: list[str] = field(default_factory=list)
+    """Of these, those that were overwritten since."""
     known: int = 0
     """Log objects that are ingested already."""
     changed: list[str] = field(default_factory=list)
@@ -101,12 +109,49 @@ def refuse_inside(source: Source, lake_url: str) -> None:
         )
 
 
-def require_listing(source: Source, session: S3Session) -> None:
-    """Raise StoreError where a source cannot be listed: a run had better not begin."""
-    next(
-        discover_objects(source, None, dt.date.max, session, Found(), full=True),
-        None,
+def refuse_around(source: Source, lake_url: str) -> None:
+    """Raise UsageError where the lake would be listed with the source: each run would list what all before it wrote."""
+    if _lists(source, parse_location(lake_url)):
+        raise UsageError(
+            f"{lake_url}: a new lake would be inside the source {source.url}, and be listed with it; "
+            "put it somewhere else, or give the prefix of the raw logs"
+        )
+
+
+def _lists(source: Source, place: Location) -> bool:
+    """Whether a listing of the source has what is at a place. A glob lists one folder, and no folders in it."""
+    if source.pattern is not None:
+        return False
+    if source.location.is_s3:
+        is_same_bucket = source.location.bucket == place.bucket
+        # A prefix may end in the middle of a name.
+        return is_same_bucket and f"{place.key}/".startswith(source.location.key)
+    return place.is_inside(source.location)
+
+
+def require_log_objects(source: Source, session: S3Session) -> None:
+    """Raise UsageError where a source has objects, but no log objects: their names, or the URL, are not right.
+
+    One without any objects is as on the first day. Raises StoreError where it cannot be listed: a run had better not
+    begin.
+    """
+    found = Found()
+    first = next(
+        discover_objects(source, None, dt.date.max, session, found, full=True), None
     )
+    if first is None and found.example:
+        raise UsageError(
+            f"{source.url}: none of the {found.skipped:,} objects there has the name of a log object, "
+            f"[prefix]YYYY-MM-DD-hh-mm-ss-UNIQUE; one of them is {found.example}. Give the prefix of the logs; "
+            f"if these are logs, name them by a glob: --source {quote(_glob_of(found.example))}"
+        )
+
+
+def _glob_of(name: str) -> str:
+    """A glob for the objects of a folder whose names end as this one does."""
+    folder, slash, last = name.rpartition("/")
+    ending = _ENDING.search(last)
+    return f"{folder}{slash}*{ending[0] if ending else ''}"
 
 
 def discover_objects(
@@ -135,11 +180,18 @@ def discover_objects(
         else:
             objects = s3_listing.list_all(source.location, session)
     for one in objects:
-        if one is None:
+        if isinstance(one, str):
             found.skipped += 1
+            found.example = found.example or _unless_mark(one)
         elif since is None or one.day >= since:
             found.discovered += 1
             yield one
+
+
+def _unless_mark(name: str) -> str:
+    """The name, or nothing for that of an object which consoles and editors make: `logs/`, `.DS_Store`."""
+    _, _, last = name.rpartition("/")
+    return "" if last.startswith(".") or not last else name
 
 
 def subtract(
@@ -159,7 +211,44 @@ def subtract(
             found.changed.append(one.name)
 
 
-def _list_local(source: Source, since: dt.date | None) -> Iterator[LogObject | None]:
+def pass_over(
+    objects: Iterable[LogObject], skipped: Mapping[str, str], found: Found
+) -> Iterator[LogObject]:
+    """The objects that are not to be skipped; `skipped` has the names of those that are, with their ETags then."""
+    for one in objects:
+        etag = skipped.get(one.name)
+        if etag is None:
+            yield one
+            continue
+        found.set_aside += 1
+        if etag != one.etag:
+            found.set_aside_changed.append(one.name)
+
+
+def find_object(
+    name: str, sources: Iterable[Source], session: S3Session
+) -> LogObject | None:
+    """The log object of this full name, None where no source has it."""
+    place = parse_location(name)
+    if not any(_has(source, place) for source in sources):
+        return None
+    folder, slash, last = place.key.rpartition("/")
+    alone = Source(name, Location(place.bucket, folder + slash), glob.escape(last))
+    objects = discover_objects(alone, None, dt.date.max, session, Found())
+    return next((one for one in objects if one.name == name), None)
+
+
+def _has(source: Source, place: Location) -> bool:
+    """Whether what is at a place, if anything, is listed with a source."""
+    if source.pattern is None:
+        return _lists(source, place)
+    folder, slash, last = place.key.rpartition("/")
+    inside = Location(place.bucket, folder + slash)
+    is_same = inside.is_inside(source.location) and source.location.is_inside(inside)
+    return is_same and fnmatch.fnmatchcase(last, source.pattern)
+
+
+def _list_local(source: Source, since: dt.date | None) -> Iterator[LogObject | str]:
     root = Path(source.location.key)
     try:
         for path in (
@@ -176,18 +265,18 @@ def _list_local(source: Source, since: dt.date | None) -> Iterator[LogObject | N
         ) from error
 
 
-def _local_object(path: str, *, is_explicit: bool) -> LogObject | None:
+def _local_object(path: str, *, is_explicit: bool) -> LogObject | str:
     # Names are keys of the ledger, which holds text; AWS gives no others.
     try:
         path.encode()
     except UnicodeEncodeError:
-        return None
+        return path.encode("utf-8", "backslashreplace").decode()
     stat = os.stat(path)  # noqa: PTH116 - paths are texts here: there are many
     modified = dt.datetime.fromtimestamp(stat.st_mtime, dt.UTC)
     day = log_day(path) or (modified.date() if is_explicit else None)
     # Copied or touched, a file is the same; if it grew, its size shows it.
     return (
-        LogObject(path, stat.st_size, f"{stat.st_size:x}", modified, day) if day else None
+        LogObject(path, stat.st_size, f"{stat.st_size:x}", modified, day) if day else path
     )
 
 

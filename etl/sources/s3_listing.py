@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import repeat
 from typing import Any, cast
 
 from etl.ahead import results_ahead
@@ -23,8 +24,8 @@ _LISTERS = 16
 _FOLDERS = "%Y/%m/%d/"
 _NUMBER_FOLDER = re.compile("[0-9]{2}/")
 
-Listed = Iterator[LogObject | None]
-"""Log objects in the order of their names; None stands for an object whose name is not that of one."""
+Listed = Iterator[LogObject | str]
+"""Log objects in the order of their names; a name stands for an object whose name is not that of one."""
 
 
 def list_all(location: Location, session: S3Session) -> Listed:
@@ -55,7 +56,8 @@ def list_window(
     days = [since + dt.timedelta(days=n) for n in range((today - since).days + 2)]
     roots = _Roots(client, bucket)
     roots.walk(prefix)
-    yield from [None] * roots.skipped
+    # There may be any number of them, and only how many matters here.
+    yield from repeat("", roots.skipped)
     day_prefixes = [
         f"{root}{day:{form}}"
         for root, form in sorted(roots.day_formats.items())
@@ -177,9 +179,9 @@ def _pages(client: Any, bucket: str, **options: str) -> Iterator[dict[str, Any]]
 
 def _log_object(
     bucket: str, item: Mapping[str, Any], default_day: dt.date | None = None
-) -> LogObject | None:
+) -> LogObject | str:
+    name = f"s3://{bucket}/{item['Key']}"
     day = log_day(item["Key"]) or default_day
     if day is None:
-        return None
-    name = f"s3://{bucket}/{item['Key']}"
+        return name
     return LogObject(name, item["Size"], etag_of(item, name), item["LastModified"], day)

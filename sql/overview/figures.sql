@@ -1,7 +1,7 @@
 -- /// report
 -- title = "Figures"
 -- question = "What happened in the period, in one row?"
--- note = "client_errors and server_errors are requests that failed (4xx, 5xx), and error_percent is of all requests; denied are those that somebody may not send (403). Visitors are addresses with a user agent, without credentials, that got an object; NULL where nobody is known. expired and deleted count objects: expired without old versions, deleted with them. The lag is the 95th percentile in minutes; rejects are of all buckets."
+-- note = "client_errors and server_errors are requests that failed (4xx, 5xx), and error_percent is of all requests; denied are those that somebody may not send (403). Visitors are addresses with a user agent, without credentials, that got an object; NULL where nobody is known. expired and deleted count objects: expired without old versions, deleted with them. The lag is the 95th percentile in minutes, NULL where nothing tells when log objects were delivered; rejects are of all buckets."
 -- ///
 WITH visitors AS (
     SELECT DISTINCT remote_ip, user_agent, is_known(remote_ip, requester, user_agent) AS is_known
@@ -22,9 +22,10 @@ deleted AS (  -- without a size nothing was there, or a delete marker was set or
     WHERE is_delete(operation) AND succeeded(operation, http_status) AND object_size IS NOT NULL
 ),
 delivered AS (
-    SELECT date_diff('minute', time, last_modified) AS minutes
+    SELECT date_diff('minute', time, delivered_at) AS minutes
     FROM access_log
     JOIN ledger USING (log_object)
+    WHERE delivered_at >= time
 ),
 of_requests AS (
     SELECT

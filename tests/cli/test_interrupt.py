@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM, as a terminal and a scheduler send them to real processes."""
 
 import datetime as dt
+import json
 import os
 import re
 import signal
@@ -13,9 +14,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import events, ingest_local, rows_of
+from conftest import events, ingest_local, rows_of, run_cli
 from terminals import Terminal
 
+from etl import open_lake
 from etl.cli.demo_logs import partitioned_objects, traffic, write_objects
 
 LINES = 6_000
@@ -56,8 +58,15 @@ def test_ctrl_c_ends_a_run(logs: Path, tmp_path: Path, workers: str) -> None:
     # A worker may have committed a batch that the run had not heard of yet.
     assert committed <= log_objects(lake) < sum(path.is_file() for path in logs.rglob("*"))
     assert committed <= found
+    assert "was interrupted, or did not read everything; records may be missing" in warning(lake)
     ingest_local(logs, lake)
     assert len(rows_of(lake)) == LINES
+    assert warning(lake) == ""
+
+
+def warning(lake: Path) -> str:
+    """What a query of the lake says beside its result."""
+    return run_cli("sql", "SELECT 1", "--lake", str(lake)).stderr
 
 
 def log_objects(lake: Path) -> int:
@@ -88,6 +97,23 @@ def test_ctrl_c_ends_what_waits_for_a_store(
         waiting.press_ctrl_c()
         assert waiting.end() == 130
     assert waiting.text.count("interrupted") == 1
+
+
+def test_reports_say_that_a_run_was_killed(logs: Path, tmp_path: Path) -> None:
+    """Also after `expire`, until a run is complete; status and Python have it, too."""
+    lake = tmp_path / "lake"
+    command = [sys.executable, "-m", "etl", "ingest", "--source", str(logs), "--lake", str(lake), "--workers", "1"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, **SMALL_BATCHES}) as run:
+        while not (lake / "_ledger").exists():
+            time.sleep(0.02)
+        run.kill()
+    assert "has not ended: it is at work, or was killed; records may be missing" in warning(lake)
+    open_lake(str(lake)).expire("36500d")
+    assert "has not ended" in warning(lake)
+    killed = json.loads(run_cli("status", "--lake", str(lake), "--json").stdout)["incomplete_run"]
+    assert killed["ended"] is None
+    ingest_local(logs, lake)
+    assert (warning(lake), open_lake(str(lake)).status().incomplete_run) == ("", None)
 
 
 def test_ctrl_c_ends_a_query(logs: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from conftest import S3
 
 from etl.errors import LeaseHeldError
-from etl.lake.lease import hold_lease
+from etl.lake.lease import hold_lease, note_complete, read_incomplete
 from etl.store.base import Store
 from etl.store.open import open_store
 from etl.store.s3_session import S3Session
@@ -71,6 +71,23 @@ def test_a_renewal_whose_answer_was_lost_is_ours(s3: S3) -> None:
         time.sleep(3)
         assert still_held()
         assert store.read("_lock.json")[0] != data + b" "
+
+
+def test_a_run_is_incomplete_until_it_says_otherwise(store: Store) -> None:
+    """Whoever reads learns of the last run that ingests, also while others hold the lease after it."""
+    with hold_lease(store, "first", 60, ingests=True):
+        at_work = read_incomplete(store)
+        assert at_work is not None
+        assert (at_work.run_id, at_work.ended) == ("first", None)
+    with hold_lease(store, "expire", 60):
+        failed = read_incomplete(store)
+    assert failed == read_incomplete(store)
+    assert failed is not None
+    assert (failed.run_id, failed.ended is None) == ("first", False)
+    with hold_lease(store, "second", 60, ingests=True):
+        note_complete(store, "second")
+        assert read_incomplete(store) is None
+    assert read_incomplete(store) is None
 
 
 def test_leftovers_of_killed_runs_are_cleared(tmp_path: Path) -> None:

@@ -302,5 +302,7 @@ def test_status_counts_what_is_there(lake: Path) -> None:
     assert status.rejects_by_reason == {"not_a_record": 1}
     assert status.last_complete_run is not None
     assert status.last_complete_run.date() == dt.datetime.now(dt.UTC).date()
-    nothing = open_lake(str(lake / "none")).status()
+    (lake.parent / "nothing").mkdir()
+    ingest_local(lake.parent / "nothing", lake.parent / "empty")
+    nothing = open_lake(str(lake.parent / "empty")).status()
     assert (nothing.buckets, nothing.rows, nothing.newest_record) == ([], 0, None)

@@ -120,7 +120,8 @@ def test_defaults_as_toml_writes_them(tmp_path: Path, kind: str, default: str, v
     """A default is a value of its type: a whole number is a number, and DuckDB gets it as one."""
     head = f"-- /// report\n-- title = 't'\n-- question = 'q'\n-- [params.n]\n-- type = '{kind}'\n-- help = 'h'\n"
     (tmp_path / "own.sql").write_text(f"{head}-- default = {default}\n-- ///\nSELECT $n AS n, typeof($n) AS type\n")
-    result = open_lake(str(tmp_path / "lake"), sql_dir=[tmp_path]).report("own").to_arrow().to_pylist()
+    database = Database(open_store(str(tmp_path / "lake")))
+    result = query_report(load_reports([tmp_path])["own"], database).to_arrow().to_pylist()
     types = {"number": "DOUBLE", "integer": "INTEGER", "boolean": "BOOLEAN", "date": "DATE", "string": "VARCHAR"}
     assert result == [{"n": value, "type": types[kind]}]
 
@@ -257,6 +258,7 @@ def test_sql_does_not_climb_out_of_the_lake(lake: Lake, s3: S3, tmp_path: Path) 
             lake.sql(f"SELECT * FROM read_text('{path}')").to_arrow()
     for key in ("lake/_runs.json", "lake2/x.csv", "x.csv"):
         s3.client.put_object(Bucket=s3.lake, Key=key, Body=b"secret")
+    s3.client.put_object(Bucket=s3.lake, Key="lake/_lake.json", Body=b'{"format": 2}')
     on_s3 = open_lake(f"s3://{s3.lake}/lake", s3.endpoint_url)
     for path in (
         f"{s3.lake}/lake/_runs.json",
@@ -373,7 +375,7 @@ GOOD = '-- /// report\n-- title = "T"\n-- question = "Q?"\n'
         (GOOD + "SELECT 1", r"bad\.sql:4: in the front matter, before its end"),
         (GOOD, r"bad\.sql:3: the front matter is not ended"),
         (GOOD + "--chart = 1\n-- ///\nSELECT 1", r"bad\.sql:4: in the front matter, before its end"),
-        (GOOD + "-- ///\n\nSELECT 1,\n  nothing\nFROM access_log", r"bad\.sql:6: .*column .*nothing"),
+        (GOOD + "-- ///\n\nSELECT 1,\n  nothing\nFROM access_log", r"bad\.sql:7:3: .*column .*nothing"),
         (
             GOOD + "-- chart = {kind='bar', label='a', value='b'}\n-- ///\nSELECT 1 AS a",
             "chart's column 'b' is not",
@@ -401,7 +403,7 @@ GOOD = '-- /// report\n-- title = "T"\n-- question = "Q?"\n'
         ),
         (GOOD + "-- ///\nSELECT 1; SELECT 2", r"one SELECT"),
         (GOOD + "-- ///\nDROP VIEW access_log", r"one SELECT"),
-        (GOOD + "-- ///\nSELEKT 1", r"bad\.sql:5: .*syntax error"),
+        (GOOD + "-- ///\nSELEKT 1", r"bad\.sql:5:1: .*syntax error"),
     ],
 )
 def test_a_bad_report_file_is_named(tmp_path: Path, text: str, message: str) -> None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from attacks import on_terminal, request, write_log
 from browsers import Opened
-from conftest import ingest_local, rows_of, run_cli
+from conftest import empty_lake, ingest_local, rows_of, run_cli
 
 from etl import open_lake
 from etl.caches import cached_by_text
@@ -76,9 +76,8 @@ def test_markdown_makes_nothing_of_a_text(tmp_path: Path) -> None:
         "x@y.z",
     ]
     keys = " ".join(f"('{text}')," for text in texts)
-    done = run_cli(
-        "sql", f"SELECT * FROM (VALUES {keys.rstrip(',')}) t(x)", "--lake", str(tmp_path), "--format", "markdown"
-    )
+    query = f"SELECT * FROM (VALUES {keys.rstrip(',')}) t(x)"
+    done = run_cli("sql", query, "--lake", empty_lake(tmp_path).url, "--format", "markdown")
     cells = [line[2:-2] for line in done.stdout.splitlines()[2:]]
     assert cells == [
         r"https\://evil.example/",
@@ -405,6 +404,8 @@ def test_a_lake_with_a_pattern_as_its_name_shows_nothing_else(tmp_path: Path) ->
     """Its URL is no pattern, neither for queries nor for listings."""
     for name in ("lake", "lakes"):
         ingest_local(write_log(tmp_path / f"logs-{name}", [request(1, bucket=f" {name} ")]), tmp_path / name)
+    (tmp_path / "no-logs").mkdir()
+    ingest_local(tmp_path / "no-logs", tmp_path / "lake*")
     empty = open_lake(str(tmp_path / "lake*"))
     assert empty.sql("SELECT count(*) AS n FROM access_log").to_arrow()["n"].to_pylist() == [0]
     assert empty.status().buckets == []

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from etl.cli.lakes import open_lake, warn_if_empty
+from etl.cli.lakes import open_lake, warn_if_empty, warn_if_incomplete
 from etl.cli.options import (
     ConfigOption,
     EndpointOption,
@@ -22,6 +22,7 @@ from etl.cli.terminal import (
     print_summary,
     print_verification,
     report_problems,
+    report_rejects,
 )
 from etl.errors import AccessLakeError
 from etl.maintenance import parse_age
@@ -50,6 +51,21 @@ def ingest(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be read; write nothing.")
     ] = False,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Never read this log object, by its full name. May be repeated; the lake remembers it.",
+        ),
+    ] = None,
+    unskip: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Read again what was skipped."),
+    ] = None,
+    skip_reason: Annotated[
+        str,
+        typer.Option(metavar="TEXT", help="Why, for `accesslake status`."),
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Read the log objects that the lake does not have yet.
@@ -66,18 +82,26 @@ def ingest(
                 since=since,
                 workers=workers,
             )
-            summary = lake.ingest(full=full, dry_run=dry_run, progress=reporter.progress)
+            summary = lake.ingest(
+                full=full,
+                dry_run=dry_run,
+                skip=skip or [],
+                unskip=unskip or [],
+                skip_reason=skip_reason,
+                progress=reporter.progress,
+            )
         except AccessLakeError as error:
             reporter.event("error", str(error))
             raise typer.Exit(error.exit_code) from error
         report_problems(reporter, summary)
+        has_too_many_rejects = report_rejects(reporter, summary, lake)
     if as_json:
         typer.echo(json.dumps(summary.as_dict()))
     else:
         print_summary(summary)
     if summary.result.failures:
         raise typer.Exit(1)
-    if summary.reject_fraction > lake.settings.max_reject_fraction:
+    if has_too_many_rejects:
         raise typer.Exit(EXIT_REJECTS)
 
 
@@ -92,6 +116,7 @@ def status(
     with working("reading the lake"):
         status = lake.status()
     warn_if_empty(lake)
+    warn_if_incomplete(lake)
     if as_json:
         typer.echo(json.dumps(status.as_dict(), default=json_time))
     else:

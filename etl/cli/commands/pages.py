@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from etl.cli.lakes import open_lake, parse_period
+from etl.cli.lakes import open_lake, parse_period, warn_if_incomplete
 from etl.cli.options import (
     BucketOption,
     ConfigOption,
@@ -38,4 +38,5 @@ def dashboard(
     first_day, last_day = parse_period(date_from, date_to)
     with working("querying") as lake.advance:
         page = lake.dashboard(bucket=bucket, date_from=first_day, date_to=last_day)
+    warn_if_incomplete(lake)
     write_file(output, page.encode("utf-8", "backslashreplace"))

@@ -15,6 +15,7 @@ from etl.cli.lakes import (
     say_what_is_left_out,
     settings_of,
     warn_if_empty,
+    warn_if_incomplete,
 )
 from etl.cli.options import (
     BucketOption,
@@ -133,6 +134,7 @@ def report(
             report, bucket=bucket, date_from=first_day, date_to=last_day, **params
         )
     warn_if_empty(lake)
+    warn_if_incomplete(lake)
     say_what_is_left_out(lake, report)
     is_headed = chart is not None or sys.stdout.isatty()
     span = lake.span(bucket, first_day) if is_headed else None
@@ -181,6 +183,7 @@ def sql(
     with working("querying") as lake.advance:
         result = lake.sql(query)
     warn_if_empty(lake)
+    warn_if_incomplete(lake)
     say_what_is_left_out(lake, query)
     write_result(result, output_format, output, header=header, csv_safe=csv_safe)
 

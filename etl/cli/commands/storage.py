@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from etl.cli.lakes import open_lake, parse_period, warn_if_empty
+from etl.cli.lakes import open_lake, parse_period, warn_if_empty, warn_if_incomplete
 from etl.cli.options import (
     BucketOption,
     ConfigOption,
@@ -52,6 +52,7 @@ def lifecycle_rules(
             bucket, rules=rules, date_from=first_day, date_to=last_day
         )
     warn_if_empty(lake)
+    warn_if_incomplete(lake)
     typer.echo(f"accesslake: events of {period.date_from} to {period.date_to}", err=True)
     write_result(result, output_format, output, header=header, csv_safe=csv_safe)
 
@@ -90,4 +91,5 @@ def never_read(
         result = lake.never_read(
             inventory, bucket=bucket, date_from=first_day, date_to=last_day, limit=limit
         )
+    warn_if_incomplete(lake)
     write_result(result, output_format, output, header=header, csv_safe=csv_safe)

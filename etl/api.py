@@ -10,6 +10,7 @@ from typing import Any
 from etl.config import Settings, load_settings
 from etl.dashboard import render_dashboard
 from etl.errors import UsageError
+from etl.findings import Finding, find_in
 from etl.ingest import Progress, RunSummary, new_run_id, run_ingest
 from etl.lake import check_format
 from etl.maintenance import (
@@ -215,6 +216,15 @@ class Lake:
         scope = _scope(bucket, date_from, date_to)
         now = dt.datetime.now(dt.UTC)
         return render_dashboard(self._look(), scope, self.settings, now, self.advance)
+
+    def findings(
+        self, *, bucket: str | None = None, date_from: Day = None, date_to: Day = None
+    ) -> list[Finding]:
+        """What is unusual, alarms first; without a period, of the last 7 days with records."""
+        scope = _scope(bucket, date_from, date_to)
+        now = dt.datetime.now(dt.UTC)
+        reports = load_reports()
+        return find_in(self._look(), scope, self.settings, now, reports, self.advance)
 
     def lifecycle_rules(
         self,

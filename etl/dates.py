@@ -1,6 +1,9 @@
-"""Days, kept within those that there are."""
+"""Days, kept within those that there are, and durations."""
 
 import datetime as dt
+import re
+
+from etl.errors import UsageError
 
 FIRST_DAY = dt.date(2006, 3, 1)
 """S3 began in March 2006: no record is older."""
@@ -23,3 +26,15 @@ def parse_date(text: str) -> dt.date | None:
         return dt.date.fromisoformat(text.replace("/", "-"))
     except ValueError:
         return None
+
+
+_DURATION = re.compile(r"([1-9]\d{0,6})([mhd])", re.ASCII)
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_duration(name: str, text: str) -> dt.timedelta:
+    """A duration: `90m`, `26h`, `2d`. Raises UsageError naming the argument."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise UsageError(f"{name} {text}: write a duration like 90m, 26h or 2d")
+    return dt.timedelta(**{_UNITS[match[2]]: int(match[1])})

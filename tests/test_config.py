@@ -112,6 +112,7 @@ def test_the_reference_file_has_every_setting_with_its_default() -> None:
     privacy = {f"privacy.{name}" for name in table.pop("privacy")}
     tables = ("prices", "storage_prices", "exclude")
     of_tables = {f"{name}.{setting}" for name in tables for setting in table.pop(name)}
+    of_tables |= {f"findings.{kind}.{name}" for kind, settings in table.pop("findings").items() for name in settings}
     top, _, below = text.partition("[privacy]")
     optional = set(re.findall(r"^# (\w+) = ", top, flags=re.MULTILINE))
     privacy |= {f"privacy.{name}" for name in re.findall(r"^# (\w+) = ", below, flags=re.MULTILINE)}

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from etl.cli.commands import demo, lake, pages, questions, storage
+from etl.cli.commands import demo, findings, lake, pages, questions, storage
 from etl.cli.interrupt import Interrupted, end_on_signals, say_farewell
 from etl.errors import AccessLakeError
 from etl.text import safe_lines, safe_text
@@ -24,6 +24,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "reports": questions.reports,
     "report": questions.report,
     "dashboard": pages.dashboard,
+    "findings": findings.findings,
     "lifecycle-rules": storage.lifecycle_rules,
     "never-read": storage.never_read,
     "sql": questions.sql,

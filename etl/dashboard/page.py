@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -10,25 +10,29 @@ import pyarrow as pa
 from markupsafe import Markup
 
 from etl.config import Settings
-from etl.dates import FIRST_DAY, shifted
-from etl.errors import AccessLakeError, UsageError
-from etl.findings import FIGURES, Excerpt, Notice, find_unusual
-from etl.query import Advance, Database, Scope, check_days, left_out
+from etl.findings import (
+    FIGURES,
+    Excerpt,
+    Finding,
+    Inspection,
+    ReportResult,
+    Span,
+    chart_failed,
+    report_failed,
+)
+from etl.query import Advance, Scope, left_out
 from etl.reports import (
     ChartError,
     Report,
     Section,
     csp_hash,
     load_reports,
-    query_report,
     svg,
 )
 from etl.resources import template, template_text
 from etl.store import ReadableStore
 from etl.text import in_words, safe_text
 
-DAYS = 7
-"""The period where none is given: so many days up to the last one with records. A week, so that weekends cancel out."""
 # What a table on the page shows at most, and the limit of a report that has one.
 _SHOWN_ROWS = 100
 # About so many rows of a result, the first, are read for charts and for what is unusual.
@@ -67,6 +71,16 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """A finding: its sentence, the report on the page that shows it, if one does, and the command that does."""
+
+    text: str
+    is_alarm: bool
+    report: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """A report's result on the page."""
 
@@ -100,41 +114,24 @@ def render_dashboard(
 
     `advance` is called with the number of reports that are done, and of all on the page.
     """
-    check_days(scope)
-    # All that the page needs is listed and read for it; the other databases are parts of this one.
-    history = Database(store, Scope(scope.bucket, None, scope.date_to), settings)
-    begun, newest = _days(history, scope.date_to or now.date() + dt.timedelta(days=1))
-    if begun is None or newest is None or (scope.date_from and newest < scope.date_from):
-        raise UsageError(
-            f"{store.url}: no records of this bucket and period; `accesslake status` says what there is"
-        )
-    last = scope.date_to or newest
-    first = scope.date_from or shifted(last, 1 - DAYS)
-    length = last - first + dt.timedelta(days=1)
-    database = history.within(Scope(scope.bucket, first, last))
     reports = load_reports()
+    inspection = Inspection(store, scope, settings, now, reports)
     sections = reports_by_section(reports.values())
-    results = _query_all(sections, database, history, length.days, advance)
-    results[FIGURES] = _query(reports[FIGURES], database, length.days)
-    figures = _first_row(results[FIGURES])
-    before: dict[str, Any] = {}
-    if begun <= (first_before := shifted(first, -length.days)):
-        earlier = history.within(Scope(scope.bucket, first_before, shifted(first, -1)))
-        result = _query(reports[FIGURES], earlier, length.days)
-        before = _figures_before(result, figures)
+    results = _query_all(sections, inspection, advance)
+    figures, before = inspection.figures, inspection.figures_before
+    period = inspection.period
     cards = _cards(sections, results)
-    # Of a period that was chosen it is no news that it is over.
-    days_old = 0 if scope.date_to else (now.date() - last).days
+    findings = inspection.findings(_failures(results, cards))
     return _html(
         lake=safe_text(store.url),
         bucket=safe_text(scope.bucket) if scope.bucket else None,
-        first=first,
-        last=last,
-        days=length.days,
+        first=period.first,
+        last=period.last,
+        days=period.days,
         now=now,
         tiles=_tiles(figures, before),
         left_out=[safe_text(name) for name in left_out(reports[FIGURES].sql, settings)],
-        unusual=_notices(results, before, cards, days_old),
+        unusual=[_notice(finding, sections, store.url) for finding in findings],
         sections=cards,
     )
 
@@ -155,100 +152,53 @@ def _html(**contents: Any) -> str:
     return str(html)
 
 
-def _days(database: Database, latest: dt.date) -> tuple[dt.date | None, dt.date | None]:
-    """The first and the last day with records, of those that can be right: somebody may have invented others."""
-    sql = "SELECT min(date) AS first, max(date) AS last FROM access_log WHERE date BETWEEN $earliest AND $latest"
-    (row,) = (
-        database.query(sql, {"earliest": FIRST_DAY, "latest": latest}, reads_all=True)
-        .to_arrow()
-        .to_pylist()
-    )
-    return row["first"], row["last"]
-
-
-@dataclass(frozen=True, slots=True)
-class _ReportResult:
-    """A report's first rows, as a table for its chart and as an excerpt; or why there are none."""
-
-    table: pa.Table
-    excerpt: Excerpt
-    problem: str | None = None
-
-
 def _query_all(
     sections: Mapping[Section, Iterable[Report]],
-    database: Database,
-    history: Database,
-    days: int,
+    inspection: Inspection,
     advance: Advance | None,
-) -> dict[str, _ReportResult]:
+) -> dict[str, ReportResult]:
     """The result of each report of the page, over the period or all records up to its end."""
     reports = list(chain.from_iterable(sections.values()))
     results = {}
     for done, report in enumerate(reports, 1):
-        reads_history = report.dashboard is not None and report.dashboard.history
-        results[report.name] = _query(
-            report, history if reads_history else database, days
-        )
+        results[report.name] = _query(report, inspection)
         if advance:
             advance(done, len(reports))
     return results
 
 
-def _query(report: Report, database: Database, days: int) -> _ReportResult:
-    offered = {"days": days, "limit": _SHOWN_ROWS, "website": False}
+def _query(report: Report, inspection: Inspection) -> ReportResult:
+    offered = {"days": inspection.period.days, "limit": _SHOWN_ROWS, "website": False}
     parameters = {name: value for name, value in offered.items() if name in report.params}
-    batches, count = [], 0
-    try:
-        result = query_report(report, database, parameters)
-        for batch in result.batches():
-            if count < _READ_ROWS:
-                batches.append(batch)
-            count += batch.num_rows
-    except (
-        AccessLakeError
-    ) as error:  # of a text that nobody thought of: the other reports are worth a page
-        return _ReportResult(pa.table({}), Excerpt([], 0), str(error))
-    table = pa.Table.from_batches(batches, result.schema)
-    excerpt = Excerpt(table.to_pylist(), count, is_cut=parameters.get("limit") == count)
-    return _ReportResult(table, excerpt)
+    reads_history = report.dashboard is not None and report.dashboard.history
+    span = Span.HISTORY if reads_history else Span.PERIOD
+    return inspection.result(report.name, parameters, span).first(_READ_ROWS)
 
 
-def _first_row(result: _ReportResult) -> dict[str, Any]:
-    """The one row of a report of figures; empty where the period has no records."""
-    return dict(next(iter(result.excerpt.rows), {}))
-
-
-def _figures_before(result: _ReportResult, figures: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures of the period before: zeros where it has no records, none where they could not be queried."""
-    row = _first_row(result)
-    return row if row or result.problem else dict.fromkeys(figures, 0)
-
-
-def _notices(
-    results: Mapping[str, _ReportResult],
-    before: Mapping[str, Any],
-    cards: Mapping[Section, Iterable[Card]],
-    days_old: int,
-) -> list[Notice]:
-    """What is unusual, and first of all what failed or could not be drawn: an empty card is no good news."""
-    excerpts = {name: result.excerpt for name, result in results.items()}
-    unusual = find_unusual(_first_row(results[FIGURES]), before, excerpts, days_old)
-    notices = [*_failed_queries(results), *_failed_charts(cards), *unusual]
-    # They quote names from logs, which are untrusted text.
-    return [replace(notice, text=safe_text(notice.text)) for notice in notices]
-
-
-def _failed_queries(results: Mapping[str, _ReportResult]) -> Iterator[Notice]:
+def _failures(
+    results: Mapping[str, ReportResult], cards: Mapping[Section, Iterable[Card]]
+) -> Iterator[Finding]:
+    """What failed or could not be drawn: an empty card is no good news."""
     for name, result in results.items():
         if result.problem:
-            yield Notice(f"{name} failed.", name, is_alarm=True)
-
-
-def _failed_charts(cards: Mapping[Section, Iterable[Card]]) -> Iterator[Notice]:
+            yield report_failed(name, result.problem)
     for card in chain.from_iterable(cards.values()):
         if card.chart_problem:
-            yield Notice(f"{card.report.name} could not be drawn.", card.report.name)
+            yield chart_failed(card.report.name, card.chart_problem)
+
+
+def _notice(
+    finding: Finding, sections: Mapping[Section, Iterable[Report]], lake: str
+) -> Notice:
+    """A finding as the page shows it; names in it come from logs, and are untrusted text."""
+    shown = {report.name for report in chain.from_iterable(sections.values())}
+    command = finding.query.command(lake) if finding.query else ""
+    return Notice(
+        text=safe_text(finding.title),
+        is_alarm=finding.is_alarm,
+        report=finding.report if finding.report in shown else "",
+        command=safe_text(command),
+    )
 
 
 def _tiles(figures: Mapping[str, Any], before: Mapping[str, Any]) -> list[Tile]:
@@ -272,7 +222,7 @@ def _change(name: str, new: float | None, before: Mapping[str, Any]) -> str:
 
 
 def _cards(
-    sections: Mapping[Section, Iterable[Report]], results: Mapping[str, _ReportResult]
+    sections: Mapping[Section, Iterable[Report]], results: Mapping[str, ReportResult]
 ) -> dict[Section, list[Card]]:
     cards = {}
     for section, reports in sections.items():
@@ -280,7 +230,7 @@ def _cards(
     return cards
 
 
-def _card(report: Report, result: _ReportResult) -> Card:
+def _card(report: Report, result: ReportResult) -> Card:
     columns = result.table.column_names
     rows = result.excerpt.rows[:_SHOWN_ROWS]
     problem = None if result.problem is None else safe_text(result.problem)

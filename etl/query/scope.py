@@ -13,11 +13,15 @@ from etl.store import Entry, ReadableStore
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The part of the lake that a report is about; None means all. Both days are part of it."""
+    """The part of the lake that a report is about; None means all.
+
+    Both days are part of it. Where it ends amid one of them, `time_before` is the first moment after it; naive, UTC.
+    """
 
     bucket: str | None = None
     date_from: dt.date | None = None
     date_to: dt.date | None = None
+    time_before: dt.datetime | None = None
 
 
 EVERYTHING = Scope()

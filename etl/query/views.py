@@ -8,6 +8,7 @@ import pyarrow as pa
 from etl.config import Settings
 from etl.fields import FIELDS
 from etl.query.files import SCHEME
+from etl.query.scope import EVERYTHING, Scope
 from etl.query.snapshot import Snapshot
 from etl.resources import bundled
 from etl.schema import ACCESS_LOG, LEDGER, PARTITION_COUNTS, REJECTS, TABLES, Table
@@ -57,15 +58,20 @@ _DUCKDB_TYPES = {
 
 
 def view_statements(
-    snapshot: Snapshot, settings: Settings, *, with_files: bool = False
+    snapshot: Snapshot,
+    settings: Settings,
+    scope: Scope = EVERYTHING,
+    *,
+    with_files: bool = False,
 ) -> Iterator[str]:
     """The statements that make the views and functions, in order: the lake's tables, settings, `sql/views`.
 
+    The snapshot has the days and buckets of `scope`; the views leave out what else is not in it.
     `with_files` makes a view `files_of_<table>` beside each table, in which every row has its file; `rows_by_object`
     and `duplicate_rows` need it.
     """
     for table in TABLES:
-        source = _source(snapshot, table)
+        source = _source(snapshot, table) + _condition(table, scope)
         names = (*_partitions(table), *table.schema.names)
         columns = ", ".join(_column(name, snapshot) for name in names)
         view = table.name.removeprefix("_")
@@ -169,6 +175,13 @@ def _rows_view(
 
 def _constant(value: object) -> str:
     return sql_literal(value) if isinstance(value, str) else repr(value)
+
+
+def _condition(table: Table, scope: Scope) -> str:
+    """What stands after a table for what of a scope its partitions do not tell; nothing for whole days."""
+    if table is not ACCESS_LOG or scope.time_before is None:
+        return ""
+    return f" WHERE time < TIMESTAMP '{scope.time_before}'"
 
 
 def _partitions(table: Table) -> Mapping[str, str]:

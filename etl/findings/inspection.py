@@ -1,0 +1,240 @@
+"""A lake looked at: the period, and the results of reports over it and what was before it."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+
+from etl.config import Settings
+from etl.dates import FIRST_DAY, shifted
+from etl.errors import AccessLakeError, UsageError
+from etl.findings.case import NOTHING, RECENT_DAYS, Case, Question, Span, first_row
+from etl.findings.find import find, questions, report_failed
+from etl.findings.finding import Excerpt, Finding, Period
+from etl.findings.traffic import BEFORE, FIGURES, NOW
+from etl.query import Advance, Database, Scope, check_days
+from etl.reports import Report, query_report
+from etl.store import ReadableStore
+
+DAYS = 7
+"""The period where none is given: so many days up to the last one with records. A week, so that weekends cancel out."""
+# About so many rows of a result, the first, are kept.
+_READ_ROWS = 100_000
+# After the end of a day that was chosen, so long may its records come.
+_LATE = dt.timedelta(days=1)
+# Of a day that has records of its last hour, hardly any are to come.
+_LAST_HOUR = 23
+
+
+@dataclass(frozen=True, slots=True)
+class ReportResult:
+    """A report's first rows, as a table for its chart and as an excerpt; or why there are none."""
+
+    table: pa.Table
+    excerpt: Excerpt
+    problem: str | None = None
+
+    def first(self, rows: int) -> "ReportResult":
+        """The same with no more rows."""
+        if self.table.num_rows <= rows:
+            return self
+        excerpt = replace(self.excerpt, rows=self.excerpt.rows[:rows])
+        return replace(self, table=self.table.slice(0, rows), excerpt=excerpt)
+
+
+class Inspection:
+    """A period of a lake, and the reports that were run over it and before it, each once.
+
+    Without days in `scope` it is the last week with records. Raises UsageError where there are no records.
+    """
+
+    def __init__(
+        self,
+        store: ReadableStore,
+        scope: Scope,
+        settings: Settings,
+        now: dt.datetime,
+        reports: Mapping[str, Report],
+    ) -> None:
+        check_days(scope)
+        self.settings = settings
+        self._scope = scope
+        self._reports = reports
+        # All that is needed is listed and read for it; the other databases are parts of this one.
+        self._history = Database(store, replace(scope, date_from=None), settings)
+        begun, newest = _days(
+            self._history, scope.date_to or now.date() + dt.timedelta(days=1)
+        )
+        if (
+            begun is None
+            or newest is None
+            or (scope.date_from and newest < scope.date_from)
+        ):
+            raise UsageError(
+                f"{store.url}: no records of this bucket and period; `accesslake status` says what there is"
+            )
+        last = scope.date_to or newest
+        first = scope.date_from or shifted(last, 1 - DAYS)
+        until = None if _is_over(scope, now) else _newest_time(self._history, last)
+        self.begun = begun
+        self.period = Period(first, last, until)
+        self.has_before = begun <= self.period.before().first
+        # Of a period that was chosen it is no news that it is over.
+        self.days_old = 0 if scope.date_to else (now.date() - last).days
+        self._databases = {Span.HISTORY: self._history}
+        self._results: dict[
+            tuple[str, Span, tuple[tuple[str, object], ...]], ReportResult
+        ] = {}
+
+    def result(
+        self, report: str, parameters: Mapping[str, object], span: Span = Span.PERIOD
+    ) -> ReportResult:
+        """The result of a report, run once with these parameters over these records."""
+        key = (report, span, tuple(sorted(parameters.items())))
+        if key not in self._results:
+            self._results[key] = _run(
+                self._reports[report], self._database(span), parameters
+            )
+        return self._results[key]
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The figures of the period."""
+        return first_row(self._answer(NOW).excerpt)
+
+    @property
+    def figures_before(self) -> dict[str, Any]:
+        """Those of the period before: zeros where it has no records; none where nobody knows."""
+        result = self._answer(BEFORE)
+        row = first_row(result.excerpt)
+        if row or result.problem or not self.has_before:
+            return row
+        return dict.fromkeys(self.figures, 0)
+
+    def findings(
+        self, failures: Iterable[Finding] = (), advance: Advance | None = None
+    ) -> list[Finding]:
+        """What a person should look at, which `failures` of other reports are, too.
+
+        `advance` is called with the number of questions that were asked, and of all.
+        """
+        case = self._case()
+        asked = questions(case)
+        results, failed = {}, list(failures)
+        for done, question in enumerate(asked, 1):
+            result = self._answer(question)
+            results[question] = result.excerpt
+            if result.problem:
+                failed.append(report_failed(question.report, result.problem))
+            if advance:
+                advance(done, len(asked))
+        return find(replace(case, results=results), failed)
+
+    def _case(self) -> Case:
+        return Case(
+            period=self.period,
+            settings=self.settings.findings,
+            has_accounts=bool(self.settings.accounts),
+            results={},
+            buckets=(self._scope.bucket,) if self._scope.bucket else (),
+            begun=self.begun,
+            has_before=self.has_before,
+            days_old=self.days_old,
+        )
+
+    def _answer(self, question: Question) -> ReportResult:
+        # What was before the first record is not known, rather than nothing.
+        if question.span is Span.BEFORE and not self.has_before:
+            return ReportResult(pa.table({}), NOTHING)
+        if question.span is Span.RECENT and self.begun >= self.period.first:
+            return ReportResult(pa.table({}), NOTHING)
+        parameters = question.parameters(self.settings.findings, self.period)
+        return self.result(question.report, parameters, question.span)
+
+    def _database(self, span: Span) -> Database:
+        if span not in self._databases:
+            self._databases[span] = self._history.within(self._scope_of(span))
+        return self._databases[span]
+
+    def _scope_of(self, span: Span) -> Scope:
+        period, before = self.period, self.period.before()
+        if span is Span.BEFORE:
+            return replace(
+                self._scope,
+                date_from=before.first,
+                date_to=before.last,
+                time_before=before.until,
+            )
+        if span is Span.RECENT:
+            first = max(self.begun, shifted(period.first, -RECENT_DAYS))
+            return replace(
+                self._scope, date_from=first, date_to=shifted(period.first, -1)
+            )
+        return replace(self._scope, date_from=period.first, date_to=period.last)
+
+
+def find_in(
+    store: ReadableStore,
+    scope: Scope,
+    settings: Settings,
+    now: dt.datetime,
+    reports: Mapping[str, Report],
+    advance: Advance | None = None,
+) -> list[Finding]:
+    """What a person should look at in the lake's part in `scope`; see `Inspection`."""
+    return Inspection(store, scope, settings, now, reports).findings(advance=advance)
+
+
+def _days(database: Database, latest: dt.date) -> tuple[dt.date | None, dt.date | None]:
+    """The first and the last day with records, of those that can be right: somebody may have invented others."""
+    sql = "SELECT min(date) AS first, max(date) AS last FROM access_log WHERE date BETWEEN $earliest AND $latest"
+    row = _one_row(database, sql, {"earliest": FIRST_DAY, "latest": latest})
+    return row["first"], row["last"]
+
+
+def _is_over(scope: Scope, now: dt.datetime) -> bool:
+    """Whether the last day is one that was chosen, and has all of its records by now."""
+    if scope.date_to is None:
+        return False
+    end = dt.datetime.combine(shifted(scope.date_to, 1), dt.time(), dt.UTC)
+    return now >= end + _LATE
+
+
+def _newest_time(database: Database, last: dt.date) -> dt.datetime | None:
+    """Just after the newest record of a day that is not over; None where it has records up to its end, or none."""
+    sql = "SELECT max(time) AS newest FROM access_log WHERE date = $last"
+    newest: dt.datetime | None = _one_row(database, sql, {"last": last})["newest"]
+    if newest is None or newest.hour == _LAST_HOUR:
+        return None
+    return newest.replace(microsecond=0) + dt.timedelta(seconds=1)
+
+
+def _one_row(
+    database: Database, sql: str, parameters: Mapping[str, object]
+) -> dict[str, Any]:
+    (row,) = database.query(sql, parameters, reads_all=True).to_arrow().to_pylist()
+    return dict(row)
+
+
+def _run(
+    report: Report, database: Database, parameters: Mapping[str, object]
+) -> ReportResult:
+    batches, count = [], 0
+    try:
+        result = query_report(report, database, parameters)
+        for batch in result.batches():
+            if count < _READ_ROWS:
+                batches.append(batch)
+            count += batch.num_rows
+    except (
+        AccessLakeError
+    ) as error:  # of a text that nobody thought of: the other reports are worth a look
+        return ReportResult(pa.table({}), NOTHING, str(error))
+    table = pa.Table.from_batches(batches, result.schema)
+    excerpt = Excerpt(table.to_pylist(), count, is_cut=parameters.get("limit") == count)
+    return ReportResult(table, excerpt)
+
+
+__all__ = ["DAYS", "FIGURES", "Inspection", "ReportResult", "find_in"]

@@ -10,7 +10,7 @@ from typing import Any
 from etl.config import Settings, load_settings
 from etl.dashboard import render_dashboard
 from etl.errors import UsageError
-from etl.findings import Finding, find_in
+from etl.findings import Finding, inspect_lake
 from etl.ingest import Progress, RunSummary, new_run_id, run_ingest
 from etl.lake import check_format
 from etl.maintenance import (
@@ -224,7 +224,8 @@ class Lake:
         scope = _scope(bucket, date_from, date_to)
         now = dt.datetime.now(dt.UTC)
         reports = load_reports()
-        return find_in(self._look(), scope, self.settings, now, reports, self.advance)
+        inspection = inspect_lake(self._look(), scope, self.settings, now, reports)
+        return inspection.findings(advance=self.advance)
 
     def lifecycle_rules(
         self,

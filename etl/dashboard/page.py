@@ -16,8 +16,9 @@ from etl.findings import (
     Finding,
     Inspection,
     ReportResult,
-    Span,
+    Window,
     chart_failed,
+    inspect_lake,
     report_failed,
 )
 from etl.query import Advance, Scope, left_out
@@ -115,7 +116,7 @@ def render_dashboard(
     `advance` is called with the number of reports that are done, and of all on the page.
     """
     reports = load_reports()
-    inspection = Inspection(store, scope, settings, now, reports)
+    inspection = inspect_lake(store, scope, settings, now, reports)
     sections = reports_by_section(reports.values())
     results = _query_all(sections, inspection, advance)
     figures, before = inspection.figures, inspection.figures_before
@@ -171,8 +172,8 @@ def _query(report: Report, inspection: Inspection) -> ReportResult:
     offered = {"days": inspection.period.days, "limit": _SHOWN_ROWS, "website": False}
     parameters = {name: value for name, value in offered.items() if name in report.params}
     reads_history = report.dashboard is not None and report.dashboard.history
-    span = Span.HISTORY if reads_history else Span.PERIOD
-    return inspection.result(report.name, parameters, span).first(_READ_ROWS)
+    window = Window.HISTORY if reads_history else Window.PERIOD
+    return inspection.result(report.name, parameters, window).first(_READ_ROWS)
 
 
 def _failures(

@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING
 from etl.faces import lazy_face
 
 if TYPE_CHECKING:
-    from etl.findings.case import Span
+    from etl.findings.case import Window
     from etl.findings.find import chart_failed, find, report_failed
     from etl.findings.finding import Excerpt, Finding, Period
-    from etl.findings.inspection import FIGURES, Inspection, ReportResult, find_in
+    from etl.findings.inspection import FIGURES, Inspection, ReportResult, inspect_lake
 
 __getattr__ = lazy_face(
     __name__,
     {
-        "case": ("Span",),
+        "case": ("Window",),
         "find": ("chart_failed", "find", "report_failed"),
         "finding": ("Excerpt", "Finding", "Period"),
-        "inspection": ("FIGURES", "Inspection", "ReportResult", "find_in"),
+        "inspection": ("FIGURES", "Inspection", "ReportResult", "inspect_lake"),
     },
 )
 
@@ -27,9 +27,9 @@ __all__ = [
     "Inspection",
     "Period",
     "ReportResult",
-    "Span",
+    "Window",
     "chart_failed",
     "find",
-    "find_in",
+    "inspect_lake",
     "report_failed",
 ]

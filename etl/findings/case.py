@@ -8,14 +8,16 @@ from enum import Enum, auto
 from typing import Any
 
 from etl.findings.finding import NOTHING, Excerpt, Finding, Period, Query, Row
-from etl.findings.words import sentence
+from etl.findings.words import is_service, sentence
 from etl.kinds import KINDS, FindingSettings, Severity
 
+MANY_ROWS = (("limit", 10_000),)
+"""For reports that give the first rows only."""
 RECENT_DAYS = 28
 """So many days before the period tell what is usual: four weeks have each day of the week four times."""
 
 
-class Span(Enum):
+class Window(Enum):
     """The records that a question is about."""
 
     PERIOD = auto()
@@ -34,7 +36,7 @@ class Question:
 
     report: str
     columns: tuple[str, ...]
-    span: Span = Span.PERIOD
+    window: Window = Window.PERIOD
     kind: str | None = None
     """The kind of finding whose thresholds are parameters."""
     thresholds: tuple[tuple[str, str], ...] = ()
@@ -46,8 +48,8 @@ class Question:
     is_so_far: bool = False
     """Whether only the hours of each day count that the last one has so far."""
 
-    def over(self, span: Span) -> "Question":
-        return replace(self, span=span)
+    def over(self, window: Window) -> "Question":
+        return replace(self, window=window)
 
     def parameters(
         self, settings: Mapping[str, FindingSettings], period: Period
@@ -55,7 +57,7 @@ class Question:
         values = dict(self.fixed)
         if self.is_so_far and period.until:
             values["hours"] = period.until.hour
-        if self.span is Span.HISTORY:
+        if self.window is Window.HISTORY:
             values["days"] = period.days + self.more_days
         for parameter, name in self.thresholds:
             # A count that is not below a threshold is not below the next whole number either.
@@ -95,6 +97,11 @@ class Case:
         """Rows without those of buckets of which nothing of this kind is to be said."""
         settings = self.of(kind)
         return [row for row in rows if not settings.is_silent(row["bucket"])]
+
+    def persons(self, kind: str, question: Question) -> list[Row]:
+        """The loud rows of those who are no services."""
+        rows = self.loud(kind, self.rows(question))
+        return [row for row in rows if not is_service(row["principal"])]
 
     def of(self, kind: str) -> FindingSettings:
         return self.settings[kind]
@@ -158,7 +165,7 @@ class Case:
         parameters = question.parameters(self.settings, self.period)
         # All rows are for programs: people see the first ones, as by default.
         parameters.pop("limit", None)
-        if question.span is Span.HISTORY:
+        if question.window is Window.HISTORY:
             return Query(question.report, parameters, asked, None, self.period.last)
         return Query(question.report, parameters, asked, first, last)
 
@@ -210,6 +217,10 @@ def group_by(rows: Iterable[Row], *columns: str) -> dict[tuple[Any, ...], list[R
     return groups
 
 
+def total(rows: Iterable[Row], name: str) -> int:
+    return sum(row[name] or 0 for row in rows)
+
+
 def most_first(rows: Iterable[Row], name: str, weight: str) -> list[Any]:
     """The values of a column, those first whose rows have most of `weight` in all."""
     totals: dict[Any, float] = {}
@@ -219,14 +230,16 @@ def most_first(rows: Iterable[Row], name: str, weight: str) -> list[Any]:
 
 
 __all__ = [
+    "MANY_ROWS",
     "NOTHING",
     "RECENT_DAYS",
     "Case",
     "Question",
     "Rule",
-    "Span",
+    "Window",
     "first_row",
     "group_by",
     "most_first",
     "rule",
+    "total",
 ]

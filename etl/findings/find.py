@@ -3,7 +3,15 @@
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from etl.findings import access, configuration, operations, traffic
+from etl.findings import (
+    access,
+    configuration,
+    days,
+    figures,
+    objects,
+    operations,
+    requests,
+)
 from etl.findings.case import Case, Question, Rule
 from etl.findings.finding import Finding, Query
 from etl.kinds import KINDS, Kind, Severity
@@ -11,7 +19,10 @@ from etl.kinds import KINDS, Kind, Severity
 RULES = (
     *configuration.RULES,
     *access.RULES,
-    *traffic.RULES,
+    *objects.RULES,
+    *requests.RULES,
+    *figures.RULES,
+    *days.RULES,
     *operations.RULES,
 )
 # Of one kind and severity; what is beyond is told in one sentence.

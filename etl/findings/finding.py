@@ -38,10 +38,9 @@ class Period:
 
     def before(self) -> "Period":
         """The period before, of as many days, and up to the same time of the last one."""
-        until = self.until and self.until - dt.timedelta(days=self.days)
-        return Period(
-            shifted(self.first, -self.days), shifted(self.first, -1), until or None
-        )
+        length = dt.timedelta(days=self.days)
+        until = self.until - length if self.until else None
+        return Period(shifted(self.first, -self.days), shifted(self.first, -1), until)
 
 
 @dataclass(frozen=True, slots=True)

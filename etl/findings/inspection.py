@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -10,10 +10,10 @@ import pyarrow as pa
 from etl.config import Settings
 from etl.dates import FIRST_DAY, shifted
 from etl.errors import AccessLakeError, UsageError
-from etl.findings.case import NOTHING, RECENT_DAYS, Case, Question, Span, first_row
+from etl.findings.case import NOTHING, RECENT_DAYS, Case, Question, Window, first_row
+from etl.findings.figures import BEFORE, FIGURES, NOW
 from etl.findings.find import find, questions, report_failed
 from etl.findings.finding import Excerpt, Finding, Period
-from etl.findings.traffic import BEFORE, FIGURES, NOW
 from etl.query import Advance, Database, Scope, check_days
 from etl.reports import Report, query_report
 from etl.store import ReadableStore
@@ -44,58 +44,41 @@ class ReportResult:
         return replace(self, table=self.table.slice(0, rows), excerpt=excerpt)
 
 
+_Key = tuple[str, Window, tuple[tuple[str, object], ...]]
+
+
+@dataclass(slots=True)
 class Inspection:
-    """A period of a lake, and the reports that were run over it and before it, each once.
+    """A period of a lake, and the reports that were run over it and before it, each once."""
 
-    Without days in `scope` it is the last week with records. Raises UsageError where there are no records.
-    """
+    period: Period
+    begun: dt.date
+    """The first day with records."""
+    days_old: int
+    """How old the newest record is, where the period is up to now."""
+    _history: Database
+    _scope: Scope
+    _settings: Settings
+    _reports: Mapping[str, Report]
+    _databases: dict[Window, Database] = field(default_factory=dict)
+    _results: dict[_Key, ReportResult] = field(default_factory=dict)
 
-    def __init__(
-        self,
-        store: ReadableStore,
-        scope: Scope,
-        settings: Settings,
-        now: dt.datetime,
-        reports: Mapping[str, Report],
-    ) -> None:
-        check_days(scope)
-        self.settings = settings
-        self._scope = scope
-        self._reports = reports
-        # All that is needed is listed and read for it; the other databases are parts of this one.
-        self._history = Database(store, replace(scope, date_from=None), settings)
-        begun, newest = _days(
-            self._history, scope.date_to or now.date() + dt.timedelta(days=1)
-        )
-        if (
-            begun is None
-            or newest is None
-            or (scope.date_from and newest < scope.date_from)
-        ):
-            raise UsageError(
-                f"{store.url}: no records of this bucket and period; `accesslake status` says what there is"
-            )
-        last = scope.date_to or newest
-        first = scope.date_from or shifted(last, 1 - DAYS)
-        until = None if _is_over(scope, now) else _newest_time(self._history, last)
-        self.begun = begun
-        self.period = Period(first, last, until)
-        self.has_before = begun <= self.period.before().first
-        # Of a period that was chosen it is no news that it is over.
-        self.days_old = 0 if scope.date_to else (now.date() - last).days
-        self._databases = {Span.HISTORY: self._history}
-        self._results: dict[
-            tuple[str, Span, tuple[tuple[str, object], ...]], ReportResult
-        ] = {}
+    @property
+    def has_before(self) -> bool:
+        """Whether the lake goes back to the beginning of the period before."""
+        return self.begun <= self.period.before().first
 
     def result(
-        self, report: str, parameters: Mapping[str, object], span: Span = Span.PERIOD
+        self,
+        report: str,
+        parameters: Mapping[str, object],
+        window: Window = Window.PERIOD,
     ) -> ReportResult:
         """The result of a report, run once with these parameters over these records."""
-        key = (report, span, tuple(sorted(parameters.items())))
+        key = (report, window, tuple(sorted(parameters.items())))
         if key not in self._results:
             self._results[key] = _run(
-                self._reports[report], self._database(span), parameters
+                self._reports[report], self._database(window), parameters
             )
         return self._results[key]
 
@@ -122,12 +105,14 @@ class Inspection:
         """
         case = self._case()
         asked = questions(case)
+        # What failed is no answer, and says nothing: not that there is nothing.
         results, failed = {}, list(failures)
         for done, question in enumerate(asked, 1):
             result = self._answer(question)
-            results[question] = result.excerpt
             if result.problem:
                 failed.append(report_failed(question.report, result.problem))
+            else:
+                results[question] = result.excerpt
             if advance:
                 advance(done, len(asked))
         return find(replace(case, results=results), failed)
@@ -135,8 +120,8 @@ class Inspection:
     def _case(self) -> Case:
         return Case(
             period=self.period,
-            settings=self.settings.findings,
-            has_accounts=bool(self.settings.accounts),
+            settings=self._settings.findings,
+            has_accounts=bool(self._settings.accounts),
             results={},
             buckets=(self._scope.bucket,) if self._scope.bucket else (),
             begun=self.begun,
@@ -146,28 +131,30 @@ class Inspection:
 
     def _answer(self, question: Question) -> ReportResult:
         # What was before the first record is not known, rather than nothing.
-        if question.span is Span.BEFORE and not self.has_before:
+        if question.window is Window.BEFORE and not self.has_before:
             return ReportResult(pa.table({}), NOTHING)
-        if question.span is Span.RECENT and self.begun >= self.period.first:
+        if question.window is Window.RECENT and self.begun >= self.period.first:
             return ReportResult(pa.table({}), NOTHING)
-        parameters = question.parameters(self.settings.findings, self.period)
-        return self.result(question.report, parameters, question.span)
+        parameters = question.parameters(self._settings.findings, self.period)
+        return self.result(question.report, parameters, question.window)
 
-    def _database(self, span: Span) -> Database:
-        if span not in self._databases:
-            self._databases[span] = self._history.within(self._scope_of(span))
-        return self._databases[span]
+    def _database(self, window: Window) -> Database:
+        if window is Window.HISTORY:
+            return self._history
+        if window not in self._databases:
+            self._databases[window] = self._history.within(self._scope_of(window))
+        return self._databases[window]
 
-    def _scope_of(self, span: Span) -> Scope:
+    def _scope_of(self, window: Window) -> Scope:
         period, before = self.period, self.period.before()
-        if span is Span.BEFORE:
+        if window is Window.BEFORE:
             return replace(
                 self._scope,
                 date_from=before.first,
                 date_to=before.last,
                 time_before=before.until,
             )
-        if span is Span.RECENT:
+        if window is Window.RECENT:
             first = max(self.begun, shifted(period.first, -RECENT_DAYS))
             return replace(
                 self._scope, date_from=first, date_to=shifted(period.first, -1)
@@ -175,16 +162,35 @@ class Inspection:
         return replace(self._scope, date_from=period.first, date_to=period.last)
 
 
-def find_in(
+def inspect_lake(
     store: ReadableStore,
     scope: Scope,
     settings: Settings,
     now: dt.datetime,
     reports: Mapping[str, Report],
-    advance: Advance | None = None,
-) -> list[Finding]:
-    """What a person should look at in the lake's part in `scope`; see `Inspection`."""
-    return Inspection(store, scope, settings, now, reports).findings(advance=advance)
+    whole: Database | None = None,
+) -> Inspection:
+    """Look at the lake's part in `scope`; without days, at the last week with records.
+
+    `whole` has the records of this part and of others, where these are looked at, too. Raises UsageError where there
+    are no records.
+    """
+    check_days(scope)
+    # All that is needed is listed and read for it; the other databases are parts of this one.
+    until = replace(scope, date_from=None)
+    history = whole.within(until) if whole else Database(store, until, settings)
+    begun, newest = _days(history, scope.date_to or now.date() + dt.timedelta(days=1))
+    if begun is None or newest is None or (scope.date_from and newest < scope.date_from):
+        raise UsageError(
+            f"{store.url}: no records of this bucket and period; `accesslake status` says what there is"
+        )
+    last = scope.date_to or newest
+    first = scope.date_from or shifted(last, 1 - DAYS)
+    newest_time = None if _is_over(scope, now) else _newest_time(history, last)
+    # Of a period that was chosen it is no news that it is over.
+    days_old = 0 if scope.date_to else (now.date() - last).days
+    period = Period(first, last, newest_time)
+    return Inspection(period, begun, days_old, history, scope, settings, reports)
 
 
 def _days(database: Database, latest: dt.date) -> tuple[dt.date | None, dt.date | None]:
@@ -237,4 +243,4 @@ def _run(
     return ReportResult(table, excerpt)
 
 
-__all__ = ["DAYS", "FIGURES", "Inspection", "ReportResult", "find_in"]
+__all__ = ["DAYS", "FIGURES", "Inspection", "ReportResult", "inspect_lake"]

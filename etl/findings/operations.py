@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 
 from etl.findings.access import DAYS
 from etl.findings.case import Case, Question, first_row, group_by, most_first, rule
+from etl.findings.figures import NOW
 from etl.findings.finding import Finding, Row
-from etl.findings.traffic import NOW
 from etl.findings.words import (
     first_and_last,
     listed,

@@ -119,3 +119,13 @@ def of_bytes(count: float) -> str:
 def first_and_last(times: Iterable[dt.datetime]) -> tuple[dt.date, dt.date]:
     days = [time.date() for time in times]
     return min(days), max(days)
+
+
+def at_least(count: int, *, is_cut: bool) -> str:
+    """A number of rows, of which there may be more."""
+    return f"{count:,} or more" if is_cut else f"{count:,}"
+
+
+def of(persons: Sequence[str | None]) -> str:
+    """Whose requests they are, or most of them."""
+    return f"{'mostly ' if len(persons) > 1 else ''}of {who(persons[0])}"

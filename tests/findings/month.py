@@ -115,7 +115,8 @@ def make_lake(records: Iterable[Record], directory: Path) -> str:
     for record in records:
         by_day.setdefault(record.time.day, []).append(record)
     for day, of_day in by_day.items():
-        delivered = dt.datetime(2026, 3, day, *((23, 59, 59) if day < LAST_DAY else (15,)), tzinfo=dt.UTC)
+        end = "23:59:59" if day < LAST_DAY else "15:00:00"
+        delivered = dt.datetime.fromisoformat(f"2026-03-{day:02}T{end}Z")
         log_object = logs / f"{delivered:%Y-%m-%d-%H-%M-%S}-AAAA"
         log_object.write_bytes(b"".join(record.line + b"\n" for record in of_day))
         os.utime(log_object, (delivered.timestamp(), delivered.timestamp()))

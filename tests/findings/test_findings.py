@@ -14,7 +14,7 @@ from small_lake import DATA, SITE
 
 from etl import open_lake
 from etl.config import load_settings
-from etl.findings import Finding, find_in
+from etl.findings import Finding, inspect_lake
 from etl.query import EVERYTHING, Scope
 from etl.reports.loader import load_reports
 from etl.store.open import open_store
@@ -30,7 +30,7 @@ def day(number: int) -> dt.date:
 
 def found(lake: str, scope: Scope = EVERYTHING, **settings: Any) -> list[Finding]:
     merged = load_settings({"accounts": [ACCOUNT], **settings}, {})
-    return find_in(open_store(lake), scope, merged, NOW, load_reports())
+    return inspect_lake(open_store(lake), scope, merged, NOW, load_reports()).findings()
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +146,6 @@ def test_a_report_that_fails_is_a_finding(quiet: str) -> None:
     reports = load_reports()
     broken = reports["operations/rejects"].model_copy(update={"sql": "SELECT error('boom') AS reason, 1 AS lines"})
     settings = load_settings({}, {})
-    (finding,) = find_in(open_store(quiet), Scope(), settings, NOW, {**reports, broken.name: broken})
+    (finding,) = inspect_lake(open_store(quiet), Scope(), settings, NOW, {**reports, broken.name: broken}).findings()
     assert finding.is_alarm
     assert finding.title.startswith("operations/rejects failed: DuckDB: Invalid Input Error: boom")

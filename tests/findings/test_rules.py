@@ -9,13 +9,15 @@ import pytest
 from month import MALLORY
 
 from etl.config import load_settings
-from etl.findings.access import ANONYMOUS, DAYS, DELETIONS, NEWCOMERS
-from etl.findings.case import NOTHING, Case, Question, Span
+from etl.findings.access import ANONYMOUS, DAYS, NEWCOMERS
+from etl.findings.case import NOTHING, Case, Question, Window
 from etl.findings.configuration import CHANGES
+from etl.findings.days import SO_FAR
+from etl.findings.figures import BEFORE, COST, FIGURES, NOW, TRAFFIC
 from etl.findings.find import RULES, find, questions
 from etl.findings.finding import Excerpt, Finding, Period
+from etl.findings.objects import DELETIONS
 from etl.findings.operations import DRIFT, ERRORS, REJECTS
-from etl.findings.traffic import BEFORE, COST, FIGURES, NOW, SO_FAR, TRAFFIC
 from etl.kinds import KINDS
 from etl.query import Database
 from etl.reports.loader import load_reports
@@ -133,9 +135,9 @@ def test_days_are_compared_with_the_same_day_of_the_week() -> None:
     """Quiet Sundays after quiet Sundays are usual; a Sunday like a Monday is not."""
     weeks = [*[100] * 6, 20] * 4
     recent, now = traffic(requests=[*weeks, *[0] * 7])[:28], traffic(requests=[*[100] * 6, 20])
-    assert find(case({TRAFFIC: now, TRAFFIC.over(Span.RECENT): recent})) == []
+    assert find(case({TRAFFIC: now, TRAFFIC.over(Window.RECENT): recent})) == []
     now = traffic(requests=[100] * 7)
-    assert sentences(find(case({TRAFFIC: now, TRAFFIC.over(Span.RECENT): recent}))) == [
+    assert sentences(find(case({TRAFFIC: now, TRAFFIC.over(Window.RECENT): recent}))) == [
         "2026-03-29 had 100 requests, mostly in `b`; a usual Sunday has 20"
     ]
 
@@ -188,14 +190,17 @@ def test_who_surpasses_himself_is_found_again() -> None:
     """As many deletions as before are work; twice as many are told, as a notice with what was usual."""
     row = {"hour": at("25 02:00"), "bucket": "b", "principal": MALLORY, "for_good": 0, "bytes": 0}
 
-    def deleted(now: int, before: int) -> list[str]:
-        rows = {DELETIONS: [row | {"deletions": now}], DELETIONS.over(Span.RECENT): [row | {"deletions": before}]}
+    def deleted(now: int, before: int, bucket: str = "b") -> list[str]:
+        earlier = row | {"deletions": before, "bucket": bucket}
+        rows = {DELETIONS: [row | {"deletions": now}], DELETIONS.over(Window.RECENT): [earlier]}
         return sentences(find(case(rows)))
 
     assert deleted(500, 300) == []
     told = "mallory deleted 900 objects (0 B) of `b` on 2026-03-25 from 02:00 to 03:00"
     assert deleted(900, 300) == [f"{told}; in the weeks before it was at most 300 within an hour"]
     assert deleted(900, 0) == [f"!{told}"]
+    # What is usual in one bucket is not usual in another.
+    assert deleted(900, 900, "scratch") == [f"!{told}"]
 
 
 def present(bucket: str, *missing: dt.date) -> Rows:
@@ -218,7 +223,7 @@ def test_missing_days() -> None:
 def test_errors_of_s3_are_an_alarm_where_they_are_many() -> None:
     """Twenty of a thousand requests are; twenty of a million are not."""
     error = {"time": at("25 00:00"), "bucket": "b", "operation": "REST.GET.OBJECT", "error_code": "SlowDown"}
-    rows = {ERRORS: [error] * 20, NOW: [USUAL], BEFORE: [USUAL]}
+    rows: dict[Question, Rows] = {ERRORS: [error] * 20, NOW: [USUAL], BEFORE: [USUAL]}
     sentence = "S3 failed 20 times (5xx: SlowDown) in `b` (REST.GET.OBJECT), last on 2026-03-25 at 00:00"
     assert sentences(find(case(rows))) == [f"!{sentence}"]
     many = [USUAL | {"requests": 1_000_000}]

@@ -1,6 +1,5 @@
 """What commands share: the lake and the period that their options name, and what they say of it."""
 
-import datetime as dt
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,8 +8,8 @@ import typer
 
 from etl.api import Lake
 from etl.config import Settings, load_settings
+from etl.dates import Span, parse_last, parse_span
 from etl.errors import UsageError
-from etl.query import parse_day
 from etl.reports import Report
 from etl.text import safe_text
 
@@ -39,13 +38,19 @@ def say_what_is_left_out(lake: Lake, query: Report | str) -> None:
 
 
 def parse_period(
-    date_from: str | None, date_to: str | None
-) -> tuple[dt.date | None, dt.date | None]:
-    return _day("--from", date_from), _day("--to", date_to)
+    date_from: str | None, date_to: str | None, last: str | None = None
+) -> tuple[Span | None, Span | None]:
+    """What the period begins and ends with, as the options say. Raises UsageError, naming the option."""
+    if last is None:
+        return _span("--from", date_from), _span("--to", date_to)
+    if date_from or date_to:
+        raise UsageError("--last is a period of its own; leave out --from and --to")
+    period = parse_last("--last", last)
+    return period, period
 
 
-def _day(flag: str, text: str | None) -> dt.date | None:
-    return None if text is None else parse_day(flag, text)
+def _span(flag: str, text: str | None) -> Span | None:
+    return None if text is None else parse_span(flag, text)
 
 
 def parse_parameters(texts: Iterable[str]) -> Mapping[str, str]:

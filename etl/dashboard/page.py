@@ -13,7 +13,14 @@ from etl.config import Settings
 from etl.dates import FIRST_DAY, shifted
 from etl.errors import AccessLakeError, UsageError
 from etl.findings import FIGURES, Excerpt, Notice, find_unusual
-from etl.query import Advance, Database, Scope, check_days, left_out
+from etl.query import (
+    Advance,
+    Database,
+    Scope,
+    check_days,
+    left_out,
+    period_before,
+)
 from etl.reports import (
     ChartError,
     Report,
@@ -102,7 +109,7 @@ def render_dashboard(
     """
     check_days(scope)
     # All that the page needs is listed and read for it; the other databases are parts of this one.
-    history = Database(store, Scope(scope.bucket, None, scope.date_to), settings)
+    history = Database(store, scope.until_its_end(), settings)
     begun, newest = _days(history, scope.date_to or now.date() + dt.timedelta(days=1))
     if begun is None or newest is None or (scope.date_from and newest < scope.date_from):
         raise UsageError(
@@ -111,15 +118,16 @@ def render_dashboard(
     last = scope.date_to or newest
     first = scope.date_from or shifted(last, 1 - DAYS)
     length = last - first + dt.timedelta(days=1)
-    database = history.within(Scope(scope.bucket, first, last))
+    period = scope.within_days(first, last)
+    database = history.within(period)
     reports = load_reports()
     sections = reports_by_section(reports.values())
     results = _query_all(sections, database, history, length.days, advance)
     results[FIGURES] = _query(reports[FIGURES], database, length.days)
     figures = _first_row(results[FIGURES])
     before: dict[str, Any] = {}
-    if begun <= (first_before := shifted(first, -length.days)):
-        earlier = history.within(Scope(scope.bucket, first_before, shifted(first, -1)))
+    if begun <= shifted(first, -length.days):
+        earlier = history.within(period_before(period))
         result = _query(reports[FIGURES], earlier, length.days)
         before = _figures_before(result, figures)
     cards = _cards(sections, results)
@@ -127,9 +135,9 @@ def render_dashboard(
     days_old = 0 if scope.date_to else (now.date() - last).days
     return _html(
         lake=safe_text(store.url),
-        bucket=safe_text(scope.bucket) if scope.bucket else None,
-        first=first,
-        last=last,
+        bucket=safe_text(", ".join(scope.buckets)) if scope.buckets else None,
+        first=period.time_from or first,
+        last=period.time_before or last,
         days=length.days,
         now=now,
         tiles=_tiles(figures, before),

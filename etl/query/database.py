@@ -127,7 +127,9 @@ class Database:
             part for parts in self._parts.values() for part in parts[:1]
         )
         statements = list(
-            view_statements(snapshot, self._settings, with_files=self._with_files)
+            view_statements(
+                snapshot, self._settings, self._scope, with_files=self._with_files
+            )
         )
         task = Task(snapshot.sizes, statements, limits_of(self._settings))
         self._process.open(self._reader, task)
@@ -173,5 +175,5 @@ def connect(
     snapshot = reader.snapshot
     files = LakeFiles(snapshot.sizes, reader.read)
     return open_connection(
-        files, view_statements(snapshot, settings), limits_of(settings)
+        files, view_statements(snapshot, settings, scope), limits_of(settings)
     )

@@ -8,6 +8,7 @@ import pyarrow as pa
 from etl.config import Settings
 from etl.fields import FIELDS
 from etl.query.files import SCHEME
+from etl.query.scope import EVERYTHING, Scope
 from etl.query.snapshot import Snapshot
 from etl.resources import bundled
 from etl.schema import ACCESS_LOG, LEDGER, PARTITION_COUNTS, REJECTS, TABLES, Table
@@ -40,6 +41,9 @@ _NAMES = {
     REJECTS.name: {"rejects"},
     LEDGER.name: {"ledger"},
 }
+# When a log object was delivered, by its name: the only time that a reject has. NULL where the name tells none.
+_DELIVERED = r"regexp_extract(log_object, '(\d{4}(?:-\d\d){5})-[^/]*$', 1)"
+_DELIVERY = f"try_strptime({_DELIVERED}, '%Y-%m-%d-%H-%M-%S')"
 # Views without what the settings exclude.
 _WITHOUT_EXCLUDED = {"website_requests", "visits"}
 DEFINITIONS = "views"
@@ -57,15 +61,20 @@ _DUCKDB_TYPES = {
 
 
 def view_statements(
-    snapshot: Snapshot, settings: Settings, *, with_files: bool = False
+    snapshot: Snapshot,
+    settings: Settings,
+    scope: Scope = EVERYTHING,
+    *,
+    with_files: bool = False,
 ) -> Iterator[str]:
     """The statements that make the views and functions, in order: the lake's tables, settings, `sql/views`.
 
+    The snapshot has the days and buckets of `scope`; the views leave out what else is not in it.
     `with_files` makes a view `files_of_<table>` beside each table, in which every row has its file; `rows_by_object`
     and `duplicate_rows` need it.
     """
     for table in TABLES:
-        source = _source(snapshot, table)
+        source = _source(snapshot, table) + _condition(table, scope)
         names = (*_partitions(table), *table.schema.names)
         columns = ", ".join(_column(name, snapshot) for name in names)
         view = table.name.removeprefix("_")
@@ -169,6 +178,27 @@ def _rows_view(
 
 def _constant(value: object) -> str:
     return sql_literal(value) if isinstance(value, str) else repr(value)
+
+
+def _condition(table: Table, scope: Scope) -> str:
+    """What stands after a table for what of a scope its partitions do not tell; nothing for whole days."""
+    if table is LEDGER:
+        return ""
+    conditions = []
+    if scope.time_from:
+        conditions.append(_time_test(table, f">= TIMESTAMP '{scope.time_from}'"))
+    if scope.time_before:
+        conditions.append(_time_test(table, f"< TIMESTAMP '{scope.time_before}'"))
+    if scope.key_prefix is not None and table is ACCESS_LOG:
+        conditions.append(f"starts_with(key, {sql_literal(scope.key_prefix)})")
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def _time_test(table: Table, comparison: str) -> str:
+    """SQL that compares the time of a row; a reject without one is known to be of its day only, and stays."""
+    if table is ACCESS_LOG:
+        return f"time {comparison}"
+    return f"coalesce({_DELIVERY} {comparison}, true)"
 
 
 def _partitions(table: Table) -> Mapping[str, str]:

@@ -26,6 +26,7 @@ from etl.cli.options import (
     HeaderOption,
     JsonOption,
     LakeOption,
+    LastOption,
     OutputOption,
     SqlDirOption,
     ToOption,
@@ -84,6 +85,7 @@ def report(
     bucket: BucketOption = None,
     date_from: FromOption = None,
     date_to: ToOption = None,
+    last: LastOption = None,
     param: Annotated[
         list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="A parameter.")
     ] = None,
@@ -122,10 +124,10 @@ def report(
         check_drawable(report, chart)
     output_format = choose_format(output_format, output)
     lake = Lake(settings)
-    first_day, last_day = parse_period(date_from, date_to)
+    begin, end = parse_period(date_from, date_to, last)
     with working("querying") as lake.advance:
         result = lake.report(
-            report, bucket=bucket, date_from=first_day, date_to=last_day, **params
+            report, bucket=bucket or None, date_from=begin, date_to=end, **params
         )
     warn_if_empty(lake)
     say_what_is_left_out(lake, report)

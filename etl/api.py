@@ -34,8 +34,10 @@ from etl.query import (
     scope_of,
 )
 from etl.reports import (
+    Comparison,
     Report,
     check_rules,
+    compare_report,
     find_report,
     load_reports,
     load_rules,
@@ -199,6 +201,31 @@ class Lake:
         """
         report = self.find_report(name) if isinstance(name, str) else name
         return run_report(
+            self._look(),
+            report,
+            _scope(bucket, date_from, date_to, last, key_prefix),
+            parameters,
+            self.settings,
+            self.advance,
+        )
+
+    def compare(
+        self,
+        name: str | Report,
+        *,
+        bucket: Buckets = None,
+        date_from: Moment = None,
+        date_to: Moment = None,
+        last: str | None = None,
+        key_prefix: str | None = None,
+        **parameters: Any,
+    ) -> Comparison:
+        """The result of a report beside the equally long period before: see `compare_report`.
+
+        Raises UsageError for a report without counts, and where no period begins.
+        """
+        report = self.find_report(name) if isinstance(name, str) else name
+        return compare_report(
             self._look(),
             report,
             _scope(bucket, date_from, date_to, last, key_prefix),

@@ -1,7 +1,7 @@
 """What commands share: the lake and the period that their options name, and what they say of it."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -10,7 +10,8 @@ from etl.api import Lake
 from etl.config import Settings, load_settings
 from etl.dates import Span, parse_last, parse_span
 from etl.errors import UsageError
-from etl.reports import Report
+from etl.query import Scope
+from etl.reports import Comparison, Report
 from etl.text import safe_text
 
 
@@ -47,6 +48,42 @@ def parse_period(
         raise UsageError("--last is a period of its own; leave out --from and --to")
     period = parse_last("--last", last)
     return period, period
+
+
+def parse_scope(
+    bucket: Sequence[str] | None,
+    date_from: str | None,
+    date_to: str | None,
+    last: str | None,
+    key_prefix: str | None,
+) -> dict[str, Any]:
+    """The arguments of a lake's queries for what the options select."""
+    begin, end = parse_period(date_from, date_to, last)
+    return {
+        "bucket": bucket or None,
+        "date_from": begin,
+        "date_to": end,
+        "key_prefix": key_prefix,
+    }
+
+
+def say_what_is_selected(key_prefix: str | None) -> None:
+    if key_prefix is not None:
+        text = f"accesslake: only keys that begin with {key_prefix!r}; records without a key are left out"
+        typer.echo(safe_text(text), err=True)
+
+
+def say_what_is_compared(comparison: Comparison) -> None:
+    period, before = comparison.period, comparison.before
+    text = f"accesslake: {_described(period)}, compared with {_described(before)}"
+    first_day = comparison.first_day
+    if first_day and before.begin and first_day > before.begin.date():
+        text += f"; there are no records before {first_day}"
+    typer.echo(text, err=True)
+
+
+def _described(period: Scope) -> str:
+    return f"{period.begin:%Y-%m-%d %H:%M} until {period.end:%Y-%m-%d %H:%M}"
 
 
 def _span(flag: str, text: str | None) -> Span | None:

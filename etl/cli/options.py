@@ -84,6 +84,13 @@ KeyPrefixOption = Annotated[
         help="Only records of keys that begin so; those without a key are left out.",
     ),
 ]
+CompareOption = Annotated[
+    bool,
+    typer.Option(
+        "--compare",
+        help="Add the equally long period before to each count, and the change.",
+    ),
+]
 SqlDirOption = Annotated[
     list[Path] | None,
     typer.Option(

@@ -22,7 +22,8 @@ from pydantic import (
     ValidationError,
 )
 
-from etl.errors import UsageError, nearest
+from etl.dates import parse_day
+from etl.errors import UsageError, nearest, reason_of
 from etl.kinds import KINDS, FindingSettings, all_finding_settings, finding_defaults
 from etl.store.requests import Requests, Usage
 from etl.store.s3_session import ReaderName
@@ -42,12 +43,10 @@ def _one_or_many(value: object) -> object:
 
 
 def _day(value: object) -> object:
-    """A day is written `YYYY-MM-DD`, or as a date in TOML; no number is one."""
-    if isinstance(value, str):
-        return dt.date.fromisoformat(value)
+    """A day is written as in `dates.FORMS`, or as a date in TOML; no number is one."""
     if value is None or type(value) is dt.date:
         return value
-    raise ValueError("write YYYY-MM-DD")
+    return parse_day(value if isinstance(value, str) else "")
 
 
 def _network(text: str) -> str:
@@ -274,7 +273,7 @@ def load_settings(
         key = next(known for known in origin if key.startswith(known))
         value = "" if key in _SECRETS else f" {values[key]!r}"
         raise UsageError(
-            f"{origin[key]}: bad value{value} for {key}: {first['msg']}"
+            f"{origin[key]}: bad value{value} for {key}: {reason_of(first['msg'])}"
         ) from error
 
 

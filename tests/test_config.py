@@ -44,7 +44,10 @@ def test_the_file_may_be_named_by_a_variable(tmp_path: Path) -> None:
         ("look_back_days = 3", r"settings\.toml: unknown key 'look_back_days'; did you mean 'lookback_days'\?"),
         ("lookback_days = -1", r"settings\.toml: bad value -1 for lookback_days: .*greater than or equal to 0"),
         ('min_part_size = "big"', r"settings\.toml: bad value 'big' for min_part_size"),
-        ("since = 'yesterday'", r"settings\.toml: bad value 'yesterday' for since"),
+        (
+            "since = 'some day'",
+            r"settings\.toml: bad value 'some day' for since: write YYYY-MM-DD, .*yesterday or -7d$",
+        ),
         ("lookback_days =", r"settings\.toml: not valid TOML"),
     ],
 )

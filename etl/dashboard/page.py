@@ -125,9 +125,9 @@ def render_dashboard(
     findings = inspection.findings(_failures(results, cards))
     return _html(
         lake=safe_text(store.url),
-        bucket=safe_text(scope.bucket) if scope.bucket else None,
-        first=period.first,
-        last=period.last,
+        bucket=safe_text(", ".join(scope.buckets)) if scope.buckets else None,
+        first=scope.time_from or period.first,
+        last=scope.time_before or period.last,
         days=period.days,
         now=now,
         tiles=_tiles(figures, before),

@@ -15,6 +15,7 @@ from etl.findings.figures import BEFORE, FIGURES, NOW
 from etl.findings.find import find, questions, report_failed
 from etl.findings.finding import Excerpt, Finding, Period
 from etl.query import Advance, Database, Scope, check_days
+from etl.query.scope import moved_back
 from etl.reports import Report, query_report
 from etl.store import ReadableStore
 
@@ -123,8 +124,9 @@ class Inspection:
             settings=self._settings.findings,
             has_accounts=bool(self._settings.accounts),
             results={},
-            buckets=(self._scope.bucket,) if self._scope.bucket else (),
-            begun=self.begun,
+            buckets=self._scope.buckets,
+            # What begins amid a day has only a part of it.
+            begun=self.period.first if self._scope.time_from else self.begun,
             has_before=self.has_before,
             days_old=self.days_old,
         )
@@ -146,20 +148,21 @@ class Inspection:
         return self._databases[window]
 
     def _scope_of(self, window: Window) -> Scope:
-        period, before = self.period, self.period.before()
+        period = self.period
         if window is Window.BEFORE:
-            return replace(
-                self._scope,
-                date_from=before.first,
-                date_to=before.last,
-                time_before=before.until,
+            open_end = period.until or self._scope.time_before
+            return moved_back(
+                replace(self._scope, time_before=open_end), _length(self._scope)
             )
         if window is Window.RECENT:
-            first = max(self.begun, shifted(period.first, -RECENT_DAYS))
             return replace(
-                self._scope, date_from=first, date_to=shifted(period.first, -1)
+                self._scope,
+                date_from=max(self.begun, shifted(period.first, -RECENT_DAYS)),
+                date_to=shifted(period.first, -1),
+                time_from=None,
+                time_before=None,
             )
-        return replace(self._scope, date_from=period.first, date_to=period.last)
+        return self._scope
 
 
 def inspect_lake(
@@ -177,7 +180,7 @@ def inspect_lake(
     """
     check_days(scope)
     # All that is needed is listed and read for it; the other databases are parts of this one.
-    until = replace(scope, date_from=None)
+    until = scope.until_its_end()
     history = whole.within(until) if whole else Database(store, until, settings)
     begun, newest = _days(history, scope.date_to or now.date() + dt.timedelta(days=1))
     if begun is None or newest is None or (scope.date_from and newest < scope.date_from):
@@ -189,8 +192,16 @@ def inspect_lake(
     newest_time = None if _is_over(scope, now) else _newest_time(history, last)
     # Of a period that was chosen it is no news that it is over.
     days_old = 0 if scope.date_to else (now.date() - last).days
-    period = Period(first, last, newest_time)
+    period = Period(first, last, scope.time_before or newest_time)
+    scope = scope.within_days(first, last)
     return Inspection(period, begun, days_old, history, scope, settings, reports)
+
+
+def _length(scope: Scope) -> dt.timedelta:
+    """How long a period with both bounds is."""
+    if scope.begin is None or scope.end is None:
+        raise ValueError("a period without a bound has no length")
+    return scope.end - scope.begin
 
 
 def _days(database: Database, latest: dt.date) -> tuple[dt.date | None, dt.date | None]:

@@ -41,6 +41,9 @@ _NAMES = {
     REJECTS.name: {"rejects"},
     LEDGER.name: {"ledger"},
 }
+# When a log object was delivered, by its name: the only time that a reject has. NULL where the name tells none.
+_DELIVERED = r"regexp_extract(log_object, '(\d{4}(?:-\d\d){5})-[^/]*$', 1)"
+_DELIVERY = f"try_strptime({_DELIVERED}, '%Y-%m-%d-%H-%M-%S')"
 # Views without what the settings exclude.
 _WITHOUT_EXCLUDED = {"website_requests", "visits"}
 DEFINITIONS = "views"
@@ -179,9 +182,23 @@ def _constant(value: object) -> str:
 
 def _condition(table: Table, scope: Scope) -> str:
     """What stands after a table for what of a scope its partitions do not tell; nothing for whole days."""
-    if table is not ACCESS_LOG or scope.time_before is None:
+    if table is LEDGER:
         return ""
-    return f" WHERE time < TIMESTAMP '{scope.time_before}'"
+    conditions = []
+    if scope.time_from:
+        conditions.append(_time_test(table, f">= TIMESTAMP '{scope.time_from}'"))
+    if scope.time_before:
+        conditions.append(_time_test(table, f"< TIMESTAMP '{scope.time_before}'"))
+    if scope.key_prefix is not None and table is ACCESS_LOG:
+        conditions.append(f"starts_with(key, {sql_literal(scope.key_prefix)})")
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def _time_test(table: Table, comparison: str) -> str:
+    """SQL that compares the time of a row; a reject without one is known to be of its day only, and stays."""
+    if table is ACCESS_LOG:
+        return f"time {comparison}"
+    return f"coalesce({_DELIVERY} {comparison}, true)"
 
 
 def _partitions(table: Table) -> Mapping[str, str]:

@@ -113,7 +113,10 @@ def test_report_formats_and_files(lake: str, tmp_path: Path) -> None:
         (("report", "website/top_objects", "--bucket", "cite"), "no bucket 'cite' in "),
         (("report", "lifecycle/object_events"), "needs -p key=...: the object's key, decoded"),
         (("report", "website/top_objects", "-p", "limit"), "-p limit: write NAME=VALUE"),
-        (("report", "website/top_objects", "--from", "1 May"), "--from '1 May' is not a day; write YYYY-MM-DD"),
+        (
+            ("report", "website/top_objects", "--from", "1 May"),
+            "--from '1 May' names no day or hour; write 2026-11-24, 2026-11, ",
+        ),
         (("sql", "SELECT x FROM access_log"), 'Referenced column "x" not found'),
         (("sql", "DROP VIEW access_log"), "one SELECT statement is expected"),
     ],

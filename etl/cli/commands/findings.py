@@ -14,6 +14,7 @@ from etl.cli.options import (
     EndpointOption,
     FromOption,
     LakeOption,
+    LastOption,
     ToOption,
 )
 from etl.cli.progress import working
@@ -29,6 +30,7 @@ def findings(
     bucket: BucketOption = None,
     date_from: FromOption = None,
     date_to: ToOption = None,
+    last: LastOption = None,
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
     as_json: Annotated[
@@ -46,9 +48,9 @@ def findings(
     Exit codes: 0 done, 1 failed, 2 wrong usage, 5 there is what --fail-on names.
     """
     lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
-    first_day, last_day = parse_period(date_from, date_to)
+    begin, end = parse_period(date_from, date_to, last)
     with working("querying") as lake.advance:
-        found = lake.findings(bucket=bucket, date_from=first_day, date_to=last_day)
+        found = lake.findings(bucket=bucket or None, date_from=begin, date_to=end)
     if as_json:
         typer.echo(json.dumps([finding.as_dict(lake.url) for finding in found]))
     else:

@@ -12,6 +12,7 @@ from etl.cli.options import (
     EndpointOption,
     FromOption,
     LakeOption,
+    LastOption,
     ToOption,
 )
 from etl.cli.progress import working
@@ -27,6 +28,7 @@ def dashboard(
     bucket: BucketOption = None,
     date_from: FromOption = None,
     date_to: ToOption = None,
+    last: LastOption = None,
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
 ) -> None:
@@ -35,7 +37,7 @@ def dashboard(
     The page is one file that needs no other: send it, open it from a disk, print it.
     """
     lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
-    first_day, last_day = parse_period(date_from, date_to)
+    begin, end = parse_period(date_from, date_to, last)
     with working("querying") as lake.advance:
-        page = lake.dashboard(bucket=bucket, date_from=first_day, date_to=last_day)
+        page = lake.dashboard(bucket=bucket or None, date_from=begin, date_to=end)
     write_file(output, page.encode("utf-8", "backslashreplace"))

@@ -7,76 +7,58 @@ from itertools import chain
 from typing import Any
 
 import pyarrow as pa
-from markupsafe import Markup
 
 from etl.config import Settings
+from etl.dashboard.cards import SHOWN_ROWS, Card, card_of
+from etl.dashboard.render import page_of
+from etl.dashboard.tiles import Tile, tiles_of
 from etl.dates import FIRST_DAY, shifted
 from etl.errors import AccessLakeError, UsageError
 from etl.findings import FIGURES, Excerpt, Notice, find_unusual
 from etl.query import Advance, Database, Scope, check_days, left_out
-from etl.reports import (
-    ChartError,
-    Report,
-    Section,
-    csp_hash,
-    load_reports,
-    query_report,
-    svg,
-)
-from etl.resources import template, template_text
+from etl.reports import Report, Section, load_reports, query_report
 from etl.store import ReadableStore
-from etl.text import in_words, safe_text
+from etl.text import safe_text
 
 DAYS = 7
 """The period where none is given: so many days up to the last one with records. A week, so that weekends cancel out."""
-# What a table on the page shows at most, and the limit of a report that has one.
-_SHOWN_ROWS = 100
 # About so many rows of a result, the first, are read for charts and for what is unusual.
 _READ_ROWS = 10_000
-_UNKNOWN = "no full period before"
-# Of a figure that nobody knows, such as how many people are behind CloudFront.
-_NOT_COUNTED = "not known"
-
-# The figures at the top of the page, and what they are called.
-_TILES = {
-    "requests": "Requests",
-    "error_percent": "Errors",
-    "bytes_sent": "Bytes sent",
-    "visitors": "Visitors",
-    "expired": "Expired objects",
-    "rejects": "Rejects",
-    "lag_minutes": "Delivery lag (p95)",
-}
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
-    """A figure at the top of the page, and how it changed against the period before."""
+class Page:
+    """A page, and what an index of pages tells of it."""
 
-    name: str
-    value: str
-    change: str
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A table's cell: what is shown, and the number by which it is sorted, where it is one."""
-
-    text: str
-    number: float | None
+    html: str
+    tiles: list[Tile]
+    notices: list[Notice]
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """A report's result on the page."""
+class Period:
+    """The days of a page, both included."""
 
-    report: Report
-    columns: list[str]
-    rows: list[list[Cell]]
-    excerpt: Excerpt
-    problem: str | None
-    chart_problem: str | None
-    chart: Markup | None
+    first: dt.date
+    last: dt.date
+    begun: dt.date
+    """The first day of which there are records."""
+    is_chosen: bool
+    """Whether somebody chose when it ends: that it is over is no news then."""
+
+    @property
+    def days(self) -> int:
+        return (self.last - self.first).days + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What pages are made of: all records up to the end of their period, as they were listed once."""
+
+    url: str
+    history: Database
+    settings: Settings
+    now: dt.datetime
 
 
 def reports_by_section(reports: Iterable[Report]) -> dict[Section, list[Report]]:
@@ -103,56 +85,81 @@ def render_dashboard(
     check_days(scope)
     # All that the page needs is listed and read for it; the other databases are parts of this one.
     history = Database(store, Scope(scope.bucket, None, scope.date_to), settings)
-    begun, newest = _days(history, scope.date_to or now.date() + dt.timedelta(days=1))
+    origin = Origin(store.url, history, settings, now)
+    period = period_of(scope, *_days(history, latest_day(scope, now)), store.url)
+    return render_page(origin, scope.bucket, period, advance).html
+
+
+def latest_day(scope: Scope, now: dt.datetime) -> dt.date:
+    """The last day that can be right, where somebody may have invented others."""
+    return scope.date_to or now.date() + dt.timedelta(days=1)
+
+
+def period_of(
+    scope: Scope, begun: dt.date | None, newest: dt.date | None, url: str
+) -> Period:
+    """The period of a page about `scope`, where there are records from `begun` to `newest`. Raises UsageError."""
     if begun is None or newest is None or (scope.date_from and newest < scope.date_from):
         raise UsageError(
-            f"{store.url}: no records of this bucket and period; `accesslake status` says what there is"
+            f"{url}: no records of this bucket and period; `accesslake status` says what there is"
         )
     last = scope.date_to or newest
     first = scope.date_from or shifted(last, 1 - DAYS)
-    length = last - first + dt.timedelta(days=1)
-    database = history.within(Scope(scope.bucket, first, last))
+    return Period(first, last, begun, is_chosen=scope.date_to is not None)
+
+
+def render_page(
+    origin: Origin, bucket: str | None, period: Period, advance: Advance | None = None
+) -> Page:
+    """The page about a bucket, or all; for `advance` see `render_dashboard`."""
+    first, last, days = period.first, period.last, period.days
+    history = origin.history
+    database = history.within(Scope(bucket, first, last))
     reports = load_reports()
     sections = reports_by_section(reports.values())
-    results = _query_all(sections, database, history, length.days, advance)
-    results[FIGURES] = _query(reports[FIGURES], database, length.days)
+    results = _query_all(sections, database, history, days, advance)
+    results[FIGURES] = _query(reports[FIGURES], database, days)
     figures = _first_row(results[FIGURES])
     before: dict[str, Any] = {}
-    if begun <= (first_before := shifted(first, -length.days)):
-        earlier = history.within(Scope(scope.bucket, first_before, shifted(first, -1)))
-        result = _query(reports[FIGURES], earlier, length.days)
+    if period.begun <= (first_before := shifted(first, -days)):
+        earlier = history.within(Scope(bucket, first_before, shifted(first, -1)))
+        result = _query(reports[FIGURES], earlier, days)
         before = _figures_before(result, figures)
-    cards = _cards(sections, results)
+    cards = _cards(sections, results, bucket)
     # Of a period that was chosen it is no news that it is over.
-    days_old = 0 if scope.date_to else (now.date() - last).days
-    return _html(
-        lake=safe_text(store.url),
-        bucket=safe_text(scope.bucket) if scope.bucket else None,
+    days_old = 0 if period.is_chosen else (origin.now.date() - last).days
+    notices = _notices(results, before, cards, days_old)
+    tiles = tiles_of(figures, before)
+    excluded = left_out(reports[FIGURES].sql, origin.settings)
+    html = page_of(
+        "dashboard.html",
+        lake=safe_text(origin.url),
+        bucket=safe_text(bucket) if bucket else None,
         first=first,
         last=last,
-        days=length.days,
-        now=now,
-        tiles=_tiles(figures, before),
-        left_out=[safe_text(name) for name in left_out(reports[FIGURES].sql, settings)],
-        unusual=_notices(results, before, cards, days_old),
+        days=days,
+        now=origin.now,
+        tiles=tiles,
+        left_out=[safe_text(name) for name in excluded],
+        unusual=notices,
         sections=cards,
     )
+    return Page(html, tiles, notices)
 
 
-def _html(**contents: Any) -> str:
-    """The page with these contents; its policy allows no style and no script but its own."""
-    page = template("dashboard", "dashboard.html")
-    style, script = (
-        template_text("dashboard", name) for name in ("dashboard.css", "dashboard.js")
-    )
-    html = page.render(
-        **contents,
-        style=Markup(style),  # noqa: S704 - our own
-        script=Markup(script),  # noqa: S704
-        style_hash=csp_hash(style),
-        script_hash=csp_hash(script),
-    )
-    return str(html)
+def _cards(
+    sections: Mapping[Section, Iterable[Report]],
+    results: Mapping[str, "_ReportResult"],
+    bucket: str | None,
+) -> dict[Section, list[Card]]:
+    cards = {}
+    for section, reports in sections.items():
+        found = [(report, results[report.name]) for report in reports]
+        cards[section] = [
+            card_of(report, result.table, result.excerpt, result.problem, bucket)
+            for report, result in found
+        ]
+    return cards
 
 
 def _days(database: Database, latest: dt.date) -> tuple[dt.date | None, dt.date | None]:
@@ -196,7 +203,7 @@ def _query_all(
 
 
 def _query(report: Report, database: Database, days: int) -> _ReportResult:
-    offered = {"days": days, "limit": _SHOWN_ROWS, "website": False}
+    offered = {"days": days, "limit": SHOWN_ROWS, "website": False}
     parameters = {name: value for name, value in offered.items() if name in report.params}
     batches, count = [], 0
     try:
@@ -249,67 +256,3 @@ def _failed_charts(cards: Mapping[Section, Iterable[Card]]) -> Iterator[Notice]:
     for card in chain.from_iterable(cards.values()):
         if card.chart_problem:
             yield Notice(f"{card.report.name} could not be drawn.", card.report.name)
-
-
-def _tiles(figures: Mapping[str, Any], before: Mapping[str, Any]) -> list[Tile]:
-    tiles = []
-    for name, label in _TILES.items():
-        value = figures.get(name)
-        change = _change(name, value, before) if before else _UNKNOWN
-        tiles.append(Tile(label, in_words(name, value), change))
-    return tiles
-
-
-def _change(name: str, new: float | None, before: Mapping[str, Any]) -> str:
-    if name == "visitors" and None in (new, before.get(name, 0)):
-        return _NOT_COUNTED
-    new, old = new or 0, before.get(name) or 0
-    if new == old:
-        return "as before"
-    if name.endswith("percent"):
-        return f"{new - old:+.1f} points"
-    return f"{(new - old) / old:+,.0%}" if old else "none before"
-
-
-def _cards(
-    sections: Mapping[Section, Iterable[Report]], results: Mapping[str, _ReportResult]
-) -> dict[Section, list[Card]]:
-    cards = {}
-    for section, reports in sections.items():
-        cards[section] = [_card(report, results[report.name]) for report in reports]
-    return cards
-
-
-def _card(report: Report, result: _ReportResult) -> Card:
-    columns = result.table.column_names
-    rows = result.excerpt.rows[:_SHOWN_ROWS]
-    problem = None if result.problem is None else safe_text(result.problem)
-    chart, chart_problem = _chart(report, result.table)
-    return Card(
-        report=report,
-        columns=columns,
-        rows=[_cells(columns, row) for row in rows],
-        excerpt=result.excerpt,
-        problem=problem,
-        chart_problem=chart_problem,
-        chart=chart,
-    )
-
-
-def _chart(report: Report, table: pa.Table) -> tuple[Markup | None, str | None]:
-    """The chart of a result that has rows, or why it cannot be drawn: the table is worth its place without it."""
-    if report.chart is None or not table.num_rows:
-        return None, None
-    try:
-        return Markup(svg(report.chart, table)), None  # noqa: S704 - vl-convert escapes texts
-    except ChartError as error:
-        return None, safe_text(error)
-
-
-def _cells(columns: Iterable[str], row: Mapping[str, Any]) -> list[Cell]:
-    return [_cell(name, row[name]) for name in columns]
-
-
-def _cell(name: str, value: object) -> Cell:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return Cell(in_words(name, value), value if is_number else None)  # type: ignore[arg-type]

@@ -1,0 +1,167 @@
+"""What the page shows of each report: its chart, its most important columns first, and the newest end of a series."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pyarrow as pa
+from markupsafe import Markup
+
+from etl.findings import Excerpt
+from etl.reports import ChartError, Report, svg
+from etl.reports.chart import Chart
+from etl.text import in_words, safe_text
+
+SHOWN_ROWS = 100
+"""A table on the page shows so many rows at most; it is also the limit of a report that has one."""
+STEPS = (*range(12, 60, 4), *range(60, 121, 10))
+"""Widths in rem that a table may need. On less than that, each of its rows is a list of names and values."""
+# The widths that a card of one and of two columns of the page has for its table, in rem.
+_NARROW, _WIDE = 24, 52
+# In rem: a character of a table, the space around a cell, and a chart beside the table.
+_CHARACTER, _PADDING, _CHART = 0.54, 1.0, 21.5
+# A longer text is broken into lines of at least so many characters.
+_LINE = 16
+_WHO = ("principal", "requester")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A table's cell: what is shown, and the number by which it is sorted, where it is one."""
+
+    text: str
+    number: float | None
+    is_long: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A report's result on the page."""
+
+    report: Report
+    columns: list[str]
+    rows: list[list[Cell]]
+    problem: str | None
+    chart_problem: str | None
+    chart: Markup | None
+    extent: str | None
+    """Which rows these are, where they are not all."""
+    is_series: bool
+    """Whether the rows are in the order of time, so that the last are the newest."""
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.rows and not self.problem
+
+    @property
+    def width(self) -> int:
+        """The width that the table needs in rem, as one of STEPS."""
+        cells = zip(*self.rows, strict=True) if self.rows else ()
+        columns = zip(self.columns, cells, strict=False)
+        needed = sum(_width(name, column) for name, column in columns)
+        return next((step for step in STEPS if step >= needed), STEPS[-1])
+
+    @property
+    def size(self) -> str:
+        """How many columns of the page it takes: `narrow`, `wide` or `full`."""
+        if self.width <= _NARROW or len(self.rows) == 1:
+            return "narrow"
+        width = self.width + (_CHART if self.chart else 0)
+        return "wide" if width <= _WIDE else "full"
+
+
+def card_of(
+    report: Report,
+    table: pa.Table,
+    excerpt: Excerpt,
+    problem: str | None,
+    bucket: str | None = None,
+) -> Card:
+    """The card of a report: of the rows that were read, an excerpt of its result, and why it failed, if it did.
+
+    That of a page about one `bucket` does not repeat its name in each row.
+    """
+    is_series = is_by_time(table)
+    rows = excerpt.rows[-SHOWN_ROWS:] if is_series else excerpt.rows[:SHOWN_ROWS]
+    columns = _in_order(table.column_names, report.chart, bucket)
+    chart, chart_problem = _chart(report, table)
+    return Card(
+        report=report,
+        columns=columns,
+        rows=[[_cell(name, row[name]) for name in columns] for row in rows],
+        problem=None if problem is None else safe_text(problem),
+        chart_problem=chart_problem,
+        chart=chart,
+        extent=_extent(len(rows), excerpt, is_series=is_series),
+        is_series=is_series,
+    )
+
+
+def is_by_time(table: pa.Table) -> bool:
+    """Whether the rows are in the order of a column of days or times, the oldest first."""
+    return any(
+        pa.types.is_temporal(field.type) and _ascends(table[position].to_pylist())
+        for position, field in enumerate(table.schema)
+    )
+
+
+def _ascends(values: Sequence[Any]) -> bool:
+    if not values or None in values:
+        return False
+    is_constant = values[0] == values[-1]
+    return not is_constant and all(one <= other for one, other in pairwise(values))
+
+
+def _extent(shown: int, excerpt: Excerpt, *, is_series: bool) -> str | None:
+    if is_series and excerpt.count > shown:
+        return f"The last {shown} of {excerpt.count:,} rows, the newest at the end."
+    if excerpt.is_cut:
+        return f"The first {shown} rows."
+    if excerpt.count > shown:
+        return f"The first {shown} of {excerpt.count:,} rows."
+    return None
+
+
+def _in_order(columns: list[str], chart: Chart | None, bucket: str | None) -> list[str]:
+    """The columns with the important ones first: those of the chart, or whoever it was."""
+    if chart:
+        names = (chart.label, chart.series, chart.value)
+    else:
+        names = (columns[0] if columns else None, *_WHO)
+    first = [name for name in names if name in columns]
+    ordered = list(dict.fromkeys([*first, *columns]))
+    if bucket is not None and len(ordered) > 1:
+        ordered = [name for name in ordered if name != "bucket"]
+    return ordered
+
+
+def _chart(report: Report, table: pa.Table) -> tuple[Markup | None, str | None]:
+    """The chart of a result, or why it cannot be drawn; none where it would have a single bar or point."""
+    if report.chart is None or not _has_shape(report.chart, table):
+        return None, None
+    try:
+        return Markup(svg(report.chart, table)), None  # noqa: S704 - vl-convert escapes texts
+    except ChartError as error:
+        return None, safe_text(error)
+
+
+def _has_shape(chart: Chart, table: pa.Table) -> bool:
+    """Whether there is something to compare: two labels or more."""
+    return table.num_rows > 1 and len(table[chart.label].unique()) > 1
+
+
+def _cell(name: str, value: object) -> Cell:
+    text = in_words(name, value)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if is_number:
+        return Cell(text, value, is_long=False)  # type: ignore[arg-type]
+    return Cell(text, None, isinstance(value, str) and len(text) > _LINE)
+
+
+def _width(name: str, cells: Iterable[Cell]) -> float:
+    """What a column needs, in rem."""
+    longest_word = max(len(word) for word in name.split("_"))
+    longest_cell = max(_LINE if cell.is_long else len(cell.text) for cell in cells)
+    # The arrow of the column by which the table is sorted has its place, too.
+    return max(longest_word + 1, longest_cell) * _CHARACTER + _PADDING

@@ -15,7 +15,7 @@ from etl.text import in_words, safe_text
 
 SHOWN_ROWS = 100
 """A table on the page shows so many rows at most; it is also the limit of a report that has one."""
-STEPS = (*range(12, 60, 4), *range(60, 121, 10))
+STEPS: tuple[int, ...] = (*range(12, 60, 4), *range(60, 121, 10))
 """Widths in rem that a table may need. On less than that, each of its rows is a list of names and values."""
 # The widths that a card of one and of two columns of the page has for its table, in rem.
 _NARROW, _WIDE = 24, 52
@@ -59,8 +59,7 @@ class Card:
         """The width that the table needs in rem, as one of STEPS."""
         cells = zip(*self.rows, strict=True) if self.rows else ()
         columns = zip(self.columns, cells, strict=False)
-        needed = sum(_width(name, column) for name, column in columns)
-        return next((step for step in STEPS if step >= needed), STEPS[-1])
+        return step_of(sum(_width(name, column) for name, column in columns))
 
     @property
     def size(self) -> str:
@@ -125,10 +124,8 @@ def _extent(shown: int, excerpt: Excerpt, *, is_series: bool) -> str | None:
 
 def _in_order(columns: list[str], chart: Chart | None, bucket: str | None) -> list[str]:
     """The columns with the important ones first: those of the chart, or whoever it was."""
-    if chart:
-        names = (chart.label, chart.series, chart.value)
-    else:
-        names = (columns[0] if columns else None, *_WHO)
+    of_chart = (chart.label, chart.series, chart.value) if chart else ()
+    names = of_chart or (*columns[:1], *_WHO)
     first = [name for name in names if name in columns]
     ordered = list(dict.fromkeys([*first, *columns]))
     if bucket is not None and len(ordered) > 1:
@@ -160,8 +157,17 @@ def _cell(name: str, value: object) -> Cell:
 
 
 def _width(name: str, cells: Iterable[Cell]) -> float:
-    """What a column needs, in rem."""
-    longest_word = max(len(word) for word in name.split("_"))
     longest_cell = max(_LINE if cell.is_long else len(cell.text) for cell in cells)
+    return column_width(name.replace("_", " "), longest_cell)
+
+
+def column_width(header: str, longest_cell: int) -> float:
+    """What a column needs, in rem; a header is broken between its words."""
+    longest_word = max(len(word) for word in header.split(" "))
     # The arrow of the column by which the table is sorted has its place, too.
     return max(longest_word + 1, longest_cell) * _CHARACTER + _PADDING
+
+
+def step_of(width: float) -> int:
+    """The least of STEPS that is not below a width; the last one where all are."""
+    return next((step for step in STEPS if step >= width), STEPS[-1])

@@ -35,32 +35,6 @@ class Page:
     notices: list[Notice]
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
-    """The days of a page, both included."""
-
-    first: dt.date
-    last: dt.date
-    begun: dt.date
-    """The first day of which there are records."""
-    is_chosen: bool
-    """Whether somebody chose when it ends: that it is over is no news then."""
-
-    @property
-    def days(self) -> int:
-        return (self.last - self.first).days + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What pages are made of: all records up to the end of their period, as they were listed once."""
-
-    url: str
-    history: Database
-    settings: Settings
-    now: dt.datetime
-
-
 def reports_by_section(reports: Iterable[Report]) -> dict[Section, list[Report]]:
     """The reports that are on the page, in its order, as their front matter places them."""
     placed = [(report.dashboard, report) for report in reports if report.dashboard]
@@ -82,12 +56,64 @@ def render_dashboard(
 
     `advance` is called with the number of reports that are done, and of all on the page.
     """
+    return render_page(store, scope, settings, now, advance).html
+
+
+def render_page(
+    store: ReadableStore,
+    scope: Scope,
+    settings: Settings,
+    now: dt.datetime,
+    advance: Advance | None = None,
+    *,
+    whole: Database | None = None,
+    index: str | None = None,
+) -> Page:
+    """The page and its figures; see `render_dashboard`.
+
+    Of a page that is one of several, `whole` has the records of all, and `index` is the name of their list.
+    """
     check_days(scope)
     # All that the page needs is listed and read for it; the other databases are parts of this one.
-    history = Database(store, Scope(scope.bucket, None, scope.date_to), settings)
-    origin = Origin(store.url, history, settings, now)
-    period = period_of(scope, *_days(history, latest_day(scope, now)), store.url)
-    return render_page(origin, scope.bucket, period, advance).html
+    until = Scope(scope.bucket, None, scope.date_to)
+    history = whole.within(until) if whole else Database(store, until, settings)
+    begun, newest = _days(history, latest_day(scope, now))
+    if begun is None or newest is None or (scope.date_from and newest < scope.date_from):
+        raise no_records(store)
+    last = scope.date_to or newest
+    first = scope.date_from or shifted(last, 1 - DAYS)
+    length = last - first + dt.timedelta(days=1)
+    database = history.within(Scope(scope.bucket, first, last))
+    reports = load_reports()
+    sections = reports_by_section(reports.values())
+    results = _query_all(sections, database, history, length.days, advance)
+    results[FIGURES] = _query(reports[FIGURES], database, length.days)
+    figures = _first_row(results[FIGURES])
+    before: dict[str, Any] = {}
+    if begun <= (first_before := shifted(first, -length.days)):
+        earlier = history.within(Scope(scope.bucket, first_before, shifted(first, -1)))
+        result = _query(reports[FIGURES], earlier, length.days)
+        before = _figures_before(result, figures)
+    cards = _cards(sections, results, scope.bucket)
+    # Of a period that was chosen it is no news that it is over.
+    days_old = 0 if scope.date_to else (now.date() - last).days
+    notices = _notices(results, before, cards, days_old)
+    tiles = tiles_of(figures, before)
+    html = page_of(
+        "dashboard.html",
+        lake=safe_text(store.url),
+        bucket=safe_text(scope.bucket) if scope.bucket else None,
+        index=index,
+        first=first,
+        last=last,
+        days=length.days,
+        now=now,
+        tiles=tiles,
+        left_out=[safe_text(name) for name in left_out(reports[FIGURES].sql, settings)],
+        unusual=notices,
+        sections=cards,
+    )
+    return Page(html, tiles, notices)
 
 
 def latest_day(scope: Scope, now: dt.datetime) -> dt.date:
@@ -95,56 +121,10 @@ def latest_day(scope: Scope, now: dt.datetime) -> dt.date:
     return scope.date_to or now.date() + dt.timedelta(days=1)
 
 
-def period_of(
-    scope: Scope, begun: dt.date | None, newest: dt.date | None, url: str
-) -> Period:
-    """The period of a page about `scope`, where there are records from `begun` to `newest`. Raises UsageError."""
-    if begun is None or newest is None or (scope.date_from and newest < scope.date_from):
-        raise UsageError(
-            f"{url}: no records of this bucket and period; `accesslake status` says what there is"
-        )
-    last = scope.date_to or newest
-    first = scope.date_from or shifted(last, 1 - DAYS)
-    return Period(first, last, begun, is_chosen=scope.date_to is not None)
-
-
-def render_page(
-    origin: Origin, bucket: str | None, period: Period, advance: Advance | None = None
-) -> Page:
-    """The page about a bucket, or all; for `advance` see `render_dashboard`."""
-    first, last, days = period.first, period.last, period.days
-    history = origin.history
-    database = history.within(Scope(bucket, first, last))
-    reports = load_reports()
-    sections = reports_by_section(reports.values())
-    results = _query_all(sections, database, history, days, advance)
-    results[FIGURES] = _query(reports[FIGURES], database, days)
-    figures = _first_row(results[FIGURES])
-    before: dict[str, Any] = {}
-    if period.begun <= (first_before := shifted(first, -days)):
-        earlier = history.within(Scope(bucket, first_before, shifted(first, -1)))
-        result = _query(reports[FIGURES], earlier, days)
-        before = _figures_before(result, figures)
-    cards = _cards(sections, results, bucket)
-    # Of a period that was chosen it is no news that it is over.
-    days_old = 0 if period.is_chosen else (origin.now.date() - last).days
-    notices = _notices(results, before, cards, days_old)
-    tiles = tiles_of(figures, before)
-    excluded = left_out(reports[FIGURES].sql, origin.settings)
-    html = page_of(
-        "dashboard.html",
-        lake=safe_text(origin.url),
-        bucket=safe_text(bucket) if bucket else None,
-        first=first,
-        last=last,
-        days=days,
-        now=origin.now,
-        tiles=tiles,
-        left_out=[safe_text(name) for name in excluded],
-        unusual=notices,
-        sections=cards,
+def no_records(store: ReadableStore) -> UsageError:
+    return UsageError(
+        f"{store.url}: no records of this bucket and period; `accesslake status` says what there is"
     )
-    return Page(html, tiles, notices)
 
 
 def _cards(

@@ -30,6 +30,7 @@ class Tile:
 
     name: str
     value: str
+    number: float | None
     change: str
     aside: str | None = None
     """What the figure leaves out."""
@@ -41,6 +42,7 @@ def tiles_of(figures: Mapping[str, Any], before: Mapping[str, Any]) -> list[Tile
         Tile(
             label,
             in_words(name, figures.get(name)),
+            figures.get(name),
             _change(name, figures.get(name), before) if before else _NO_PERIOD,
             _aside(name, figures),
         )

@@ -143,6 +143,7 @@ def _width(entries: Sequence[_Entry]) -> int:
     longest_name = max(len(entry.name) for entry in entries)
     columns = [column_width("bucket", longest_name), 2 * column_width("notices", 0)]
     for tiles in zip(*(entry.tiles for entry in entries), strict=True):
-        longest = max(max(len(tile.value), len(tile.change)) for tile in tiles)
+        texts = [text for tile in tiles for text in (tile.value, tile.change or "")]
+        longest = max(map(len, texts))
         columns.append(column_width(tiles[0].name, longest))
     return step_of(sum(columns))

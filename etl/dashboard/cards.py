@@ -20,7 +20,7 @@ STEPS: tuple[int, ...] = (*range(12, 60, 4), *range(60, 121, 10))
 # The widths that a card of one and of two columns of the page has for its table, in rem.
 _NARROW, _WIDE = 24, 52
 # In rem: a character of a table, the space around a cell, and a chart beside the table.
-_CHARACTER, _PADDING, _CHART = 0.54, 1.0, 21.5
+_CHARACTER, _PADDING, _CHART = 0.54, 1.0, 23.5
 # A longer text is broken into lines of at least so many characters.
 _LINE = 16
 _WHO = ("principal", "requester")

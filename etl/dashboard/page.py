@@ -107,6 +107,7 @@ def render_page(
         first=first,
         last=last,
         days=length.days,
+        is_compared=bool(before),
         now=now,
         tiles=tiles,
         left_out=[safe_text(name) for name in left_out(reports[FIGURES].sql, settings)],

@@ -17,7 +17,6 @@ _TILES = {
     "lag_minutes": "Delivery lag (p95)",
 }
 """The figures at the top, and what they are called."""
-_NO_PERIOD = "no full period before"
 # Of a figure that nobody knows, such as how many people are behind CloudFront.
 _NOT_KNOWN = "not known"
 _SAME = "as before"
@@ -31,7 +30,7 @@ class Tile:
     name: str
     value: str
     number: float | None
-    change: str
+    change: str | None
     aside: str | None = None
     """What the figure leaves out."""
 
@@ -43,7 +42,7 @@ def tiles_of(figures: Mapping[str, Any], before: Mapping[str, Any]) -> list[Tile
             label,
             in_words(name, figures.get(name)),
             figures.get(name),
-            _change(name, figures.get(name), before) if before else _NO_PERIOD,
+            _change(name, figures.get(name), before) if before else None,
             _aside(name, figures),
         )
         for name, label in _TILES.items()

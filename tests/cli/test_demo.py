@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browsers import Opened
 from conftest import run_cli
+from playwright.sync_api import Browser
 
 from etl import Lake, open_lake
 from etl.cli.demo import Dates, build_demo, print_demo
@@ -155,3 +157,11 @@ def test_only_an_earlier_demo_is_taken_up(recent: Path, tmp_path: Path) -> None:
         done = run_cli("demo", "--dir", str(directory), *arguments)
         assert (done.returncode, message in done.stderr) == (2, True), done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_its_dashboard_is_short_on_a_phone(recent: Path, browser: Browser) -> None:
+    """A third of 21,305 pixels at most, with all sections folded; nothing is cut off when they are opened."""
+    with Opened(browser, recent / "dashboard.html", width=400) as opened:
+        assert opened.page.evaluate("document.documentElement.scrollHeight") <= 7_100
+        opened.unfold()
+        assert opened.cut_off() == []

@@ -1,13 +1,12 @@
 """What the page shows of each report: its chart, its most important columns first, and the newest end of a series."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
 
 import pyarrow as pa
 from markupsafe import Markup
 
+from etl.dashboard.series import is_by_time
 from etl.findings import Excerpt
 from etl.reports import ChartError, Report, svg
 from etl.reports.chart import Chart
@@ -55,6 +54,14 @@ class Card:
         return not self.rows and not self.problem
 
     @property
+    def are_numbers(self) -> list[bool]:
+        """Of each column, whether it has numbers; where it has none in a row, there is a dash."""
+        return [
+            any(row[position].number is not None for row in self.rows)
+            for position in range(len(self.columns))
+        ]
+
+    @property
     def width(self) -> int:
         """The width that the table needs in rem, as one of STEPS."""
         cells = zip(*self.rows, strict=True) if self.rows else ()
@@ -95,21 +102,6 @@ def card_of(
         extent=_extent(len(rows), excerpt, is_series=is_series),
         is_series=is_series,
     )
-
-
-def is_by_time(table: pa.Table) -> bool:
-    """Whether the rows are in the order of a column of days or times, the oldest first."""
-    return any(
-        pa.types.is_temporal(field.type) and _ascends(table[position].to_pylist())
-        for position, field in enumerate(table.schema)
-    )
-
-
-def _ascends(values: Sequence[Any]) -> bool:
-    if not values or None in values:
-        return False
-    is_constant = values[0] == values[-1]
-    return not is_constant and all(one <= other for one, other in pairwise(values))
 
 
 def _extent(shown: int, excerpt: Excerpt, *, is_series: bool) -> str | None:

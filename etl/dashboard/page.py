@@ -11,6 +11,7 @@ import pyarrow as pa
 from etl.config import Settings
 from etl.dashboard.cards import SHOWN_ROWS, Card, card_of
 from etl.dashboard.render import page_of
+from etl.dashboard.series import read_rows
 from etl.dashboard.tiles import Tile, tiles_of
 from etl.dates import FIRST_DAY, shifted
 from etl.errors import AccessLakeError, UsageError
@@ -22,7 +23,7 @@ from etl.text import safe_text
 
 DAYS = 7
 """The period where none is given: so many days up to the last one with records. A week, so that weekends cancel out."""
-# About so many rows of a result, the first, are read for charts and for what is unusual.
+# About so many rows of a result, the first or the newest, are read for charts and for what is unusual.
 _READ_ROWS = 10_000
 
 
@@ -186,18 +187,13 @@ def _query_all(
 def _query(report: Report, database: Database, days: int) -> _ReportResult:
     offered = {"days": days, "limit": SHOWN_ROWS, "website": False}
     parameters = {name: value for name, value in offered.items() if name in report.params}
-    batches, count = [], 0
     try:
         result = query_report(report, database, parameters)
-        for batch in result.batches():
-            if count < _READ_ROWS:
-                batches.append(batch)
-            count += batch.num_rows
+        table, count = read_rows(result, _READ_ROWS)
     except (
         AccessLakeError
     ) as error:  # of a text that nobody thought of: the other reports are worth a page
         return _ReportResult(pa.table({}), Excerpt([], 0), str(error))
-    table = pa.Table.from_batches(batches, result.schema)
     excerpt = Excerpt(table.to_pylist(), count, is_cut=parameters.get("limit") == count)
     return _ReportResult(table, excerpt)
 

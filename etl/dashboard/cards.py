@@ -17,9 +17,9 @@ SHOWN_ROWS = 100
 STEPS: tuple[int, ...] = (*range(12, 60, 4), *range(60, 121, 10))
 """Widths in rem that a table may need. On less than that, each of its rows is a list of names and values."""
 # The widths that a card of one and of two columns of the page has for its table, in rem.
-_NARROW, _WIDE = 24, 52
+_NARROW, _WIDE = 24, 54
 # In rem: a character of a table, the space around a cell, and a chart beside the table.
-_CHARACTER, _PADDING, _CHART = 0.54, 1.0, 23.5
+_CHARACTER, _PADDING, _CHART = 0.54, 1.0, 21.5
 # A longer text is broken into lines of at least so many characters.
 _LINE = 16
 _WHO = ("principal", "requester")
@@ -75,6 +75,20 @@ class Card:
             return "narrow"
         width = self.width + (_CHART if self.chart else 0)
         return "wide" if width <= _WIDE else "full"
+
+
+def sizes_of(cards: Iterable[Card]) -> dict[str, str]:
+    """The size of each card of a section, by its report; `tall` are narrow ones with a chart above their table.
+
+    A tall one takes two rows of the page. Where there are too few others to fill the place beside it, it has its chart
+    beside the table, and is wide.
+    """
+    shown = [card for card in cards if not card.is_empty]
+    sizes = {card.report.name: card.size for card in shown}
+    tall = [card.report.name for card in shown if card.chart and card.size == "narrow"]
+    small = [name for name, size in sizes.items() if size != "full"]
+    has_neighbors = len(small) > 2 * len(tall)
+    return sizes | dict.fromkeys(tall, "narrow tall" if has_neighbors else "wide")
 
 
 def card_of(

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from etl.config import Settings
-from etl.dashboard.cards import SHOWN_ROWS, Card, card_of
+from etl.dashboard.cards import SHOWN_ROWS, Card, card_of, sizes_of
 from etl.dashboard.render import page_of
 from etl.dashboard.series import read_rows
 from etl.dashboard.tiles import Tile, tiles_of
@@ -114,6 +114,7 @@ def render_page(
         left_out=[safe_text(name) for name in left_out(reports[FIGURES].sql, settings)],
         unusual=notices,
         sections=cards,
+        sizes_of=sizes_of,
     )
     return Page(html, tiles, notices)
 

@@ -2,13 +2,13 @@
 
 import datetime as dt
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from etl.config import Settings, load_settings
-from etl.dashboard import render_dashboard
+from etl.dashboard import render_buckets, render_dashboard
 from etl.dates import Span, day_span, parse_last, parse_span
 from etl.errors import UsageError
 from etl.findings import Finding, inspect_lake
@@ -290,6 +290,17 @@ class Lake:
         reports = load_reports()
         inspection = inspect_lake(self._look(), scope, self.settings, now, reports)
         return inspection.findings(advance=self.advance)
+
+    def dashboards(
+        self, *, date_from: Moment = None, date_to: Moment = None, last: str | None = None
+    ) -> Iterator[tuple[str, str]]:
+        """A dashboard of each bucket, and one page that lists them: file names and HTML, as they are done.
+
+        The period is the same for all; by default the last 7 days with records.
+        """
+        scope = _scope(None, date_from, date_to, last)
+        now = dt.datetime.now(dt.UTC)
+        return render_buckets(self._look(), scope, self.settings, now, self.advance)
 
     def lifecycle_rules(
         self,

@@ -238,7 +238,7 @@ def test_every_folder_of_tests_is_described() -> None:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the demo was run."""
     directory = tmp_path_factory.mktemp("demo")
-    done = run_cli("demo", cwd=directory)
+    done = run_cli("demo", "--dates", "2021", cwd=directory)
     assert done.returncode == 0, done.stderr
     return directory
 

@@ -14,6 +14,7 @@ from etl.findings.case import NOTHING, RECENT_DAYS, Case, Question, Window, firs
 from etl.findings.figures import BEFORE, FIGURES, NOW
 from etl.findings.find import find, questions, report_failed
 from etl.findings.finding import Excerpt, Finding, Period
+from etl.findings.series import is_by_time, read_rows
 from etl.query import Advance, Database, Scope, check_days
 from etl.query.scope import moved_back
 from etl.reports import Report, query_report
@@ -38,11 +39,13 @@ class ReportResult:
     problem: str | None = None
 
     def first(self, rows: int) -> "ReportResult":
-        """The same with no more rows."""
-        if self.table.num_rows <= rows:
+        """The same with no more rows: the last ones of a series."""
+        more = self.table.num_rows - rows
+        if more <= 0:
             return self
-        excerpt = replace(self.excerpt, rows=self.excerpt.rows[:rows])
-        return replace(self, table=self.table.slice(0, rows), excerpt=excerpt)
+        begin = more if is_by_time(self.table) else 0
+        excerpt = replace(self.excerpt, rows=self.excerpt.rows[begin : begin + rows])
+        return replace(self, table=self.table.slice(begin, rows), excerpt=excerpt)
 
 
 _Key = tuple[str, Window, tuple[tuple[str, object], ...]]
@@ -182,11 +185,9 @@ def inspect_lake(
     # All that is needed is listed and read for it; the other databases are parts of this one.
     until = scope.until_its_end()
     history = whole.within(until) if whole else Database(store, until, settings)
-    begun, newest = _days(history, scope.date_to or now.date() + dt.timedelta(days=1))
+    begun, newest = _days(history, latest_day(scope, now))
     if begun is None or newest is None or (scope.date_from and newest < scope.date_from):
-        raise UsageError(
-            f"{store.url}: no records of this bucket and period; `accesslake status` says what there is"
-        )
+        raise no_records(store)
     last = scope.date_to or newest
     first = scope.date_from or shifted(last, 1 - DAYS)
     newest_time = None if _is_over(scope, now) else _newest_time(history, last)
@@ -195,6 +196,17 @@ def inspect_lake(
     period = Period(first, last, scope.time_before or newest_time)
     scope = scope.within_days(first, last)
     return Inspection(period, begun, days_old, history, scope, settings, reports)
+
+
+def latest_day(scope: Scope, now: dt.datetime) -> dt.date:
+    """The last day that can be right, where somebody may have invented others."""
+    return scope.date_to or now.date() + dt.timedelta(days=1)
+
+
+def no_records(store: ReadableStore) -> UsageError:
+    return UsageError(
+        f"{store.url}: no records of this bucket and period; `accesslake status` says what there is"
+    )
 
 
 def _length(scope: Scope) -> dt.timedelta:
@@ -238,18 +250,13 @@ def _one_row(
 def _run(
     report: Report, database: Database, parameters: Mapping[str, object]
 ) -> ReportResult:
-    batches, count = [], 0
     try:
         result = query_report(report, database, parameters)
-        for batch in result.batches():
-            if count < _READ_ROWS:
-                batches.append(batch)
-            count += batch.num_rows
+        table, count = read_rows(result, _READ_ROWS)
     except (
         AccessLakeError
     ) as error:  # of a text that nobody thought of: the other reports are worth a look
         return ReportResult(pa.table({}), NOTHING, str(error))
-    table = pa.Table.from_batches(batches, result.schema)
     excerpt = Excerpt(table.to_pylist(), count, is_cut=parameters.get("limit") == count)
     return ReportResult(table, excerpt)
 

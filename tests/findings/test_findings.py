@@ -69,12 +69,13 @@ def test_every_finding_is_shown_by_its_report(eventful: str, findings: list[Find
     for finding in findings:
         query = finding.query
         assert query, finding
+        parameters: dict[str, Any] = dict(query.parameters)
         result = lake.report(
             query.report,
             bucket=next(iter(query.buckets), None),
             date_from=query.date_from,
             date_to=query.date_to,
-            **query.parameters,
+            **parameters,
         )
         assert result.to_arrow().num_rows, finding
 

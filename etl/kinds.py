@@ -177,7 +177,7 @@ _ALL = (
         "stale",
         _ALARM,
         75,
-        "the newest record is old, in a period up to now",
+        "the newest record is old, in a period up to now; a notice where days without any are usual",
         "operations/completeness",
         _threshold(3, "days"),
     ),

@@ -55,7 +55,8 @@ def _setting(operation: str) -> tuple[str, str]:
         kind = "protection-changes" if method == "DELETE" else "configuration-changes"
         return kind, ""
     known = _SETTINGS.get(name.replace("_", ""))
-    return known or ("configuration-changes", name.replace("_", " ").lower())
+    other = name.replace("_", " ").lower() or "configuration"
+    return known or ("configuration-changes", other)
 
 
 def _action(operation: str) -> str:

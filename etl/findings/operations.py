@@ -76,9 +76,9 @@ def server_errors(case: Case) -> Iterator[Finding]:
     )
 
 
-@rule("stale")
+@rule("stale", reads=(DAYS,))
 def stale(case: Case) -> Iterator[Finding]:
-    """Nothing new came, although the period is up to now."""
+    """Nothing new came, although the period is up to now; where few requests come, that is no alarm."""
     if case.days_old < case.threshold("stale"):
         return
     last = case.period.last
@@ -88,7 +88,16 @@ def stale(case: Case) -> Iterator[Finding]:
         "operations/completeness",
         counts={"days": case.days_old},
         days=(last, last),
+        mild=not _has_records_every_day(case),
     )
+
+
+def _has_records_every_day(case: Case) -> bool:
+    """Whether days without any record are few."""
+    days: dict[dt.date, int] = {}
+    for row in case.rows(DAYS):
+        days[row["date"]] = days.get(row["date"], 0) + row["records"]
+    return sum(map(bool, days.values())) >= _USUAL_PART * len(days)
 
 
 @rule("late-logs", reads=(NOW,))

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -243,12 +244,13 @@ def test_lines_and_fields_that_are_not_understood() -> None:
 
 
 def test_an_old_lake_is_stale() -> None:
-    """Nothing new for days is an alarm, of which the threshold is a setting."""
-    old = Case(WEEK, case().settings, case().results, days_old=40)
-    assert sentences(find(old)) == [
-        "!The newest record is 40 days old (2026-03-29): are logs still delivered, and read?"
-    ]
-    assert find(Case(WEEK, case(stale={"threshold": 41}).settings, case().results, days_old=40)) == []
+    """Nothing new for days is an alarm, unless that is usual; after how many is a setting."""
+    sentence = "The newest record is 40 days old (2026-03-29): are logs still delivered, and read?"
+    every_day = replace(case({DAYS: present("b")}), days_old=40)
+    assert sentences(find(every_day)) == [f"!{sentence}"]
+    rare = present("b", *[WEEK.last - dt.timedelta(days=number) for number in range(1, 35, 2)])
+    assert sentences(find(replace(case({DAYS: rare}), days_old=40))) == [sentence]
+    assert find(replace(every_day, settings=case(stale={"threshold": 41}).settings)) == []
 
 
 def test_what_is_silent_is_not_asked() -> None:

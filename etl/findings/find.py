@@ -1,6 +1,7 @@
 """All findings of a case: without those that are silent, the most important first."""
 
 import dataclasses
+import datetime as dt
 from collections.abc import Iterable, Sequence
 
 from etl.findings import (
@@ -14,6 +15,7 @@ from etl.findings import (
 )
 from etl.findings.case import Case, Question, Rule
 from etl.findings.finding import Finding, Query
+from etl.findings.words import number
 from etl.kinds import KINDS, Kind, Severity
 
 RULES = (
@@ -90,13 +92,11 @@ def _others(findings: Sequence[Finding]) -> Finding:
     for finding in findings:
         for name, count in finding.counts.items():
             counts[name] = counts.get(name, 0) + count
-    title = f"{len(findings):,} more of this kind, in {len(buckets):,} buckets; the worst: {heaviest.title}"
-    days = [day for finding in findings for day in (finding.first, finding.last) if day]
-    query = heaviest.query
-    if query:
-        query = dataclasses.replace(
-            query, buckets=(), date_from=query.date_from and min(days), date_to=max(days)
-        )
+    where = f" in {number(len(buckets), 'bucket')}" if buckets else ""
+    title = f"{len(findings):,} more of this kind{where}; the worst: {heaviest.title}"
+    moments = [day for finding in findings for day in (finding.first, finding.last)]
+    known = [day for day in moments if day]
+    first, last = min(known, default=None), max(known, default=None)
     return dataclasses.replace(
         heaviest,
         title=title,
@@ -104,11 +104,25 @@ def _others(findings: Sequence[Finding]) -> Finding:
         principals=principals,
         addresses=_all(finding.addresses for finding in findings),
         counts=counts,
-        first=min(days, default=None),
-        last=max(days, default=None),
-        query=query,
-        # Right after the others of its kind.
-        weight=heaviest.weight,
+        first=first,
+        last=last,
+        query=_query_of(findings, first, last),
+    )
+
+
+def _query_of(
+    findings: Sequence[Finding], first: dt.date | None, last: dt.date | None
+) -> Query | None:
+    """What shows findings of one kind: the report of the first, for the days and the buckets of all."""
+    query = findings[0].query
+    if query is None:
+        return None
+    asked = {finding.query.buckets for finding in findings if finding.query}
+    return dataclasses.replace(
+        query,
+        buckets=query.buckets if len(asked) == 1 else (),
+        date_from=query.date_from and first,
+        date_to=last,
     )
 
 

@@ -15,7 +15,7 @@ from etl.findings.case import NOTHING, Case, Question, Window
 from etl.findings.configuration import CHANGES
 from etl.findings.days import SO_FAR
 from etl.findings.figures import BEFORE, COST, FIGURES, NOW, TRAFFIC
-from etl.findings.find import RULES, find, questions
+from etl.findings.find import RULES, chart_failed, find, questions
 from etl.findings.finding import Excerpt, Finding, Period
 from etl.findings.objects import DELETIONS
 from etl.findings.operations import DRIFT, ERRORS, REJECTS
@@ -176,8 +176,10 @@ def test_what_repeats_is_one_finding() -> None:
     found = find(case({CHANGES: people}))
     assert len(found) == 6
     assert found[0].title.startswith("mallory8 changed the policy of 9 buckets")
-    assert found[-1].title.startswith("4 more of this kind, in 4 buckets; the worst: mallory3 changed")
+    assert found[-1].title.startswith("4 more of this kind in 4 buckets; the worst: mallory3 changed")
     assert found[-1].counts == {"changes": 10, "buckets": 10}
+    charts = find(case(), [chart_failed(f"a/{number}", "boom") for number in range(7)])
+    assert charts[-1].title == "2 more of this kind; the worst: a/5 could not be drawn: boom"
 
 
 def test_services_are_no_finding() -> None:

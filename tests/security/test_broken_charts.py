@@ -60,7 +60,7 @@ def test_a_chart_that_fails_is_missing_alone(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr("vl_convert.vegalite_to_svg", fail)
     page = dashboard(tmp_path / "lake")
-    assert "website/response_codes could not be drawn." in page
+    assert "website/response_codes could not be drawn: " in page
     assert "surrogates not allowed" in page
     assert "Response codes" in page
     with pytest.raises(ChartError, match="--format"):
@@ -74,4 +74,4 @@ def test_a_report_that_fails_is_missing_alone(tmp_path: Path, name: str, monkeyp
     reports = load_reports()
     reports[name] = reports[name].model_copy(update={"sql": "SELECT error('boom') AS date, 1 AS cost"})
     monkeypatch.setattr("etl.dashboard.page.load_reports", lambda: reports)
-    assert f"{name} failed." in dashboard(tmp_path / "lake")
+    assert f"{name} failed: " in dashboard(tmp_path / "lake")

@@ -25,6 +25,8 @@ INDEX = "index.html"
 _PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 # A query process has a thread for each processor, but a page is also drawn, in this one.
 _PAGES_AT_A_TIME = max(2, min(8, os.cpu_count() or 1))
+# A longer name is broken into lines.
+_NAME_LINE = 24
 _DAYS_OF_BUCKETS = """
     SELECT bucket, min(date) AS first, max(date) AS last
     FROM access_log
@@ -82,12 +84,16 @@ def render_buckets(
         return render_page(store, of_bucket, settings, now, whole=whole, index=INDEX)
 
     drawn = []
-    with ThreadPoolExecutor(_PAGES_AT_A_TIME) as pool:
+    pool = ThreadPoolExecutor(_PAGES_AT_A_TIME)
+    try:
         for entry, page in zip(shown, pool.map(draw, shown), strict=True):
             drawn.append(_with_page(entry, page))
             yield drawn[-1].file, page.html
             if advance:
                 advance(len(drawn), len(shown))
+    finally:
+        # Whoever stops here, or fails, does not wait for pages that are not begun.
+        pool.shutdown(cancel_futures=True)
     silent = [entry for entry in entries if entry not in shown]
     yield INDEX, _index(store.url, period, now, drawn, silent)
 
@@ -142,7 +148,10 @@ def _index(
 def _width(entries: Sequence[_Entry]) -> int:
     """The width that the list needs in rem, as one of the steps of the style sheet."""
     longest_name = max(len(entry.name) for entry in entries)
-    columns = [column_width("bucket", longest_name), 2 * column_width("notices", 0)]
+    columns = [
+        column_width("bucket", min(longest_name, _NAME_LINE)),
+        2 * column_width("notices", 0),
+    ]
     for tiles in zip(*(entry.tiles for entry in entries), strict=True):
         texts = [text for tile in tiles for text in (tile.value, tile.change or "")]
         longest = max(map(len, texts))

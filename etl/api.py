@@ -2,14 +2,16 @@
 
 import datetime as dt
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from etl.config import Settings, load_settings
-from etl.dashboard import render_dashboard
+from etl.dashboard import render_buckets, render_dashboard
+from etl.dates import Span, day_span, parse_last, parse_span
 from etl.errors import UsageError
+from etl.findings import Finding, inspect_lake
 from etl.ingest import Progress, RunSummary, SkipRequest, new_run_id, run_ingest
 from etl.lake import IncompleteRun, read_incomplete, require_lake
 from etl.maintenance import (
@@ -31,12 +33,14 @@ from etl.query import (
     Scope,
     buckets,
     left_out,
-    parse_day,
     query_lake,
+    scope_of,
 )
 from etl.reports import (
+    Comparison,
     Report,
     check_rules,
+    compare_report,
     find_report,
     load_reports,
     load_rules,
@@ -54,8 +58,14 @@ from etl.store import (
     open_store,
 )
 
-Day = dt.date | str | None
-"""A UTC day, also as `YYYY-MM-DD`; None where there is no bound."""
+Moment = Span | dt.date | str | None
+"""What a period begins or ends with: a UTC day, an hour, ... as text (`dates.FORMS`), of which all is in the period.
+
+A datetime is a moment, UTC where it has no zone: the period begins with it, or ends right before it. None where there
+is no bound.
+"""
+Buckets = str | Sequence[str] | None
+"""A bucket, or several; names or patterns (`web-*`). None means all."""
 
 
 def open_lake(
@@ -197,29 +207,74 @@ class Lake:
         self,
         name: str | Report,
         *,
-        bucket: str | None = None,
-        date_from: Day = None,
-        date_to: Day = None,
+        bucket: Buckets = None,
+        date_from: Moment = None,
+        date_to: Moment = None,
+        last: str | None = None,
+        key_prefix: str | None = None,
         **parameters: Any,
     ) -> Result:
         """The result of a report, named or found before; both days are part of the period.
 
-        Raises UsageError for an unknown report, bucket or parameter, naming the nearest.
+        `last` is a period that ends now, such as `24h` or `7d`. Of a `key_prefix`, only records of keys that begin with
+        it count. Raises UsageError for an unknown report, bucket or parameter, naming the nearest.
         """
         report = self.find_report(name) if isinstance(name, str) else name
         return run_report(
             self._look(),
             report,
-            _scope(bucket, date_from, date_to),
+            _scope(bucket, date_from, date_to, last, key_prefix),
             parameters,
             self.settings,
             self.advance,
         )
 
-    def sql(self, query: str) -> Result:
-        """The result of one SELECT over the views of `accesslake schema`, such as `access_log`."""
+    def compare(
+        self,
+        name: str | Report,
+        *,
+        bucket: Buckets = None,
+        date_from: Moment = None,
+        date_to: Moment = None,
+        last: str | None = None,
+        key_prefix: str | None = None,
+        **parameters: Any,
+    ) -> Comparison:
+        """The result of a report beside the equally long period before: see `compare_report`.
+
+        Raises UsageError for a report without counts, and where no period begins.
+        """
+        report = self.find_report(name) if isinstance(name, str) else name
+        return compare_report(
+            self._look(),
+            report,
+            _scope(bucket, date_from, date_to, last, key_prefix),
+            parameters,
+            self.settings,
+            self.advance,
+        )
+
+    def sql(
+        self,
+        query: str,
+        *,
+        bucket: Buckets = None,
+        date_from: Moment = None,
+        date_to: Moment = None,
+        last: str | None = None,
+        key_prefix: str | None = None,
+    ) -> Result:
+        """The result of one SELECT over the views of `accesslake schema`, such as `access_log`.
+
+        The views have what is in the period and of the buckets and keys only; see `report`.
+        """
+        scope = _scope(bucket, date_from, date_to, last, key_prefix)
         return query_lake(
-            self._look(), query, settings=self.settings, advance=self.advance
+            self._look(),
+            query,
+            scope=scope,
+            settings=self.settings,
+            advance=self.advance,
         )
 
     def left_out(self, query: str | Report) -> list[str]:
@@ -228,20 +283,52 @@ class Lake:
         return left_out(sql, self.settings)
 
     def dashboard(
-        self, *, bucket: str | None = None, date_from: Day = None, date_to: Day = None
+        self,
+        *,
+        bucket: Buckets = None,
+        date_from: Moment = None,
+        date_to: Moment = None,
+        last: str | None = None,
     ) -> str:
         """The dashboard as an HTML page; without a period, of the last 7 days with records."""
-        scope = _scope(bucket, date_from, date_to)
+        scope = _scope(bucket, date_from, date_to, last)
         now = dt.datetime.now(dt.UTC)
         return render_dashboard(self._look(), scope, self.settings, now, self.advance)
+
+    def findings(
+        self,
+        *,
+        bucket: Buckets = None,
+        date_from: Moment = None,
+        date_to: Moment = None,
+        last: str | None = None,
+    ) -> list[Finding]:
+        """What is unusual, alarms first; without a period, of the last 7 days with records."""
+        scope = _scope(bucket, date_from, date_to, last)
+        now = dt.datetime.now(dt.UTC)
+        reports = load_reports()
+        inspection = inspect_lake(self._look(), scope, self.settings, now, reports)
+        return inspection.findings(advance=self.advance)
+
+    def dashboards(
+        self, *, date_from: Moment = None, date_to: Moment = None, last: str | None = None
+    ) -> Iterator[tuple[str, str]]:
+        """A dashboard of each bucket, and one page that lists them: file names and HTML, as they are done.
+
+        The period is the same for all; by default the last 7 days with records.
+        """
+        scope = _scope(None, date_from, date_to, last)
+        now = dt.datetime.now(dt.UTC)
+        return render_buckets(self._look(), scope, self.settings, now, self.advance)
 
     def lifecycle_rules(
         self,
         bucket: str,
         *,
         rules: Path | str | None = None,
-        date_from: Day = None,
-        date_to: Day = None,
+        date_from: Moment = None,
+        date_to: Moment = None,
+        last: str | None = None,
     ) -> tuple[Result, Scope]:
         """Each action of a bucket's lifecycle rules beside the events that fit it, and the period of those.
 
@@ -253,7 +340,7 @@ class Lake:
             store,
             bucket,
             actions,
-            _scope(bucket, date_from, date_to),
+            _scope(bucket, date_from, date_to, last),
             self.settings,
         )
 
@@ -261,9 +348,10 @@ class Lake:
         self,
         inventory: Path | str | Sequence[Path | str],
         *,
-        bucket: str | None = None,
-        date_from: Day = None,
-        date_to: Day = None,
+        bucket: Buckets = None,
+        date_from: Moment = None,
+        date_to: Moment = None,
+        last: str | None = None,
         limit: int | None = None,
     ) -> Result:
         """The objects of an S3 Inventory that no record reads, the costliest first; see `unread_objects`.
@@ -274,7 +362,7 @@ class Lake:
         return unread_objects(
             self._look(),
             read_inventory([str(name) for name in names], self._session),
-            _scope(bucket, date_from, date_to),
+            _scope(bucket, date_from, date_to, last),
             self.settings,
             limit,
         )
@@ -294,9 +382,25 @@ class Lake:
         return self._store
 
 
-def _scope(bucket: str | None, date_from: Day, date_to: Day) -> Scope:
-    return Scope(bucket, _day("date_from", date_from), _day("date_to", date_to))
+def _scope(
+    bucket: Buckets,
+    date_from: Moment,
+    date_to: Moment,
+    last: str | None = None,
+    key_prefix: str | None = None,
+) -> Scope:
+    begin, end = _span("date_from", date_from), _span("date_to", date_to)
+    if last is not None:
+        if begin or end:
+            raise UsageError("last is a period; leave out date_from and date_to")
+        begin = end = parse_last("last", last)
+    return scope_of(bucket, begin, end, key_prefix)
 
 
-def _day(name: str, day: Day) -> dt.date | None:
-    return parse_day(name, day) if isinstance(day, str) else day
+def _span(name: str, moment: Moment) -> Span | None:
+    if isinstance(moment, str):
+        return parse_span(name, moment)
+    if isinstance(moment, dt.datetime):
+        utc = moment.astimezone(dt.UTC).replace(tzinfo=None) if moment.tzinfo else moment
+        return Span(utc, utc)
+    return day_span(moment) if isinstance(moment, dt.date) else moment

@@ -22,7 +22,9 @@ from pydantic import (
     ValidationError,
 )
 
-from etl.errors import UsageError, nearest
+from etl.dates import parse_day
+from etl.errors import UsageError, nearest, reason_of
+from etl.kinds import KINDS, FindingSettings, all_finding_settings, finding_defaults
 from etl.store.requests import Requests, Usage
 from etl.store.s3_session import ReaderName
 
@@ -41,12 +43,10 @@ def _one_or_many(value: object) -> object:
 
 
 def _day(value: object) -> object:
-    """A day is written `YYYY-MM-DD`, or as a date in TOML; no number is one."""
-    if isinstance(value, str):
-        return dt.date.fromisoformat(value)
+    """A day is written as in `dates.FORMS`, or as a date in TOML; no number is one."""
     if value is None or type(value) is dt.date:
         return value
-    raise ValueError("write YYYY-MM-DD")
+    return parse_day(value if isinstance(value, str) else "")
 
 
 def _network(text: str) -> str:
@@ -188,6 +188,12 @@ class Settings(BaseModel):
     exclude: Exclude = Exclude()
     prices: Prices = Prices()
     storage_prices: StoragePrices = StoragePrices()
+    findings: Annotated[
+        Mapping[str, FindingSettings],
+        BeforeValidator(all_finding_settings),
+        Field(validate_default=True),
+    ] = {}
+    """By the id of the kind of finding; all of them."""
     privacy: Privacy = Privacy()
 
     @property
@@ -207,6 +213,12 @@ _TABLES: dict[str, type[BaseModel]] = {
     "storage_prices": StoragePrices,
     "privacy": Privacy,
 }
+_FINDINGS = "findings"
+_OF_FINDINGS = tuple(
+    f"{_FINDINGS}.{name}.{setting}"
+    for name, kind in KINDS.items()
+    for setting in finding_defaults(kind)
+)
 # Settings of several values, which are separated by spaces in a variable.
 _LISTS = frozenset(
     {
@@ -217,10 +229,12 @@ _LISTS = frozenset(
         "accounts",
         "requester_pays",
         *(f"exclude.{name}" for name in Exclude.model_fields),
+        *(name for name in _OF_FINDINGS if name.endswith(".silent_buckets")),
     }
 )
 SETTINGS = frozenset(
-    [name for name in Settings.model_fields if name not in _TABLES]
+    [name for name in Settings.model_fields if name not in (*_TABLES, _FINDINGS)]
+    + list(_OF_FINDINGS)
     + [
         f"{table}.{name}"
         for table, model in _TABLES.items()
@@ -261,7 +275,7 @@ def load_settings(
         key = next(known for known in origin if key.startswith(known))
         value = "" if key in _SECRETS else f" {values[key]!r}"
         raise UsageError(
-            f"{origin[key]}: bad value{value} for {key}: {first['msg']}"
+            f"{origin[key]}: bad value{value} for {key}: {reason_of(first['msg'])}"
         ) from error
 
 
@@ -292,23 +306,38 @@ def _from_flags(
     values = _flat({key: value for key, value in flags.items() if value is not None})
     for key in values:
         if key not in SETTINGS:
-            raise UsageError(f"no setting {key!r}{nearest(key, [*_TABLES, *SETTINGS])}")
+            known = [*_TABLES, _FINDINGS, *SETTINGS]
+            raise UsageError(f"no setting {key!r}{nearest(key, known)}")
     return {key: (value, name_of(key)) for key, value in values.items()}
 
 
 def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by name; those of a table as `privacy.remote_ip`."""
+    """Settings by name; those of a table as `privacy.remote_ip`, of a finding as `findings.newcomers.silent`."""
     values: dict[str, Any] = {}
     for key, value in table.items():
-        if key in _TABLES and isinstance(value, Mapping):
-            values.update({f"{key}.{name}": one for name, one in value.items()})
+        if key == _FINDINGS and isinstance(value, Mapping):
+            values.update(_below(key, dict(_flattened(value))))
+        elif key in _TABLES and isinstance(value, Mapping):
+            values.update(_below(key, value))
         else:
             values[key] = value
     return values
 
 
+def _flattened(findings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, settings in findings.items():
+        if isinstance(settings, Mapping):
+            yield from _below(name, settings).items()
+        else:
+            yield name, settings
+
+
+def _below(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{name}.{key}": value for key, value in settings.items()}
+
+
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
-    names = {ENV_PREFIX + key.upper().replace(".", "_"): key for key in SETTINGS}
+    names = {_variable(key): key for key in SETTINGS}
     values: dict[str, tuple[Any, str]] = {}
     for name in sorted(environ):
         if name.startswith(ENV_PREFIX) and name not in _NO_SETTINGS:
@@ -321,13 +350,19 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
     return values
 
 
+def _variable(key: str) -> str:
+    """The environment variable of a setting."""
+    return ENV_PREFIX + key.upper().replace(".", "_").replace("-", "_")
+
+
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
     """`privacy.remote_ip` and its like are the fields of a table."""
     # pydantic checks each table by its own model.
-    nested: dict[str, Any] = {
-        key: value for key, value in values.items() if "." not in key
-    }
-    for key in values.keys() - nested.keys():
-        table, _, name = key.partition(".")
-        nested.setdefault(table, {})[name] = values[key]
+    nested: dict[str, Any] = {}
+    for key, value in values.items():
+        *tables, name = key.split(".")
+        table = nested
+        for one in tables:
+            table = table.setdefault(one, {})
+        table[name] = value
     return nested

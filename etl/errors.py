@@ -66,3 +66,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the known name nearest to `name`, or an empty string."""
     close = get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def reason_of(message: str) -> str:
+    """What pydantic says is wrong with a value, without its own words for errors of ours."""
+    return message.removeprefix("Value error, ")

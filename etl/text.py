@@ -154,6 +154,11 @@ def size(count: float) -> str:
     return f"{count:,.1f} TB"
 
 
+def counted(count: int, noun: str) -> str:
+    """A number with what it counts: `1 day`, `2,000 days`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def minutes(count: float) -> str:
     """A duration in minutes, or in hours or days where they are many."""
     if count < 2 * 60:

@@ -218,6 +218,9 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Any]:
         pytest.skip("chromium is not installed")
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        # Bars are what a box that scrolls is known by.
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=flags, ignore_default_args=["--hide-scrollbars"]
+        )
         yield browser
         browser.close()

@@ -9,6 +9,7 @@ import pytest
 from etl.api import open_lake
 from etl.config import SETTINGS, Settings, load_settings
 from etl.errors import UsageError
+from etl.kinds import Severity
 from etl.resources import bundled
 
 REFERENCE = bundled("config") / "accesslake.toml"
@@ -43,7 +44,10 @@ def test_the_file_may_be_named_by_a_variable(tmp_path: Path) -> None:
         ("look_back_days = 3", r"settings\.toml: unknown key 'look_back_days'; did you mean 'lookback_days'\?"),
         ("lookback_days = -1", r"settings\.toml: bad value -1 for lookback_days: .*greater than or equal to 0"),
         ('min_part_size = "big"', r"settings\.toml: bad value 'big' for min_part_size"),
-        ("since = 'yesterday'", r"settings\.toml: bad value 'yesterday' for since"),
+        (
+            "since = 'some day'",
+            r"settings\.toml: bad value 'some day' for since: write YYYY-MM-DD, .*yesterday or -7d$",
+        ),
         ("lookback_days =", r"settings\.toml: not valid TOML"),
     ],
 )
@@ -112,7 +116,29 @@ def test_the_reference_file_has_every_setting_with_its_default() -> None:
     privacy = {f"privacy.{name}" for name in table.pop("privacy")}
     tables = ("prices", "storage_prices", "exclude")
     of_tables = {f"{name}.{setting}" for name in tables for setting in table.pop(name)}
+    of_tables |= {f"findings.{kind}.{name}" for kind, settings in table.pop("findings").items() for name in settings}
     top, _, below = text.partition("[privacy]")
     optional = set(re.findall(r"^# (\w+) = ", top, flags=re.MULTILINE))
     privacy |= {f"privacy.{name}" for name in re.findall(r"^# (\w+) = ", below, flags=re.MULTILINE)}
     assert set(table) | privacy | of_tables | optional | {"privacy.hash_key"} == SETTINGS
+
+
+def test_findings_have_settings_by_their_name(tmp_path: Path) -> None:
+    """Thresholds, severity and silence of each kind, from a file or a variable; wrong names are told the nearest."""
+    text = '[findings.bulk-deletions]\nthreshold = 7\nsilent_buckets = "x-*"\n[findings.day-cost]\nseverity = "alarm"'
+    environ = {"ACCESSLAKE_FINDINGS_MASS_READING_BYTES": "5000", "ACCESSLAKE_FINDINGS_STALE_SILENT": "true"}
+    findings = load_settings({}, environ, toml(tmp_path, text)).findings
+    assert (findings["bulk-deletions"].threshold(), findings["mass-reading"].threshold("bytes")) == (7, 5000)
+    assert findings["bulk-deletions"].is_silent("x-1")
+    assert not findings["bulk-deletions"].is_silent("y")
+    assert (findings["day-cost"].severity, findings["stale"].silent) == (Severity.ALARM, True)
+    for wrong, message in (
+        ("[findings.bulk-deletion]\nthreshold = 1", "did you mean 'findings.bulk-deletions.threshold'"),
+        ("[findings.bulk-deletions]\nthresold = 1", "did you mean 'findings.bulk-deletions.threshold'"),
+        ("[findings.bulk-deletions]\nthreshold = -1", "bad value -1 for findings.bulk-deletions.threshold"),
+        ('[findings.stale]\nseverity = "bad"', "bad value 'bad' for findings.stale.severity"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            load_settings({}, {}, toml(tmp_path, wrong))
+    with pytest.raises(UsageError, match=r"did you mean 'findings\.newcomers\.silent'"):
+        open_lake(str(tmp_path), findings={"newcomer": {"silent": True}})

@@ -20,6 +20,7 @@ from lines import LINE
 
 from etl.api import Lake, open_lake
 from etl.cli.app import app
+from etl.kinds import KINDS
 from etl.parser import Note
 from etl.query.catalog import NOTES, columns, functions
 from etl.reports.loader import load_reports
@@ -98,10 +99,24 @@ def setting_table() -> str:
     return markdown_table(("setting", "default", "meaning"), rows)
 
 
+def findings_table() -> str:
+    """Each kind of finding: what triggers it, and its thresholds with their defaults."""
+    header = ("finding", "severity", "what triggers it", "thresholds", "ATT&CK", "report")
+    rows = []
+    for kind in KINDS.values():
+        thresholds = ", ".join(
+            f"`{name} = {threshold.default:.15g}` ({threshold.meaning})" for name, threshold in kind.thresholds.items()
+        )
+        report = f"`{kind.report}`" if kind.report else ""
+        rows.append((f"`{kind.id}`", kind.severity.value, kind.trigger, thresholds, kind.technique or "", report))
+    return markdown_table(header, rows)
+
+
 GENERATED: dict[str, tuple[Path, Callable[[], str]]] = {
     "reports": (ROOT / "sql" / "README.md", report_tables),
     "columns": (ROOT / "sql" / "README.md", column_table),
     "functions": (ROOT / "sql" / "README.md", function_table),
+    "findings": (ROOT / "etl" / "README.md", findings_table),
     "settings": (ROOT / "config" / "README.md", setting_table),
 }
 """The generated parts: the file that each is in, and its text."""
@@ -223,7 +238,7 @@ def test_every_folder_of_tests_is_described() -> None:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the demo was run."""
     directory = tmp_path_factory.mktemp("demo")
-    done = run_cli("demo", cwd=directory)
+    done = run_cli("demo", "--dates", "2021", cwd=directory)
     assert done.returncode == 0, done.stderr
     return directory
 

@@ -10,7 +10,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from etl.cli.commands import demo, lake, pages, questions, storage
+from etl.cli.commands import demo, findings, lake, pages, questions, storage
+from etl.cli.hints import ReportCommand
 from etl.cli.interrupt import Interrupted, end_on_signals, say_farewell
 from etl.errors import AccessLakeError
 from etl.text import safe_lines, safe_text
@@ -24,12 +25,15 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "reports": questions.reports,
     "report": questions.report,
     "dashboard": pages.dashboard,
+    "findings": findings.findings,
     "lifecycle-rules": storage.lifecycle_rules,
     "never-read": storage.never_read,
     "sql": questions.sql,
     "schema": questions.schema,
     "demo": demo.demo,
 }
+
+_CLASSES = {"report": ReportCommand}
 
 app = typer.Typer(
     name="accesslake",
@@ -53,7 +57,7 @@ def _start(
 
 
 for _name, _command in _COMMANDS.items():
-    app.command(_name)(_command)
+    app.command(_name, cls=_CLASSES.get(_name))(_command)
 
 
 def main() -> NoReturn:
@@ -65,7 +69,7 @@ def main() -> NoReturn:
     try:
         app()
     except AccessLakeError as error:
-        typer.echo(f"accesslake: {safe_text(error)}", err=True)
+        typer.echo(f"accesslake: {_safe_message(error)}", err=True)
         sys.exit(error.exit_code)
     except Interrupted:
         say_farewell()
@@ -80,6 +84,12 @@ def main() -> NoReturn:
         # As with `| head`. At its end Python flushes standard output, which would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(0)
+
+
+def _safe_message(error: AccessLakeError) -> str:
+    """A message; DuckDB's have several lines. A line feed in a name begins none that looks like one of ours."""
+    first, *others = map(safe_text, str(error).split("\n"))
+    return "\n".join([first, *(f"    {line}" for line in others if line)])
 
 
 def _print_unexpected(

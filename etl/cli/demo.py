@@ -1,15 +1,24 @@
 """The whole job on generated logs: two buckets, no AWS account."""
 
 import datetime as dt
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from shlex import quote
 from typing import TextIO
 
 from etl.api import Lake
-from etl.cli.demo_logs import DEMO_LIFECYCLE, DEMO_WEBSITE, demo_objects, write_objects
+from etl.cli.demo_logs import (
+    DEMO_LIFECYCLE,
+    DEMO_WEBSITE,
+    LIFECYCLE_LAST_DAY,
+    demo_objects,
+    write_objects,
+)
 from etl.config import Settings
+from etl.errors import UsageError
 from etl.ingest import Progress, RunSummary
 from etl.query import Result
 from etl.query.output import write_file, write_table
@@ -18,17 +27,35 @@ from etl.reports import Report
 DASHBOARD = "dashboard.html"
 # Of each result, so that all of them fit on a few screens.
 _MAX_ROWS = 8
+# The day of which the demo lists the expired objects, by the dates of the write-up.
 _EXPIRY_DAY = dt.date(2021, 7, 1)
+# Says that a directory holds a demo, and up to which day its records are.
+_MARK = "demo.json"
+
+
+class Dates(StrEnum):
+    """When the records of the demo are from."""
+
+    TODAY = "today"
+    """The last weeks, up to yesterday."""
+    WRITE_UP = "2021"
+    """As in the write-up that the figures are from: the same every time."""
 
 
 @dataclass(frozen=True)
 class _Example:
-    """A report to show: of one bucket and, where `day` is set, of one day."""
+    """A report to show: of one bucket and, where `day` is set, of one day of the write-up."""
 
     report: str
     bucket: str
     day: dt.date | None = None
     parameters: dict[str, str] = field(default_factory=dict)
+
+    def moved(self, last_day: dt.date | None) -> "_Example":
+        """The same of records up to `last_day`."""
+        if self.day is None or last_day is None:
+            return self
+        return replace(self, day=self.day + (last_day - LIFECYCLE_LAST_DAY))
 
     def result(self, lake: Lake, report: Report) -> Result:
         return lake.report(
@@ -67,26 +94,64 @@ _EXAMPLES = (
 
 
 def build_demo(
-    directory: Path, log: Callable[[str], None], progress: Progress
+    directory: Path, dates: Dates, log: Callable[[str], None], progress: Progress
 ) -> RunSummary:
-    """Generate log objects in `directory`, ingest them into a lake there, and write its dashboard."""
+    """Generate log objects in `directory`, ingest them into a lake there, and write its dashboard.
+
+    Raises UsageError where the directory holds anything else than an earlier demo of such dates.
+    """
+    last_day = _claim(directory, dates)
     logs = directory / "logs"
-    count = write_objects(demo_objects(), logs)
+    count = write_objects(demo_objects(last_day), logs)
     log(f"{count} log objects of two buckets in {logs}")
     lake = Lake(Settings(source=(str(logs),), lake=str(directory / "lake")))
     summary = lake.ingest(progress=progress)
     log(f"{summary.result.lines} new lines read into the lake {lake.url}")
-    write_file(directory / DASHBOARD, lake.dashboard(bucket=DEMO_WEBSITE).encode())
+    write_file(directory / DASHBOARD, lake.dashboard().encode())
     return summary
+
+
+def _claim(directory: Path, dates: Dates) -> dt.date | None:
+    """Make a new or an empty directory one of a demo; the last day of its records, None with those of the write-up."""
+    mark = directory / _MARK
+    if mark.is_file():
+        last_day = _last_day(directory)
+        if (last_day is None) is not (dates is Dates.WRITE_UP):
+            raise UsageError(
+                f"{directory} holds a demo of other dates; remove it, or name another directory with --dir"
+            )
+        return last_day
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise UsageError(
+            f"{directory} is not empty, and no earlier demo; name a new directory with --dir, or remove it"
+        )
+    directory.mkdir(parents=True, exist_ok=True)
+    yesterday = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
+    last_day = None if dates is Dates.WRITE_UP else yesterday
+    write_file(mark, json.dumps({"last_day": last_day}, default=str).encode())
+    return last_day
+
+
+def _last_day(directory: Path) -> dt.date | None:
+    """The last day of the records of an earlier demo. Raises UsageError where that cannot be read."""
+    mark = directory / _MARK
+    try:
+        text = json.loads(mark.read_bytes())["last_day"]
+        return None if text is None else dt.date.fromisoformat(text)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UsageError(
+            f"{mark} is not what a demo wrote; remove {directory}, or name another directory with --dir"
+        ) from error
 
 
 def print_demo(directory: Path, out: TextIO) -> None:
     """Print what the reports say about the demo's lake, each with its command."""
+    last_day = _last_day(directory)
     lake_directory = directory / "lake"
     lake = Lake(Settings(lake=str(lake_directory)))
     buckets = lake.status().buckets
     out.writelines(f"{bucket.bucket}: {bucket.rows:,} records\n" for bucket in buckets)
-    for example in _EXAMPLES:
+    for example in (example.moved(last_day) for example in _EXAMPLES):
         report = lake.find_report(example.report)
         out.write(
             f"\n{report.title}: {report.question}\n$ {example.command(lake_directory)}\n"

@@ -100,10 +100,8 @@ class LineWriter:
         )
 
     def _add(self, time: dt.datetime, rest: str) -> None:
-        stamp = f"{time.day:02d}/{MONTHS[time.month - 1]}/{time:%Y:%H:%M:%S} +0000"
-        self.lines.append(
-            LogLine(self.bucket, time, f"{OWNER} {self.bucket} [{stamp}] {rest}")
-        )
+        text = f"{OWNER} {self.bucket} {_stamp(time)} {rest}"
+        self.lines.append(LogLine(self.bucket, time, text))
 
     # Ids as S3's own look: most of a line's bytes that do not compress.
 
@@ -165,17 +163,36 @@ def write_objects(objects: Iterable[GeneratedObject], directory: Path) -> int:
     return count
 
 
-def demo_objects() -> Iterator[GeneratedObject]:
+def demo_objects(last_day: dt.date | None = None) -> Iterator[GeneratedObject]:
     """The log objects of the demo: a website behind CloudFront, and a bucket with lifecycle rules.
 
-    Both have the figures of the AWS write-up on S3 access logs and pandas (AWS Storage Blog, 2022).
+    Both have the figures of the AWS write-up on S3 access logs and pandas (AWS Storage Blog, 2022), and its days, or the
+    same up to `last_day`.
     """
-    yield from simple_objects(website_lines(), "website/")
-    yield from partitioned_objects(lifecycle_lines(), "lifecycle/")
+    website, lifecycle = website_lines(), lifecycle_lines()
+    if last_day is not None:
+        website = _moved(website, last_day - WEBSITE_LAST_DAY)
+        lifecycle = _moved(lifecycle, last_day - LIFECYCLE_LAST_DAY)
+    yield from simple_objects(website, "website/")
+    yield from partitioned_objects(lifecycle, "lifecycle/")
+
+
+def _moved(lines: Iterable[LogLine], later: dt.timedelta) -> list[LogLine]:
+    """The lines as they would be so many whole days later."""
+    return [
+        LogLine(
+            line.bucket,
+            line.time + later,
+            line.text.replace(_stamp(line.time), _stamp(line.time + later), 1),
+        )
+        for line in lines
+    ]
 
 
 DEMO_WEBSITE = "demo-cf-origin"
 DEMO_LIFECYCLE = "demo-lifecycle"
+WEBSITE_LAST_DAY = dt.date(2021, 11, 14)
+LIFECYCLE_LAST_DAY = dt.date(2021, 11, 7)
 _WEBSITE_LINES = 3883
 _LIFECYCLE_LINES = 4609
 _FAVICON = "favicon.ico"
@@ -248,7 +265,7 @@ def lifecycle_lines(seed: int = 2) -> list[LogLine]:
             writer.lifecycle(_at(time), operation, f"{folder}{number:02d}.dat", 1_048_576)
     keys_in_use = [f"expiration/test{number:02d}.txt" for number in range(1, 48)]
     _administration(
-        writer, _LIFECYCLE_LINES, _at("2021-06-25 00:00:00"), 140, keys_in_use
+        writer, _LIFECYCLE_LINES, _at("2021-06-25 00:00:00"), 136, keys_in_use
     )
     return writer.lines
 
@@ -333,6 +350,10 @@ def _within(rng: random.Random, start: dt.datetime, days: int) -> dt.datetime:
 
 def _at(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
+
+
+def _stamp(time: dt.datetime) -> str:
+    return f"[{time.day:02d}/{MONTHS[time.month - 1]}/{time:%Y:%H:%M:%S} +0000]"
 
 
 def _logged(key: str | None, operation: str) -> str:

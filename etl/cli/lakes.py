@@ -1,17 +1,17 @@
 """What commands share: the lake and the period that their options name, and what they say of it."""
 
-import datetime as dt
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import typer
 
 from etl.api import Lake
 from etl.config import Settings, load_settings
+from etl.dates import Span, parse_last, parse_span
 from etl.errors import UsageError
-from etl.query import parse_day
-from etl.reports import Report
+from etl.query import Scope
+from etl.reports import Comparison, Report
 from etl.text import safe_text
 
 
@@ -47,13 +47,55 @@ def say_what_is_left_out(lake: Lake, query: Report | str) -> None:
 
 
 def parse_period(
-    date_from: str | None, date_to: str | None
-) -> tuple[dt.date | None, dt.date | None]:
-    return _day("--from", date_from), _day("--to", date_to)
+    date_from: str | None, date_to: str | None, last: str | None = None
+) -> tuple[Span | None, Span | None]:
+    """What the period begins and ends with, as the options say. Raises UsageError, naming the option."""
+    if last is None:
+        return _span("--from", date_from), _span("--to", date_to)
+    if date_from or date_to:
+        raise UsageError("--last is a period of its own; leave out --from and --to")
+    period = parse_last("--last", last)
+    return period, period
 
 
-def _day(flag: str, text: str | None) -> dt.date | None:
-    return None if text is None else parse_day(flag, text)
+def parse_scope(
+    bucket: Sequence[str] | None,
+    date_from: str | None,
+    date_to: str | None,
+    last: str | None,
+    key_prefix: str | None,
+) -> dict[str, Any]:
+    """The arguments of a lake's queries for what the options select."""
+    begin, end = parse_period(date_from, date_to, last)
+    return {
+        "bucket": bucket or None,
+        "date_from": begin,
+        "date_to": end,
+        "key_prefix": key_prefix,
+    }
+
+
+def say_what_is_selected(key_prefix: str | None) -> None:
+    if key_prefix is not None:
+        text = f"accesslake: only keys that begin with {key_prefix!r}; records without a key are left out"
+        typer.echo(safe_text(text), err=True)
+
+
+def say_what_is_compared(comparison: Comparison) -> None:
+    period, before = comparison.period, comparison.before
+    text = f"accesslake: {_described(period)}, compared with {_described(before)}"
+    first_day = comparison.first_day
+    if first_day and before.begin and first_day > before.begin.date():
+        text += f"; there are no records before {first_day}"
+    typer.echo(text, err=True)
+
+
+def _described(period: Scope) -> str:
+    return f"{period.begin:%Y-%m-%d %H:%M} until {period.end:%Y-%m-%d %H:%M}"
+
+
+def _span(flag: str, text: str | None) -> Span | None:
+    return None if text is None else parse_span(flag, text)
 
 
 def parse_parameters(texts: Iterable[str]) -> Mapping[str, str]:

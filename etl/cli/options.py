@@ -45,13 +45,51 @@ CsvSafeOption = Annotated[
     ),
 ]
 BucketOption = Annotated[
-    str | None, typer.Option("--bucket", metavar="B", help="Only this source bucket.")
+    list[str] | None,
+    typer.Option(
+        "--bucket",
+        metavar="B",
+        help="Only this source bucket, or those of a pattern like 'web-*'. May be repeated.",
+    ),
 ]
 FromOption = Annotated[
-    str | None, typer.Option("--from", metavar="DATE", help="First UTC day.")
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="WHEN",
+        help="Where the period begins (UTC): 2026-11-24, 2026-11, 2026-11-24T13, yesterday, -7d, ...",
+    ),
 ]
 ToOption = Annotated[
-    str | None, typer.Option("--to", metavar="DATE", help="Last UTC day (included).")
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="WHEN",
+        help="The last day, month or hour of the period; all of it is included.",
+    ),
+]
+LastOption = Annotated[
+    str | None,
+    typer.Option(
+        "--last",
+        metavar="1h|7d",
+        help="Instead of --from and --to: so many hours up to now, or days, today included.",
+    ),
+]
+KeyPrefixOption = Annotated[
+    str | None,
+    typer.Option(
+        "--key-prefix",
+        metavar="PREFIX",
+        help="Only records of keys that begin so; those without a key are left out.",
+    ),
+]
+CompareOption = Annotated[
+    bool,
+    typer.Option(
+        "--compare",
+        help="Add the equally long period before to each count, and the change.",
+    ),
 ]
 SqlDirOption = Annotated[
     list[Path] | None,

@@ -22,7 +22,7 @@ from etl.query.table import Column, Overflow, print_table
 from etl.reports import Report
 from etl.shorten import shortened
 from etl.store import Requests, Usage
-from etl.text import safe_lines, safe_text, size
+from etl.text import counted, safe_lines, safe_text, size
 
 # Of problems, differences and partitions. There may be one for each log object: --json lists all, for programs.
 _MAX_SHOWN = 50
@@ -139,10 +139,12 @@ def print_status(status: LakeStatus) -> None:
         ),
         Column("last record (UTC)", [str(bucket.last_time) for bucket in status.buckets]),
     )
-    lines = f"{status.log_objects:,} log objects: {status.lines:,} lines"
-    accepted = f"{status.rows:,} rows + {status.rejects:,} rejects"
-    left_out = f"{status.duplicates:,} duplicates + {status.blank_lines:,} blank lines"
-    _print(f"{lines} = {accepted} + {left_out}")
+    log_objects = counted(status.log_objects, "log object")
+    lines = counted(status.lines, "line")
+    accepted = f"{counted(status.rows, 'row')} + {counted(status.rejects, 'reject')}"
+    duplicates = counted(status.duplicates, "duplicate")
+    left_out = f"{duplicates} + {counted(status.blank_lines, 'blank line')}"
+    _print(f"{log_objects}: {lines} = {accepted} + {left_out}")
     for reason, count in status.rejects_by_reason.items():
         _print(f"rejected, {reason}: {count:,}")
     _print(f"last complete run: {_ago(status.last_complete_run)}")
@@ -169,12 +171,15 @@ def print_verification(verification: Verification) -> None:
     for difference in differences[:_MAX_SHOWN]:
         _print_name(f"{difference.kind}: {difference.where}: {difference.message}")
     _print_omitted(len(differences))
-    in_parts = f"{verification.parts:,} parts, {verification.rows:,} rows"
-    log_objects = f"{verification.log_objects:,} log objects checked"
+    parts, rows = counted(verification.parts, "part"), counted(verification.rows, "row")
+    in_parts = f"{parts}, {rows}"
+    log_objects = f"{counted(verification.log_objects, 'log object')} checked"
     in_sources = f"{verification.source_objects:,} compared with the sources"
     if verification.set_aside:
         in_sources += f" ({verification.set_aside:,} set aside)"
-    conclusion = f"{len(differences)} differences" if differences else "all is right"
+    conclusion = (
+        counted(len(differences), "difference") if differences else "all is right"
+    )
     _print(f"{in_parts}, {log_objects}, {in_sources}: {conclusion}")
     print_usage(verification.usage)
 
@@ -182,19 +187,19 @@ def print_verification(verification: Verification) -> None:
 def print_repaired(repaired: Repaired) -> None:
     for part in repaired.set_aside:
         _print_name(f"set aside under _damaged/: {part}")
-    _print(f"{repaired.objects_reread:,} log objects read again")
+    _print(f"{counted(repaired.objects_reread, 'log object')} read again")
 
 
 def print_expired(expired: Expired) -> None:
     partitions = expired.partitions
     for partition in partitions[:_MAX_SHOWN]:
-        parts = "1 part" if partition.parts == 1 else f"{partition.parts} parts"
+        parts = counted(partition.parts, "part")
         _print_name(f"{partition.path} {parts}, {size(partition.bytes)}")
     _print_omitted(len(partitions))
     total = size(sum(partition.bytes for partition in partitions))
     removed = "would be removed" if expired.dry_run else "removed"
     _print(
-        f"{len(partitions):,} partitions of days before {expired.expired_before}, {total} {removed}"
+        f"{counted(len(partitions), 'partition')} of days before {expired.expired_before}, {total} {removed}"
     )
 
 
@@ -309,8 +314,8 @@ def _ago(moment: dt.datetime | None) -> str:
     aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
     # A clock may be behind that of S3.
     age = max(dt.timedelta(), dt.datetime.now(dt.UTC) - aware)
-    hours = f"{age.seconds // 3600} hours"
-    elapsed = f"{age.days} days {hours}" if age.days else hours
+    hours = counted(age.seconds // 3600, "hour")
+    elapsed = f"{counted(age.days, 'day')} {hours}" if age.days else hours
     return f"{aware:%Y-%m-%d %H:%M:%S} UTC ({elapsed} ago)"
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
+from etl.dates import parse_duration
 from etl.errors import UsageError
 from etl.lake import (
     SET_ASIDE,
@@ -20,7 +21,6 @@ from etl.schema import ACCESS_LOG, LEDGER, REJECTS
 from etl.store import Entry, Store
 
 _SHORTEST = dt.timedelta(days=1)
-_AGE = re.compile(r"([1-9][0-9]*)d")
 _DATE = re.compile(r"/date=([0-9]{4}-[0-9]{2}-[0-9]{2})/")
 
 
@@ -48,10 +48,14 @@ class Expired:
 
 def parse_age(name: str, text: str) -> dt.timedelta:
     """An age in days, `400d`. Raises UsageError naming the argument."""
-    match = _AGE.fullmatch(text)
-    if match is None or int(match[1]) > dt.date.today().toordinal() - 1:  # noqa: DTZ011 - a rough bound
+    try:
+        age = parse_duration(name, text)
+    except UsageError:
+        age = dt.timedelta()
+    oldest = dt.timedelta(dt.date.today().toordinal() - 1)  # noqa: DTZ011 - a rough bound
+    if age % _SHORTEST or not _SHORTEST <= age <= oldest:
         raise UsageError(f"{name} {text}: write a number of days, like 400d")
-    return dt.timedelta(days=int(match[1]))
+    return age
 
 
 def expire_partitions(

@@ -85,6 +85,20 @@ class LakeStatus:
     usage: Usage = field(default_factory=Usage)
     """What it took to find this out."""
 
+    def behind(self, longest: dt.timedelta, now: dt.datetime) -> list[str]:
+        """What is older than that, or not there at all: the newest record, the last complete run; a sentence each."""
+        moments = {
+            "newest record": self.newest_record,
+            "last complete run": self.last_complete_run,
+        }
+        texts = []
+        for name, moment in moments.items():
+            if moment is None:
+                texts.append(f"there is no {name}")
+            elif now - _aware(moment) > longest:
+                texts.append(f"the {name} is of {moment:%Y-%m-%d %H:%M} UTC")
+        return texts
+
     def as_dict(self) -> dict[str, Any]:
         status = asdict(self)
         del status["usage"]
@@ -94,6 +108,10 @@ class LakeStatus:
             name: skip.model_dump() for name, skip in self.set_aside.items()
         }
         return {**status, **self.usage.as_dict()}
+
+
+def _aware(moment: dt.datetime) -> dt.datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)

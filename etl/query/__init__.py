@@ -14,7 +14,17 @@ if TYPE_CHECKING:
         Result,
         UnreadableError,
     )
-    from etl.query.scope import EVERYTHING, Scope, buckets, check_days, parse_day
+    from etl.query.scope import (
+        EVERYTHING,
+        Scope,
+        buckets,
+        check_days,
+        is_pattern,
+        matches_any,
+        moved_back,
+        period_before,
+        scope_of,
+    )
     from etl.query.snapshot import Snapshot
     from etl.query.views import duplicate_rows, left_out, rows_by_object, sql_literal
 
@@ -30,7 +40,17 @@ __getattr__ = lazy_face(
             "Result",
             "UnreadableError",
         ),
-        "scope": ("EVERYTHING", "Scope", "buckets", "check_days", "parse_day"),
+        "scope": (
+            "EVERYTHING",
+            "Scope",
+            "buckets",
+            "check_days",
+            "is_pattern",
+            "matches_any",
+            "moved_back",
+            "period_before",
+            "scope_of",
+        ),
         "snapshot": ("Snapshot",),
         "views": ("duplicate_rows", "left_out", "rows_by_object", "sql_literal"),
     },
@@ -52,9 +72,13 @@ __all__ = [
     "check_days",
     "check_locations",
     "duplicate_rows",
+    "is_pattern",
     "left_out",
-    "parse_day",
+    "matches_any",
+    "moved_back",
+    "period_before",
     "query_lake",
     "rows_by_object",
+    "scope_of",
     "sql_literal",
 ]

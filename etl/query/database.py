@@ -129,7 +129,9 @@ class Database:
             part for parts in self._parts.values() for part in parts[:1]
         )
         statements = list(
-            view_statements(snapshot, self._settings, with_files=self._with_files)
+            view_statements(
+                snapshot, self._settings, self._scope, with_files=self._with_files
+            )
         )
         task = Task(
             snapshot.sizes,
@@ -199,7 +201,7 @@ def connect(
     files = LakeFiles(snapshot.sizes, reader.read)
     return open_connection(
         files,
-        view_statements(snapshot, settings),
+        view_statements(snapshot, settings, scope),
         limits_of(settings),
         geo_databases_of(settings),
     )

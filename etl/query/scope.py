@@ -1,59 +1,182 @@
 """The part of a lake that a query is about."""
 
 import datetime as dt
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from urllib.parse import unquote
 
+from etl.dates import LAST_MOMENT, Span, day_span
 from etl.errors import UsageError, nearest
 from etl.lake import partition_path
 from etl.schema import ACCESS_LOG
 from etl.store import Entry, ReadableStore
 
+_WILDCARDS = re.compile(r"[*?]")
+_FOLDER = "bucket="
+_RECORDS = f"{ACCESS_LOG.name}/{_FOLDER}"
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The part of the lake that a report is about; None means all. Both days are part of it."""
+    """The part of the lake that a report is about; None means all.
 
-    bucket: str | None = None
+    Both days are part of it. Where it begins or ends amid one of them, `time_from` is its first moment, and
+    `time_before` the first one after it; both are naive, and UTC.
+    """
+
+    bucket: str | tuple[str, ...] | None = None
+    """Names of buckets, or patterns of names: `*` is any text and `?` any character, neither of which a name has."""
     date_from: dt.date | None = None
     date_to: dt.date | None = None
+    time_from: dt.datetime | None = None
+    time_before: dt.datetime | None = None
+    key_prefix: str | None = None
+    """What keys begin with; records without a key are not in the scope then."""
+
+    @property
+    def buckets(self) -> tuple[str, ...]:
+        """The names and patterns of buckets; none means all buckets."""
+        if isinstance(self.bucket, str):
+            return (self.bucket,)
+        return self.bucket or ()
+
+    @property
+    def begin(self) -> dt.datetime | None:
+        """The first moment of the period."""
+        whole_day = day_span(self.date_from).begin if self.date_from else None
+        return self.time_from or whole_day
+
+    @property
+    def end(self) -> dt.datetime | None:
+        """The first moment after the period."""
+        whole_day = day_span(self.date_to).end if self.date_to else None
+        return self.time_before or whole_day
+
+    def until_its_end(self) -> "Scope":
+        """The same without a beginning."""
+        return replace(self, date_from=None, time_from=None)
+
+    def within_days(self, first: dt.date, last: dt.date) -> "Scope":
+        """The same, with these days where the period has no bound."""
+        return replace(
+            self, date_from=self.date_from or first, date_to=self.date_to or last
+        )
 
 
 EVERYTHING = Scope()
 
 
-def parse_day(name: str, text: str) -> dt.date:
-    """A UTC day written as `YYYY-MM-DD`. Raises UsageError naming the argument."""
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"{name} {text!r} is not a day; write YYYY-MM-DD") from error
+def scope_of(
+    bucket: str | Sequence[str] | None = None,
+    begin: Span | None = None,
+    end: Span | None = None,
+    key_prefix: str | None = None,
+) -> Scope:
+    """The scope from the first moment of `begin` until just before the end of `end`.
+
+    Raises UsageError where `bucket` is an empty sequence: that would be all buckets.
+    """
+    buckets = bucket if bucket is None or isinstance(bucket, str) else tuple(bucket)
+    if buckets == ():
+        raise UsageError("bucket is an empty list; leave it out for all buckets")
+    time_from = begin.begin if begin else None
+    time_before = end.end if end else None
+    # The last moment, not the first after it, tells the last day.
+    last = time_before and time_before - dt.timedelta(microseconds=1)
+    return Scope(
+        buckets,
+        time_from and time_from.date(),
+        last and last.date(),
+        _amid_a_day(time_from),
+        _amid_a_day(time_before),
+        key_prefix,
+    )
+
+
+def period_before(scope: Scope) -> Scope:
+    """The scope of the period before, of equal length. Raises ValueError for a period that has not both bounds."""
+    begin, end = scope.begin, scope.end
+    if begin is None or end is None:
+        raise ValueError("a period without a bound has no length")
+    return moved_back(scope, end - begin)
+
+
+def moved_back(scope: Scope, by: dt.timedelta) -> Scope:
+    """The scope of a period earlier by so much."""
+    begin, end = scope.begin, scope.end
+    earlier = Span(begin - by, begin - by) if begin else None
+    later = Span(end - by, end - by) if end else None
+    return scope_of(scope.bucket, earlier, later, scope.key_prefix)
+
+
+def _amid_a_day(moment: dt.datetime | None) -> dt.datetime | None:
+    """A moment that is not where a day begins, or where the last one ends."""
+    if moment is None or moment.time() == dt.time() or moment == LAST_MOMENT:
+        return None
+    return moment
 
 
 def check_days(scope: Scope) -> None:
-    """Raise UsageError for days in the wrong order."""
-    if scope.date_from and scope.date_to and scope.date_from > scope.date_to:
-        raise UsageError(
-            f"--from {scope.date_from} is after --to {scope.date_to}; both days are part of the period"
-        )
-
-
-def check_bucket(store: ReadableStore, scope: Scope, parts: Iterable[Entry]) -> None:
-    """Raise UsageError for a bucket that a lake with buckets does not have; `parts` are those in the scope."""
-    if scope.bucket is None or any(
-        part.name.startswith(ACCESS_LOG.name) for part in parts
-    ):
+    """Raise UsageError for a period that ends before it begins."""
+    first, last = scope.date_from, scope.date_to
+    if not first or not last or first < last:
         return
-    known = buckets(store)
-    # An empty lake has no bucket yet, and empty results.
-    if known and scope.bucket not in known:
+    if first > last:
         raise UsageError(
-            f"no bucket {scope.bucket!r} in {store.url}{nearest(scope.bucket, known)}"
+            f"--from {first} is after --to {last}; both days are part of the period"
         )
+    if scope.time_from and scope.time_before and scope.time_from >= scope.time_before:
+        raise UsageError(
+            f"--from is after --to: the period would begin at {scope.time_from}, and end before {scope.time_before}"
+        )
+
+
+def check_buckets(store: ReadableStore, scope: Scope, parts: Iterable[Entry]) -> None:
+    """Raise UsageError for a bucket that a lake with buckets does not have; `parts` are those in the scope."""
+    if not scope.buckets:
+        return
+    names = {bucket_of(part.name) for part in parts if is_of_bucket(part.name)}
+    unseen = [one for one in scope.buckets if not any(map(matches(one), names))]
+    known = buckets(store) if unseen else []
+    for one in unseen:
+        # An empty lake has no bucket yet, and empty results.
+        if known and not any(map(matches(one), known)):
+            what = "no bucket matches" if is_pattern(one) else "no bucket"
+            suggestion = nearest(_WILDCARDS.sub("", one), known)
+            raise UsageError(f"{what} {one!r} in {store.url}{suggestion}")
+
+
+def is_pattern(bucket: str) -> bool:
+    return _WILDCARDS.search(bucket) is not None
+
+
+def matches(pattern: str) -> Callable[[str], bool]:
+    """What tells whether a bucket has this name, or one of this pattern."""
+    text = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+    regex = re.compile(text, re.DOTALL)
+    return lambda name: regex.fullmatch(name) is not None
+
+
+def matches_any(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """What tells whether a bucket is one of these; without any, all are."""
+    tests = [matches(pattern) for pattern in patterns]
+    return lru_cache(lambda name: not tests or any(test(name) for test in tests))
+
+
+def is_of_bucket(name: str) -> bool:
+    """Whether a folder or part is one of `access_log`."""
+    return name.startswith(_RECORDS)
+
+
+def bucket_of(name: str) -> str:
+    """The bucket of a folder or part of `access_log`."""
+    folder, _, _ = name.removeprefix(_RECORDS).partition("/")
+    return unquote(folder)
 
 
 def buckets(store: ReadableStore) -> list[str]:
     """The source buckets in the lake, in order."""
     names = store.directories(partition_path(ACCESS_LOG))
-    return sorted(unquote(name.removeprefix("bucket=")) for name in names)
+    return sorted(unquote(name.removeprefix(_FOLDER)) for name in names)

@@ -14,7 +14,14 @@ from etl.lake import (
     partition_path,
     read_retention,
 )
-from etl.query.scope import Scope, check_bucket
+from etl.query.scope import (
+    Scope,
+    bucket_of,
+    check_buckets,
+    is_of_bucket,
+    is_pattern,
+    matches_any,
+)
 from etl.schema import ACCESS_LOG, CLIMBS, LEDGER, TABLES, Table
 from etl.store import PAGE, Entry, ReadableStore, Stretch, folders_below, list_stretches
 
@@ -63,7 +70,7 @@ def take_snapshot(store: ReadableStore, scope: Scope) -> Snapshot:
     first_days = filter(None, (scope.date_from, found.expired_before))
     is_in = _test_of(replace(scope, date_from=max(first_days, default=None)))
     parts = [file for file in found.files if is_part(file.name) and is_in(file)]
-    check_bucket(store, scope, parts)
+    check_buckets(store, scope, parts)
     # DuckDB refuses a path that leads out of an allowed directory, even if it does so only once it is decoded.
     is_encoded_twice = any(CLIMBS.search(unquote(part.name)) for part in parts)
     encode = _encoded if is_encoded_twice else str
@@ -95,17 +102,20 @@ def _list(store: ReadableStore, table: Table, scope: Scope) -> list[Entry]:
     """The objects of a table's folders in a scope, and perhaps others."""
     folder = partition_path(table)
     # A day of the ledger is that of log objects, whose records may be of other days.
-    if table is LEDGER or scope == Scope():
+    if table is LEDGER or not (scope.buckets or scope.date_from or scope.date_to):
         return store.entries(folder)
     if table is not ACCESS_LOG:
         return store.entries(*_days(folder, scope))
-    if scope.bucket is not None:
-        return store.entries(*_days(partition_path(table, bucket=scope.bucket), scope))
-    return _list_buckets(store, folder, scope)
+    if not scope.buckets or any(map(is_pattern, scope.buckets)):
+        return _list_buckets(store, folder, scope)
+    folders = [
+        partition_path(table, bucket=name) for name in dict.fromkeys(scope.buckets)
+    ]
+    return list(list_stretches(store, [_days(one, scope) for one in folders]))
 
 
 def _list_buckets(store: ReadableStore, folder: str, scope: Scope) -> list[Entry]:
-    """The objects of a scope's days, in the folders of all buckets.
+    """The objects of a scope's days, in the folders of all its buckets.
 
     The first page has all objects of a small lake. Of a larger one it has the first buckets, and the others are listed
     one by one, many at a time, each from its first day in the scope to its last: what there is of other days, however
@@ -118,8 +128,9 @@ def _list_buckets(store: ReadableStore, folder: str, scope: Scope) -> list[Entry
     name, slash, _ = page[-1].name.removeprefix(folder).partition("/")
     begun = f"{folder}{name}{slash}"
     known = [entry for entry in page if entry.name < begun]
+    is_wanted = matches_any(scope.buckets)
     buckets = [one for one in folders_below(store, folder) if one >= begun]
-    stretches = [_days(bucket, scope) for bucket in buckets]
+    stretches = [_days(one, scope) for one in buckets if is_wanted(bucket_of(one))]
     return [*known, *list_stretches(store, stretches)]
 
 
@@ -136,14 +147,13 @@ def _test_of(scope: Scope) -> Callable[[Entry], bool]:
     # Days as texts are in the order of days.
     first = str(scope.date_from or dt.date.min)
     last = str(scope.date_to or dt.date.max)
-    records, ledger = partition_path(ACCESS_LOG), partition_path(LEDGER)
-    of_bucket = {} if scope.bucket is None else {"bucket": scope.bucket}
-    bucket = partition_path(ACCESS_LOG, **of_bucket)
+    ledger = partition_path(LEDGER)
+    is_wanted = matches_any(scope.buckets)
 
     def is_in(part: Entry) -> bool:
         if part.name.startswith(ledger):
             return True
-        if part.name.startswith(records) and not part.name.startswith(bucket):
+        if is_of_bucket(part.name) and not is_wanted(bucket_of(part.name)):
             return False
         folder, _, _ = part.name.rpartition("/")
         _, _, day = folder.rpartition("date=")

@@ -8,6 +8,7 @@ import pyarrow as pa
 from etl.config import Settings
 from etl.fields import FIELDS
 from etl.query.files import SCHEME
+from etl.query.scope import EVERYTHING, Scope
 from etl.query.snapshot import Snapshot
 from etl.resources import bundled
 from etl.schema import ACCESS_LOG, LEDGER, PARTITION_COUNTS, REJECTS, TABLES, Table
@@ -46,21 +47,21 @@ _NAMES = {
     REJECTS.name: {"rejects"},
     LEDGER.name: {"ledger"},
 }
-# When a log object was delivered. AWS's names say so, and stay right where the object was copied or touched; but those
-# filed by the time of events, whose time is always midnight. Then, and where a name has no time, S3 knows when the
-# object was put there; a disk knows when somebody wrote the file.
-_DELIVERED_AT = r"""
-coalesce(
-    CASE WHEN NOT contains(log_object, '-00-00-00-')
-        OR NOT regexp_matches(log_object, '[0-9]{4}/[0-9]{2}/[0-9]{2}/[0-9-]{10}-00-00-00-[^/]*$')
-    THEN try_strptime(
-        regexp_extract(log_object, '([0-9]{4}(-[0-9]{2}){5})-[0-9A-Za-z]+([.](gz|zst))?$', 1), '%Y-%m-%d-%H-%M-%S'
-    ) END,
-    CASE WHEN starts_with(log_object, 's3://') THEN last_modified END
-) AS delivered_at
-"""
+# When a log object was delivered, as AWS's names say: they stay right where it was copied or touched. Those filed by
+# the time of events say nothing, as their time is always midnight.
+_NAMED = r"""
+CASE WHEN NOT contains(log_object, '-00-00-00-')
+    OR NOT regexp_matches(log_object, '[0-9]{4}/[0-9]{2}/[0-9]{2}/[0-9-]{10}-00-00-00-[^/]*$')
+THEN try_strptime(
+    regexp_extract(log_object, '([0-9]{4}(-[0-9]{2}){5})-[0-9A-Za-z]+([.](gz|zst))?$', 1), '%Y-%m-%d-%H-%M-%S'
+) END
+""".strip()
+# Where a name has no time, S3 knows when the object was put there; a disk knows when somebody wrote the file.
+_DELIVERED_AT = f"""
+coalesce({_NAMED}, CASE WHEN starts_with(log_object, 's3://') THEN last_modified END) AS delivered_at
+""".strip()
 # Columns that follow from others.
-_DERIVED = {LEDGER.name: [_DELIVERED_AT.strip()]}
+_DERIVED = {LEDGER.name: [_DELIVERED_AT]}
 # Views without what the settings exclude.
 _WITHOUT_EXCLUDED = {"website_requests", "website_requests_of", "visits"}
 # What needs databases that tell where addresses are.
@@ -80,15 +81,20 @@ _DUCKDB_TYPES = {
 
 
 def view_statements(
-    snapshot: Snapshot, settings: Settings, *, with_files: bool = False
+    snapshot: Snapshot,
+    settings: Settings,
+    scope: Scope = EVERYTHING,
+    *,
+    with_files: bool = False,
 ) -> Iterator[str]:
     """The statements that make the views and functions, in order: the lake's tables, settings, `sql/views`.
 
+    The snapshot has the days and buckets of `scope`; the views leave out what else is not in it.
     `with_files` makes a view `files_of_<table>` beside each table, in which every row has its file; `rows_by_object`
     and `duplicate_rows` need it.
     """
     for table in TABLES:
-        source = _source(snapshot, table)
+        source = _source(snapshot, table) + _condition(table, scope)
         names = (*_partitions(table), *table.schema.names)
         stored = [_column(name, snapshot) for name in names]
         columns = ", ".join([*stored, *_DERIVED.get(table.name, ())])
@@ -204,6 +210,27 @@ def _rows_view(
 
 def _constant(value: object) -> str:
     return sql_literal(value) if isinstance(value, str) else repr(value)
+
+
+def _condition(table: Table, scope: Scope) -> str:
+    """What stands after a table for what of a scope its partitions do not tell; nothing for whole days."""
+    if table is LEDGER:
+        return ""
+    conditions = []
+    if scope.time_from:
+        conditions.append(_time_test(table, f">= TIMESTAMP '{scope.time_from}'"))
+    if scope.time_before:
+        conditions.append(_time_test(table, f"< TIMESTAMP '{scope.time_before}'"))
+    if scope.key_prefix is not None and table is ACCESS_LOG:
+        conditions.append(f"starts_with(key, {sql_literal(scope.key_prefix)})")
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def _time_test(table: Table, comparison: str) -> str:
+    """SQL that compares the time of a row; a reject without one is known to be of its day only, and stays."""
+    if table is ACCESS_LOG:
+        return f"time {comparison}"
+    return f"coalesce({_NAMED} {comparison}, true)"
 
 
 def _partitions(table: Table) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ from etl.faces import lazy_face
 
 if TYPE_CHECKING:
     from etl.reports.chart import ChartError, csp_hash, render, svg
+    from etl.reports.compare import Comparison, compare_report
     from etl.reports.inventory import read_inventory
     from etl.reports.lifecycle_rules import check_rules, load_rules, read_rules
     from etl.reports.loader import find_report, load_reports
@@ -24,6 +25,7 @@ __getattr__ = lazy_face(
     __name__,
     {
         "chart": ("ChartError", "csp_hash", "render", "svg"),
+        "compare": ("Comparison", "compare_report"),
         "inventory": ("read_inventory",),
         "lifecycle_rules": ("check_rules", "load_rules", "read_rules"),
         "loader": ("find_report", "load_reports"),
@@ -42,11 +44,13 @@ __getattr__ = lazy_face(
 
 __all__ = [
     "ChartError",
+    "Comparison",
     "Placement",
     "Report",
     "Section",
     "check_drawable",
     "check_rules",
+    "compare_report",
     "csp_hash",
     "find_report",
     "load_reports",

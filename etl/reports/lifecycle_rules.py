@@ -22,10 +22,11 @@ from pydantic.alias_generators import to_pascal
 
 from etl.config import Settings
 from etl.dates import shifted
-from etl.errors import StoreError, UsageError
-from etl.query import Database, Result, Scope, check_days
+from etl.errors import StoreError, UsageError, reason_of
+from etl.query import Database, Result, Scope, check_days, is_pattern
 from etl.resources import bundled
 from etl.store import ReadableStore, S3Session
+from etl.text import counted
 
 PERIOD_DAYS = 30
 # The operation that S3 logs for a move to each storage class.
@@ -125,7 +126,11 @@ def check_rules(
     `disabled` where the rule is; and a reason for the last two where one is known. Logs have no tags, so a filter on
     tags is not applied.
     """
+    if is_pattern(bucket):
+        raise UsageError(f"--bucket {bucket}: rules are of one bucket; write its name")
     check_days(scope)
+    if scope.time_from or scope.time_before:
+        raise UsageError("lifecycle rules run once a day; write days, not hours")
     records = Database(store, Scope(bucket), settings)
     last = scope.date_to or _newest_day(records) or dt.datetime.now(dt.UTC).date()
     first = scope.date_from or shifted(last, 1 - PERIOD_DAYS)
@@ -251,7 +256,11 @@ class _Schedule(_Configuration):
         return self.days is not None or self.date is not None
 
     def described(self) -> str:
-        return f"on {self.date.date()}" if self.date else f"after {self.days} days"
+        return (
+            f"on {self.date.date()}"
+            if self.date
+            else f"after {counted(self.days or 0, 'day')}"
+        )
 
 
 class _Expiration(_Schedule):
@@ -279,7 +288,7 @@ class _OldVersions(_Configuration):
         return _Schedule(days=self.noncurrent_days)
 
     def described(self) -> str:
-        days = f"after {self.noncurrent_days} days"
+        days = f"after {counted(self.noncurrent_days, 'day')}"
         return (
             f"{days}, keeping {self.newer_noncurrent_versions}"
             if self.newer_noncurrent_versions
@@ -355,7 +364,7 @@ def _first_problem(error: ValidationError) -> str:
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":
         return f"{key} is missing"
-    message = first["msg"].removeprefix("Value error, ")
+    message = reason_of(first["msg"])
     return f"{key}: {message}" if key else message
 
 
@@ -400,9 +409,5 @@ def _described_actions(rule: _Rule) -> Iterator[tuple[str, list[str], _Schedule]
         text = f"expire old versions {old_versions.described()}"
         yield text, ["old version"], old_versions.schedule
     if rule.unfinished_uploads:
-        days = rule.unfinished_uploads.days_after_initiation
-        yield (
-            f"abort incomplete uploads after {days} days",
-            [_ABORT],
-            _Schedule(days=days),
-        )
+        schedule = _Schedule(days=rule.unfinished_uploads.days_after_initiation)
+        yield f"abort incomplete uploads {schedule.described()}", [_ABORT], schedule

@@ -16,7 +16,7 @@ import duckdb
 from pydantic import ValidationError
 
 from etl.config import Settings
-from etl.errors import UsageError, nearest
+from etl.errors import UsageError, nearest, reason_of
 from etl.query import Database, LimitError, QueryError
 from etl.query.connection import without_semicolons
 from etl.query.views import DEFINITIONS
@@ -94,7 +94,7 @@ def _load(path: Path, root: Path) -> Report:
         line = _line_of(source.toml, first["loc"]) + _BEFORE_TOML
         where = ".".join(str(part) for part in first["loc"])
         raise ReportFileError(
-            f"{path}:{line}: in the front matter, {where}: {first['msg']}"
+            f"{path}:{line}: in the front matter, {where}: {reason_of(first['msg'])}"
         ) from error
     _check_sql(report)
     return report

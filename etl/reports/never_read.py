@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from etl.config import Settings
 from etl.errors import UsageError
-from etl.query import Database, Result, Scope
+from etl.query import Database, Result, Scope, matches_any
 from etl.resources import bundled
 from etl.store import ReadableStore
 
@@ -49,7 +49,9 @@ def unread_objects(
 
 
 def _in_scope(objects: pa.Table, scope: Scope) -> pa.Table:
-    return objects.filter(pc.field("bucket") == scope.bucket) if scope.bucket else objects
+    is_wanted = matches_any(scope.buckets)
+    names = [name for name in _distinct(objects["bucket"]) if is_wanted(name)]
+    return objects.filter(pc.is_in(objects["bucket"], pa.array(names, pa.string())))
 
 
 def _refuse_unknown(objects: pa.Table, periods: pa.Table) -> None:

@@ -5,6 +5,7 @@ from etl.store.listed import ListedStore
 from etl.store.listing import Stretch, folders_below, list_stretches
 from etl.store.location import Location, parse_location
 from etl.store.open import open_store
+from etl.store.publish import publish
 from etl.store.range_file import SequentialFile
 from etl.store.requests import Requests, Usage
 from etl.store.retry import LOST, compete
@@ -28,4 +29,5 @@ __all__ = [
     "list_stretches",
     "open_store",
     "parse_location",
+    "publish",
 ]

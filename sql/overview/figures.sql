@@ -1,7 +1,7 @@
 -- /// report
 -- title = "Figures"
 -- question = "What happened in the period, in one row?"
--- note = "client_errors and server_errors are requests that failed (4xx, 5xx), and error_percent is of all requests; denied are those that somebody may not send (403). Visitors are addresses with a user agent, without credentials, that got an object; NULL where nobody is known. expired and deleted count objects: expired without old versions, deleted with them. The lag is the 95th percentile in minutes, NULL where nothing tells when log objects were delivered; rejects are of all buckets."
+-- note = "client_errors and server_errors are requests that failed (4xx, 5xx), and error_percent is of all requests; denied are those that somebody may not send (403). Visitors are addresses with a user agent, without credentials, that got an object; NULL where nobody is known. expired and deleted count objects: expired those that lifecycle rules removed, or put a delete marker on; expired_versions are old versions that they removed; deleted counts all that was deleted on request. cost is the estimate of cost/by_day. The lag is the 95th percentile in minutes, NULL where nothing tells when log objects were delivered; rejects are of all buckets."
 -- ///
 WITH visitors AS (
     SELECT DISTINCT remote_ip, user_agent, is_known(remote_ip, requester, user_agent) AS is_known
@@ -15,6 +15,11 @@ expired AS (
     SELECT DISTINCT bucket, key
     FROM lifecycle_events
     WHERE is_object_expiry(operation, version_id)
+),
+expired_versions AS (
+    SELECT count(*) AS n
+    FROM lifecycle_events
+    WHERE removed(operation, version_id, object_size) = 'old version'
 ),
 deleted AS (  -- without a size nothing was there, or a delete marker was set or removed
     SELECT DISTINCT bucket, key
@@ -48,7 +53,9 @@ SELECT
     (SELECT count(DISTINCT principal(requester)) FROM requesters) AS principals,
     anonymous,
     (SELECT count(*) FROM expired) AS expired,
+    (SELECT n FROM expired_versions) AS expired_versions,
     (SELECT count(*) FROM deleted) AS deleted,
+    (SELECT round(sum(cost), 6) FROM request_costs) AS cost,
     (SELECT count(*) FROM rejects) AS rejects,
     (SELECT quantile_disc(minutes, 0.95) FROM delivered) AS lag_minutes
 FROM of_requests

@@ -13,7 +13,8 @@ SELECT
     count(*) FILTER (WHERE succeeded(operation, http_status) AND is_change(operation)) AS changes,
     count(DISTINCT remote_ip) AS addresses,
     total(bytes_sent) AS bytes_sent,
-    max(time) AS last_time
+    max(time) AS last_time,
+    max(time) FILTER (WHERE succeeded(operation, http_status)) AS last_success
 FROM access_log
 WHERE is_anonymous(operation, requester, authentication_type)
 GROUP BY bucket, operation

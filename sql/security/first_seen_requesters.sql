@@ -1,7 +1,7 @@
 -- /// report
 -- title = "First-seen requesters"
--- question = "Which users, roles and accounts have their first record in the last days of the period? Run it without --from: what is before it counts as not seen."
--- note = "days_before: so many days before it, the oldest record of all is. Where that is few, the lake does not go back far enough to tell who is new."
+-- question = "Which users, roles and accounts have their first record in the last days of the period?"
+-- note = "What is before the first day of the period counts as not seen, so run it without one. days_before: so many days before it, the oldest record of all is. Where that is few, the lake does not go back far enough to tell who is new."
 -- dashboard = { section = "Security", position = 4, history = true }
 --
 -- [params.days]

@@ -1,7 +1,7 @@
 -- /// report
 -- title = "Objects not found"
 -- question = "Which objects are requested that do not exist (404)?"
--- note = "Website endpoints say 404 of a missing object; the REST interface says 403, not 404, to those who may not list the bucket. Equal keys of several buckets count as one; --bucket tells them apart."
+-- note = "Website endpoints say 404 of a missing object; the REST interface says 403, not 404, to those who may not list the bucket. Equal keys of several buckets count as one."
 -- chart = { kind = "bar", label = "key", value = "requests" }
 -- dashboard = { section = "Website", position = 7 }
 --

@@ -1,7 +1,7 @@
 -- /// report
 -- title = "Most requested objects"
 -- question = "Which objects are requested most often, and how many of the requests are successful?"
--- note = "Neither successful nor failed: redirects, and archived objects. Equal keys of several buckets count as one; --bucket tells them apart."
+-- note = "Neither successful nor failed: redirects, and archived objects. Equal keys of several buckets count as one."
 -- chart = { kind = "pie", label = "key", value = "requests" }
 -- dashboard = { section = "Website", position = 2 }
 --

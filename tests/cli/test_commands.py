@@ -34,8 +34,8 @@ def lake(logs: Path) -> str:
 
 
 COMMANDS = (
-    "ingest", "status", "verify", "expire", "reports", "report", "dashboard", "lifecycle-rules", "sql", "schema",
-    "demo",
+    "ingest", "status", "verify", "expire", "reports", "report", "dashboard", "findings", "lifecycle-rules",
+    "sql", "schema", "demo",
 )  # fmt: skip
 
 
@@ -119,7 +119,10 @@ def test_report_formats_and_files(lake: str, tmp_path: Path) -> None:
         (("report", "website/top_objects", "--bucket", "cite"), "no bucket 'cite' in "),
         (("report", "lifecycle/object_events"), "needs -p key=...: the object's key, decoded"),
         (("report", "website/top_objects", "-p", "limit"), "-p limit: write NAME=VALUE"),
-        (("report", "website/top_objects", "--from", "1 May"), "--from '1 May' is not a day; write YYYY-MM-DD"),
+        (
+            ("report", "website/top_objects", "--from", "1 May"),
+            "--from '1 May' names no day or hour; write 2026-11-24, 2026-11, ",
+        ),
         (("sql", "SELECT x FROM access_log"), 'Referenced column "x" not found'),
         (("sql", "DROP VIEW access_log"), "one SELECT statement is expected"),
     ],
@@ -160,6 +163,20 @@ def test_times_that_python_lacks_and_any_locale(lake: str) -> None:
         "sql", "SELECT 'grün' AS c", "--lake", lake, "--format", "csv", environment={"PYTHONIOENCODING": "ascii"}
     )
     assert (plain.stdout, plain.stderr) == ("c\ngr\\xfcn\n", "")
+
+
+def test_a_lake_that_is_too_far_behind(lake: str) -> None:
+    """`status --max-lag` exits with 5 and names what is too old; a lake without records is, too."""
+    behind = run_cli("status", "--lake", lake, "--max-lag", "2d", "--json")
+    assert behind.returncode == 5
+    assert json.loads(behind.stdout)["rows"] == 5
+    assert behind.stderr == "accesslake: the newest record is of 2026-02-06 00:00 UTC (--max-lag 2d)\n"
+    assert run_cli("status", "--lake", lake, "--max-lag", "9999999h").returncode == 0
+    wrong = run_cli("status", "--lake", lake, "--max-lag", "soon")
+    assert (wrong.returncode, wrong.stderr) == (
+        2,
+        "accesslake: --max-lag soon: write a duration like 90m, 26h or 2d\n",
+    )
 
 
 def test_sql_and_status_and_verify(lake: str, logs: Path) -> None:

@@ -2,14 +2,18 @@
 
 import datetime as dt
 import io
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browsers import Opened
+from conftest import run_cli
+from playwright.sync_api import Browser
 
 from etl import Lake, open_lake
-from etl.cli.demo import build_demo, print_demo
+from etl.cli.demo import Dates, build_demo, print_demo
 from etl.cli.demo_logs import DEMO_LIFECYCLE, DEMO_WEBSITE
 from etl.sources.discover import Found, discover_objects, parse_source
 from etl.store.s3_session import S3Session
@@ -21,7 +25,7 @@ RULES: dict[str, Any] = {"bucket": DEMO_LIFECYCLE}
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     directory, out = tmp_path_factory.mktemp("demo"), io.StringIO()
-    build_demo(directory, lambda _text: None, lambda _summary: None)
+    build_demo(directory, Dates.WRITE_UP, lambda _text: None, lambda _summary: None)
     print_demo(directory, out)
     return directory, out.getvalue()
 
@@ -102,7 +106,62 @@ def test_what_it_prints(demo: tuple[Path, str]) -> None:
 def test_again_reads_nothing_and_says_the_same(demo: tuple[Path, str]) -> None:
     """A second demo finds everything ingested."""
     out = io.StringIO()
-    summary = build_demo(demo[0], lambda _text: None, lambda _summary: None)
+    summary = build_demo(demo[0], Dates.WRITE_UP, lambda _text: None, lambda _summary: None)
     print_demo(demo[0], out)
     assert (summary.new, summary.result.rows) == (0, 0)
     assert out.getvalue() == demo[1]
+
+
+@pytest.fixture(scope="module")
+def recent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo as the command makes it."""
+    directory = tmp_path_factory.mktemp("recent") / "demo"
+    done = run_cli("demo", "--dir", str(directory))
+    assert done.returncode == 0, done.stderr
+    return directory
+
+
+def test_its_records_are_up_to_yesterday(recent: Path) -> None:
+    """Both buckets have the lines and figures of the write-up, and end yesterday; they were delivered within hours."""
+    yesterday = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
+    lake = open_lake(str(recent / "lake"))
+    buckets = lake.status().buckets
+    assert {one.bucket: one.rows for one in buckets} == {DEMO_WEBSITE: 3883, DEMO_LIFECYCLE: 4609}
+    last = "SELECT DISTINCT bucket, max(date) OVER (PARTITION BY bucket) AS day FROM access_log ORDER BY bucket"
+    assert lake.sql(last).to_arrow()["day"].to_pylist() == [yesterday, yesterday]
+    events = lake.report("lifecycle/operation_counts", **RULES).to_arrow()["events"].to_pylist()
+    assert events == [180, 46, 45, 41]
+    assert len(column(lake, "requests", "website/downloads_by_ip", **SITE)) == 115
+    page = (recent / "dashboard.html").read_text()
+    assert f"{yesterday - dt.timedelta(days=6)} to {yesterday} (UTC)" in page
+    assert "days old" not in page
+
+
+def test_names_tell_the_delivery(recent: Path) -> None:
+    """In simple naming a name begins with the time of delivery, after the last record in it and within the hour."""
+    for path in sorted((recent / "logs" / "website").iterdir())[:20]:
+        delivered = dt.datetime.strptime(path.name[:19], "%Y-%m-%d-%H-%M-%S").replace(tzinfo=dt.UTC)
+        stamps = re.findall(r"\[(.*?)\]", path.read_text())
+        last = max(dt.datetime.strptime(stamp, "%d/%b/%Y:%H:%M:%S %z") for stamp in stamps)
+        assert dt.timedelta(0) < delivered - last < dt.timedelta(minutes=67)
+
+
+def test_only_an_earlier_demo_is_taken_up(recent: Path, tmp_path: Path) -> None:
+    """A directory of something else, or of a demo of other dates, is refused, and left as it was."""
+    (tmp_path / "mine.txt").write_text("mine")
+    for directory, arguments, message in (
+        (tmp_path, [], "is not empty, and no earlier demo"),
+        (recent, ["--dates", "2021"], "holds a demo of other dates"),
+        (tmp_path / "mine.txt", [], "is not empty, and no earlier demo"),
+    ):
+        done = run_cli("demo", "--dir", str(directory), *arguments)
+        assert (done.returncode, message in done.stderr) == (2, True), done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_its_dashboard_is_short_on_a_phone(recent: Path, browser: Browser) -> None:
+    """A third of 21,305 pixels at most, with all sections folded; nothing is cut off when they are opened."""
+    with Opened(browser, recent / "dashboard.html", width=400) as opened:
+        assert opened.page.evaluate("document.documentElement.scrollHeight") <= 7_100
+        opened.unfold()
+        assert opened.cut_off() == []

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,16 @@ from browsers import Opened
 from conftest import ingest_local, run_cli
 from playwright.sync_api import Browser
 
+from etl import open_lake
 from etl.cli.demo_logs import ADMIN, BROWSERS, LineWriter
 from etl.config import Settings
 from etl.dashboard.page import render_dashboard, reports_by_section
+from etl.dashboard.tiles import tiles_of
 from etl.errors import UsageError
 from etl.query import Scope
 from etl.reports.loader import load_reports
 from etl.store.open import open_store
+from etl.text import in_words
 
 SECTIONS = reports_by_section(load_reports().values())
 NOW = dt.datetime(2026, 1, 15, tzinfo=dt.UTC)
@@ -67,17 +71,22 @@ def page_file(lake: Path) -> Path:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [400, 1400])
+@pytest.mark.parametrize("width", [400, 1400, 2560])
 def test_every_section_renders(browser: Browser, page_file: Path, width: int, scheme: str) -> None:
-    """On a phone and on a desk, light and dark: all sections and charts are seen, nothing is wider than the window."""
+    """On a phone and on a desk, light and dark: all sections and charts are seen, nothing is cut off."""
     with Opened(browser, page_file, width, scheme) as opened:
         page = opened.page
+        folded = page.locator(".cards").evaluate_all("all => all.filter(one => !one.checkVisibility()).length")
+        assert folded == (len(SECTIONS) if width == 400 else 0)
+        opened.unfold()
+        assert opened.cut_off() == []
         assert [one.get_attribute("id") for one in page.locator("main section").all()[1:]] == [
             section.lower() for section in SECTIONS
         ]
         for name, reports in SECTIONS.items():
-            articles = page.locator(f"section#{name.lower()} article").all()
-            assert [one.get_attribute("id") for one in articles] == [report.name for report in reports]
+            places = page.locator(f"section#{name.lower()} :is(article, .nothing span)").all()
+            assert {one.get_attribute("id") for one in places} == {report.name for report in reports}
+            assert len(places) == len(reports)
             assert page.locator(f"section#{name.lower()} h2").is_visible()
         assert page.locator("figure svg").count() >= 15
         for chart in page.locator("figure svg").all():
@@ -85,7 +94,6 @@ def test_every_section_renders(browser: Browser, page_file: Path, width: int, sc
             assert box
             assert box["width"] > 200
             assert box["height"] > 40
-        assert page.evaluate("document.documentElement.scrollWidth") == width
         background, foreground = (
             page.evaluate(f"getComputedStyle(document.body).{what}") for what in ("backgroundColor", "color")
         )
@@ -119,17 +127,18 @@ def test_reports_with_history_read_what_was_before_the_period(tmp_path: Path) ->
     """Who came before the period is no newcomer in it, and a bucket that has no records any more is missed."""
     writers = [LineWriter(bucket, random.Random(0)) for bucket in ("busy", "silent")]
     for writer in writers:
-        writer.request(_at(1), "REST.GET.OBJECT", "a", requester=ADMIN)
-    writers[0].request(_at(2), "REST.GET.OBJECT", "a", requester=ADMIN)
-    writers[0].request(_at(2, 1), "REST.GET.OBJECT", "a", requester=f"{ADMIN}-2")
+        for day in range(1, 9):
+            writer.request(_at(day), "REST.GET.OBJECT", "a", requester=ADMIN)
+    writers[0].request(_at(9), "REST.GET.OBJECT", "a", requester=ADMIN)
+    writers[0].request(_at(9, 1), "REST.GET.OBJECT", "a", requester=f"{ADMIN}-2")
     (tmp_path / "logs").mkdir()
     for writer in writers:
         (tmp_path / "logs" / writer.bucket).write_text("".join(f"{line.text}\n" for line in writer.lines))
     ingest_local(f"{tmp_path}/logs/*", tmp_path / "lake")
-    second = dt.date(2026, 1, 2)
-    page = render_dashboard(open_store(str(tmp_path / "lake")), Scope(None, second, second), Settings(), NOW)
-    assert "A requester was seen for the first time." in page
-    assert "Bucket silent has no records on 2026-01-02." in page
+    ninth = dt.date(2026, 1, 9)
+    page = render_dashboard(open_store(str(tmp_path / "lake")), Scope(None, ninth, ninth), Settings(), NOW)
+    assert "site-admin-2 was seen for the first time, on 2026-01-09 at 12:00: 1 request" in page
+    assert "Bucket `silent` has no records on 2026-01-09" in page
 
 
 def test_a_table_sorts_on_click(browser: Browser, page_file: Path) -> None:
@@ -179,28 +188,55 @@ def test_findings_come_first(browser: Browser, page_file: Path) -> None:
         texts = notices.all_inner_texts()
         alarms = [text for text in texts if text.startswith("Look at this:")]
         assert texts[: len(alarms)] == alarms
-        assert any("Anonymous requests changed bucket site: 1 time REST.PUT.OBJECT" in text for text in alarms)
-        assert any("The configuration of buckets was changed 1 time." in text for text in alarms)
+        assert any(
+            "Somebody without credentials changed `site`: REST.PUT.OBJECT succeeded once" in text for text in alarms
+        )
+        assert any("site-admin-2 changed the policy of `site` on 2026-01-14 at 12:00" in text for text in alarms)
         assert any(text.startswith("Requests: ") and "against 280" in text for text in texts)
         assert any("1 line could not be read" in text for text in texts)
-        assert any("A requester was seen for the first time" in text for text in texts)
+        assert any("site-admin-2 was seen for the first time" in text for text in texts)
         top = [page.locator(where).bounding_box() for where in ("#unusual", ".tiles", "#overview")]
         assert [box["y"] for box in top if box] == sorted(box["y"] for box in top if box)
         for target in notices.locator("a").evaluate_all("all => all.map(one => one.getAttribute('href'))"):
-            assert page.locator(f"article[id='{target[1:]}']").count() == 1
+            assert page.locator(f"[id='{target[1:]}']").count() == 1
 
 
-def test_figures_and_their_change(browser: Browser, page_file: Path) -> None:
-    """Counted on the lines: a week, and the week before."""
+def test_figures_and_their_change(browser: Browser, page_file: Path, lake: Path) -> None:
+    """Counted on the lines: a week, and the week before; the cost is that of its days."""
     with Opened(browser, page_file) as opened:
         tiles = opened.page.locator(".tiles div").all_inner_texts()
         by_name = {name: (value, change) for name, value, change in (tile.split("\n") for tile in tiles)}
     assert by_name["Requests"] == ("846", "+202%")
     assert by_name["Expired objects"] == ("7", "as before")
     assert by_name["Rejects"][0] == "1"
+    days = open_lake(str(lake)).report("cost/by_day", date_from="2026-01-08", date_to="2026-01-14").to_arrow()
+    assert by_name["Cost (estimate)"][0] == in_words("cost", round(sum(days["cost"].to_pylist()), 6)) != "0.00"
     assert list(by_name) == [
-        "Requests", "Errors", "Bytes sent", "Visitors", "Expired objects", "Rejects", "Delivery lag (p95)",
+        "Requests", "Errors", "Bytes sent", "Cost (estimate)", "Visitors", "Expired objects", "Rejects",
+        "Delivery lag (p95)",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "change"),
+    [
+        (1000, 1001, "about as before"),
+        (0, 0, "as before"),
+        (3, 2, "+50%"),
+        (5, 0, "none before"),
+        (None, 4, "not known"),
+    ],
+)
+def test_a_change_is_never_rounded_to_nothing(new: int | None, old: int, change: str) -> None:
+    """No -0% and no +0%: what hardly differs is said to be about the same."""
+    tiles = {tile.name: tile.change for tile in tiles_of({"requests": new}, {"requests": old})}
+    assert tiles["Requests"] == change
+
+
+def test_old_versions_are_told_beside_expired_objects() -> None:
+    """What lifecycle rules removed of old versions is no expired object, and is not hidden either."""
+    (tile,) = (one for one in tiles_of({"expired": 46, "expired_versions": 180}, {}) if one.name == "Expired objects")
+    assert (tile.value, tile.aside) == ("46", "and 180 old versions")
 
 
 def test_a_report_that_fails_does_not_cost_the_page(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +247,7 @@ def test_a_report_that_fails_does_not_cost_the_page(lake: Path, monkeypatch: pyt
     )
     monkeypatch.setattr("etl.dashboard.page.load_reports", lambda: reports)
     page = render_dashboard(open_store(str(lake)), Scope(), Settings(), NOW)
-    assert "cost/by_day failed." in page.partition('class="tiles"')[0]
+    assert "cost/by_day failed: " in page.partition('class="tiles"')[0]
     assert "It failed: DuckDB: Invalid Input Error: boom" in page
 
 
@@ -224,6 +260,71 @@ def test_print_shows_whole_tables(browser: Browser, page_file: Path) -> None:
         )
         assert hidden == []
         assert not opened.page.locator("nav").is_visible()
+        assert opened.page.locator(".cards").evaluate_all("all => all.every(one => one.checkVisibility())")
+        notes = opened.page.locator(".note p")
+        assert notes.count() > 5
+        assert notes.evaluate_all("all => all.every(one => one.checkVisibility())")
+
+
+def test_notes_are_folded(browser: Browser, page_file: Path) -> None:
+    """What has to be known to read a report is with it, one click away, without a script."""
+    with Opened(browser, page_file) as opened:
+        note = opened.page.locator("article[id='cost/by_day'] .note")
+        text = load_reports()["cost/by_day"].note
+        assert not note.get_by_text(text).is_visible()
+        note.locator("summary").click()
+        assert note.get_by_text(text).is_visible()
+
+
+def test_the_page_names_no_options() -> None:
+    """Title, question and note of a report on the page are of the records, not of a command line."""
+    placed = [report for reports in SECTIONS.values() for report in reports]
+    texts = [text for report in placed for text in (report.title, report.question, report.note)]
+    assert [text for text in texts if re.search(r"(^|\s)-(p |-\w)", text)] == []
+
+
+@pytest.fixture(scope="module")
+def long_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of 121 days of one bucket with one request a day; on each of them an object expires."""
+    root = tmp_path_factory.mktemp("days")
+    (root / "logs").mkdir()
+    writer = LineWriter("site", random.Random(0))
+    first = dt.datetime(2025, 9, 1, 12, tzinfo=dt.UTC)
+    for day in range(121):
+        time = first + dt.timedelta(days=day)
+        writer.request(time, "REST.GET.OBJECT", "a", bytes_sent=day, user_agent=BROWSERS[0])
+        writer.lifecycle(time, "S3.CREATE.DELETEMARKER", f"old/{day}")
+    (root / "logs" / "2025-12-31-00-00-00-AA").write_text("".join(f"{line.text}\n" for line in writer.lines))
+    ingest_local(f"{root}/logs/*", root / "lake")
+    scope = Scope("site", first.date(), dt.date(2025, 12, 30))
+    page = root / "page.html"
+    page.write_text(render_dashboard(open_store(str(root / "lake")), scope, Settings(), NOW))
+    return page
+
+
+def test_series_end_with_their_newest_day(browser: Browser, long_page: Path) -> None:
+    """Of more rows than are shown the last ones are, and the newest is in sight."""
+    with Opened(browser, long_page) as opened:
+        page = opened.page
+        for name in ("website/requests_by_day", "lifecycle/events_by_day", "cost/by_day", "operations/completeness"):
+            card = page.locator(f"article[id='{name}']")
+            assert "The last 100 of 121 rows, the newest at the end." in card.inner_text(), name
+            rows = card.locator("tbody tr")
+            assert rows.count() == 100
+            assert "2025-12-30" in rows.last.inner_text()
+            box, row = card.locator(".scroll").bounding_box(), rows.last.bounding_box()
+            assert box is not None
+            assert row is not None
+            assert row["y"] + row["height"] <= box["y"] + box["height"] + 2, name
+
+
+def test_a_page_of_one_bucket_does_not_repeat_it(browser: Browser, long_page: Path) -> None:
+    """One bucket is no chart of one bar, and no column of one name."""
+    with Opened(browser, long_page) as opened:
+        card = opened.page.locator("article[id='operations/buckets']")
+        assert card.locator("svg").count() == 0
+        assert "site" not in card.locator("tbody").inner_text()
+        assert opened.page.locator("th").get_by_text("bucket", exact=True).count() == 0
 
 
 def test_quiet_times_and_empty_lakes(lake: Path, tmp_path: Path) -> None:
@@ -231,6 +332,7 @@ def test_quiet_times_and_empty_lakes(lake: Path, tmp_path: Path) -> None:
     store = open_store(str(lake))
     first = render_dashboard(store, Scope("site", None, dt.date(2026, 1, 7)), Settings(), NOW)
     assert "no full period before" in first
+    assert first.count('class="change"') == 0
     assert "2026-01-01 to 2026-01-07" in first
     with pytest.raises(UsageError, match="no records of this bucket and period"):
         render_dashboard(store, Scope(None, dt.date(2027, 1, 1), None), Settings(), NOW)

@@ -2,10 +2,11 @@
 
 import datetime as dt
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 from conftest import S3
@@ -25,7 +26,9 @@ from etl.store.s3_session import S3Session
 BUCKETS = st.sampled_from(["a", "a-b", "a.b", "ab", "a/b", "a%2Fb", "b b", "~", "date=2026-01-02"])
 DAYS = st.dates(dt.date(2025, 12, 28), dt.date(2026, 1, 6))
 PARTITIONS = st.lists(st.tuples(BUCKETS, DAYS), max_size=25, unique=True)
-SCOPES = st.tuples(st.none() | BUCKETS, st.none() | DAYS, st.none() | DAYS)
+# Names and patterns, of which some fit nothing.
+WANTED = st.lists(BUCKETS | st.sampled_from(["a*", "*b", "?", "a?b", "x*"]), min_size=1, max_size=3).map(tuple)
+SCOPES = st.tuples(st.none() | BUCKETS | WANTED, st.none() | DAYS, st.none() | DAYS)
 
 _PATH = re.compile(r"(access_log|rejects|_ledger)/(?:bucket=([^/]*)/)?date=([^/]*)/part-\d{5}\.parquet")
 
@@ -39,6 +42,10 @@ def names_of(partitions: list[tuple[str, dt.date]]) -> list[str]:
     return [*parts, *foreign, "access_log/readme", "access_log/bucket=a/date=2026-13-01/part-00000.parquet"]
 
 
+def fits(bucket: str, wanted: str) -> bool:
+    return bucket == wanted or fnmatchcase(bucket, wanted)
+
+
 def in_scope(scope: Scope, name: str) -> bool:
     """What a scope means, said once more."""
     match = _PATH.fullmatch(name)
@@ -47,7 +54,7 @@ def in_scope(scope: Scope, name: str) -> bool:
     table, bucket, day = match.groups()
     if table == "_ledger":
         return True
-    if table == "access_log" and scope.bucket is not None and bucket != quote(scope.bucket, safe=""):
+    if table == "access_log" and scope.buckets and not any(fits(unquote(bucket), one) for one in scope.buckets):
         return False
     return str(scope.date_from or "") <= day <= str(scope.date_to or "9999-12-31")
 
@@ -62,10 +69,9 @@ def found(store: ReadableStore, scope: Scope) -> list[Entry] | None:
 
 def expected(store: ReadableStore, scope: Scope) -> list[Entry] | None:
     files = store.entries("")
-    folder = f"access_log/bucket={quote(scope.bucket or '', safe='')}/"
-    has_bucket = any(file.name.startswith(folder) for file in files)
-    has_buckets = any(file.name.startswith("access_log/bucket=") for file in files)
-    if scope.bucket is not None and has_buckets and not has_bucket:
+    folders = {file.name.split("/")[1] for file in files if file.name.startswith("access_log/bucket=")}
+    names = {unquote(folder.removeprefix("bucket=")) for folder in folders}
+    if names and any(not any(fits(name, one) for name in names) for one in scope.buckets):
         return None
     return [file for file in files if in_scope(scope, file.name)]
 
@@ -74,7 +80,7 @@ def expected(store: ReadableStore, scope: Scope) -> list[Entry] | None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 def test_a_scope_is_the_full_listing_filtered(
     partitions: list[tuple[str, dt.date]],
-    limits: tuple[str | None, dt.date | None, dt.date | None],
+    limits: tuple[str | tuple[str, ...] | None, dt.date | None, dt.date | None],
     page: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -105,7 +111,7 @@ def test_a_scope_on_s3(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     partitions = [(bucket, day) for bucket in ("a", "a-b", "a.b", "ab", "a/b") for day in days]
     for name in dict.fromkeys(names_of(partitions)):
         store.write(name, b"", if_match=None)
-    for bucket in (None, "a", "a/b", "nobody's"):
+    for bucket in (None, "a", "a/b", "nobody's", "a?b", ("a.b", "ab")):
         for first in (None, days[1]):
             for last in (None, days[1]):
                 scope = Scope(bucket, first, last)
@@ -124,6 +130,9 @@ DAY = dt.date(2026, 1, 2)
         (Scope("b05", DAY, DAY), 10, 1),
         # After a page that has two buckets and a half, the others one by one.
         (Scope(None, DAY, DAY), 10, 1 + 10),
+        # Of those that are wanted, by name or by pattern; a pattern needs the names of all.
+        (Scope(("b05", "b07"), DAY, DAY), 10, 2),
+        (Scope("b0?", DAY, DAY), 10, 1 + 8),
         # Of whole buckets two fill a page.
         (Scope(), 10, 1 + 5),
     ],
@@ -150,7 +159,7 @@ def test_requests_that_list_records(
 
     monkeypatch.setattr(LocalStore, "entries", counted)
     days = 1 if scope.date_from else 4
-    buckets = 1 if scope.bucket else 12
+    buckets = sum(not scope.buckets or any(fits(f"b{n:02}", one) for one in scope.buckets) for n in range(12))
     assert len(take_snapshot(ListedStore(store), scope).parts) == days * buckets
     assert len(listed) == requests
 

@@ -183,7 +183,7 @@ def test_reports_over_s3(s3: S3, lake: Lake) -> None:
         ("website/top_objects", {"limits": 1}, "no parameter 'limits'; did you mean 'limit'?"),
         ("website/top_objects", {"limit": "many"}, "-p limit=many: not a valid integer"),
         ("website/top_objects", {"date_from": "2026-01-02", "date_to": "2026-01-01"}, "is after --to 2026-01-01"),
-        ("website/top_objects", {"date_from": "yesterday"}, "date_from 'yesterday' is not a day; write YYYY-MM-DD"),
+        ("website/top_objects", {"date_from": "May"}, "date_from 'May' names no day or hour; write 2026-11-24, "),
     ],
 )
 def test_wrong_names_and_values_are_errors(lake: Lake, name: str, arguments: dict[str, Any], message: str) -> None:

@@ -39,7 +39,9 @@ def test_a_key_with_an_emoji_breaks_neither_dashboard_nor_chart(tmp_path: Path) 
     """After one GET of a missing key with an emoji the dashboard has its card, and the report its chart."""
     key = "aaaaaaaaaaa%25F0%259F%2598%2580bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb.html"
     line = request(1, key=f" {key} ").replace(" 200 - 113 226 7 5 ", " 404 NoSuchKey 272 - 9 - ")
-    ingest_local(write_log(tmp_path / "logs", [line]), tmp_path / "lake")
+    # One bar would not be drawn.
+    lines = [line, line.replace(f"{1:016X}", f"{2:016X}").replace(key, "another")]
+    ingest_local(write_log(tmp_path / "logs", lines), tmp_path / "lake")
     page = dashboard(tmp_path / "lake")
     assert "aaaaaaaaaaa\U0001f600bbbb" in page
     assert is_complete(page)
@@ -50,7 +52,8 @@ def test_a_key_with_an_emoji_breaks_neither_dashboard_nor_chart(tmp_path: Path) 
 
 def test_a_chart_that_fails_is_missing_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page names the chart that could not be drawn and has its table; on its own, such a chart is an error."""
-    ingest_local(write_log(tmp_path / "logs", [request(n) for n in range(5)]), tmp_path / "lake")
+    missing = request(9).replace(" 200 - 113 226 7 5 ", " 404 NoSuchKey 272 - 9 - ")
+    ingest_local(write_log(tmp_path / "logs", [*map(request, range(5)), missing]), tmp_path / "lake")
 
     class PanicError(BaseException):
         """As PyO3 raises it where Rust code panics."""
@@ -60,7 +63,7 @@ def test_a_chart_that_fails_is_missing_alone(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr("vl_convert.vegalite_to_svg", fail)
     page = dashboard(tmp_path / "lake")
-    assert "website/response_codes could not be drawn." in page
+    assert "website/response_codes could not be drawn: " in page
     assert "surrogates not allowed" in page
     assert "Response codes" in page
     with pytest.raises(ChartError, match="--format"):
@@ -74,4 +77,4 @@ def test_a_report_that_fails_is_missing_alone(tmp_path: Path, name: str, monkeyp
     reports = load_reports()
     reports[name] = reports[name].model_copy(update={"sql": "SELECT error('boom') AS date, 1 AS cost"})
     monkeypatch.setattr("etl.dashboard.page.load_reports", lambda: reports)
-    assert f"{name} failed." in dashboard(tmp_path / "lake")
+    assert f"{name} failed: " in dashboard(tmp_path / "lake")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from etl.cli.demo import build_demo, print_demo
+from etl.cli.demo import Dates, build_demo, print_demo
 from etl.cli.progress import Reporter
 
 
@@ -14,10 +14,20 @@ def demo(
     directory: Annotated[
         Path, typer.Option("--dir", metavar="DIR", help="Where to put logs and lake.")
     ] = Path("accesslake-demo"),
+    dates: Annotated[
+        Dates,
+        typer.Option(
+            "--dates",
+            help="When the records are from: the last weeks, or 2021, the same every time.",
+        ),
+    ] = Dates.TODAY,
 ) -> None:
     """Generate logs of two buckets, ingest them and run reports; no AWS account needed."""
     with Reporter() as reporter:
         build_demo(
-            directory, lambda text: reporter.event("info", text), reporter.progress
+            directory,
+            dates,
+            lambda text: reporter.event("info", text),
+            reporter.progress,
         )
     print_demo(directory, sys.stdout)

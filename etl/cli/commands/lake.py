@@ -1,5 +1,6 @@
 """The commands that fill, check and tidy a lake."""
 
+import datetime as dt
 import json
 from typing import Annotated
 
@@ -24,11 +25,13 @@ from etl.cli.terminal import (
     report_problems,
     report_rejects,
 )
+from etl.dates import parse_duration
 from etl.errors import AccessLakeError
 from etl.maintenance import parse_age
 
 EXIT_REJECTS = 3
 EXIT_DIFFERENCES = 4
+EXIT_ATTENTION = 5
 _GOES_ON = "interrupted; run it again: it goes on where this ended"
 
 
@@ -109,9 +112,20 @@ def status(
     lake_url: LakeOption = None,
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
+    max_lag: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="Exit with 5 where the newest record, or the last complete run, is older: 90m, 26h, 2d.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what is in the lake, how far behind it is, and what was rejected."""
+    """Show what is in the lake, how far behind it is, and what was rejected.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 5 the lake is further behind than --max-lag.
+    """
+    longest = None if max_lag is None else parse_duration("--max-lag", max_lag)
     lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
     with working("reading the lake"):
         status = lake.status()
@@ -121,6 +135,11 @@ def status(
         typer.echo(json.dumps(status.as_dict(), default=json_time))
     else:
         print_status(status)
+    behind = [] if longest is None else status.behind(longest, dt.datetime.now(dt.UTC))
+    for text in behind:
+        typer.echo(f"accesslake: {text} (--max-lag {max_lag})", err=True)
+    if behind:
+        raise typer.Exit(EXIT_ATTENTION)
 
 
 def verify(

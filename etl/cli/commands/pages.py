@@ -1,10 +1,11 @@
 """The commands that draw pages."""
 
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
+from etl.cli.destination import Destination, folder_destination, page_destination
 from etl.cli.lakes import open_lake, parse_period, warn_if_incomplete
 from etl.cli.options import (
     BucketOption,
@@ -12,21 +13,40 @@ from etl.cli.options import (
     EndpointOption,
     FromOption,
     LakeOption,
+    LastOption,
     ToOption,
 )
 from etl.cli.progress import working
-from etl.query.output import write_file
+from etl.dashboard.buckets import INDEX
+from etl.errors import UsageError
+from etl.store import S3Session
 
 
 def dashboard(
     output: Annotated[
-        Path,
-        typer.Option("--output", metavar="FILE.html", help="The HTML file to write."),
-    ],
+        str | None,
+        typer.Option(
+            "--output",
+            metavar="FILE.html",
+            help="The HTML file to write, also s3://bucket/key.html; - is standard output.",
+        ),
+    ] = None,
+    per_bucket: Annotated[
+        str | None,
+        typer.Option(
+            "--per-bucket",
+            metavar="DIR",
+            help="Write a page for each bucket and an index.html to this directory, or s3://bucket/prefix.",
+        ),
+    ] = None,
+    show: Annotated[
+        bool, typer.Option("--open", help="Open the page in the browser.")
+    ] = False,
     lake_url: LakeOption = None,
     bucket: BucketOption = None,
     date_from: FromOption = None,
     date_to: ToOption = None,
+    last: LastOption = None,
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
 ) -> None:
@@ -34,9 +54,49 @@ def dashboard(
 
     The page is one file that needs no other: send it, open it from a disk, print it.
     """
+    destination = _destination(output, per_bucket, show=show)
+    if per_bucket is not None and bucket:
+        raise UsageError("--per-bucket makes a page of each bucket: leave out --bucket")
     lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
-    first_day, last_day = parse_period(date_from, date_to)
-    with working("querying") as lake.advance:
-        page = lake.dashboard(bucket=bucket, date_from=first_day, date_to=last_day)
+    begin, end = parse_period(date_from, date_to, last)
+    session = S3Session(lake.settings.endpoint_url)
+    if per_bucket is not None:
+        with working("drawing pages") as lake.advance:
+            pages = lake.dashboards(date_from=begin, date_to=end)
+            _write_all(pages, destination, session)
+        destination = destination.below(INDEX)
+    else:
+        with working("querying") as lake.advance:
+            page = lake.dashboard(bucket=bucket or None, date_from=begin, date_to=end)
+        destination.write(page, session)
     warn_if_incomplete(lake)
-    write_file(output, page.encode("utf-8", "backslashreplace"))
+    if show:
+        destination.open()
+
+
+def _destination(
+    output: str | None, per_bucket: str | None, *, show: bool
+) -> Destination:
+    if output is not None and per_bucket is None:
+        destination = page_destination(output)
+    elif per_bucket is not None and output is None:
+        destination = folder_destination(per_bucket)
+    else:
+        raise UsageError(
+            "say where the page goes: --output FILE.html, or --per-bucket DIR for a page of each bucket"
+        )
+    if show and destination.path is None:
+        raise UsageError(
+            f"--open shows a file on a disk, not {destination.target}: leave one of both out"
+        )
+    return destination
+
+
+def _write_all(
+    pages: Iterator[tuple[str, str]], folder: Destination, session: S3Session
+) -> None:
+    """Write pages as they are done; the folder is made when there is a first one."""
+    for number, (name, page) in enumerate(pages):
+        if number == 0:
+            folder.make_folder()
+        folder.below(name).write(page, session)

@@ -2,8 +2,9 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,14 +12,17 @@ from etl.api import Lake
 from etl.cli.lakes import (
     open_lake,
     parse_parameters,
-    parse_period,
+    parse_scope,
+    say_what_is_compared,
     say_what_is_left_out,
+    say_what_is_selected,
     settings_of,
     warn_if_empty,
     warn_if_incomplete,
 )
 from etl.cli.options import (
     BucketOption,
+    CompareOption,
     ConfigOption,
     CsvSafeOption,
     EndpointOption,
@@ -26,7 +30,9 @@ from etl.cli.options import (
     FromOption,
     HeaderOption,
     JsonOption,
+    KeyPrefixOption,
     LakeOption,
+    LastOption,
     OutputOption,
     SqlDirOption,
     ToOption,
@@ -90,6 +96,9 @@ def report(
     bucket: BucketOption = None,
     date_from: FromOption = None,
     date_to: ToOption = None,
+    last: LastOption = None,
+    key_prefix: KeyPrefixOption = None,
+    compare: CompareOption = False,
     param: Annotated[
         list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="A parameter.")
     ] = None,
@@ -128,11 +137,9 @@ def report(
         check_drawable(report, chart)
     output_format = choose_format(output_format, output)
     lake = Lake(settings)
-    first_day, last_day = parse_period(date_from, date_to)
-    with working("querying") as lake.advance:
-        result = lake.report(
-            report, bucket=bucket, date_from=first_day, date_to=last_day, **params
-        )
+    scope = parse_scope(bucket, date_from, date_to, last, key_prefix)
+    result = _run(lake, report, {**scope, **params}, compare=compare)
+    say_what_is_selected(key_prefix)
     warn_if_empty(lake)
     warn_if_incomplete(lake)
     say_what_is_left_out(lake, report)
@@ -162,14 +169,35 @@ def report(
     )
 
 
+def _run(
+    lake: Lake, report: Report, arguments: Mapping[str, Any], *, compare: bool
+) -> Result:
+    with working("querying") as lake.advance:
+        if not compare:
+            return lake.report(report, **arguments)
+        comparison = lake.compare(report, **arguments)
+    say_what_is_compared(comparison)
+    return comparison.result
+
+
 def sql(
     query: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            metavar="SELECT", help="One SELECT; `accesslake schema` lists the views."
+            metavar="[SELECT]",
+            help="One SELECT; `accesslake schema` lists the views. `-`: read it from standard input.",
         ),
-    ],
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("-f", "--file", metavar="FILE", help="Read the SELECT from a file."),
+    ] = None,
     lake_url: LakeOption = None,
+    bucket: BucketOption = None,
+    date_from: FromOption = None,
+    date_to: ToOption = None,
+    last: LastOption = None,
+    key_prefix: KeyPrefixOption = None,
     output_format: FormatOption = None,
     output: OutputOption = None,
     header: HeaderOption = True,
@@ -178,14 +206,42 @@ def sql(
     endpoint_url: EndpointOption = None,
 ) -> None:
     """Query the lake with SQL. A query can read the lake, and nothing else; it cannot write."""
+    query = _query_text(query, file)
     output_format = choose_format(output_format, output)
+    scope = parse_scope(bucket, date_from, date_to, last, key_prefix)
     lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
     with working("querying") as lake.advance:
-        result = lake.sql(query)
+        result = lake.sql(query, **scope)
+    say_what_is_selected(key_prefix)
     warn_if_empty(lake)
     warn_if_incomplete(lake)
     say_what_is_left_out(lake, query)
     write_result(result, output_format, output, header=header, csv_safe=csv_safe)
+
+
+def _query_text(query: str | None, file: Path | None) -> str:
+    """The SELECT of the argument, of a file, or of standard input where that is no terminal."""
+    if query is not None and file:
+        raise UsageError("write the SELECT as an argument or as --file, not both")
+    if file:
+        return _text_of(file)
+    if query not in (None, "-"):
+        return query
+    if query is None and sys.stdin.isatty():
+        raise UsageError(
+            "write a SELECT, or -f FILE; `accesslake shell` takes one after the other"
+        )
+    return sys.stdin.read()
+
+
+def _text_of(file: Path) -> str:
+    try:
+        # Editors of Windows put a byte order mark before the text.
+        return file.read_text("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file}: not UTF-8 text") from error
 
 
 def schema(

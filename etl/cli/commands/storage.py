@@ -15,6 +15,7 @@ from etl.cli.options import (
     FromOption,
     HeaderOption,
     LakeOption,
+    LastOption,
     OutputOption,
     ToOption,
 )
@@ -33,6 +34,7 @@ def lifecycle_rules(
     ] = None,
     date_from: FromOption = None,
     date_to: ToOption = None,
+    last: LastOption = None,
     output_format: FormatOption = None,
     output: OutputOption = None,
     header: HeaderOption = True,
@@ -46,10 +48,10 @@ def lifecycle_rules(
     """
     output_format = choose_format(output_format, output)
     lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
-    first_day, last_day = parse_period(date_from, date_to)
+    begin, end = parse_period(date_from, date_to, last)
     with working("querying") as lake.advance:
         result, period = lake.lifecycle_rules(
-            bucket, rules=rules, date_from=first_day, date_to=last_day
+            bucket, rules=rules, date_from=begin, date_to=end
         )
     warn_if_empty(lake)
     warn_if_incomplete(lake)
@@ -69,6 +71,7 @@ def never_read(
     bucket: BucketOption = None,
     date_from: FromOption = None,
     date_to: ToOption = None,
+    last: LastOption = None,
     limit: Annotated[
         int | None,
         typer.Option(min=1, help="How many objects; all of them by default."),
@@ -86,10 +89,10 @@ def never_read(
     """
     output_format = choose_format(output_format, output)
     lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
-    first_day, last_day = parse_period(date_from, date_to)
+    begin, end = parse_period(date_from, date_to, last)
     with working("querying") as lake.advance:
         result = lake.never_read(
-            inventory, bucket=bucket, date_from=first_day, date_to=last_day, limit=limit
+            inventory, bucket=bucket or None, date_from=begin, date_to=end, limit=limit
         )
     warn_if_incomplete(lake)
     write_result(result, output_format, output, header=header, csv_safe=csv_safe)

@@ -23,3 +23,10 @@ function sort(header) {
 for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => sort(button.closest("th")));
 }
+
+// Style sheets open what is folded; where they cannot, it is done here.
+if (!CSS.supports("selector(::details-content)")) {
+  const open = () => document.querySelectorAll("details").forEach((one) => { one.open = true; });
+  if (matchMedia("(min-width: 48rem)").matches) document.querySelectorAll(".fold").forEach((one) => { one.open = true; });
+  addEventListener("beforeprint", open);
+}

@@ -258,6 +258,11 @@ def tls_versions(records: Records) -> Rows:
     return in_order(summarize(known, [version, "cipher"], *measures), -3, 1, 2)
 
 
+def traffic_by_day(records: Records, hours: int) -> Rows:
+    early = [record for record in requests(records) if record.time.hour < hours]
+    return in_order(summarize(early, ["date", "bucket"], len, bytes_sent), 1, 2)
+
+
 def unused_buckets(records: Records, days: int) -> Rows:
     rows: Rows = []
     for (bucket,), group in group_by(records, "bucket").items():

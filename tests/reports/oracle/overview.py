@@ -19,6 +19,8 @@ from oracle.measures import (
     quantile,
     server_failures,
 )
+from oracle.objects import removed
+from oracle.prices import cost
 from oracle.selections import (
     anonymous,
     authenticated,
@@ -38,6 +40,7 @@ def figures(records: Records) -> Rows:
     # a rule that removes a version takes no object away, and what has no size was not there, or only marked
     gone = [record for record in expiries(records) if record.op == "S3.CREATE.DELETEMARKER" or not record.version]
     deleted = [record for record in successes(deletes(records)) if record.size is not None]
+    old_versions = [record for record in expiries(records) if removed(record) == "old version"]
     return [
         (
             len(everything),
@@ -50,7 +53,9 @@ def figures(records: Records) -> Rows:
             distinct(by_principal(authenticated(everything)), "requester"),
             len(anonymous(everything)),
             distinct(gone, "bucket", "key"),
+            len(old_versions),
             distinct(deleted, "bucket", "key"),
+            cost(records),
             len(REJECTS),
             round(quantile([minutes_to_delivery(record) for record in records], 0.95)),
         )

@@ -15,6 +15,7 @@ from oracle.measures import (
     failed,
     first_time,
     hour,
+    last_of,
     last_time,
     minute,
     object_sizes,
@@ -111,7 +112,10 @@ def anonymous_requests(records: Records) -> Rows:
     def changes(group: Records) -> int:
         return sum(record.op.split(".")[1] in ("PUT", "POST", "COPY", "DELETE") for record in successes(group))
 
-    measures = (len, successful, changes, addresses, bytes_sent, last_time)
+    def last_success(group: Records) -> dt.datetime | None:
+        return last_of(successes(group))
+
+    measures = (len, successful, changes, addresses, bytes_sent, last_time, last_success)
     return in_order(summarize(anonymous(records), ["bucket", "op"], *measures), -3, 1, 2)
 
 

@@ -1,0 +1,201 @@
+"""Findings on who is let in: without credentials, from other accounts, for the first time."""
+
+from collections.abc import Iterator
+
+from etl.findings.case import (
+    MANY_ROWS,
+    Case,
+    Question,
+    Window,
+    group_by,
+    most_first,
+    rule,
+    total,
+)
+from etl.findings.finding import Finding, Row
+from etl.findings.words import (
+    NOBODY,
+    first_and_last,
+    is_service,
+    listed,
+    number,
+    of_bytes,
+    places,
+    times,
+    when,
+    who,
+)
+
+ANONYMOUS = Question(
+    "security/anonymous_requests",
+    ("bucket", "operation", "successful", "changes", "last_success"),
+)
+ANONYMOUS_BEFORE = ANONYMOUS.over(Window.RECENT)
+DAYS = Question(
+    "operations/completeness",
+    ("bucket", "date", "records"),
+    Window.HISTORY,
+    more_days=28,
+)
+ACCOUNTS = Question(
+    "security/foreign_accounts",
+    (
+        "account",
+        "bucket",
+        "reads",
+        "changes",
+        "bytes_sent",
+        "first_time",
+        "last_time",
+    ),
+    fixed=MANY_ROWS,
+)
+NEWCOMERS = Question(
+    "security/first_seen_requesters",
+    ("principal", "first_time", "last_time", "requests", "failed"),
+    Window.HISTORY,
+)
+
+
+@rule("anonymous-changes", reads=(ANONYMOUS,))
+def anonymous_changes(case: Case) -> Iterator[Finding]:
+    """Whoever writes without credentials, in whichever bucket, by operation."""
+    kind = "anonymous-changes"
+    rows = [row for row in case.loud(kind, case.rows(ANONYMOUS)) if row["changes"]]
+    for (operation,), group in group_by(rows, "operation").items():
+        buckets = most_first(group, "bucket", "changes")
+        count = sum(row["changes"] for row in group)
+        if count < case.threshold(kind):
+            continue
+        last = max(row["last_success"] for row in group)
+        yield case.finding(
+            kind,
+            f"{NOBODY} changed {places(buckets)}: {operation} succeeded {times(count)}, last {when(last)}",
+            ANONYMOUS,
+            buckets=buckets,
+            counts={"changes": count, "buckets": len(buckets)},
+        )
+
+
+@rule("new-anonymous-access", reads=(ANONYMOUS, ANONYMOUS_BEFORE, DAYS))
+def new_anonymous_access(case: Case) -> Iterator[Finding]:
+    """A bucket that was in use, and lets in now whoever it did not let in before."""
+    kind = "new-anonymous-access"
+    if not case.has_before:
+        return
+    open_before = {
+        row["bucket"] for row in case.rows(ANONYMOUS_BEFORE) if _is_let_in(row)
+    }
+    used_before = {
+        row["bucket"]
+        for row in case.rows(DAYS)
+        if row["records"] and row["date"] < case.period.first
+    }
+    opened = used_before - open_before
+    rows = [
+        row
+        for row in case.loud(kind, case.rows(ANONYMOUS))
+        if _is_let_in(row) and row["bucket"] in opened
+    ]
+    if not rows:
+        return
+    buckets = most_first(rows, "bucket", "successful")
+    count = sum(row["successful"] for row in rows)
+    if count < case.threshold(kind):
+        return
+    operations = most_first(rows, "operation", "successful")
+    last = max(row["last_success"] for row in rows)
+    yield case.finding(
+        kind,
+        f"{places(buckets)} let in whoever has no credentials, as it did not before:"
+        f" {number(count, 'request')} ({listed(operations)}), last {when(last)}",
+        ANONYMOUS,
+        buckets=buckets,
+        counts={"requests": count, "buckets": len(buckets)},
+    )
+
+
+def _is_let_in(row: Row) -> bool:
+    return bool(row["successful"])
+
+
+@rule(
+    "foreign-accounts",
+    reads=(ACCOUNTS, ACCOUNTS.over(Window.RECENT)),
+    is_asked=lambda case: case.has_accounts,
+)
+def foreign_accounts(case: Case) -> Iterator[Finding]:
+    """Accounts that were let in; those that were not are among the denied requests."""
+    kind = "foreign-accounts"
+    known = {row["account"] for row in case.rows(ACCOUNTS.over(Window.RECENT))}
+    rows = [
+        row
+        for row in case.loud(kind, case.rows(ACCOUNTS))
+        if not is_service(row["account"])
+    ]
+    for (account,), group in group_by(rows, "account").items():
+        reads, changes = total(group, "reads"), total(group, "changes")
+        if reads + changes < max(case.threshold(kind), 1):
+            continue
+        used = [row for row in group if row["reads"] or row["changes"]]
+        buckets = most_first(used, "bucket", "bytes_sent")
+        last = max(row["last_time"] for row in used)
+        is_new = case.has_before and account not in known
+        name = f"The foreign account {account}" if len(account) == 12 else who(account)  # noqa: PLR2004
+        done = []
+        if reads:
+            size = of_bytes(total(group, "bytes_sent"))
+            done.append(f"read {number(reads, 'object')} ({size})")
+        if changes:
+            done.append(f"changed something {times(changes)}")
+        title = f"{name} {' and '.join(done)} in {places(buckets)}, last {when(last)}"
+        yield case.finding(
+            kind,
+            title + ("; it was not there before" if is_new else ""),
+            ACCOUNTS,
+            buckets=buckets,
+            principals=[account],
+            counts={
+                "reads": reads,
+                "changes": changes,
+                "bytes": total(group, "bytes_sent"),
+            },
+            days=first_and_last(
+                row[name] for row in used for name in ("first_time", "last_time")
+            ),
+            mild=not (is_new and changes),
+        )
+
+
+@rule("newcomers", reads=(NEWCOMERS,))
+def newcomers(case: Case) -> Iterator[Finding]:
+    """All of them in one finding; services are no newcomers, and in a lake's first days everybody is one."""
+    kind = "newcomers"
+    rows = [row for row in case.rows(NEWCOMERS) if not is_service(row["principal"])]
+    if not case.has_before or len(rows) < max(case.threshold(kind), 1):
+        return
+    rows.sort(key=lambda row: -row["requests"])
+    if len(rows) == 1:
+        (row,) = rows
+        title = f"{who(row['principal'])} was seen for the first time, {when(row['first_time'])}: {_requests(row)}"
+    else:
+        names = [who(row["principal"]) for row in rows]
+        title = f"{len(rows):,} requesters were seen for the first time: {listed(names)}"
+    yield case.finding(
+        kind,
+        title,
+        NEWCOMERS,
+        principals=[row["principal"] for row in rows],
+        counts={"requesters": len(rows), "requests": total(rows, "requests")},
+        days=first_and_last(
+            row[name] for row in rows for name in ("first_time", "last_time")
+        ),
+    )
+
+
+def _requests(row: Row) -> str:
+    failed = f", {row['failed']:,} of which failed" if row["failed"] else ""
+    return number(row["requests"], "request") + failed
+
+
+RULES = (anonymous_changes, new_anonymous_access, foreign_accounts, newcomers)

@@ -1,0 +1,232 @@
+"""Findings on a period as a whole, against the one before."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from etl.findings.case import (
+    MANY_ROWS,
+    Case,
+    Question,
+    Window,
+    first_row,
+    most_first,
+    rule,
+)
+from etl.findings.finding import Finding, Row
+from etl.findings.requests import BURSTS
+from etl.findings.words import listed, money, of_bytes, quoted, who
+
+FIGURES = "overview/figures"
+"""The report whose one row is compared with that of the period before."""
+FIGURE_COLUMNS = (
+    "requests",
+    "visitors",
+    "bytes_sent",
+    "denied",
+    "expired",
+    "deleted",
+    "client_errors",
+    "server_errors",
+    "error_percent",
+    "lag_minutes",
+)
+# Of a share of failures that is large already, one point more is little.
+_FAILURE_RATIO = 1.5
+MOST = 0.5
+"""What is named has this share of the whole at least."""
+NOW = Question(FIGURES, FIGURE_COLUMNS)
+BEFORE = NOW.over(Window.BEFORE)
+COST = Question("cost/by_day", ("date", "cost"))
+TRAFFIC = Question(
+    "operations/traffic_by_day", ("date", "bucket", "requests", "bytes_sent")
+)
+DENIED = Question(
+    "security/access_denied_by_requester",
+    ("principal", "bucket", "operation", "requests"),
+    fixed=MANY_ROWS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """A figure that is compared: its column, what it is called, how it is written, and the report that says more."""
+
+    column: str
+    label: str
+    report: str
+    words: Callable[[float], str] = "{:,.0f}".format
+    by_bucket: str | None = None
+    """The column of the traffic of each bucket that tells where the difference is."""
+
+
+_FIGURES = {
+    "requests": _Figure(
+        "requests", "Requests", "operations/status_by_day", by_bucket="requests"
+    ),
+    "bytes": _Figure("bytes_sent", "Bytes sent", "cost/by_day", of_bytes, "bytes_sent"),
+    "visitors": _Figure("visitors", "Visitors", "website/requests_by_day"),
+    "expired-objects": _Figure("expired", "Expired objects", "lifecycle/events_by_day"),
+    "deleted-objects": _Figure(
+        "deleted", "Objects deleted on request", "lifecycle/deletions_by_actor"
+    ),
+}
+
+
+@rule(*_FIGURES, reads=(NOW, BEFORE, TRAFFIC, TRAFFIC.over(Window.BEFORE)))
+def figures(case: Case) -> Iterator[Finding]:
+    """Figures that are twice what they were, or half of it."""
+    now, before = _compared(case)
+    if before is None:
+        return
+    for kind, figure in _FIGURES.items():
+        # Visitors have no number where all people are unknown.
+        if None in (now.get(figure.column, 0), before.get(figure.column, 0)):
+            continue
+        new, old = now.get(figure.column) or 0, before.get(figure.column) or 0
+        if differs(case, kind, new, old):
+            where = _where(case, figure.by_bucket) if figure.by_bucket else []
+            yield _change(case, kind, figure, new, old, where)
+
+
+def _change(
+    case: Case, kind: str, figure: _Figure, new: float, old: float, where: Sequence[str]
+) -> Finding:
+    title = f"{figure.label}: {figure.words(new)}, against {figure.words(old)} {_before(case)}"
+    if where and not case.buckets:
+        title += f", the difference mostly in {quoted(where[0])}"
+    counts = {"difference": new - old, "now": new, "before": old}
+    return case.finding(kind, title, figure.report, buckets=where[:1], counts=counts)
+
+
+def _before(case: Case) -> str:
+    until = case.period.until
+    return (
+        f"in the period before (both until {until:%H:%M} of the last day)"
+        if until
+        else "in the period before"
+    )
+
+
+def _compared(case: Case) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The figures of both periods; none of before where the lake does not go back so far."""
+    now, before = first_row(case.excerpt(NOW)), first_row(case.excerpt(BEFORE))
+    return now, before if case.has_before else None
+
+
+def differs(case: Case, kind: str, new: float, old: float) -> bool:
+    ratio = case.threshold(kind)
+    least = case.threshold(kind, "least")
+    return abs(new - old) >= least and min(new, old) * ratio <= max(new, old)
+
+
+def _where(case: Case, column: str) -> list[str]:
+    """The bucket that has most of the difference, if one has."""
+    differences: Counter[str] = Counter()
+    for row in case.rows(TRAFFIC):
+        differences[row["bucket"]] += row[column]
+    for row in case.rows(TRAFFIC.over(Window.BEFORE)):
+        differences[row["bucket"]] -= row[column]
+    return largest({name: abs(count) for name, count in differences.items()})
+
+
+def largest(counts: Mapping[str, float]) -> list[str]:
+    """The name that has at least half of all."""
+    if not counts:
+        return []
+    name = max(counts, key=lambda one: counts[one])
+    return [name] if counts[name] >= MOST * sum(counts.values()) else []
+
+
+@rule("cost", reads=(COST, COST.over(Window.BEFORE)))
+def cost(case: Case) -> Iterator[Finding]:
+    """What the period costs, as an estimate."""
+    if not case.has_before:
+        return
+    new, old = (
+        _total(case.rows(question)) for question in (COST, COST.over(Window.BEFORE))
+    )
+    if differs(case, "cost", new, old):
+        yield _change(
+            case, "cost", _Figure("cost", "Cost", COST.report, money), new, old, []
+        )
+
+
+def _total(rows: Sequence[Row]) -> float:
+    return sum(row["cost"] or 0 for row in rows)
+
+
+@rule("denied-requests", reads=(NOW, BEFORE, DENIED, BURSTS))
+def denied(case: Case) -> Iterator[Finding]:
+    """More of them, and who was refused most."""
+    now, before = _compared(case)
+    if before is None:
+        return
+    kind = "denied-requests"
+    new, old = now.get("denied") or 0, before.get("denied") or 0
+    if new < old or not differs(case, kind, new, old):
+        return
+    of_bursts = sum(row["denied"] for row in case.rows(BURSTS))
+    refused = case.rows(DENIED)
+    title = f"Denied requests (403): {new:,}, against {old:,} {_before(case)}"
+    if refused:
+        worst = max(refused, key=lambda row: row["requests"])
+        title += (
+            f"; most often {who(worst['principal'])} was refused {worst['operation']} in {quoted(worst['bucket'])}"
+            f" ({worst['requests']:,})"
+        )
+    yield case.finding(
+        kind,
+        title,
+        DENIED,
+        buckets=most_first(refused, "bucket", "requests"),
+        principals=most_first(refused, "principal", "requests"),
+        counts={"difference": new - old, "now": new, "before": old},
+        mild=not differs(case, kind, max(new - of_bursts, old), old),
+    )
+
+
+@rule("failures", reads=(NOW, BEFORE, BURSTS))
+def failures(case: Case) -> Iterator[Finding]:
+    """A larger share of failures, which a scanner or a broken program may explain."""
+    now, before = _compared(case)
+    if before is None:
+        return
+    new, old = now.get("error_percent") or 0, before.get("error_percent") or 0
+    if not _fails_more(case, new, old, _failed(now) - _failed(before)):
+        return
+    bursts = case.rows(BURSTS)
+    of_bursts = sum(row["failed"] for row in bursts)
+    requests = max(now.get("requests") or 0, 1)
+    without = new - 100 * of_bursts / requests
+    is_explained = not _fails_more(
+        case, without, old, _failed(now) - of_bursts - _failed(before)
+    )
+    title = f"{new:.1f}% of requests failed, against {old:.1f}% {_before(case)}"
+    addresses = most_first(bursts, "remote_ip", "failed") if is_explained else []
+    if is_explained:
+        title += f"; bursts from {listed(addresses)} explain it"
+    yield case.finding(
+        "failures",
+        title,
+        "operations/errors_by_day",
+        addresses=addresses,
+        counts={"failed": _failed(now), "percent": new, "percent_before": old},
+        mild=is_explained,
+    )
+
+
+def _failed(figures: Mapping[str, Any]) -> int:
+    return (figures.get("client_errors") or 0) + (figures.get("server_errors") or 0)
+
+
+def _fails_more(case: Case, new: float, old: float, more: int) -> bool:
+    return (
+        new - old >= case.threshold("failures")
+        and new >= old * _FAILURE_RATIO
+        and more >= case.threshold("failures", "least")
+    )
+
+
+RULES = (figures, cost, denied, failures)

@@ -1,0 +1,143 @@
+"""All findings of a case: without those that are silent, the most important first."""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+from etl.findings import (
+    access,
+    configuration,
+    days,
+    figures,
+    objects,
+    operations,
+    requests,
+)
+from etl.findings.case import Case, Question, Rule
+from etl.findings.finding import Finding, Query
+from etl.findings.words import number
+from etl.kinds import KINDS, Kind, Severity
+
+RULES = (
+    *configuration.RULES,
+    *access.RULES,
+    *objects.RULES,
+    *requests.RULES,
+    *figures.RULES,
+    *days.RULES,
+    *operations.RULES,
+)
+# Of one kind and severity; what is beyond is told in one sentence.
+_MOST_OF_A_KIND = 5
+
+
+def questions(case: Case) -> list[Question]:
+    """What has to be asked for the case, once each."""
+    asked = [
+        rule for rule in RULES if _is_asked(case, rule.kinds) and rule.is_asked(case)
+    ]
+    return list(dict.fromkeys(question for rule in asked for question in rule.reads))
+
+
+def _is_asked(case: Case, kinds: Iterable[str]) -> bool:
+    return not all(case.of(kind).silent for kind in kinds)
+
+
+def find(case: Case, failures: Iterable[Finding] = ()) -> list[Finding]:
+    """What is unusual: alarms first, and of each severity what weighs most.
+
+    `failures` are findings on reports that failed, which may have had something to tell.
+    """
+    findings = list({finding.title: finding for finding in failures}.values())
+    for rule in RULES:
+        if _is_answered(case, rule):
+            findings += rule.findings(case)
+    loud = [finding for finding in findings if not _is_silent(case, finding)]
+    return sorted(
+        _summarized(loud), key=lambda finding: (not finding.is_alarm, -finding.weight)
+    )
+
+
+def _is_answered(case: Case, rule: Rule) -> bool:
+    return rule.is_asked(case) and all(one in case.results for one in rule.reads)
+
+
+def _is_silent(case: Case, finding: Finding) -> bool:
+    settings = case.of(finding.id)
+    if settings.silent:
+        return True
+    return bool(finding.buckets) and all(map(settings.is_silent, finding.buckets))
+
+
+def _summarized(findings: Sequence[Finding]) -> list[Finding]:
+    """Findings of which there are few of each kind; of many the heaviest, and a sentence about the others."""
+    groups: dict[tuple[str, Severity], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.id, finding.severity), []).append(finding)
+    summarized: list[Finding] = []
+    for group in groups.values():
+        group.sort(key=lambda finding: -finding.weight)
+        summarized += group[:_MOST_OF_A_KIND]
+        if others := group[_MOST_OF_A_KIND:]:
+            summarized.append(_others(others))
+    return summarized
+
+
+def _others(findings: Sequence[Finding]) -> Finding:
+    """One finding in the place of several of a kind."""
+    heaviest = findings[0]
+    buckets = _all(finding.buckets for finding in findings)
+    principals = _all(finding.principals for finding in findings)
+    counts: dict[str, float] = {}
+    for finding in findings:
+        for name, count in finding.counts.items():
+            counts[name] = counts.get(name, 0) + count
+    where = f" in {number(len(buckets), 'bucket')}" if buckets else ""
+    title = f"{len(findings):,} more of this kind{where}; the worst: {heaviest.title}"
+    moments = [day for finding in findings for day in (finding.first, finding.last)]
+    known = [day for day in moments if day]
+    first, last = min(known, default=None), max(known, default=None)
+    return dataclasses.replace(
+        heaviest,
+        title=title,
+        buckets=buckets,
+        principals=principals,
+        addresses=_all(finding.addresses for finding in findings),
+        counts=counts,
+        first=first,
+        last=last,
+        query=_query_of(findings, first, last),
+    )
+
+
+def _query_of(
+    findings: Sequence[Finding], first: dt.date | None, last: dt.date | None
+) -> Query | None:
+    """What shows findings of one kind: the report of the first, for the days and the buckets of all."""
+    query = findings[0].query
+    if query is None:
+        return None
+    asked = {finding.query.buckets for finding in findings if finding.query}
+    return dataclasses.replace(
+        query,
+        buckets=query.buckets if len(asked) == 1 else (),
+        date_from=query.date_from and first,
+        date_to=last,
+    )
+
+
+def _all(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for some in names for name in some))
+
+
+def report_failed(name: str, problem: str) -> Finding:
+    """A report that says nothing, which is no good news."""
+    return _failed(KINDS["report-failed"], name, f"{name} failed: {problem}")
+
+
+def chart_failed(name: str, problem: str) -> Finding:
+    return _failed(KINDS["chart-failed"], name, f"{name} could not be drawn: {problem}")
+
+
+def _failed(kind: Kind, name: str, title: str) -> Finding:
+    return Finding(kind.id, kind.severity, title, query=Query(name), weight=kind.weight)

@@ -1,0 +1,131 @@
+"""Words for sentences: who, where and when. Names come from logs, and are not made safe to print here."""
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Sequence
+
+from etl.text import size
+
+NOBODY = "somebody without credentials"
+# The requester of requests without credentials, until about 2009.
+_ANONYMOUS = "65a011a29cdf8ec533ec3d1ccaae921c"
+_SESSION = re.compile(r"(.*:assumed-role/[^/]*)/.*")
+_ARN = re.compile(r"arn:[^:]*:(?:iam|sts)::(\d*):(.*)")
+_CANONICAL_ID = re.compile(r"[0-9a-f]{64}")
+_SHOWN_OF_ID = 8
+_LONGEST = 80
+_NAMED = 3
+
+
+def principal(requester: str | None) -> str | None:
+    """Who is behind a requester, as the SQL function of this name has it: a role without its session."""
+    if requester is None or requester == _ANONYMOUS:
+        return None
+    session = _SESSION.fullmatch(requester)
+    return session[1] if session else requester
+
+
+def is_service(principal: str | None) -> bool:
+    """Whether it is S3 itself, another service of AWS, or CloudFront with its origin access identity."""
+    if principal is None:
+        return False
+    return (
+        principal == "AmazonS3"
+        or principal.startswith("svc:")
+        or ":assumed-role/AWSServiceRoleFor" in principal
+        or ":iam::cloudfront:" in principal
+    )
+
+
+def who(principal: str | None, address: str | None = None) -> str:
+    """A principal by its own name; whoever has no credentials by the address, where it is known."""
+    if principal is None:
+        return f"{address} (without credentials)" if address else NOBODY
+    arn = _ARN.fullmatch(principal)
+    if arn:
+        account, resource = arn.groups()
+        kind, _, name = resource.partition("/")
+        name = name.rpartition("/")[2]
+        return cut(f"role {name}" if "role" in kind else name or f"{kind} of {account}")
+    if _CANONICAL_ID.fullmatch(principal):
+        return f"the account with the canonical id {principal[:_SHOWN_OF_ID]}..."
+    return cut(principal)
+
+
+def cut(text: str) -> str:
+    """A text that is too long for a sentence, with its middle left out."""
+    if len(text) <= _LONGEST:
+        return text
+    half = _LONGEST // 2 - 2
+    return f"{text[:half]}...{text[-half:]}"
+
+
+def quoted(name: str) -> str:
+    return f"`{cut(name)}`"
+
+
+def places(buckets: Sequence[str]) -> str:
+    """Buckets, of which the first has most: one by its name, more by their number, too."""
+    if not buckets:
+        return "a bucket"
+    if len(buckets) == 1:
+        return quoted(buckets[0])
+    return f"{len(buckets):,} buckets (most in {quoted(buckets[0])})"
+
+
+def listed(names: Sequence[str], count: int | None = None) -> str:
+    """A few names, and how many more there are of `count`."""
+    count = len(names) if count is None else count
+    shown = list(names[:_NAMED])
+    others = count - len(shown)
+    if others:
+        return f"{', '.join(shown)} and {others:,} more"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if shown[1:] else shown[0]
+
+
+def number(count: float, one: str, many: str | None = None) -> str:
+    """`1 request`, `2,000 requests`."""
+    return f"{count:,.0f} {one if count == 1 else many or f'{one}s'}"
+
+
+def times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
+
+
+def when(time: dt.datetime) -> str:
+    return f"on {time:%Y-%m-%d} at {time:%H:%M}"
+
+
+def hour(time: dt.datetime) -> str:
+    """The hour of the clock that begins then."""
+    end = time + dt.timedelta(hours=1)
+    return f"on {time:%Y-%m-%d} from {time:%H:%M} to {end:%H:%M}"
+
+
+def money(cost: float) -> str:
+    """A sum in the currency of the prices."""
+    return "less than 0.01" if 0 < cost < 0.01 else f"{cost:,.2f}"  # noqa: PLR2004
+
+
+def sentence(text: str) -> str:
+    """A text with a capital letter, where it does not begin with a name."""
+    return text[0].upper() + text[1:] if text.startswith(NOBODY) else text
+
+
+def of_bytes(count: float) -> str:
+    return size(count)
+
+
+def first_and_last(times: Iterable[dt.datetime]) -> tuple[dt.date, dt.date]:
+    days = [time.date() for time in times]
+    return min(days), max(days)
+
+
+def at_least(count: int, *, is_cut: bool) -> str:
+    """A number of rows, of which there may be more."""
+    return f"{count:,} or more" if is_cut else f"{count:,}"
+
+
+def of(persons: Sequence[str | None]) -> str:
+    """Whose requests they are, or most of them."""
+    return f"{'mostly ' if len(persons) > 1 else ''}of {who(persons[0])}"

@@ -1,0 +1,289 @@
+"""Each rule on rows of reports: thresholds, what is usual, and what is grouped."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from month import MALLORY
+
+from etl.config import load_settings
+from etl.findings.access import ANONYMOUS, DAYS, NEWCOMERS
+from etl.findings.case import NOTHING, Case, Question, Window
+from etl.findings.configuration import CHANGES
+from etl.findings.days import SO_FAR
+from etl.findings.figures import BEFORE, COST, FIGURES, NOW, TRAFFIC
+from etl.findings.find import RULES, chart_failed, find, questions
+from etl.findings.finding import Excerpt, Finding, Period
+from etl.findings.objects import DELETIONS
+from etl.findings.operations import DRIFT, ERRORS, REJECTS
+from etl.kinds import KINDS
+from etl.query import Database
+from etl.reports.loader import load_reports
+from etl.reports.report import query_report
+from etl.store.open import open_store
+
+WEEK = Period(dt.date(2026, 3, 23), dt.date(2026, 3, 29))
+OPEN_WEEK = Period(WEEK.first, WEEK.last, dt.datetime.fromisoformat("2026-03-29 14:32:08"))
+USUAL = {"requests": 1000, "visitors": 100, "bytes_sent": 10**9, "error_percent": 2.0, "denied": 10}
+GIGABYTE = 10**9
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def at(text: str) -> dt.datetime:
+    """A time of March 2026, as records have it: `25 09:12`."""
+    return dt.datetime.fromisoformat(f"2026-03-{text}")
+
+
+def case(
+    rows: Mapping[Question, Rows] | None = None, period: Period = WEEK, has_before: bool = True, **settings: Any
+) -> Case:
+    """A case in which reports have these rows, and others none."""
+    results = {question: NOTHING for rule in RULES for question in rule.reads}
+    for question, some in (rows or {}).items():
+        nothing = dict.fromkeys(question.columns, 0 if question.report == FIGURES else None)
+        full = [{**nothing, **row} for row in some]
+        results[question] = Excerpt(full, len(full))
+    return Case(
+        period=period,
+        settings=load_settings({"findings": settings}, {}).findings,
+        results=results,
+        begun=dt.date(2026, 1, 1),
+        has_before=has_before,
+    )
+
+
+def sentences(found: Sequence[Finding]) -> list[str]:
+    return [f"{'!' if one.is_alarm else ''}{one.title}" for one in found]
+
+
+def compared(now: Mapping[str, Any], before: Mapping[str, Any], **more: Any) -> list[str]:
+    return sentences(find(case({NOW: [now], BEFORE: [before]}, **more)))
+
+
+def test_as_before_is_nothing_unusual() -> None:
+    """Small differences, small numbers that double, visitors whom nobody knows, and no period before are none."""
+    assert compared(USUAL, USUAL) == []
+    assert compared(USUAL | {"requests": 1900}, USUAL) == []
+    assert compared(USUAL | {"denied": 25}, USUAL) == []
+    assert compared(USUAL | {"visitors": None}, USUAL) == []
+    assert compared(USUAL, USUAL | {"visitors": None}) == []
+    assert compared(USUAL | {"requests": 9000, "denied": 500}, USUAL, has_before=False) == []
+    # Ten requests of which more fail than of the last ten are ten requests.
+    assert compared(USUAL | {"error_percent": 50.0, "client_errors": 5}, USUAL) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"requests": 2000}, "Requests: 2,000, against 1,000 in the period before"),
+        ({"requests": 400}, "Requests: 400, against 1,000 in the period before"),
+        ({"visitors": 0}, "Visitors: 0, against 100 in the period before"),
+        ({"bytes_sent": 5 * GIGABYTE}, "Bytes sent: 5.0 GB, against 1.0 GB in the period before"),
+        ({"denied": 40}, "!Denied requests (403): 40, against 10 in the period before"),
+        ({"expired": 30}, "Expired objects: 30, against 0 in the period before"),
+        ({"deleted": 30}, "Objects deleted on request: 30, against 0 in the period before"),
+        (
+            {"error_percent": 4.0, "client_errors": 40},
+            "!4.0% of requests failed, against 2.0% in the period before",
+        ),
+        (
+            {"lag_minutes": 3000},
+            "Log objects are late, or were copied later: one record in twenty by 2.1 days or more",
+        ),
+    ],
+)
+def test_changes(changed: dict[str, Any], sentence: str) -> None:
+    """Twice or half as many, and a share of failures that grew, are told with both figures."""
+    assert compared(USUAL | changed, USUAL) == [sentence]
+
+
+def test_a_day_that_is_not_over_is_compared_up_to_its_hour() -> None:
+    """The sentence says up to when, and the period before ends at the same time of its last day."""
+    assert compared(USUAL | {"requests": 2000}, USUAL, period=OPEN_WEEK) == [
+        "Requests: 2,000, against 1,000 in the period before (both until 14:32 of the last day)"
+    ]
+    before = OPEN_WEEK.before()
+    assert before == Period(dt.date(2026, 3, 16), dt.date(2026, 3, 22), at("22 14:32:08"))
+    assert WEEK.before().until is None
+
+
+def traffic(**counts: Sequence[float]) -> Rows:
+    """The traffic of the days up to the end of the week."""
+    lengths = {len(values) for values in counts.values()}
+    (length,) = lengths
+    days = [WEEK.last - dt.timedelta(days=length - 1 - number) for number in range(length)]
+    rows = [{"bucket": "b", "date": day, "requests": 0, "bytes_sent": 0, "cost": 0} for day in days]
+    for name, values in counts.items():
+        for row, value in zip(rows, values, strict=True):
+            row[name] = value
+    return rows
+
+
+def test_a_day_of_bytes_and_cost_is_found() -> None:
+    """51 GB and 4.60 against 9 GB and 0.85 are told, each with what a usual day has."""
+    rows = traffic(bytes_sent=[9 * GIGABYTE] * 5 + [51 * GIGABYTE, 9 * GIGABYTE], cost=[0.85] * 5 + [4.6, 0.85])
+    assert sentences(find(case({TRAFFIC: rows, COST: rows}, has_before=False))) == [
+        "2026-03-28 cost 4.60; the median day costs 0.85",
+        "51.0 GB were sent on 2026-03-28, mostly in `b`; the median day has 9.0 GB",
+    ]
+
+
+def test_days_are_compared_with_the_same_day_of_the_week() -> None:
+    """Quiet Sundays after quiet Sundays are usual; a Sunday like a Monday is not."""
+    weeks = [*[100] * 6, 20] * 4
+    recent, now = traffic(requests=[*weeks, *[0] * 7])[:28], traffic(requests=[*[100] * 6, 20])
+    assert find(case({TRAFFIC: now, TRAFFIC.over(Window.RECENT): recent})) == []
+    now = traffic(requests=[100] * 7)
+    assert sentences(find(case({TRAFFIC: now, TRAFFIC.over(Window.RECENT): recent}))) == [
+        "2026-03-29 had 100 requests, mostly in `b`; a usual Sunday has 20"
+    ]
+
+
+def test_the_last_day_is_judged_by_its_hours_so_far() -> None:
+    """Half a day is not half as many; what is much for its hours is told before the day is over."""
+    whole = traffic(requests=[100, 100, 100, 100, 100, 100, 55])
+    usual = traffic(requests=[50, 50, 50, 50, 50, 50, 55])
+    assert find(case({TRAFFIC: whole, SO_FAR: usual}, period=OPEN_WEEK)) == []
+    few = traffic(requests=[20, 20, 20, 20, 20, 20, 55])
+    assert sentences(find(case({TRAFFIC: whole, SO_FAR: few}, period=OPEN_WEEK))) == [
+        "2026-03-29 had 55 requests until 14:00, mostly in `b`; the median day until then has 20"
+    ]
+    cheap = traffic(cost=[9, 9, 9, 9, 9, 9, 1])
+    assert find(case({COST: cheap}, period=OPEN_WEEK, has_before=False)) == []
+    assert sentences(find(case({COST: cheap}, has_before=False))) == ["2026-03-29 cost 1.00; the median day costs 9.00"]
+
+
+def changes(count: int, requester: str = MALLORY) -> Rows:
+    moment = at("25 09:12")
+    same = {"time": moment, "operation": "REST.PUT.BUCKETPOLICY", "http_status": 204, "requester": requester}
+    return [{"bucket": f"b-{number:03}", **same} for number in range(count)]
+
+
+def test_what_repeats_is_one_finding() -> None:
+    """The same change of 200 buckets is one finding that has all of them; many people are told in few sentences."""
+    (finding,) = find(case({CHANGES: changes(200)}))
+    assert finding.title == "mallory changed the policy of 200 buckets, 200 times, first `b-000` on 2026-03-25 at 09:12"
+    assert len(finding.buckets) == 200
+    assert finding.query
+    assert finding.query.command("my lake") == (
+        "accesslake report security/configuration_changes --lake 'my lake' --from 2026-03-25 --to 2026-03-25"
+    )
+    people = [row for number in range(9) for row in changes(1 + number, f"{MALLORY}{number}")]
+    found = find(case({CHANGES: people}))
+    assert len(found) == 6
+    assert found[0].title.startswith("mallory8 changed the policy of 9 buckets")
+    assert found[-1].title.startswith("4 more of this kind in 4 buckets; the worst: mallory3 changed")
+    assert found[-1].counts == {"changes": 10, "buckets": 10}
+    charts = find(case(), [chart_failed(f"a/{number}", "boom") for number in range(7)])
+    assert charts[-1].title == "2 more of this kind; the worst: a/5 could not be drawn: boom"
+
+
+def test_services_are_no_finding() -> None:
+    """What a service of AWS does for the owner is no change of somebody, and no newcomer."""
+    service = "arn:aws:sts::111122223333:assumed-role/AWSServiceRoleForConfig/session"
+    newcomer = {"principal": "svc:logging.s3.amazonaws.com", "requests": 5, "failed": 0}
+    assert find(case({CHANGES: changes(3, service), NEWCOMERS: [newcomer]})) == []
+
+
+def test_who_surpasses_himself_is_found_again() -> None:
+    """As many deletions as before are work; twice as many are told, as a notice with what was usual."""
+    row = {"hour": at("25 02:00"), "bucket": "b", "principal": MALLORY, "for_good": 0, "bytes": 0}
+
+    def deleted(now: int, before: int, bucket: str = "b") -> list[str]:
+        earlier = row | {"deletions": before, "bucket": bucket}
+        rows = {DELETIONS: [row | {"deletions": now}], DELETIONS.over(Window.RECENT): [earlier]}
+        return sentences(find(case(rows)))
+
+    assert deleted(500, 300) == []
+    told = "mallory deleted 900 objects (0 B) of `b` on 2026-03-25 from 02:00 to 03:00"
+    assert deleted(900, 300) == [f"{told}; in the weeks before it was at most 300 within an hour"]
+    assert deleted(900, 0) == [f"!{told}"]
+    # What is usual in one bucket is not usual in another.
+    assert deleted(900, 900, "scratch") == [f"!{told}"]
+
+
+def present(bucket: str, *missing: dt.date) -> Rows:
+    days = [WEEK.last - dt.timedelta(days=number) for number in range(35)]
+    return [{"bucket": bucket, "date": day, "records": 0 if day in missing else 9} for day in sorted(days)]
+
+
+def test_missing_days() -> None:
+    """Buckets that miss the same days are one finding; those that often have no records, or today, are none."""
+    sunday = WEEK.last
+    rows = [*present("a", sunday), *present("b", sunday), *present("c", dt.date(2026, 3, 27), sunday)]
+    rare = present("rare", *[WEEK.last - dt.timedelta(days=number) for number in range(0, 35, 2)])
+    assert sentences(find(case({DAYS: [*rows, *rare]}))) == [
+        "2 buckets (`a` and `b`) have no records on 2026-03-29",
+        "Bucket `c` has no records on 2 days, the last 2026-03-29",
+    ]
+    assert find(case({DAYS: present("a", sunday)}, period=OPEN_WEEK)) == []
+
+
+def test_errors_of_s3_are_an_alarm_where_they_are_many() -> None:
+    """Twenty of a thousand requests are; twenty of a million are not."""
+    error = {"time": at("25 00:00"), "bucket": "b", "operation": "REST.GET.OBJECT", "error_code": "SlowDown"}
+    rows: dict[Question, Rows] = {ERRORS: [error] * 20, NOW: [USUAL], BEFORE: [USUAL]}
+    sentence = "S3 failed 20 times (5xx: SlowDown) in `b` (REST.GET.OBJECT), last on 2026-03-25 at 00:00"
+    assert sentences(find(case(rows))) == [f"!{sentence}"]
+    many = [USUAL | {"requests": 1_000_000}]
+    assert sentences(find(case(rows | {NOW: many, BEFORE: many}))) == [sentence]
+
+
+def test_lines_and_fields_that_are_not_understood() -> None:
+    """Their number and reasons, and where and since when."""
+    rows = {
+        REJECTS: [{"reason": "truncated", "lines": 1}],
+        DRIFT: [{"bucket": "b", "has_extra_fields": True, "records": 2, "first_date": dt.date(2026, 3, 24)}],
+    }
+    assert sentences(find(case(rows))) == [
+        "1 line could not be read (truncated)",
+        "2 records have fields that are not known yet, in `b` since 2026-03-24",
+    ]
+
+
+def test_an_old_lake_is_stale() -> None:
+    """Nothing new for days is an alarm, unless that is usual; after how many is a setting."""
+    sentence = "The newest record is 40 days old (2026-03-29): are logs still delivered, and read?"
+    every_day = replace(case({DAYS: present("b")}), days_old=40)
+    assert sentences(find(every_day)) == [f"!{sentence}"]
+    rare = present("b", *[WEEK.last - dt.timedelta(days=number) for number in range(1, 35, 2)])
+    assert sentences(find(replace(case({DAYS: rare}), days_old=40))) == [sentence]
+    assert find(replace(every_day, settings=case(stale={"threshold": 41}).settings)) == []
+
+
+def test_what_is_silent_is_not_asked() -> None:
+    """A report that only silent findings would read is not run."""
+    asked = {question.report for question in questions(case(rejects={"silent": True}))}
+    assert REJECTS.report not in asked
+    assert DRIFT.report in asked
+    # Nobody knows which accounts are foreign where the own ones are not set.
+    assert "security/foreign_accounts" not in asked
+
+
+def test_a_rule_reads_only_what_it_declares() -> None:
+    """A column, or a question, that is not declared is not there for the rule."""
+    row = {"bucket": "b", "requests": 3}
+    one = case({ANONYMOUS: [row]})
+    assert set(one.rows(ANONYMOUS)[0]) == set(ANONYMOUS.columns)
+    with pytest.raises(KeyError):
+        one.within([CHANGES]).rows(ANONYMOUS)
+
+
+def test_every_question_can_be_asked(tmp_path: Path) -> None:
+    """Each report that a rule reads exists, with the parameters that it is given and the columns that are read."""
+    database, reports = Database(open_store(str(tmp_path))), load_reports()
+    settings = load_settings({}, {}).findings
+    for question in dict.fromkeys(question for rule in RULES for question in rule.reads):
+        result = query_report(reports[question.report], database, question.parameters(settings, OPEN_WEEK))
+        assert set(question.columns) <= set(result.columns), question
+    assert all(kind.report in reports for kind in KINDS.values() if kind.report)
+
+
+def test_every_kind_is_found_by_a_rule() -> None:
+    """The table has each kind that a rule finds, once, and no other but reports and charts that fail."""
+    kinds = [kind for rule in RULES for kind in rule.kinds]
+    assert sorted([*kinds, "report-failed", "chart-failed"]) == sorted(KINDS)

@@ -1,0 +1,104 @@
+"""The words in which people name days and hours, and the periods that these make."""
+
+import datetime as dt
+
+import pytest
+
+from etl.config import load_settings
+from etl.dates import parse_last, parse_span
+from etl.errors import UsageError
+from etl.query.scope import EVERYTHING, Scope, check_days, period_before, scope_of
+
+NOW = dt.datetime(2026, 3, 1, 10, 20, 30)  # noqa: DTZ001 - naive and UTC, as records are
+
+
+def at(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "begin", "end"),
+    [
+        ("2026-02-28", "2026-02-28", "2026-03-01"),
+        ("2026-02", "2026-02-01", "2026-03-01"),
+        ("2024-02", "2024-02-01", "2024-03-01"),
+        ("2025-12", "2025-12-01", "2026-01-01"),
+        ("2025", "2025-01-01", "2026-01-01"),
+        ("2026-02-28T23", "2026-02-28T23:00", "2026-03-01"),
+        ("2026-02-28 23:59Z", "2026-02-28T23:59", "2026-03-01"),
+        ("today", "2026-03-01", "2026-03-02"),
+        ("yesterday", "2026-02-28", "2026-03-01"),
+        ("-0d", "2026-03-01", "2026-03-02"),
+        ("-7d", "2026-02-22", "2026-02-23"),
+        ("-1h", "2026-03-01T09:00", "2026-03-01T10:00"),
+        ("-24h", "2026-02-28T10:00", "2026-02-28T11:00"),
+    ],
+)
+def test_words_for_days_and_hours(text: str, begin: str, end: str) -> None:
+    """Each word names a day, month, year, hour or minute as a whole, across the ends of months and years."""
+    span = parse_span("--from", text, NOW)
+    assert (span.begin, span.end) == (at(begin), at(end))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "May", "2026-13", "2026-02-30", "0000", "2026-02-28T24", "2026-02-28T1", "7d", "-7", "-d", "-7w", "-9999999h",
+     "2026-2-3", "٢٠٢٦", "20260228", "2026-02-28T13:61"],
+)  # fmt: skip
+def test_what_names_no_day_or_hour(text: str) -> None:
+    """The error names the argument, quotes the text, and says which forms there are."""
+    with pytest.raises(UsageError, match=rf"--to {text!r} names no day or hour; write 2026-11-24, .*yesterday, -7d"):
+        parse_span("--to", text, NOW)
+
+
+def test_the_last_hours_and_days() -> None:
+    """Hours end now, to the second; days are whole ones, of which today is the last."""
+    day = parse_last("--last", "24h", NOW)
+    assert (day.begin, day.end) == (at("2026-02-28T10:20:30"), NOW)
+    week = parse_last("--last", "7d", NOW)
+    assert (week.begin, week.end) == (at("2026-02-23"), at("2026-03-02"))
+    for text in ("0d", "7", "d", "-7d", "1w", "1.5h"):
+        with pytest.raises(UsageError, match=rf"--last {text!r} is no number of hours or days; write 1h, 24h"):
+            parse_last("--last", text, NOW)
+
+
+def scope(begin: str | None, end: str | None) -> Scope:
+    first, last = (parse_span("--from", text, NOW) if text else None for text in (begin, end))
+    return scope_of(None, first, last)
+
+
+def test_whole_days_need_no_times() -> None:
+    """Days, months and hours that begin or end a day select partitions only; other hours have times as well."""
+    first, last = dt.date(2026, 2, 1), dt.date(2026, 2, 28)
+    assert scope("2026-02", "2026-02") == Scope(None, first, last)
+    assert scope("2026-02-01T00", "2026-02-28T23") == Scope(None, first, last)
+    assert scope(None, None) == EVERYTHING
+    assert scope("0001", "9999") == Scope(None, dt.date.min, dt.date.max)
+    amid = scope("2026-02-01T13", "2026-02-28T13")
+    assert amid == Scope(None, first, last, at("2026-02-01T13:00"), at("2026-02-28T14:00"))
+
+
+def test_the_period_before() -> None:
+    """It is as long as the period, to the hour, and ends where that begins."""
+    assert period_before(scope("2026-03-01", "2026-03-02")) == scope("2026-02-27", "2026-02-28")
+    assert period_before(scope("2026-03-01T00", "2026-03-01T01")) == scope("2026-02-28T22", "2026-02-28T23")
+
+
+def test_a_period_that_ends_before_it_begins() -> None:
+    """It is refused by the hour, too; a single hour is none."""
+    check_days(scope("2026-03-01T13", "2026-03-01T13"))
+    with pytest.raises(
+        UsageError, match="--from is after --to: the period would begin at 2026-03-01 14:00:00, and end"
+    ):
+        check_days(scope("2026-03-01T14", "2026-03-01T13"))
+
+
+def test_settings_take_the_same_words() -> None:
+    """`since` is a day by any name; an hour is none."""
+    today = dt.datetime.now(dt.UTC).date()
+    assert load_settings({"since": "yesterday"}, {}).since in (today - dt.timedelta(1), today)
+    assert load_settings({"since": "2026-02"}, {}).since == dt.date(2026, 2, 1)
+    with pytest.raises(
+        UsageError, match=r"--since: bad value '2026-02-01T13' for since: write YYYY-MM-DD, .*yesterday"
+    ):
+        load_settings({"since": "2026-02-01T13"}, {})

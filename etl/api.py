@@ -26,6 +26,7 @@ from etl.maintenance import (
 )
 from etl.query import (
     Advance,
+    Database,
     Result,
     Scope,
     buckets,
@@ -256,6 +257,19 @@ class Lake:
             settings=self.settings,
             advance=self.advance,
         )
+
+    def database(
+        self,
+        *,
+        bucket: Buckets = None,
+        date_from: Moment = None,
+        date_to: Moment = None,
+        last: str | None = None,
+        key_prefix: str | None = None,
+    ) -> Database:
+        """A database for several queries, which all see the lake as it is when the first one comes."""
+        scope = _scope(bucket, date_from, date_to, last, key_prefix)
+        return Database(self._look(), scope, self.settings)
 
     def left_out(self, query: str | Report) -> list[str]:
         """Whose requests the settings (`exclude`) keep out of the result of a report or a SELECT."""

@@ -165,7 +165,8 @@ def print_reports(reports: Iterable[Report]) -> None:
         table.add_section()
     _print(table)
     _print(
-        "`accesslake reports NAME` (or a section) describes them. Every report takes --bucket, --from and --to."
+        "`accesslake reports NAME` (or a section) describes them, `accesslake reports WORD...` finds those about"
+        " something. Every report takes --bucket, --from and --to."
     )
 
 
@@ -190,6 +191,13 @@ def describe_reports(reports: Iterable[Report]) -> None:
                 "required" if parameter.required else f"default {parameter.default!r}"
             )
             _print(f"    -p {name}=...  {parameter.type}, {default}: {parameter.help}")
+
+
+def print_found(reports: Iterable[Report]) -> None:
+    """The reports that somebody looks for, each with its question."""
+    for report in reports:
+        _print(f"{report.name}: {report.title}")
+        _print(f"    {report.question}")
 
 
 def print_functions(functions: Iterable[Function]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         run_report,
         statement,
     )
+    from etl.reports.search import find_reports
 
 __getattr__ = lazy_face(
     __name__,
@@ -30,6 +31,7 @@ __getattr__ = lazy_face(
         "lifecycle_rules": ("check_rules", "load_rules", "read_rules"),
         "loader": ("find_report", "load_reports"),
         "never_read": ("unread_objects",),
+        "search": ("find_reports",),
         "report": (
             "Placement",
             "Report",
@@ -53,6 +55,7 @@ __all__ = [
     "compare_report",
     "csp_hash",
     "find_report",
+    "find_reports",
     "load_reports",
     "load_rules",
     "query_report",

@@ -31,6 +31,13 @@ _TYPES: dict[str, type] = {
     "date": dt.date,
     "boolean": bool,
 }
+_EXAMPLES = {
+    "integer": 1,
+    "number": 1.0,
+    "string": "",
+    "date": "2026-01-01",
+    "boolean": True,
+}
 # What DuckDB has as an integer.
 _BIGINT = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
@@ -185,6 +192,15 @@ def bind(report: Report, parameters: Mapping[str, object]) -> dict[str, object]:
     return {
         name: _value(report, name, declared, parameters)
         for name, declared in report.params.items()
+    }
+
+
+def examples(report: Report) -> dict[str, object]:
+    """A value for each parameter without a default."""
+    return {
+        name: _EXAMPLES[parameter.type]
+        for name, parameter in report.params.items()
+        if parameter.required
     }
 
 

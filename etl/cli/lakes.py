@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 import typer
@@ -36,6 +37,15 @@ def say_what_is_left_out(lake: Lake, query: Report | str) -> None:
     if excluded:
         text = f"accesslake: left out (exclude in the settings): {', '.join(excluded)}"
         typer.echo(safe_text(text), err=True)
+
+
+def next_step(lake: str) -> str:
+    """What to do with a lake that has records, in one line."""
+    url = quote(lake)
+    return safe_text(
+        f"Next: `accesslake reports` lists what can be asked; `accesslake dashboard --lake {url} --output site.html`"
+        f" draws a page, `accesslake shell --lake {url}` takes SQL"
+    )
 
 
 def parse_period(

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from etl.cli.demo import build_demo, print_demo
+from etl.cli.lakes import next_step
 from etl.cli.progress import Reporter
 
 
@@ -21,3 +22,4 @@ def demo(
             directory, lambda text: reporter.event("info", text), reporter.progress
         )
     print_demo(directory, sys.stdout)
+    typer.echo(next_step(str(directory / "lake")))

@@ -41,11 +41,8 @@ def say_what_is_left_out(lake: Lake, query: Report | str) -> None:
 
 def next_step(lake: str) -> str:
     """What to do with a lake that has records, in one line."""
-    url = quote(lake)
-    return safe_text(
-        f"Next: `accesslake reports` lists what can be asked; `accesslake dashboard --lake {url} --output site.html`"
-        f" draws a page, `accesslake shell --lake {url}` takes SQL"
-    )
+    page = f"accesslake dashboard --lake {quote(lake)} --output site.html"
+    return safe_text(f"Next: {page}, or accesslake reports")
 
 
 def parse_period(

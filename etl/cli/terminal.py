@@ -23,6 +23,8 @@ from etl.text import counted, safe_lines, safe_text, size
 _MAX_SHOWN = 50
 # Where there is no terminal whose width could be taken.
 _DEFAULT_WIDTH = 200
+# So many columns have room for questions.
+_WIDE = 140
 _NUMERIC_COLUMNS = ("rows", "parts", "size")
 # Printed by --json or as messages, not among the figures.
 _NOT_FIGURES = ("failures", "changed")
@@ -151,7 +153,9 @@ def print_expired(expired: Expired) -> None:
 
 def print_reports(reports: Iterable[Report]) -> None:
     """The reports by section, a line each."""
-    table = _table("report", "title", "parameters")
+    # Elsewhere a report is a line, to be looked for by other programs.
+    is_wide = sys.stdout.isatty() and Console().width >= _WIDE
+    table = _table("report", "question" if is_wide else "title", "parameters")
     for _, of_section in groupby(
         reports, key=lambda report: report.name.partition("/")[0]
     ):
@@ -160,7 +164,9 @@ def print_reports(reports: Iterable[Report]) -> None:
                 safe_text(_parameters(report)), overflow="ellipsis", no_wrap=True
             )
             table.add_row(
-                Text(safe_text(report.name)), Text(safe_text(report.title)), parameters
+                Text(safe_text(report.name)),
+                Text(safe_text(report.question if is_wide else report.title)),
+                parameters,
             )
         table.add_section()
     _print(table)

@@ -45,6 +45,10 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
 }
 
 
+# What every report takes (`Lake.report`): a parameter of that name could not be set.
+_RESERVED = frozenset({"name", "bucket", "date_from", "date_to", "last", "key_prefix"})
+
+
 class ReportFileError(AccessLakeError):
     """A report file that breaks the rules; the message names the file and the line."""
 
@@ -122,6 +126,15 @@ class Report(BaseModel):
     params: dict[str, Parameter] = {}
     dashboard: Placement | None = None
     """None: it is not on the dashboard."""
+
+    @field_validator("params")
+    @classmethod
+    def _has_names_of_its_own(cls, params: dict[str, Parameter]) -> dict[str, Parameter]:
+        if reserved := _RESERVED & params.keys():
+            raise ValueError(
+                f"every report takes {', '.join(sorted(reserved))}; give the parameter another name"
+            )
+        return params
 
     @field_validator("dashboard")
     @classmethod

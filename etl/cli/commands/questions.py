@@ -49,6 +49,7 @@ from etl.query.catalog import NOTES, as_result, functions
 from etl.query.output import Format, choose_format, write_file, write_result
 from etl.reports import (
     Report,
+    bind,
     check_drawable,
     find_report,
     find_reports,
@@ -63,7 +64,7 @@ def reports(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME | WORD...]",
+            metavar="NAME|WORD",
             help="Describe this report or section, or find the reports about these words.",
         ),
     ] = None,
@@ -97,7 +98,7 @@ def reports(
 def report(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="As `accesslake reports` lists it."),
+        typer.Argument(metavar="NAME", help="As `accesslake reports` lists it."),
     ] = None,
     lake_url: LakeOption = None,
     bucket: BucketOption = None,
@@ -136,6 +137,7 @@ def report(
     )
     report = find_report(name or choose_report(settings.sql_dir), settings.sql_dir)
     params = parse_parameters(param or [])
+    bind(report, params)  # before the lake is looked at
     if print_sql:
         text = statement(report, params)
         typer.echo(safe_lines(text) if sys.stdout.isatty() else text, nl=False)

@@ -38,7 +38,7 @@ def sql(
     query: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SELECT]",
+            metavar="SELECT",
             help="One SELECT; `accesslake schema` lists the views. `-`: read it from standard input.",
         ),
     ] = None,

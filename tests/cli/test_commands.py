@@ -34,8 +34,8 @@ def lake(logs: Path) -> str:
 
 
 COMMANDS = (
-    "ingest", "status", "verify", "expire", "reports", "report", "dashboard", "lifecycle-rules", "sql", "schema",
-    "demo",
+    "ingest", "status", "verify", "expire", "reports", "report", "dashboard", "lifecycle-rules", "sql", "shell",
+    "schema", "demo",
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ingest_local, run_cli
+from conftest import events, ingest_local, run_cli
 from lines import LINE
 from terminals import Terminal
 
@@ -77,6 +77,15 @@ def test_a_prompt(lake: str, tmp_path: Path) -> None:
     history = tmp_path / ".local/state/accesslake/shell_history"
     assert "+1 AS answer FROM access_log;" in history.read_text()
     assert history.stat().st_mode & 0o077 == 0
+
+
+def test_what_to_do_next(lake: str) -> None:
+    """A run on a terminal ends with a line that says it; elsewhere there are log lines in JSON only."""
+    arguments = ("ingest", "--source", str(Path(lake).parent / "logs"), "--lake", lake)
+    terminal = Terminal(*arguments)
+    assert terminal.end() == 0
+    assert f"Next: accesslake dashboard --lake {lake} --output site.html, or accesslake reports" in terminal.text
+    assert "Next" not in "".join(event["message"] for event in events(run_cli(*arguments).stderr))
 
 
 def test_reports_are_found_by_what_they_are_about() -> None:

@@ -123,7 +123,7 @@ def test_each_action_has_its_events_and_a_verdict(lake: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("rule", "action", "prefix"),
     [
-        ({"Transition": {"Days": 1, "StorageClass": "GLACIER"}}, "move to GLACIER after 1 days", ""),
+        ({"Transition": {"Days": 1, "StorageClass": "GLACIER"}}, "move to GLACIER after 1 day", ""),
         (
             {"NoncurrentVersionTransition": {"NoncurrentDays": 2, "StorageClass": "GLACIER"}},
             "move old versions to GLACIER after 2 days",

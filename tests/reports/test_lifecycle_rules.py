@@ -140,6 +140,20 @@ def test_older_spellings_of_a_rule(tmp_path: Path, rule: dict[str, Any], action:
     assert [(loaded.action, loaded.prefix) for loaded in load_rules(path)] == [(action, prefix)]
 
 
+def test_days_of_every_kind_of_action(tmp_path: Path) -> None:
+    """What is done to old versions and unfinished uploads is due after its days, too, and not before."""
+    path = tmp_path / "rules.json"
+    rule = {
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 400},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+    }
+    path.write_text(json.dumps([{"Status": "Enabled", **rule}]))
+    assert [(loaded.action, loaded.days) for loaded in load_rules(path)] == [
+        ("expire old versions after 400 days", 400),
+        ("abort incomplete uploads after 1 day", 1),
+    ]
+
+
 def test_what_is_not_needed_is_passed_over(tmp_path: Path) -> None:
     """Keys that S3 may add, null, and empty objects change nothing."""
     path = tmp_path / "rules.json"

@@ -39,6 +39,10 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
 
+    def forget(self) -> None:
+        """Wait from now on for what is written from now on."""
+        self._output = b""
+
     def press_ctrl_c(self) -> None:
         os.write(self._ours, b"\x03")
 

@@ -16,19 +16,20 @@ from etl.ingest import Progress, RunSummary, SkipRequest, new_run_id, run_ingest
 from etl.lake import IncompleteRun, read_incomplete, require_lake
 from etl.maintenance import (
     Expired,
+    Extent,
     LakeStatus,
     Repaired,
-    Span,
     Verification,
     expire_partitions,
     parse_age,
-    read_span,
+    read_extent,
     read_status,
     repair_lake,
     verify_lake,
 )
 from etl.query import (
     Advance,
+    Database,
     Result,
     Scope,
     buckets,
@@ -162,12 +163,14 @@ class Lake:
         status = read_status(self._look(), self.settings)
         return replace(status, usage=self._usage_since(before))
 
-    def span(self, bucket: str | None = None, date_from: Day = None) -> Span | None:
-        """From when to when there are records of a bucket, or of all, from a day on; None where there are none.
+    def extent(
+        self, *, bucket: Buckets = None, date_from: Moment = None, date_to: Moment = None
+    ) -> Extent | None:
+        """From when to when there are records; None where there are none.
 
         The lake is as the last call listed it.
         """
-        return read_span(self._listed, bucket, _day("date_from", date_from))
+        return read_extent(self._listed, _scope(bucket, date_from, date_to))
 
     def verify(self) -> Verification:
         """Prove that the lake holds what its ledger says, once, and all that the sources of the settings have."""
@@ -276,6 +279,19 @@ class Lake:
             settings=self.settings,
             advance=self.advance,
         )
+
+    def database(
+        self,
+        *,
+        bucket: Buckets = None,
+        date_from: Moment = None,
+        date_to: Moment = None,
+        last: str | None = None,
+        key_prefix: str | None = None,
+    ) -> Database:
+        """A database for several queries, which all see the lake as it is when the first one comes."""
+        scope = _scope(bucket, date_from, date_to, last, key_prefix)
+        return Database(self._look(), scope, self.settings)
 
     def left_out(self, query: str | Report) -> list[str]:
         """Whose requests the settings (`exclude`) keep out of the result of a report or a SELECT."""

@@ -44,6 +44,12 @@ def safe_lines(text: str) -> str:
     return "\n".join(map(safe_text, text.split("\n")))
 
 
+def safe_message(error: object) -> str:
+    """An error's message; DuckDB's have several lines. A line feed in a name begins none that looks like ours."""
+    first, *others = map(safe_text, str(error).split("\n"))
+    return "\n".join([first, *(f"    {line}" for line in others if line)])
+
+
 def safe_cell(value: object) -> object:
     """A value for a spreadsheet: an apostrophe goes before what would begin a formula. Numbers are left alone."""
     if value is None or isinstance(value, (bool, int, float, Decimal, dt.date)):

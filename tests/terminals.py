@@ -44,6 +44,13 @@ class Terminal:
         while text not in self.text:
             self._output += os.read(self._ours, 65536)
 
+    def type(self, text: str) -> None:
+        os.write(self._ours, text.encode())
+
+    def forget(self) -> None:
+        """Wait from now on for what is written from now on."""
+        self._output = b""
+
     def press_ctrl_c(self) -> None:
         os.write(self._ours, b"\x03")
 

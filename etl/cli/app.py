@@ -10,11 +10,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from etl.cli.commands import demo, findings, lake, pages, questions, storage
+from etl.cli.commands import demo, findings, lake, pages, questions, sql, storage
 from etl.cli.hints import ReportCommand
 from etl.cli.interrupt import Interrupted, end_on_signals, say_farewell
 from etl.errors import AccessLakeError
-from etl.text import safe_lines, safe_text
+from etl.text import safe_lines, safe_message
 
 # In the order of the help.
 _COMMANDS: dict[str, Callable[..., None]] = {
@@ -28,7 +28,8 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "findings": findings.findings,
     "lifecycle-rules": storage.lifecycle_rules,
     "never-read": storage.never_read,
-    "sql": questions.sql,
+    "sql": sql.sql,
+    "shell": sql.shell,
     "schema": questions.schema,
     "demo": demo.demo,
 }
@@ -69,7 +70,7 @@ def main() -> NoReturn:
     try:
         app()
     except AccessLakeError as error:
-        typer.echo(f"accesslake: {_safe_message(error)}", err=True)
+        typer.echo(f"accesslake: {safe_message(error)}", err=True)
         sys.exit(error.exit_code)
     except Interrupted:
         say_farewell()
@@ -84,12 +85,6 @@ def main() -> NoReturn:
         # As with `| head`. At its end Python flushes standard output, which would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(0)
-
-
-def _safe_message(error: AccessLakeError) -> str:
-    """A message; DuckDB's have several lines. A line feed in a name begins none that looks like one of ours."""
-    first, *others = map(safe_text, str(error).split("\n"))
-    return "\n".join([first, *(f"    {line}" for line in others if line)])
 
 
 def _print_unexpected(

@@ -51,6 +51,18 @@ def on_interrupt(farewell: Callable[[], None]) -> Iterator[None]:
             _farewells.remove(farewell)
 
 
+@contextlib.contextmanager
+def cancelling() -> Iterator[None]:
+    """Have Ctrl-C raise KeyboardInterrupt in the main thread, and end nothing by itself; SIGTERM ends as ever."""
+    wakeup = signal.set_wakeup_fd(-1)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+
+
 def say_farewell() -> None:
     """Call the innermost farewell; only the first call does."""
     with contextlib.suppress(IndexError):

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 import typer
@@ -44,6 +45,12 @@ def say_what_is_left_out(lake: Lake, query: Report | str) -> None:
     if excluded:
         text = f"accesslake: left out (exclude in the settings): {', '.join(excluded)}"
         typer.echo(safe_text(text), err=True)
+
+
+def next_step(lake: str) -> str:
+    """What to do with a lake that has records, in one line."""
+    page = f"accesslake dashboard --lake {quote(lake)} --output site.html"
+    return safe_text(f"Next: {page}, or accesslake reports")
 
 
 def parse_period(

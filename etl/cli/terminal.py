@@ -13,9 +13,10 @@ from rich.text import Text
 
 from etl.api import Lake
 from etl.cli.progress import Reporter
+from etl.dates import Span, day_span
 from etl.ingest import RunSummary
 from etl.lake import Skip
-from etl.maintenance import Expired, LakeStatus, Repaired, Span, Verification
+from etl.maintenance import Expired, Extent, LakeStatus, Repaired, Verification
 from etl.query.catalog import Function
 from etl.query.output import Heading
 from etl.query.table import Column, Overflow, print_table
@@ -216,7 +217,8 @@ def print_reports(reports: Iterable[Report]) -> None:
         )
         _print("")
     _print(
-        "`accesslake reports NAME` (or a section) describes them. Every report takes --bucket, --from and --to."
+        "`accesslake reports NAME` (or a section) describes them, `accesslake reports WORD...` finds those about"
+        " something. Every report takes --bucket, --from and --to."
     )
 
 
@@ -246,24 +248,42 @@ def describe_reports(reports: Iterable[Report]) -> None:
 
 def heading_of(
     report: Report,
-    span: Span | None,
-    bucket: str | None = None,
-    date_from: dt.date | None = None,
-    date_to: dt.date | None = None,
+    extent: Extent | None,
+    selection: Mapping[str, Any],
     params: Mapping[str, object] | None = None,
 ) -> Heading:
-    """What stands above a report: also of which days, buckets and parameters it is."""
-    first = date_from or (span.first_day if span else None)
-    last = date_to or (span.last_day if span else None)
-    days = f"{first} to {last}" if first and last else "no records"
-    buckets = f"bucket {bucket}" if bucket else "all buckets"
+    """What stands above a report: also of which period, buckets, keys and parameters it is.
+
+    `selection` has the arguments of a lake's queries; where it has no period, that of the records is meant.
+    """
+    buckets, prefix = selection.get("bucket"), selection.get("key_prefix")
     # What is beyond a limit is in no table and in no chart: it is worth a word where nobody has set it.
     limit = report.params.get("limit")
     in_effect = ({"limit": limit.default} if limit else {}) | dict(params or {})
-    chosen = [f"{name}={value}" for name, value in in_effect.items()]
-    return Heading(
-        report.title, report.question, ", ".join([days, buckets, *chosen]), report.note
-    )
+    scope = [
+        _period(extent, selection.get("date_from"), selection.get("date_to")),
+        f"bucket {', '.join(buckets)}" if buckets else "all buckets",
+        *([f"keys that begin with {prefix}"] if prefix else []),
+        *(f"{name}={value}" for name, value in in_effect.items()),
+    ]
+    return Heading(report.title, report.question, ", ".join(scope), report.note)
+
+
+def _period(extent: Extent | None, begin: Span | None, end: Span | None) -> str:
+    if extent is None:
+        return "no records"
+    first = begin.begin if begin else day_span(extent.first_day).begin
+    after = end.end if end else day_span(extent.last_day).end
+    if first.time() == after.time() == dt.time():
+        return f"{first:%Y-%m-%d} to {after - dt.timedelta(days=1):%Y-%m-%d}"
+    return f"{first:%Y-%m-%d %H:%M} until {after:%Y-%m-%d %H:%M}"
+
+
+def print_found(reports: Iterable[Report]) -> None:
+    """The reports that somebody looks for, each with its question."""
+    for report in reports:
+        _print(f"{report.name}: {report.title}")
+        _print(f"    {report.question}")
 
 
 def print_functions(functions: Iterable[Function]) -> None:

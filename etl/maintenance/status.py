@@ -154,7 +154,7 @@ def read_status(store: ReadableStore, settings: Settings = DEFAULTS) -> LakeStat
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class Extent:
     """From when to when there are records."""
 
     first_day: dt.date
@@ -163,14 +163,12 @@ class Span:
     """The time of the newest record of all buckets, UTC: what is after it has not been delivered yet."""
 
 
-def read_span(
-    store: ReadableStore, bucket: str | None = None, date_from: dt.date | None = None
-) -> Span | None:
-    """The days with records of a bucket, or of all, from a day on; None where there are none.
+def read_extent(store: ReadableStore, scope: Scope) -> Extent | None:
+    """The days with records in a scope; None where there are none.
 
     Names and footers of parts tell them. As elsewhere, days that no record can be of do not count.
     """
-    days = sorted(_parts_by_day(store, Scope(bucket, date_from)))
+    days = sorted(_parts_by_day(store, scope))
     if not days:
         return None
     # Other buckets may have newer records. What is older is not listed for it.
@@ -179,7 +177,7 @@ def read_span(
         statuses = (_part_status(store, part) for part in later[day])
         newest = max((status.last_time for status in statuses if status), default=None)
         if newest:
-            return Span(days[0], days[-1], newest)
+            return Extent(days[0], days[-1], newest)
     return None
 
 

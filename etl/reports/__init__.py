@@ -15,11 +15,13 @@ if TYPE_CHECKING:
         Placement,
         Report,
         Section,
+        bind,
         check_drawable,
         query_report,
         run_report,
         statement,
     )
+    from etl.reports.search import find_reports
 
 __getattr__ = lazy_face(
     __name__,
@@ -30,10 +32,12 @@ __getattr__ = lazy_face(
         "lifecycle_rules": ("check_rules", "load_rules", "read_rules"),
         "loader": ("find_report", "load_reports"),
         "never_read": ("unread_objects",),
+        "search": ("find_reports",),
         "report": (
             "Placement",
             "Report",
             "Section",
+            "bind",
             "check_drawable",
             "query_report",
             "run_report",
@@ -48,11 +52,13 @@ __all__ = [
     "Placement",
     "Report",
     "Section",
+    "bind",
     "check_drawable",
     "check_rules",
     "compare_report",
     "csp_hash",
     "find_report",
+    "find_reports",
     "load_reports",
     "load_rules",
     "query_report",

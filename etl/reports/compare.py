@@ -30,6 +30,7 @@ from etl.reports.report import Report, bind, query_report
 from etl.store import ReadableStore
 
 _HOUR = dt.timedelta(hours=1)
+_DAY = dt.timedelta(days=1)
 # More rows than there can be.
 _NO_LIMIT = 2**62
 # Of costs, which are floats: beyond it there is no money.
@@ -90,7 +91,7 @@ def compare_report(
     first_day, newest = _records_of(database, now)
     end = scope.end or _end_of_days(scope.begin, newest)
     length = end - scope.begin
-    period = _between(scope, scope.begin, _known_end(end, now, newest))
+    period = _between(scope, scope.begin, _known_end(scope, end, now, newest))
     before = moved_back(period, length)
     sides = [
         _Side(report, database.within(period), columns, dt.timedelta()),
@@ -102,10 +103,17 @@ def compare_report(
 
 
 def _both_periods(scope: Scope) -> Scope:
-    """The scope from the beginning of the period before; of all days, where it is not known how long the period is."""
+    """The scope that both periods are in; of all days, where it is not known how long the period is."""
     if scope.begin is None or scope.end is None:
         return scope.until_its_end()
-    return _between(scope, scope.begin - (scope.end - scope.begin), scope.end)
+    try:
+        # With a day more: where that has records, the last one of the period is over.
+        first, last = scope.begin - (scope.end - scope.begin), scope.end + _DAY
+    except OverflowError as error:
+        raise UsageError(
+            "the period is too long for one of equal length before it; choose a shorter one"
+        ) from error
+    return _between(scope, first, last)
 
 
 def _end_of_days(begin: dt.datetime, newest: dt.datetime | None) -> dt.datetime:
@@ -127,15 +135,17 @@ def _records_of(
 
 
 def _known_end(
-    end: dt.datetime, now: dt.datetime, newest: dt.datetime | None
+    scope: Scope, end: dt.datetime, now: dt.datetime, newest: dt.datetime | None
 ) -> dt.datetime:
     """Where a period ends as far as there are records: of its last day, the lake may not have all hours yet."""
     until = min(end, now)
-    last_moment = until - dt.timedelta(microseconds=1)
-    if newest is None or newest.date() != last_moment.date():
+    last_day = (until - dt.timedelta(microseconds=1)).date()
+    is_over = scope.end is not None and last_day < now.date() - _DAY
+    if is_over or newest is None or newest.date() != last_day:
         return until
     hour = newest.replace(minute=0, second=0, microsecond=0)
-    return min(until, hour + _HOUR)
+    known = min(until, hour + _HOUR)
+    return known if scope.begin is None or known > scope.begin else until
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,11 +256,14 @@ class _Schedule(_Configuration):
         return self.days is not None or self.date is not None
 
     def described(self) -> str:
-        return (
-            f"on {self.date.date()}"
-            if self.date
-            else f"after {counted(self.days or 0, 'day')}"
-        )
+        if self.date:
+            return f"on {self.date.date()}"
+        return f"after {counted(self.days or 0, 'day')}"
+
+
+def _after(days: int) -> _Schedule:
+    # By the name in S3's API, as any other is ignored.
+    return _Schedule.model_validate({"Days": days})
 
 
 class _Expiration(_Schedule):
@@ -285,7 +288,7 @@ class _OldVersions(_Configuration):
 
     @property
     def schedule(self) -> _Schedule:
-        return _Schedule(days=self.noncurrent_days)
+        return _after(self.noncurrent_days)
 
     def described(self) -> str:
         days = f"after {counted(self.noncurrent_days, 'day')}"
@@ -409,5 +412,5 @@ def _described_actions(rule: _Rule) -> Iterator[tuple[str, list[str], _Schedule]
         text = f"expire old versions {old_versions.described()}"
         yield text, ["old version"], old_versions.schedule
     if rule.unfinished_uploads:
-        schedule = _Schedule(days=rule.unfinished_uploads.days_after_initiation)
+        schedule = _after(rule.unfinished_uploads.days_after_initiation)
         yield f"abort incomplete uploads {schedule.described()}", [_ABORT], schedule

@@ -20,18 +20,18 @@ from etl.errors import UsageError, nearest, reason_of
 from etl.query import Database, LimitError, QueryError
 from etl.query.connection import without_semicolons
 from etl.query.views import DEFINITIONS
-from etl.reports.report import Report, ReportFileError, bind, in_file, query_report
+from etl.reports.report import (
+    Report,
+    ReportFileError,
+    bind,
+    examples,
+    in_file,
+    query_report,
+)
 from etl.resources import bundled
 from etl.store import open_store
 
 _BEGIN, _END = "-- /// report", "-- ///"
-_EXAMPLES = {
-    "integer": 1,
-    "number": 1.0,
-    "string": "",
-    "date": "2026-01-01",
-    "boolean": True,
-}
 # A report takes no time over an empty lake, unless it would never end.
 _FOR_CHECKS = Settings(query_seconds=10)
 # Lines of a file before the first one of its TOML.
@@ -197,7 +197,7 @@ def _check_results(reports: Iterable[Report]) -> None:
     with TemporaryDirectory() as nothing:
         database = Database(open_store(nothing), settings=_FOR_CHECKS)
         for report in reports:
-            parameters = _examples(report)
+            parameters = examples(report)
             try:
                 query_report(report, database, parameters)
                 _check_columns(report, database, parameters)
@@ -205,15 +205,6 @@ def _check_results(reports: Iterable[Report]) -> None:
                 raise ReportFileError(str(error)) from error
             except LimitError as error:
                 raise ReportFileError(in_file(report, error)) from error
-
-
-def _examples(report: Report) -> dict[str, object]:
-    """A value for each parameter without a default."""
-    return {
-        name: _EXAMPLES[parameter.type]
-        for name, parameter in report.params.items()
-        if parameter.required
-    }
 
 
 def _check_columns(

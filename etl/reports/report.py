@@ -41,11 +41,22 @@ _TYPES: dict[str, type] = {
     "date": dt.date,
     "boolean": bool,
 }
+_EXAMPLES = {
+    "integer": 1,
+    "number": 1.0,
+    "string": "",
+    "date": "2026-01-01",
+    "boolean": True,
+}
 # What DuckDB has as an integer.
 _BIGINT = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     name: TypeAdapter(_BIGINT if kind is int else kind) for name, kind in _TYPES.items()
 }
+
+
+# What every report takes (`Lake.report`): a parameter of that name could not be set.
+_RESERVED = frozenset({"name", "bucket", "date_from", "date_to", "last", "key_prefix"})
 
 
 class ReportFileError(AccessLakeError):
@@ -125,6 +136,15 @@ class Report(BaseModel):
     params: dict[str, Parameter] = {}
     dashboard: Placement | None = None
     """None: it is not on the dashboard."""
+
+    @field_validator("params")
+    @classmethod
+    def _has_names_of_its_own(cls, params: dict[str, Parameter]) -> dict[str, Parameter]:
+        if reserved := _RESERVED & params.keys():
+            raise ValueError(
+                f"every report takes {', '.join(sorted(reserved))}; give the parameter another name"
+            )
+        return params
 
     @field_validator("dashboard")
     @classmethod
@@ -208,6 +228,15 @@ def bind(report: Report, parameters: Mapping[str, object]) -> dict[str, object]:
     return {
         name: _value(report, name, declared, parameters)
         for name, declared in report.params.items()
+    }
+
+
+def examples(report: Report) -> dict[str, object]:
+    """A value for each parameter without a default."""
+    return {
+        name: _EXAMPLES[parameter.type]
+        for name, parameter in report.params.items()
+        if parameter.required
     }
 
 

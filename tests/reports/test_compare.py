@@ -10,8 +10,9 @@ from conftest import ingest_local, run_cli
 from small_lake import CHROME, Record, get
 
 from etl import Lake, open_lake
+from etl.dates import Span
 from etl.errors import UsageError
-from etl.query import Database
+from etl.query import Database, scope_of
 from etl.reports.compare import _Columns, _known_end
 from etl.reports.loader import load_reports
 from etl.reports.report import bind
@@ -81,20 +82,28 @@ def test_a_period_without_an_end_ends_with_the_records(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "now", "newest", "known"),
+    ("begin", "end", "newest", "known"),
     [
-        ("2026-03-16", "2026-03-20 10:00", "2026-03-15 08:30", "2026-03-15 09:00"),
-        ("2026-03-16", "2026-03-20 10:00", "2026-03-16 02:00", "2026-03-16 00:00"),
-        ("2026-03-16", "2026-03-20 10:00", "2026-03-13 08:30", "2026-03-16 00:00"),
-        ("2026-04-01", "2026-03-20 10:12", "2026-03-20 10:05", "2026-03-20 10:12"),
-        ("2026-04-01", "2026-03-20 10:12", "2026-03-20 02:40", "2026-03-20 03:00"),
-        ("2026-03-16", "2026-03-20 10:00", None, "2026-03-16 00:00"),
+        # Now is 10:12 on the 20th: of that day, the lake has what was there at the last run.
+        ("2026-03-14", "2026-03-21", "2026-03-20 02:40", "2026-03-20 03:00"),
+        ("2026-03-14", "2026-03-21", "2026-03-20 10:05", "2026-03-20 10:12"),
+        # Of yesterday it may not have all either, unless there is more.
+        ("2026-03-14", "2026-03-20", "2026-03-19 22:30", "2026-03-19 23:00"),
+        ("2026-03-14", "2026-03-20", "2026-03-20 02:40", "2026-03-20 00:00"),
+        # What ended is to be seen; so is an hour without anything.
+        ("2026-03-14", "2026-03-21", "2026-03-17 08:30", "2026-03-20 10:12"),
+        ("2026-03-20 09:12", "2026-03-20 10:12", "2026-03-20 02:40", "2026-03-20 10:12"),
+        ("2026-03-14", "2026-03-18", "2026-03-17 08:30", "2026-03-18 00:00"),
+        ("2026-03-14", "2026-03-21", None, "2026-03-20 10:12"),
     ],
 )
-def test_the_last_day_counts_up_to_its_last_hour(end: str, now: str, newest: str | None, known: str) -> None:
-    """Days without records at the end are no open day: what ended is to be seen."""
-    times = [dt.datetime.fromisoformat(text) if text else None for text in (end, now, newest)]
-    assert _known_end(*times) == dt.datetime.fromisoformat(known)  # type: ignore[arg-type]
+def test_a_day_that_is_not_over_counts_up_to_its_last_hour(
+    begin: str, end: str, newest: str | None, known: str
+) -> None:
+    """Both periods end there; a day is over when another has begun, or two days later."""
+    first, last, now, until = map(dt.datetime.fromisoformat, (begin, end, "2026-03-20 10:12", known))
+    scope = scope_of(None, Span(first, first), Span(last, last))
+    assert _known_end(scope, last, now, dt.datetime.fromisoformat(newest) if newest else None) == until
 
 
 def test_numbers_that_are_no_counts(lake: Lake) -> None:

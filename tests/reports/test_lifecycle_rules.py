@@ -123,7 +123,7 @@ def test_each_action_has_its_events_and_a_verdict(lake: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("rule", "action", "prefix"),
     [
-        ({"Transition": {"Days": 1, "StorageClass": "GLACIER"}}, "move to GLACIER after 1 days", ""),
+        ({"Transition": {"Days": 1, "StorageClass": "GLACIER"}}, "move to GLACIER after 1 day", ""),
         (
             {"NoncurrentVersionTransition": {"NoncurrentDays": 2, "StorageClass": "GLACIER"}},
             "move old versions to GLACIER after 2 days",
@@ -138,6 +138,20 @@ def test_older_spellings_of_a_rule(tmp_path: Path, rule: dict[str, Any], action:
     path = tmp_path / "rules.json"
     path.write_text(json.dumps([{"Status": "Enabled", **rule}]))
     assert [(loaded.action, loaded.prefix) for loaded in load_rules(path)] == [(action, prefix)]
+
+
+def test_days_of_every_kind_of_action(tmp_path: Path) -> None:
+    """What is done to old versions and unfinished uploads is due after its days, too, and not before."""
+    path = tmp_path / "rules.json"
+    rule = {
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 400},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+    }
+    path.write_text(json.dumps([{"Status": "Enabled", **rule}]))
+    assert [(loaded.action, loaded.days) for loaded in load_rules(path)] == [
+        ("expire old versions after 400 days", 400),
+        ("abort incomplete uploads after 1 day", 1),
+    ]
 
 
 def test_what_is_not_needed_is_passed_over(tmp_path: Path) -> None:

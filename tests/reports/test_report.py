@@ -138,6 +138,14 @@ def test_defaults_of_another_type_are_refused(tmp_path: Path, kind: str, default
         load_reports([tmp_path])
 
 
+def test_names_that_every_report_takes(tmp_path: Path) -> None:
+    """A parameter called like an argument of every report could not be set: the file is refused."""
+    head = "-- /// report\n-- title = 't'\n-- question = 'q'\n-- [params.last]\n-- type = 'integer'\n-- help = 'h'\n"
+    (tmp_path / "own.sql").write_text(f"{head}-- ///\nSELECT $last AS n\n")
+    with pytest.raises(ReportFileError, match=r"own\.sql:\d: .*every report takes last; give the parameter another"):
+        load_reports([tmp_path])
+
+
 def test_both_days_of_a_period_count(lake: Lake) -> None:
     """`--from D --to D` is one day; a limit cuts after the order is made."""
     assert report_rows(lake, "website/top_objects", date_from="2026-01-01", date_to="2026-01-01") == [

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from etl.cli.demo import Dates, build_demo, print_demo
+from etl.cli.lakes import next_step
 from etl.cli.progress import Reporter
 
 
@@ -31,3 +32,4 @@ def demo(
             reporter.progress,
         )
     print_demo(directory, sys.stdout)
+    typer.echo(next_step(str(directory / "lake")))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from etl.cli.lakes import open_lake, warn_if_empty, warn_if_incomplete
+from etl.cli.lakes import next_step, open_lake, warn_if_empty, warn_if_incomplete
 from etl.cli.options import (
     ConfigOption,
     EndpointOption,
@@ -102,6 +102,8 @@ def ingest(
         typer.echo(json.dumps(summary.as_dict()))
     else:
         print_summary(summary)
+    if reporter.is_terminal and not (dry_run or as_json or lake.is_empty):
+        typer.echo(next_step(lake.url), err=True)
     if summary.result.failures:
         raise typer.Exit(1)
     if has_too_many_rejects:

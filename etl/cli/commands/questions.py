@@ -2,15 +2,15 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from etl.api import Lake
+from etl.cli.choice import choose_report
 from etl.cli.lakes import (
-    open_lake,
     parse_parameters,
     parse_scope,
     say_what_is_compared,
@@ -41,17 +41,21 @@ from etl.cli.progress import working
 from etl.cli.terminal import (
     describe_reports,
     heading_of,
+    print_found,
     print_functions,
     print_reports,
 )
 from etl.errors import UsageError, nearest
+from etl.maintenance import Extent
 from etl.query import Result
 from etl.query.catalog import NOTES, as_result, functions
 from etl.query.output import Format, choose_format, write_file, write_result
 from etl.reports import (
     Report,
+    bind,
     check_drawable,
     find_report,
+    find_reports,
     load_reports,
     render,
     statement,
@@ -60,38 +64,45 @@ from etl.text import safe_lines
 
 
 def reports(
-    name: Annotated[
-        str, typer.Argument(metavar="[NAME]", help="Describe this report, or section.")
-    ] = "",
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME|WORD",
+            help="Describe this report or section, or find the reports about these words.",
+        ),
+    ] = None,
     sql_dir: SqlDirOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the reports, with their parameters."""
+    """List the reports, with their parameters, or find those about something."""
     reports = load_reports(settings_of(config, sql_dir=sql_dir).sql_dir)
-    selected = [
-        report
-        for report in reports.values()
-        if name in ("", report.name, _section(report))
-    ]
+    named = [one for one in reports.values() if not words or _is_named(one, words)]
+    selected = named or find_reports(words or [], reports.values())
     if not selected:
-        raise UsageError(f"no report or section {name!r}{nearest(name, reports)}")
+        sections = {_section(report) for report in reports.values()}
+        text = " ".join(words or [])
+        suggestion = nearest(text, [*sections, *reports])
+        raise UsageError(f"no report or section {text!r}, nor any about it{suggestion}")
     if as_json:
         payload = [
             report.model_dump(exclude={"sql", "path", "line", "dashboard"}, mode="json")
             for report in selected
         ]
         typer.echo(json.dumps(payload))
-    elif name:
-        describe_reports(selected)
-    else:
+    elif not words:
         print_reports(selected)
+    elif named:
+        describe_reports(named)
+    else:
+        print_found(selected)
 
 
 def report(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="As `accesslake reports` lists it.")
-    ],
+        str | None,
+        typer.Argument(metavar="NAME", help="As `accesslake reports` lists it."),
+    ] = None,
     lake_url: LakeOption = None,
     bucket: BucketOption = None,
     date_from: FromOption = None,
@@ -127,8 +138,9 @@ def report(
     settings = settings_of(
         config, lake=lake_url, endpoint_url=endpoint_url, sql_dir=sql_dir
     )
-    report = find_report(name, settings.sql_dir)
+    report = find_report(name or choose_report(settings.sql_dir), settings.sql_dir)
     params = parse_parameters(param or [])
+    bind(report, params)  # before the lake is looked at
     if print_sql:
         text = statement(report, params)
         typer.echo(safe_lines(text) if sys.stdout.isatty() else text, nl=False)
@@ -144,8 +156,8 @@ def report(
     warn_if_incomplete(lake)
     say_what_is_left_out(lake, report)
     is_headed = chart is not None or sys.stdout.isatty()
-    span = lake.span(bucket, first_day) if is_headed else None
-    heading = heading_of(report, span, bucket, first_day, last_day, params)
+    extent = _extent(lake, scope) if is_headed else None
+    heading = heading_of(report, extent, scope, params)
     if chart and report.chart:
         # A result can be read once, but is needed twice: for the chart and for the output.
         table = result.to_arrow()
@@ -155,7 +167,7 @@ def report(
             heading.title,
             chart.suffix.lower(),
             subtitles=(heading.question, heading.scope),
-            until=span.newest if span else None,
+            until=extent.newest if extent else None,
         )
         write_file(chart, image)
         result = Result(table.to_reader())
@@ -169,6 +181,12 @@ def report(
     )
 
 
+def _extent(lake: Lake, selection: Mapping[str, Any]) -> Extent | None:
+    """The days with records of what is selected."""
+    names = ("bucket", "date_from", "date_to")
+    return lake.extent(**{name: selection[name] for name in names})
+
+
 def _run(
     lake: Lake, report: Report, arguments: Mapping[str, Any], *, compare: bool
 ) -> Result:
@@ -178,70 +196,6 @@ def _run(
         comparison = lake.compare(report, **arguments)
     say_what_is_compared(comparison)
     return comparison.result
-
-
-def sql(
-    query: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[SELECT]",
-            help="One SELECT; `accesslake schema` lists the views. `-`: read it from standard input.",
-        ),
-    ] = None,
-    file: Annotated[
-        Path | None,
-        typer.Option("-f", "--file", metavar="FILE", help="Read the SELECT from a file."),
-    ] = None,
-    lake_url: LakeOption = None,
-    bucket: BucketOption = None,
-    date_from: FromOption = None,
-    date_to: ToOption = None,
-    last: LastOption = None,
-    key_prefix: KeyPrefixOption = None,
-    output_format: FormatOption = None,
-    output: OutputOption = None,
-    header: HeaderOption = True,
-    csv_safe: CsvSafeOption = False,
-    config: ConfigOption = None,
-    endpoint_url: EndpointOption = None,
-) -> None:
-    """Query the lake with SQL. A query can read the lake, and nothing else; it cannot write."""
-    query = _query_text(query, file)
-    output_format = choose_format(output_format, output)
-    scope = parse_scope(bucket, date_from, date_to, last, key_prefix)
-    lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
-    with working("querying") as lake.advance:
-        result = lake.sql(query, **scope)
-    say_what_is_selected(key_prefix)
-    warn_if_empty(lake)
-    warn_if_incomplete(lake)
-    say_what_is_left_out(lake, query)
-    write_result(result, output_format, output, header=header, csv_safe=csv_safe)
-
-
-def _query_text(query: str | None, file: Path | None) -> str:
-    """The SELECT of the argument, of a file, or of standard input where that is no terminal."""
-    if query is not None and file:
-        raise UsageError("write the SELECT as an argument or as --file, not both")
-    if file:
-        return _text_of(file)
-    if query not in (None, "-"):
-        return query
-    if query is None and sys.stdin.isatty():
-        raise UsageError(
-            "write a SELECT, or -f FILE; `accesslake shell` takes one after the other"
-        )
-    return sys.stdin.read()
-
-
-def _text_of(file: Path) -> str:
-    try:
-        # Editors of Windows put a byte order mark before the text.
-        return file.read_text("utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file}: not UTF-8 text") from error
 
 
 def schema(
@@ -261,6 +215,10 @@ def schema(
     write_result(as_result(view), output_format, output)
     if output_format is Format.TABLE and output is None and view is None:
         print_functions(functions())
+
+
+def _is_named(report: Report, words: Sequence[str]) -> bool:
+    return list(words) in ([report.name], [_section(report)])
 
 
 def _section(report: Report) -> str:

@@ -1,5 +1,6 @@
 """What the page shows of each report: its chart, its most important columns first, and the newest end of a series."""
 
+import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -97,15 +98,17 @@ def card_of(
     excerpt: Excerpt,
     problem: str | None,
     bucket: str | None = None,
+    until: dt.datetime | None = None,
 ) -> Card:
     """The card of a report: of the rows that were read, an excerpt of its result, and why it failed, if it did.
 
-    That of a page about one `bucket` does not repeat its name in each row.
+    That of a page about one `bucket` does not repeat its name in each row. `until` is the time of the newest record
+    where the last day is not over: charts draw it as open.
     """
     is_series = is_by_time(table)
     rows = excerpt.rows[-SHOWN_ROWS:] if is_series else excerpt.rows[:SHOWN_ROWS]
     columns = _in_order(table.column_names, report.chart, bucket)
-    chart, chart_problem = _chart(report, table)
+    chart, chart_problem = _chart(report, table, until)
     return Card(
         report=report,
         columns=columns,
@@ -139,12 +142,15 @@ def _in_order(columns: list[str], chart: Chart | None, bucket: str | None) -> li
     return ordered
 
 
-def _chart(report: Report, table: pa.Table) -> tuple[Markup | None, str | None]:
+def _chart(
+    report: Report, table: pa.Table, until: dt.datetime | None
+) -> tuple[Markup | None, str | None]:
     """The chart of a result, or why it cannot be drawn; none where it would have a single bar or point."""
     if report.chart is None or not _has_shape(report.chart, table):
         return None, None
     try:
-        return Markup(svg(report.chart, table)), None  # noqa: S704 - vl-convert escapes texts
+        image = svg(report.chart, table, until=until)
+        return Markup(image), None  # noqa: S704 - vl-convert escapes texts
     except ChartError as error:
         return None, safe_text(error)
 

@@ -92,7 +92,7 @@ def render_page(
     results = _query_all(sections, inspection, advance)
     figures, before = inspection.figures, inspection.figures_before
     period = inspection.period
-    cards = _cards(sections, results, scope.buckets)
+    cards = _cards(sections, results, scope.buckets, period.until)
     findings = inspection.findings(_failures(results, cards))
     notices = [_notice(finding, sections, store.url) for finding in findings]
     tiles = tiles_of(figures, before)
@@ -119,6 +119,7 @@ def _cards(
     sections: Mapping[Section, Iterable[Report]],
     results: Mapping[str, ReportResult],
     buckets: tuple[str, ...],
+    until: dt.datetime | None,
 ) -> dict[Section, list[Card]]:
     cards = {}
     # A pattern may be of several.
@@ -128,7 +129,7 @@ def _cards(
     for section, reports in sections.items():
         found = [(report, results[report.name]) for report in reports]
         cards[section] = [
-            card_of(report, result.table, result.excerpt, result.problem, bucket)
+            card_of(report, result.table, result.excerpt, result.problem, bucket, until)
             for report, result in found
         ]
     return cards

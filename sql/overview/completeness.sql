@@ -1,7 +1,7 @@
 -- /// report
 -- title = "Completeness of each bucket"
 -- question = "Are the records of each bucket complete since its first one, or are there days and hours without any in which there should be some?"
--- note = "gaps: a day or an hour has no record, though there always were many: on nine of ten other days of the kind (Monday to Friday, or Saturday and Sunday), and at that hour of nine of ten. ended: no more records since last_time, though the lake has newer ones of other buckets. unknown: too few requests, or too few days, to tell a gap from a time without requests. complete: none of these, as far as days and hours can be judged (days_judged_percent, hours_judged_percent); a part of the records that is missing from an hour is not seen. What looks like a gap may be a holiday, or a program that did not run. The lag of delivery is the 95th percentile, in minutes. operations/completeness has each day."
+-- note = "gaps: a day or an hour has no record, though there always were many: on nine of ten other days of the kind (Monday to Friday, or Saturday and Sunday), and at that hour of nine of ten. ended: no more records since last_time, though the lake has newer ones of other buckets. unknown: too few requests, or too few days, to tell a gap from a time without requests. complete: none of these, as far as days and hours can be judged (days_judged_percent, hours_judged_percent); a part of the records that is missing from an hour is not seen. What looks like a gap may be a holiday, or a program that did not run. The lag of delivery is the 95th percentile, in minutes, NULL where nothing tells when log objects were delivered. operations/completeness has each day."
 -- dashboard = { section = "Overview", position = 4, history = true }
 --
 -- [params.records]
@@ -91,7 +91,7 @@ judged_hours AS (
     GROUP BY bucket
 ),
 deliveries AS (
-    SELECT bucket, quantile_disc(date_diff('second', time, last_modified), 0.95) AS lag
+    SELECT bucket, quantile_disc(date_diff('second', time, delivered_at), 0.95) FILTER (WHERE delivered_at >= time) AS lag
     FROM access_log
     JOIN ledger USING (log_object)
     GROUP BY bucket

@@ -13,7 +13,7 @@ from etl.dates import Span, day_span, parse_last, parse_span
 from etl.errors import UsageError
 from etl.findings import Finding, inspect_lake
 from etl.ingest import Progress, RunSummary, SkipRequest, new_run_id, run_ingest
-from etl.lake import IncompleteRun, read_incomplete, require_lake
+from etl.lake import IncompleteRun, is_new, read_incomplete, require_lake
 from etl.maintenance import (
     Expired,
     Extent,
@@ -122,9 +122,11 @@ class Lake:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it had no records when the last call looked at it; the first use looks, too."""
-        require_lake(self._listed)
-        return not buckets(self._listed)
+        """Whether it had no records when the last call looked at it; the first use looks, too.
+
+        A lake that no run has made yet is empty, too.
+        """
+        return is_new(self._listed) or not buckets(self._listed)
 
     @property
     def incomplete_run(self) -> IncompleteRun | None:

@@ -117,7 +117,7 @@ def test_report_formats_and_files(lake: str, tmp_path: Path) -> None:
     [
         (("report", "website/top_object"), "(`accesslake reports` lists them); did you mean 'website/top_objects'?"),
         (("report", "website/top_objects", "--bucket", "cite"), "no bucket 'cite' in "),
-        (("report", "lifecycle/object_events"), "needs -p key=...: the object's key, decoded"),
+        (("report", "lifecycle/object_events"), "needs -p key=...: the object's key, also as it is in a URL"),
         (("report", "website/top_objects", "-p", "limit"), "-p limit: write NAME=VALUE"),
         (
             ("report", "website/top_objects", "--from", "1 May"),
@@ -198,7 +198,7 @@ def test_reports_lists_every_report() -> None:
     text = run_cli("reports").stdout
     assert all(name in text for name in load_reports())
     described = run_cli("reports", "lifecycle/object_events").stdout
-    assert "-p key=...  string, required: the object's key, decoded" in described
+    assert "-p key=...  string, required: the object's key, also as it is in a URL" in described
     listed = [line.partition(":")[0] for line in run_cli("reports", "lifecycle").stdout.splitlines() if line[0] != " "]
     assert listed == [name for name in load_reports() if name.startswith("lifecycle/")]
     assert "no report or section 'lifecycel'" in run_cli("reports", "lifecycel").stderr

@@ -96,7 +96,10 @@ def test_reports_are_found_by_what_they_are_about() -> None:
     names = [report.name for report in find_reports(["Delete"], reports)]
     assert {"security/deleters", "security/bulk_deletions", "lifecycle/undo_list", "security/deletions"} < set(names)
     assert names[0] in ("lifecycle/delete_markers", "security/deleters")
-    assert [report.name for report in find_reports(["turn_around_p95"], reports)] == ["operations/latency"]
+    assert [report.name for report in find_reports(["turn_around_p95"], reports)] == [
+        "operations/latency",
+        "operations/latency_by_day",
+    ]
     assert find_reports(["delete", "no such word"], reports) == []
 
 

@@ -97,10 +97,10 @@ def test_the_page_is_that_of_the_bucket_alone(lake: Path, folder: Path) -> None:
 
 
 def test_without_records_nothing_is_written(lake: Path, tmp_path: Path) -> None:
-    """No folder of an empty period or lake; a bucket is no choice for a page of each."""
+    """No folder of an empty period, or without a lake; a bucket is no choice for a page of each."""
     for arguments, message in (
         (["--lake", str(lake), "--from", "2027-01-01"], "no records"),
-        (["--lake", str(tmp_path / "none")], "no records"),
+        (["--lake", str(tmp_path / "none")], "no lake here"),
         (["--lake", str(lake), "--bucket", "shop"], "leave out --bucket"),
     ):
         done = run_cli("dashboard", "--per-bucket", str(tmp_path / "pages"), *arguments)

@@ -248,7 +248,7 @@ def test_a_report_that_fails_does_not_cost_the_page(lake: Path, monkeypatch: pyt
     monkeypatch.setattr("etl.dashboard.page.load_reports", lambda: reports)
     page = render_dashboard(open_store(str(lake)), Scope(), Settings(), NOW)
     assert "cost/by_day failed: " in page.partition('class="tiles"')[0]
-    assert "It failed: DuckDB: Invalid Input Error: boom" in page
+    assert re.search(r"It failed: \S*by_day\.sql:\d+:\d+: DuckDB: Invalid Input Error: boom", page)
 
 
 def test_print_shows_whole_tables(browser: Browser, page_file: Path) -> None:

@@ -149,4 +149,5 @@ def test_a_report_that_fails_is_a_finding(quiet: str) -> None:
     settings = load_settings({}, {})
     (finding,) = inspect_lake(open_store(quiet), Scope(), settings, NOW, {**reports, broken.name: broken}).findings()
     assert finding.is_alarm
-    assert finding.title.startswith("operations/rejects failed: DuckDB: Invalid Input Error: boom")
+    assert finding.title.startswith("operations/rejects failed: ")
+    assert "rejects.sql:7:1: DuckDB: Invalid Input Error: boom" in finding.title

@@ -1,6 +1,7 @@
 """The commands that fill, check and tidy a lake."""
 
 import json
+import sys
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from etl.cli.options import (
     EndpointOption,
     JsonOption,
     LakeOption,
+    MetricsOption,
     SourceOption,
 )
 from etl.cli.progress import Reporter, working
@@ -23,8 +25,11 @@ from etl.cli.terminal import (
     print_verification,
     report_problems,
 )
+from etl.cli.watch import watched
 from etl.errors import AccessLakeError
+from etl.ingest import RunSummary
 from etl.maintenance import parse_age
+from etl.monitoring import write_lake_gauges
 
 EXIT_REJECTS = 3
 EXIT_DIFFERENCES = 4
@@ -50,13 +55,27 @@ def ingest(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be read; write nothing.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Print warnings and errors only.")
+    ] = False,
+    nothing_new: Annotated[
+        int,
+        typer.Option(
+            "--exit-code-if-nothing-new",
+            metavar="N",
+            min=0,
+            max=255,
+            help="For schedulers that skip what follows, such as Airflow with 99.",
+        ),
+    ] = 0,
+    metrics_file: MetricsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read the log objects that the lake does not have yet.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 more rejects than max_reject_fraction, 75 another run is at work.
     """
-    with Reporter() as reporter:
+    with Reporter(quiet=quiet) as reporter:
         try:
             lake = open_lake(
                 config,
@@ -66,25 +85,43 @@ def ingest(
                 since=since,
                 workers=workers,
             )
-            summary = lake.ingest(full=full, dry_run=dry_run, progress=reporter.progress)
+            with watched(lake, reporter, metrics_file, nothing_new):
+                summary = lake.ingest(
+                    full=full, dry_run=dry_run, progress=reporter.progress
+                )
+                reporter.summary = summary
+                report_problems(reporter, summary)
+                _print_run(summary, as_json=as_json, quiet=quiet)
+                _end_run(summary, lake.settings.max_reject_fraction, nothing_new)
         except AccessLakeError as error:
             reporter.event("error", str(error))
             raise typer.Exit(error.exit_code) from error
-        report_problems(reporter, summary)
+
+
+def _print_run(summary: RunSummary, *, as_json: bool, quiet: bool) -> None:
     if as_json:
+        # Standard error may go to the same place, and whoever reads it takes the last line for the summary.
+        sys.stderr.flush()
         typer.echo(json.dumps(summary.as_dict()))
-    else:
+    elif not quiet:
         print_summary(summary)
+
+
+def _end_run(summary: RunSummary, max_reject_fraction: float, nothing_new: int) -> None:
+    """End with another exit code than 0 where a scheduler is to know."""
     if summary.result.failures:
         raise typer.Exit(1)
-    if summary.reject_fraction > lake.settings.max_reject_fraction:
+    if summary.reject_fraction > max_reject_fraction:
         raise typer.Exit(EXIT_REJECTS)
+    if not summary.new:
+        raise typer.Exit(nothing_new)
 
 
 def status(
     lake_url: LakeOption = None,
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
+    metrics_file: MetricsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what is in the lake, how far behind it is, and what was rejected."""
@@ -92,6 +129,8 @@ def status(
     with working("reading the lake"):
         status = lake.status()
     warn_if_empty(lake)
+    if metrics_file:
+        write_lake_gauges(metrics_file, status)
     if as_json:
         typer.echo(json.dumps(status.as_dict(), default=json_time))
     else:

@@ -22,8 +22,9 @@ DASHBOARD = os.environ.get("ACCESSLAKE_DASHBOARD", "/var/lib/accesslake/dashboar
 LAKE = Asset("accesslake://lake")
 
 NOTHING_NEW = 99
-PERIOD = "".join(
-    f"{{% if params.{name} %} --{name} {{{{ params.{name} }}}}{{% endif %}}" for name in ("since", "until")
+PERIOD = (
+    " {% if params.since %}--since {{ params.since }}{% endif %}"
+    " {% if params.until %}--until {{ params.until }}{% endif %}"
 )
 DAY = Param(None, type=["null", "string"], format="date", pattern=r"^\d{4}-\d{2}-\d{2}$")
 
@@ -65,7 +66,7 @@ with DAG(
         bash_command="exit {{ ti.xcom_pull(task_ids='ingest')['exit_code'] }}",
         **ONCE,
     )
-    verify = BashOperator(
+    verify_on_sundays = BashOperator(
         task_id="verify_on_sundays",
         bash_command=(
             f"[ {{{{ dag_run.run_after.isoweekday() }}}} -eq 7 ] || exit {NOTHING_NEW}; {COMMAND} verify"
@@ -84,4 +85,4 @@ with DAG(
     dashboard = BashOperator(
         task_id="dashboard", bash_command=f"{COMMAND} dashboard --output {DASHBOARD}"
     )
-    ingest >> [rejects, verify, findings, dashboard]
+    ingest >> [rejects, verify_on_sundays, findings, dashboard]

@@ -24,7 +24,9 @@ def pod(task_id: str, *arguments: str, **options: object) -> KubernetesPodOperat
     mount = k8s.V1VolumeMount(
         name="settings", mount_path="/etc/accesslake", read_only=True
     )
-    needs = k8s.V1ResourceRequirements(requests={"cpu": "1", "memory": "2Gi"}, limits={"memory": "2Gi"})
+    needs = k8s.V1ResourceRequirements(
+        requests={"cpu": "1", "memory": "2Gi"}, limits={"memory": "2Gi"}
+    )
     return KubernetesPodOperator(
         task_id=task_id,
         name=f"accesslake-{task_id}",
@@ -60,6 +62,11 @@ with DAG(
         outlets=[LAKE],
     )
     findings = pod(
-        "findings", "findings", "--fail-on", "alarm", retries=0, trigger_rule="none_failed"
+        "findings",
+        "findings",
+        "--fail-on",
+        "alarm",
+        retries=0,
+        trigger_rule="none_failed",
     )
     ingest >> findings

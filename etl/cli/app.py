@@ -24,6 +24,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "reports": questions.reports,
     "report": questions.report,
     "dashboard": pages.dashboard,
+    "catalog": pages.catalog,
     "lifecycle-rules": storage.lifecycle_rules,
     "never-read": storage.never_read,
     "sql": questions.sql,

@@ -67,26 +67,36 @@ def open_connection(files: LakeFiles, statements: Iterable[str], limits: Limits)
     with query_errors():
         for setting, value in _SETTINGS.items():
             connection.execute(f"SET {setting} = {value}")
-        connection.create_function(
-            "parse_user_agent",
-            _parse_user_agents,
-            ["VARCHAR"],
-            _USER_AGENT,
-            type=PythonUDFType.ARROW,
-        )
-        connection.create_function(
-            "is_in_network",
-            _are_in_networks,
-            ["VARCHAR", "VARCHAR"],
-            "BOOLEAN",
-            type=PythonUDFType.ARROW,
-        )
-        for text in statements:
-            for statement in duckdb.extract_statements(text):
-                connection.execute(statement)
+        register_functions(connection)
+        run_statements(connection, statements)
         for lock in _LOCKS:
             connection.execute(lock)
     return connection
+
+
+def register_functions(connection: Any) -> None:
+    """The functions that views use and SQL does not have."""
+    connection.create_function(
+        "parse_user_agent",
+        _parse_user_agents,
+        ["VARCHAR"],
+        _USER_AGENT,
+        type=PythonUDFType.ARROW,
+    )
+    connection.create_function(
+        "is_in_network",
+        _are_in_networks,
+        ["VARCHAR", "VARCHAR"],
+        "BOOLEAN",
+        type=PythonUDFType.ARROW,
+    )
+
+
+def run_statements(connection: Any, texts: Iterable[str]) -> None:
+    """Run each statement of each text."""
+    for text in texts:
+        for statement in duckdb.extract_statements(text):
+            connection.execute(statement)
 
 
 def run_query(

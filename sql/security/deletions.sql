@@ -14,7 +14,7 @@ SELECT
     key,
     version_id,
     CASE
-        WHEN version_id IS NULL THEN if(object_size IS NULL, NULL, 'object')
+        WHEN version_id IS NULL THEN CASE WHEN object_size IS NOT NULL THEN 'object' END
         WHEN object_size IS NULL THEN 'delete marker'
         ELSE 'old version'
     END AS removed,

@@ -29,6 +29,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "never-read": storage.never_read,
     "sql": questions.sql,
     "schema": questions.schema,
+    "mcp": questions.mcp,
     "demo": demo.demo,
 }
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from etl.catalog import CatalogSummary, write_catalog
 from etl.config import Settings, load_settings
 from etl.dashboard import render_buckets, render_dashboard
 from etl.dates import Span, day_span, parse_last, parse_span
@@ -338,6 +339,18 @@ class Lake:
         scope = _scope(None, date_from, date_to, last)
         now = dt.datetime.now(dt.UTC)
         return render_buckets(self._look(), scope, self.settings, now, self.advance)
+
+    def catalog(self, output: Path | str, *, materialize: bool = False) -> CatalogSummary:
+        """Write a DuckDB file with the lake's views and reports, for BI tools; see `write_catalog`."""
+        root = Path(self.url).absolute().as_posix() if "://" not in self.url else self.url
+        return write_catalog(
+            self._look(),
+            root,
+            Path(output),
+            self.reports(),
+            self.settings,
+            materialize=materialize,
+        )
 
     def lifecycle_rules(
         self,

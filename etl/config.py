@@ -170,6 +170,7 @@ class Settings(BaseModel):
     workers: int = Field(default=0, ge=0, le=256)
     fetch_concurrency: int = Field(default=64, ge=1, le=1024)
     max_reject_fraction: float = Field(default=0.01, ge=0, le=1)
+    ping_url: SecretStr | None = None
     lease_seconds: int = Field(default=120, ge=5)
     query_memory: ByteSize = Field(default=ByteSize(1536 * MIB), ge=64 * MIB)
     query_spill: ByteSize = Field(default=ByteSize(10 * 1024 * MIB), ge=0)

@@ -26,11 +26,13 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "report": questions.report,
     "dashboard": pages.dashboard,
     "findings": findings.findings,
+    "catalog": pages.catalog,
     "lifecycle-rules": storage.lifecycle_rules,
     "never-read": storage.never_read,
     "sql": sql.sql,
     "shell": sql.shell,
     "schema": questions.schema,
+    "mcp": questions.mcp,
     "demo": demo.demo,
 }
 

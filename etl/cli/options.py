@@ -103,3 +103,11 @@ HeaderOption = Annotated[
     bool,
     typer.Option("--header/--no-header", help="CSV: column names in the first line."),
 ]
+MetricsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics-file",
+        metavar="FILE.prom",
+        help="Write gauges for Prometheus' textfile collector.",
+    ),
+]

@@ -69,13 +69,15 @@ def _shown(progress: Progress) -> contextlib.AbstractContextManager[object]:
 class Reporter:
     """Log lines and progress of one run; a context manager, so that the bars are always taken down."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
         self._stream = stream or sys.stderr
+        self._quiet = quiet
         self.is_terminal = self._stream.isatty()
         self._console = Console(file=self._stream, highlight=False)
-        self._bars = _Bars(self._console, is_shown=self.is_terminal)
+        self._bars = _Bars(self._console, is_shown=self.is_terminal and not quiet)
         self._next_line = time.monotonic() + _JSON_SECONDS
-        self._summary: RunSummary | None = None
+        self.summary: RunSummary | None = None
+        """The figures of the run so far."""
         self._exits = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -93,6 +95,8 @@ class Reporter:
 
     def event(self, level: str, message: str, **fields: object) -> None:
         """One log line: `level` is info, warning or error."""
+        if self._quiet and level == "info":
+            return
         if self.is_terminal:
             self._print(level, message)
         else:
@@ -101,7 +105,7 @@ class Reporter:
 
     def progress(self, summary: RunSummary) -> None:
         """Show how far a run is."""
-        self._summary = summary
+        self.summary = summary
         if self.is_terminal:
             self._bars.show(summary)
         elif time.monotonic() >= self._next_line:
@@ -123,8 +127,8 @@ class Reporter:
         if self.is_terminal:
             self._bars.stop()
         new = committed = 0
-        if self._summary is not None:
-            new, committed = self._summary.new, self._summary.result.objects_ingested
+        if self.summary is not None:
+            new, committed = self.summary.new, self.summary.result.objects_ingested
         self.event(
             "warning",
             f"interrupted: {committed:,} of the {new:,} new log objects found so far are in the lake; "

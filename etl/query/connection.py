@@ -80,16 +80,14 @@ def open_connection(
     with query_errors():
         for setting, value in _SETTINGS.items():
             connection.execute(f"SET {setting} = {value}")
-        _create_functions(connection, geo_databases)
-        for text in statements:
-            for statement in duckdb.extract_statements(text):
-                connection.execute(statement)
+        register_functions(connection, geo_databases)
+        run_statements(connection, statements)
         for lock in _LOCKS:
             connection.execute(lock)
     return connection
 
 
-def _create_functions(connection: Any, geo_databases: Sequence[str]) -> None:
+def register_functions(connection: Any, geo_databases: Sequence[str] = ()) -> None:
     """Make the functions that are written in Python; they are called with many values at a time."""
     locations = Locations(geo_databases)
 
@@ -109,6 +107,13 @@ def _create_functions(connection: Any, geo_databases: Sequence[str]) -> None:
         connection.create_function(
             name, function, parameters, result, type=PythonUDFType.ARROW
         )
+
+
+def run_statements(connection: Any, texts: Iterable[str]) -> None:
+    """Run each statement of each text."""
+    for text in texts:
+        for statement in duckdb.extract_statements(text):
+            connection.execute(statement)
 
 
 def run_query(

@@ -20,19 +20,20 @@ Read = Callable[[str, int, int], bytes]
 
 
 class LakeFiles(AbstractFileSystem):  # type: ignore[misc]
-    """Files by path below `lake://`, with their sizes in bytes; `read` gives their bytes.
+    """Files by path below `root`, with their sizes in bytes; `read` gives their bytes.
 
     Whatever else a file system can do (write, remove, make folders) is refused.
     """
 
-    protocol = "lake"
     # fsspec would give a second snapshot the file system of the first.
     cachable = False
 
-    def __init__(self, sizes: Mapping[str, int], read: Read) -> None:
+    def __init__(self, sizes: Mapping[str, int], read: Read, root: str = SCHEME) -> None:
         super().__init__()
+        self.protocol, _, _ = root.partition("://")
+        self._root = root
         # Sorted, so that a glob finds its files by bisection: a lake of years has many thousands of parts.
-        self._sizes = {SCHEME + path: size for path, size in sorted(sizes.items())}
+        self._sizes = {root + path: size for path, size in sorted(sizes.items())}
         self._names = list(self._sizes)
         self._read = read
 
@@ -69,7 +70,7 @@ class LakeFiles(AbstractFileSystem):  # type: ignore[misc]
     def open(self, path: str, mode: str = "rb", **_options: Any) -> "LakeFile":
         if mode != "rb":
             raise PermissionError(f"{path}: the lake is only read")
-        return LakeFile(path.removeprefix(SCHEME), self._size(path), self._read)
+        return LakeFile(path.removeprefix(self._root), self._size(path), self._read)
 
     def _size(self, path: str) -> int:
         try:

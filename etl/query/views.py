@@ -1,5 +1,6 @@
 """The SQL of the views over a snapshot's parts."""
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -95,13 +96,35 @@ def view_statements(
     """
     for table in TABLES:
         source = _source(snapshot, table) + _condition(table, scope)
-        names = (*_partitions(table), *table.schema.names)
-        stored = [_column(name, snapshot) for name in names]
-        columns = ", ".join([*stored, *_DERIVED.get(table.name, ())])
+        columns = _columns(table, table.schema.names, snapshot)
         view = table.name.removeprefix("_")
         yield f'CREATE VIEW "{view}" AS SELECT {columns} FROM {source}'
         if with_files:
             yield f"CREATE VIEW {_FILES}{table.name} AS SELECT {columns}, filename FROM {source}"
+    yield from definition_statements(settings)
+
+
+def plain_statements(
+    root: str, snapshot: Snapshot, settings: Settings, first_day: dt.date | None
+) -> Iterator[str]:
+    """The statements for a DuckDB that reads the lake at `root` by itself, by a glob, whenever it is asked.
+
+    `root` ends in a slash. Views leave out days before `first_day`, which `expire` may be removing, and columns that
+    are no plain values. Names are of what the lake is, so tables without a part yet are empty for good.
+    """
+    for table in TABLES:
+        columns = _columns(table, _plain_columns(table), snapshot)
+        folders = "/*" * len(_partitions(table))
+        parts = sql_literal(f"{root}{table.name}{folders}/*.parquet")
+        source = _source(snapshot, table, parts)
+        days = f" WHERE date >= DATE '{first_day}'" if first_day else ""
+        view = table.name.removeprefix("_")
+        yield f'CREATE VIEW "{view}" AS SELECT {columns} FROM {source}{days}'
+    yield from definition_statements(settings)
+
+
+def definition_statements(settings: Settings) -> Iterator[str]:
+    """The statements for what is made of the lake's tables and of the settings."""
     yield _rows_view(
         "prices", ("price_class", "price"), settings.prices.model_dump().items()
     )
@@ -189,6 +212,12 @@ def sql_literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def _columns(table: Table, names: Iterable[str], snapshot: Snapshot) -> str:
+    """SQL for the columns of a table's view: those of its partitions, these, and what follows from them."""
+    stored = [_column(name, snapshot) for name in (*_partitions(table), *names)]
+    return ", ".join([*stored, *_DERIVED.get(table.name, ())])
+
+
 def _column(name: str, snapshot: Snapshot) -> str:
     if name == "bucket" and snapshot.is_encoded_twice:
         return 'url_decode("bucket") AS "bucket"'
@@ -238,12 +267,15 @@ def _partitions(table: Table) -> Mapping[str, str]:
     return _PARTITION_TYPES.get(table.name, _BY_DAY)
 
 
-def _source(snapshot: Snapshot, table: Table) -> str:
-    """What stands after FROM for a table: the snapshot's parts of it, or an empty table with its columns."""
+def _source(snapshot: Snapshot, table: Table, parts: str = "") -> str:
+    """What stands after FROM for a table: its parts, or an empty table with its columns.
+
+    `parts` are a glob as a literal, by default the snapshot's.
+    """
     # DuckDB refuses to read no files at all.
     if not snapshot.of(table):
         return f"({_empty(table)})"
-    parts = sql_literal(f"{SCHEME}{table.name}/*")
+    parts = parts or sql_literal(f"{SCHEME}{table.name}/*")
     # Without types DuckDB would guess them from the folders' names, and a bucket may be named like a number.
     hive_types = ", ".join(
         f"{name}: '{duckdb_type}'" for name, duckdb_type in _partitions(table).items()
@@ -268,6 +300,11 @@ def _empty(table: Table) -> str:
         f'NULL::{duckdb_type} AS "{name}"' for name, duckdb_type in types.items()
     )
     return f"SELECT {nulls} WHERE false"
+
+
+def _plain_columns(table: Table) -> list[str]:
+    """The columns of a table that programs of every kind know the types of."""
+    return [one.name for one in table.schema if not pa.types.is_nested(one.type)]
 
 
 def _schema_types(table: Table) -> dict[str, str]:

@@ -247,14 +247,15 @@ def statement(report: Report, parameters: Mapping[str, object]) -> str:
     if not values:
         return f"-- {title}\n{report.sql};\n"
     arguments = ", ".join(
-        f'"{name}" := {_literal(value)}' for name, value in values.items()
+        f'"{name}" := {literal(value)}' for name, value in values.items()
     )
     return (
         f"-- {title}\nPREPARE report AS\n{report.sql};\n\nEXECUTE report({arguments});\n"
     )
 
 
-def _literal(value: object) -> str:
+def literal(value: object) -> str:
+    """A parameter's value as SQL."""
     if isinstance(value, str):
         return sql_literal(value)
     return f"DATE '{value}'" if isinstance(value, dt.date) else str(value)

@@ -30,7 +30,7 @@ summaries AS (
 )
 SELECT
     operation,
-    if(with_both > 0, with_both, answered) AS answered,
+    CASE WHEN with_both > 0 THEN with_both ELSE answered END AS answered,
     coalesce(total_of_both, total)[1] AS total_p50,
     coalesce(total_of_both, total)[2] AS total_p95,
     coalesce(total_of_both, total)[3] AS total_p99,

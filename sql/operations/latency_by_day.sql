@@ -44,7 +44,7 @@ busiest AS (
 SELECT
     date,
     bucket,
-    if(with_both > 0, with_both, answered) AS answered,
+    CASE WHEN with_both > 0 THEN with_both ELSE answered END AS answered,
     coalesce(total_of_both, total)[1]::DOUBLE AS total_p50,
     coalesce(total_of_both, total)[2]::DOUBLE AS total_p95,
     coalesce(total_of_both, total)[3]::DOUBLE AS total_p99,

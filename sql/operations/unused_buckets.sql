@@ -23,7 +23,7 @@ SELECT
     bucket,
     max(last_success) FILTER (WHERE is_use AND NOT by_service) AS last_use,
     total(number) AS requests,
-    total(if(by_service, number, 0)) AS by_services,
+    total(CASE WHEN by_service THEN number END) AS by_services,
     max(last_time) AS last_record
 FROM used
 GROUP BY bucket

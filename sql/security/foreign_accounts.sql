@@ -16,7 +16,7 @@ WITH used AS (
         count(*) FILTER (WHERE is_request(operation)) AS number,
         count(*) FILTER (WHERE succeeded(operation, http_status) AND is_read(operation)) AS reads,
         count(*) FILTER (WHERE succeeded(operation, http_status) AND is_change(operation)) AS changes,
-        total(if(succeeded(operation, http_status), bytes_sent, 0)) AS bytes_sent,
+        total(CASE WHEN succeeded(operation, http_status) THEN bytes_sent END) AS bytes_sent,
         min(time) AS first_time,
         max(time) AS last_time
     FROM access_log

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import sys
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from etl.cli.options import (
     EndpointOption,
     JsonOption,
     LakeOption,
+    MetricsOption,
     SourceOption,
 )
 from etl.cli.progress import Reporter, working
@@ -25,9 +27,12 @@ from etl.cli.terminal import (
     report_problems,
     report_rejects,
 )
+from etl.cli.watch import watched
 from etl.dates import parse_duration
 from etl.errors import AccessLakeError
+from etl.ingest import RunSummary
 from etl.maintenance import parse_age
+from etl.monitoring import write_lake_gauges
 
 EXIT_REJECTS = 3
 EXIT_DIFFERENCES = 4
@@ -69,13 +74,27 @@ def ingest(
         str,
         typer.Option(metavar="TEXT", help="Why, for `accesslake status`."),
     ] = "",
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Print warnings and errors only.")
+    ] = False,
+    nothing_new: Annotated[
+        int,
+        typer.Option(
+            "--exit-code-if-nothing-new",
+            metavar="N",
+            min=0,
+            max=255,
+            help="For schedulers that skip what follows, such as Airflow with 99.",
+        ),
+    ] = 0,
+    metrics_file: MetricsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read the log objects that the lake does not have yet.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 more rejects than max_reject_fraction, 75 another run is at work.
     """
-    with Reporter() as reporter:
+    with Reporter(quiet=quiet) as reporter:
         try:
             lake = open_lake(
                 config,
@@ -85,29 +104,48 @@ def ingest(
                 since=since,
                 workers=workers,
             )
-            summary = lake.ingest(
-                full=full,
-                dry_run=dry_run,
-                skip=skip or [],
-                unskip=unskip or [],
-                skip_reason=skip_reason,
-                progress=reporter.progress,
-            )
+            with watched(lake, reporter, metrics_file, nothing_new):
+                summary = lake.ingest(
+                    full=full,
+                    dry_run=dry_run,
+                    skip=skip or [],
+                    unskip=unskip or [],
+                    skip_reason=skip_reason,
+                    progress=reporter.progress,
+                )
+                reporter.summary = summary
+                report_problems(reporter, summary)
+                has_too_many_rejects = report_rejects(reporter, summary, lake)
+                _print_run(summary, as_json=as_json, quiet=quiet)
+                if reporter.is_terminal and not (
+                    dry_run or as_json or quiet or lake.is_empty
+                ):
+                    typer.echo(next_step(lake.url), err=True)
+                _end_run(summary, nothing_new, has_too_many_rejects=has_too_many_rejects)
         except AccessLakeError as error:
             reporter.event("error", str(error))
             raise typer.Exit(error.exit_code) from error
-        report_problems(reporter, summary)
-        has_too_many_rejects = report_rejects(reporter, summary, lake)
+
+
+def _print_run(summary: RunSummary, *, as_json: bool, quiet: bool) -> None:
     if as_json:
+        # Standard error may go to the same place, and whoever reads it takes the last line for the summary.
+        sys.stderr.flush()
         typer.echo(json.dumps(summary.as_dict()))
-    else:
+    elif not quiet:
         print_summary(summary)
-    if reporter.is_terminal and not (dry_run or as_json or lake.is_empty):
-        typer.echo(next_step(lake.url), err=True)
+
+
+def _end_run(
+    summary: RunSummary, nothing_new: int, *, has_too_many_rejects: bool
+) -> None:
+    """End with another exit code than 0 where a scheduler is to know."""
     if summary.result.failures:
         raise typer.Exit(1)
     if has_too_many_rejects:
         raise typer.Exit(EXIT_REJECTS)
+    if not summary.new:
+        raise typer.Exit(nothing_new)
 
 
 def status(
@@ -121,6 +159,7 @@ def status(
             help="Exit with 5 where the newest record, or the last complete run, is older: 90m, 26h, 2d.",
         ),
     ] = None,
+    metrics_file: MetricsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what is in the lake, how far behind it is, and what was rejected.
@@ -133,6 +172,8 @@ def status(
         status = lake.status()
     warn_if_empty(lake)
     warn_if_incomplete(lake)
+    if metrics_file:
+        write_lake_gauges(metrics_file, status)
     if as_json:
         typer.echo(json.dumps(status.as_dict(), default=json_time))
     else:

@@ -1,6 +1,7 @@
 """The commands that draw pages."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,12 +15,14 @@ from etl.cli.options import (
     FromOption,
     LakeOption,
     LastOption,
+    SqlDirOption,
     ToOption,
 )
 from etl.cli.progress import working
 from etl.dashboard.buckets import INDEX
 from etl.errors import UsageError
 from etl.store import S3Session
+from etl.text import safe_text
 
 
 def dashboard(
@@ -100,3 +103,36 @@ def _write_all(
         if number == 0:
             folder.make_folder()
         folder.below(name).write(page, session)
+
+
+def catalog(
+    output: Annotated[
+        Path,
+        typer.Option("--output", metavar="FILE.duckdb", help="The file to write."),
+    ],
+    lake_url: LakeOption = None,
+    materialize: Annotated[
+        bool,
+        typer.Option(
+            "--materialize", help="Store the results of reports with rows by day."
+        ),
+    ] = False,
+    sql_dir: SqlDirOption = None,
+    config: ConfigOption = None,
+    endpoint_url: EndpointOption = None,
+) -> None:
+    """Write a DuckDB file with the views and reports of the lake, for BI tools.
+
+    It has no records: run it again for new buckets, user agents and settings, from cron after each ingest.
+    """
+    lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url, sql_dir=sql_dir)
+    with working("reading the lake") as lake.advance:
+        summary = lake.catalog(output, materialize=materialize)
+    typer.echo(
+        f"{len(summary.views):,} views, {len(summary.tables):,} tables and "
+        f"{len(summary.functions):,} functions of reports in {safe_text(output)}"
+    )
+    if "://" in lake.url:
+        typer.echo("To read S3, a DuckDB needs this first:")
+        typer.echo("INSTALL httpfs; LOAD httpfs; INSTALL aws; LOAD aws;")
+        typer.echo("CREATE SECRET (TYPE s3, PROVIDER credential_chain);")

@@ -11,6 +11,7 @@ import typer
 from etl.api import Lake
 from etl.cli.choice import choose_report
 from etl.cli.lakes import (
+    open_lake,
     parse_parameters,
     parse_scope,
     say_what_is_compared,
@@ -224,3 +225,23 @@ def _is_named(report: Report, words: Sequence[str]) -> bool:
 def _section(report: Report) -> str:
     section, _, _ = report.name.partition("/")
     return section
+
+
+def mcp(
+    lake_url: LakeOption = None,
+    sql_dir: SqlDirOption = None,
+    config: ConfigOption = None,
+    endpoint_url: EndpointOption = None,
+) -> None:
+    """Serve the lake to an assistant, by the Model Context Protocol on standard input and output.
+
+    It can run reports, see findings and run SELECT statements: it reads this lake, and nothing else.
+    """
+    try:
+        from etl.assistant import make_server  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"{error.name} is not installed: pip install 'accesslake[mcp]'"
+        ) from error
+    lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url, sql_dir=sql_dir)
+    make_server(lake).run("stdio")

@@ -1,0 +1,88 @@
+"""accesslake under Airflow 3: every night the new logs, then what is unusual and the dashboard; on Sundays a check.
+
+The tasks call the command line, so nothing of accesslake is installed in Airflow's own environment. Their settings come
+from the environment of the workers: `ACCESSLAKE_COMMAND` is where the command line is, `ACCESSLAKE_CONFIG` its settings
+file, and `ACCESSLAKE_DASHBOARD` where the page goes.
+
+A run makes up for all runs that were missed before it. To read one month again, trigger it with a configuration:
+`{"since": "2026-10-01", "until": "2026-10-31"}`.
+"""
+
+import datetime as dt
+import json
+import os
+
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import DAG, Asset, Param
+
+COMMAND = os.environ.get("ACCESSLAKE_COMMAND", "/opt/accesslake/bin/accesslake")
+DASHBOARD = os.environ.get("ACCESSLAKE_DASHBOARD", "/var/lib/accesslake/dashboard.html")
+
+# Another DAG waits for it with `schedule=[Asset("accesslake://lake")]`. A run without new records does not update it.
+LAKE = Asset("accesslake://lake")
+
+NOTHING_NEW = 99
+PERIOD = (
+    " {% if params.since %}--since {{ params.since }}{% endif %}"
+    " {% if params.until %}--until {{ params.until }}{% endif %}"
+)
+DAY = Param(None, type=["null", "string"], format="date", pattern=r"^\d{4}-\d{2}-\d{2}$")
+
+# What it finds does not change when it is tried again.
+ONCE = {"retries": 0}
+# Also where there was nothing new, which is what some of the findings are about.
+WHATEVER_IS_NEW = {"trigger_rule": "none_failed"}
+
+with DAG(
+    "accesslake",
+    description="Amazon S3 server access logs into a Parquet lake",
+    schedule="30 2 * * *",
+    start_date=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+    catchup=False,
+    max_active_runs=1,
+    params={"since": DAY, "until": DAY},
+    # A store that fails (exit code 1) and a lease that another run holds (75) are better later.
+    default_args={
+        "retries": 3,
+        "retry_delay": dt.timedelta(minutes=10),
+        "append_env": True,
+    },
+    doc_md=__doc__,
+):
+    # With too many rejects (3) the records are in the lake all the same: `rejects` is what fails then.
+    ingest = BashOperator(
+        task_id="ingest",
+        bash_command=(
+            f"{COMMAND} ingest --json --exit-code-if-nothing-new {NOTHING_NEW}{PERIOD} || "
+            "{ code=$?; [ $code -eq 3 ] || exit $code; }"
+        ),
+        skip_on_exit_code=NOTHING_NEW,
+        # The last line of its output is the summary, which other tasks get as the task's XCom.
+        output_processor=json.loads,
+        outlets=[LAKE],
+    )
+    rejects = BashOperator(
+        task_id="rejects",
+        bash_command="exit {{ ti.xcom_pull(task_ids='ingest')['exit_code'] }}",
+        **ONCE,
+    )
+    verify_on_sundays = BashOperator(
+        task_id="verify_on_sundays",
+        bash_command=(
+            f"[ {{{{ dag_run.run_after.isoweekday() }}}} -eq 7 ] || exit {NOTHING_NEW}; {COMMAND} verify"
+        ),
+        skip_on_exit_code=NOTHING_NEW,
+        **ONCE,
+        **WHATEVER_IS_NEW,
+    )
+    findings = BashOperator(
+        task_id="findings",
+        bash_command=f"{COMMAND} findings --json --fail-on alarm",
+        output_processor=json.loads,
+        **ONCE,
+        **WHATEVER_IS_NEW,
+    )
+    dashboard = BashOperator(
+        task_id="dashboard", bash_command=f"{COMMAND} dashboard --output {DASHBOARD}"
+    )
+    ingest >> [rejects, verify_on_sundays, findings, dashboard]

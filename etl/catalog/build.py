@@ -1,0 +1,211 @@
+"""The catalog: a DuckDB file with the lake's views and reports, for BI tools.
+
+It holds no records: its views read the lake by its URL whenever they are asked, with the credentials of whoever asks.
+What reports need of Python (which user agent is a bot) is a small table in it, and so are, where that is wanted, the
+results of reports by day. DuckDB 1.3 and later open it.
+"""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+
+from etl.config import Settings
+from etl.errors import UsageError
+from etl.lake import read_retention
+from etl.query import EVERYTHING, Database, Result, SharedReader, sql_literal
+from etl.query.catalog import NOTES
+from etl.query.connection import query_errors, register_functions, run_statements
+from etl.query.files import LakeFiles
+from etl.query.views import asks_for_locations, plain_statements
+from etl.reports import Report, literal, query_report
+from etl.store import ReadableStore
+
+STORAGE_VERSION = "v1.2.0"
+"""Of DuckDB's files. 1.3 reads it, and so does every version since; what 2.0 writes by default, 1.x does not."""
+# Views that call Python, which a file cannot hold; the last one needs databases of where addresses are.
+_TABLES = ("user_agents", "excluded_addresses")
+_LOCATIONS = "located_addresses"
+_FILE = "catalog_file"
+_DAY = "date"
+
+
+@dataclass(slots=True)
+class CatalogSummary:
+    """What a catalog has for reports: views, functions for those with parameters, and tables of their results."""
+
+    views: list[str] = field(default_factory=list)
+    functions: list[str] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+
+
+def write_catalog(
+    store: ReadableStore,
+    root: str,
+    output: Path,
+    reports: Iterable[Report],
+    settings: Settings,
+    *,
+    materialize: bool = False,
+) -> CatalogSummary:
+    """Write the catalog of the lake at `root`, an absolute path or a URL; whoever has the old one open keeps it.
+
+    Without a `geo_database` it has no reports of locations.
+    `materialize` stores the results of reports that have rows by day. Raises UsageError for a report whose name
+    something else in the catalog has, QueryError for one that does not run.
+    """
+    shared = SharedReader(store, EVERYTHING, int(settings.query_spill))
+    database = Database(store, settings=settings, shared=shared)
+    with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as folder:
+        path = Path(folder) / output.name
+        with query_errors(), _attached(path) as connection:
+            catalog = _Catalog(connection, database)
+            _add_lake(catalog, store, f"{root.rstrip('/')}/", shared, settings)
+            for report in reports:
+                if asks_for_locations(report.sql) and not settings.geo_database:
+                    continue
+                catalog.add_report(report, materialize=materialize)
+        os.replace(path, output)  # noqa: PTH105 - over what is there
+    return catalog.summary
+
+
+@contextlib.contextmanager
+def _attached(path: Path) -> Iterator[Any]:
+    """A DuckDB with a new file, in which all is created, of a version that others read."""
+    with duckdb.connect() as connection:
+        version = f"STORAGE_VERSION '{STORAGE_VERSION}'"
+        connection.execute(f"ATTACH {sql_literal(str(path))} AS {_FILE} ({version})")
+        connection.execute(f"USE {_FILE}")
+        yield connection
+        connection.execute("USE memory")
+        connection.execute(f"DETACH {_FILE}")
+
+
+def _add_lake(
+    catalog: "_Catalog",
+    store: ReadableStore,
+    root: str,
+    shared: SharedReader,
+    settings: Settings,
+) -> None:
+    """Add the views of the lake, and what they are made of."""
+    reader = shared.get()
+    if store.is_remote:
+        # DuckDB looks at what a view reads when the view is made.
+        files = LakeFiles(reader.snapshot.sizes, reader.read, root)
+        catalog.connection.register_filesystem(files)
+    register_functions(catalog.connection)
+    first_day = read_retention(store).expired_before
+    statements = plain_statements(root, reader.snapshot, settings, first_day)
+    run_statements(catalog.connection, statements)
+    for name in _TABLES:
+        catalog.replace_by_table(name)
+    if settings.geo_database:
+        catalog.replace_by_table(_LOCATIONS)
+    else:
+        catalog.connection.execute(f"DROP VIEW {_LOCATIONS}")
+    for name, columns in NOTES.items():
+        if name == _LOCATIONS and not settings.geo_database:
+            continue
+        notes = {
+            column: " of ".join(filter(None, note[::-1]))
+            for column, note in columns.items()
+        }
+        catalog.comment_columns(name, notes)
+
+
+class _Catalog:
+    """A catalog as it grows."""
+
+    def __init__(self, connection: Any, database: Database) -> None:
+        self.connection = connection
+        self.summary = CatalogSummary()
+        self._database = database
+
+    def replace_by_table(self, name: str) -> None:
+        """A table of what a view has now, in its place."""
+        rows = self._database.query(f"SELECT * FROM {name}", reads_all=True)
+        self.connection.execute(f"DROP VIEW {name}")
+        self._add_table(name, rows)
+
+    def comment_columns(self, name: str, notes: Mapping[str, str]) -> None:
+        """Say what the columns of a view or a table are."""
+        for column in self._columns(name):
+            if column in notes:
+                what = f'COLUMN {name}."{column}"'
+                self._comment(what, notes[column])
+
+    def add_report(self, report: Report, *, materialize: bool) -> None:
+        """A report: a view, a table of its result by day, or a function where it has to be told something."""
+        name = re.sub(r"\W", "_", report.name)
+        required = [key for key, one in report.params.items() if one.required]
+        values = {
+            key: f"p_{key}" if one.required else literal(one.default)
+            for key, one in report.params.items()
+        }
+        sql = _with_values(report.sql, values)
+        if required:
+            arguments = ", ".join(f"p_{key}" for key in required)
+            self._create(report, f"MACRO {name}({arguments}) AS TABLE {sql}")
+            self.summary.functions.append(name)
+            self._comment(f"MACRO TABLE {name}", _description(report))
+            return
+        self._create(report, f"VIEW {name} AS {sql}")
+        if materialize and _DAY in self._columns(name):
+            rows = query_report(report, self._database)
+            self.connection.execute(f"DROP VIEW {name}")
+            self._add_table(name, rows)
+            self.summary.tables.append(name)
+            self._comment(f"TABLE {name}", _description(report))
+        else:
+            self.summary.views.append(name)
+            self._comment(f"VIEW {name}", _description(report))
+
+    def _create(self, report: Report, what: str) -> None:
+        try:
+            self.connection.execute(f"CREATE {what}")
+        except duckdb.CatalogException as error:
+            raise UsageError(
+                f"{report.path}: the catalog cannot have it: {error}"
+            ) from error
+
+    def _add_table(self, name: str, rows: Result) -> None:
+        # DuckDB finds the relation by the name of the variable.
+        self.connection.register("rows_of_table", rows.to_arrow())
+        self.connection.execute(f"CREATE TABLE {name} AS FROM rows_of_table")
+        self.connection.unregister("rows_of_table")
+
+    def _columns(self, name: str) -> list[str]:
+        described = self.connection.execute(f"DESCRIBE {name}").fetchall()
+        return [row[0] for row in described]
+
+    def _comment(self, what: str, text: str) -> None:
+        self.connection.execute(f"COMMENT ON {what} IS {sql_literal(text)}")
+
+
+def _description(report: Report) -> str:
+    return " ".join(filter(None, (f"{report.title}:", report.question, report.note)))
+
+
+def _with_values(sql: str, values: Mapping[str, str]) -> str:
+    """A statement with SQL in the place of its parameters, which DuckDB keeps neither in a view nor in a function."""
+    starts = {
+        at for at, kind in duckdb.tokenize(sql) if kind == duckdb.token_type.operator
+    }
+
+    def value_of(match: re.Match[bytes]) -> bytes:
+        name = match[1].decode()
+        return (
+            values[name].encode()
+            if match.start() in starts and name in values
+            else match[0]
+        )
+
+    # DuckDB counts bytes.
+    return re.sub(rb"\$(\w+)", value_of, sql.encode()).decode()

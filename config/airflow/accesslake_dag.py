@@ -1,8 +1,8 @@
 """accesslake under Airflow 3: every night the new logs, then what is unusual and the dashboard; on Sundays a check.
 
-The tasks call the command line, so nothing of accesslake is installed in Airflow's own environment. Their settings come
-from the environment of the workers: `ACCESSLAKE_COMMAND` is where the command line is, `ACCESSLAKE_CONFIG` its settings
-file, and `ACCESSLAKE_DASHBOARD` where the page goes.
+The tasks call the command line, so nothing of accesslake is installed in Airflow's own environment. Where it is, and
+where the page goes, are Airflow's variables `accesslake_command` and `accesslake_dashboard`; where the settings are is
+the environment variable `ACCESSLAKE_CONFIG` of the workers.
 
 A run makes up for all runs that were missed before it. To read one month again, trigger it with a configuration:
 `{"since": "2026-10-01", "until": "2026-10-31"}`.
@@ -10,13 +10,14 @@ A run makes up for all runs that were missed before it. To read one month again,
 
 import datetime as dt
 import json
-import os
 
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG, Asset, Param
 
-COMMAND = os.environ.get("ACCESSLAKE_COMMAND", "/opt/accesslake/bin/accesslake")
-DASHBOARD = os.environ.get("ACCESSLAKE_DASHBOARD", "/var/lib/accesslake/dashboard.html")
+COMMAND = "{{ var.value.get('accesslake_command', '/opt/accesslake/bin/accesslake') }}"
+DASHBOARD = (
+    "{{ var.value.get('accesslake_dashboard', '/var/lib/accesslake/dashboard.html') }}"
+)
 
 # Another DAG waits for it with `schedule=[Asset("accesslake://lake")]`. A run without new records does not update it.
 LAKE = Asset("accesslake://lake")

@@ -319,8 +319,11 @@ def _line(alt: Any, base: Any, chart: Chart, figure: Drawn) -> Any:
 
 def _ticks(moments: set[str]) -> Any:
     """Where an axis of time has ticks: of a week, at each day, so that none is at noon."""
+    days = {dt.date.fromisoformat(moment[:10]) for moment in moments}
     is_daily = all(moment.endswith(_MIDNIGHT) for moment in moments)
-    return "day" if is_daily and len(moments) <= _DAYS_WITH_TICKS else 6
+    # From the first to the last: two days may lie thousands of years apart.
+    is_week = not days or (max(days) - min(days)).days < _DAYS_WITH_TICKS
+    return "day" if is_daily and is_week else 6
 
 
 def _mark_ends(rows: list[Row]) -> None:

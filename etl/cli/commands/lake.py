@@ -115,37 +115,41 @@ def ingest(
                 )
                 reporter.summary = summary
                 report_problems(reporter, summary)
-                has_too_many_rejects = report_rejects(reporter, summary, lake)
-                _print_run(summary, as_json=as_json, quiet=quiet)
+                code = _exit_code(
+                    summary,
+                    nothing_new,
+                    has_too_many_rejects=report_rejects(reporter, summary, lake),
+                )
+                _print_run(summary, code, as_json=as_json, quiet=quiet)
                 if reporter.is_terminal and not (
                     dry_run or as_json or quiet or lake.is_empty
                 ):
                     typer.echo(next_step(lake.url), err=True)
-                _end_run(summary, nothing_new, has_too_many_rejects=has_too_many_rejects)
+                raise typer.Exit(code)
         except AccessLakeError as error:
             reporter.event("error", str(error))
             raise typer.Exit(error.exit_code) from error
 
 
-def _print_run(summary: RunSummary, *, as_json: bool, quiet: bool) -> None:
+def _print_run(
+    summary: RunSummary, exit_code: int, *, as_json: bool, quiet: bool
+) -> None:
     if as_json:
         # Standard error may go to the same place, and whoever reads it takes the last line for the summary.
         sys.stderr.flush()
-        typer.echo(json.dumps(summary.as_dict()))
+        typer.echo(json.dumps({**summary.as_dict(), "exit_code": exit_code}))
     elif not quiet:
         print_summary(summary)
 
 
-def _end_run(
+def _exit_code(
     summary: RunSummary, nothing_new: int, *, has_too_many_rejects: bool
-) -> None:
-    """End with another exit code than 0 where a scheduler is to know."""
+) -> int:
     if summary.result.failures:
-        raise typer.Exit(1)
+        return 1
     if has_too_many_rejects:
-        raise typer.Exit(EXIT_REJECTS)
-    if not summary.new:
-        raise typer.Exit(nothing_new)
+        return EXIT_REJECTS
+    return 0 if summary.new else nothing_new
 
 
 def status(

@@ -126,6 +126,11 @@ def shifted(day: dt.date, days: int) -> dt.date:
     )
 
 
+def moment_before(moment: dt.datetime, by: dt.timedelta) -> dt.datetime:
+    """The moment so much earlier; the first that there is, where that is before it."""
+    return moment - by if moment - dt.datetime.min >= by else dt.datetime.min  # noqa: DTZ901 - naive, too
+
+
 def tomorrow() -> dt.date:
     """The last day, UTC, of which a record can honestly be: clocks differ."""
     return dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from shlex import quote
 from typing import Any
 
-from etl.dates import shifted
+from etl.dates import moment_before, shifted
 from etl.kinds import Severity
 
 Row = Mapping[str, Any]
@@ -39,7 +39,7 @@ class Period:
     def before(self) -> "Period":
         """The period before, of as many days, and up to the same time of the last one."""
         length = dt.timedelta(days=self.days)
-        until = self.until - length if self.until else None
+        until = moment_before(self.until, length) if self.until else None
         return Period(shifted(self.first, -self.days), shifted(self.first, -1), until)
 
 

@@ -228,7 +228,7 @@ def _is_over(scope: Scope, now: dt.datetime) -> bool:
     if scope.date_to is None:
         return False
     end = dt.datetime.combine(shifted(scope.date_to, 1), dt.time(), dt.UTC)
-    return now >= end + _LATE
+    return now - _LATE >= end
 
 
 def _newest_time(database: Database, last: dt.date) -> dt.datetime | None:

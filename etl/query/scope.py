@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import unquote
 
-from etl.dates import LAST_MOMENT, Span, day_span
+from etl.dates import LAST_MOMENT, Span, day_span, moment_before
 from etl.errors import UsageError, nearest
 from etl.lake import partition_path
 from etl.schema import ACCESS_LOG
@@ -106,8 +106,8 @@ def period_before(scope: Scope) -> Scope:
 def moved_back(scope: Scope, by: dt.timedelta) -> Scope:
     """The scope of a period earlier by so much."""
     begin, end = scope.begin, scope.end
-    earlier = Span(begin - by, begin - by) if begin else None
-    later = Span(end - by, end - by) if end else None
+    earlier = Span(moment_before(begin, by), moment_before(begin, by)) if begin else None
+    later = Span(moment_before(end, by), moment_before(end, by)) if end else None
     return scope_of(scope.bucket, earlier, later, scope.key_prefix)
 
 

@@ -319,11 +319,12 @@ def _line(alt: Any, base: Any, chart: Chart, figure: Drawn) -> Any:
 
 def _ticks(moments: set[str]) -> Any:
     """Where an axis of time has ticks: of a week, at each day, so that none is at noon."""
-    days = {dt.date.fromisoformat(moment[:10]) for moment in moments}
-    is_daily = all(moment.endswith(_MIDNIGHT) for moment in moments)
-    # From the first to the last: two days may lie thousands of years apart.
-    is_week = not days or (max(days) - min(days)).days < _DAYS_WITH_TICKS
-    return "day" if is_daily and is_week else 6
+    if not moments or not all(moment.endswith(_MIDNIGHT) for moment in moments):
+        return 6
+    days = {dt.date.fromisoformat(moment.removesuffix(_MIDNIGHT)) for moment in moments}
+    # Two days may lie thousands of years apart.
+    is_week = (max(days) - min(days)).days < _DAYS_WITH_TICKS
+    return "day" if is_week else 6
 
 
 def _mark_ends(rows: list[Row]) -> None:

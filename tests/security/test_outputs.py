@@ -145,7 +145,7 @@ def test_notices_show_no_raw_name(tmp_path: Path) -> None:
     ingest_local(write_log(tmp_path / "logs", lines), tmp_path / "lake")
     now = dt.datetime(2026, 2, 7, tzinfo=dt.UTC)
     page = render_dashboard(open_store(str(tmp_path / "lake")), Scope(), Settings(), now)
-    assert "has no records" in page
+    assert "\\u202e\\u2028\\x9bx" in page
     assert not set("\u202e\u2028\u009b") & set(page)
 
 

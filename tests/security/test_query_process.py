@@ -100,7 +100,7 @@ def test_values_beyond_python(lake: Path, value: str) -> None:
 
 def test_an_unforeseen_error_is_safe_on_a_terminal() -> None:
     """A traceback, too, has no control sequence in it."""
-    code = "from etl.cli import commands as cli; "
+    code = "from etl.cli import app as cli; "
     code += "cli.app = lambda: (_ for _ in ()).throw(ValueError('x\x1b[31m')); cli.main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -174,7 +174,7 @@ def test_a_report_that_never_ends_is_named(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("etl.reports.loader._FOR_CHECKS", Settings(query_seconds=1))
     sql = "SELECT count(*) AS n FROM range(100000000000000)"
     (tmp_path / "own.sql").write_text(f"-- /// report\n-- title = 'T'\n-- question = 'Q?'\n-- ///\n{sql}\n")
-    with pytest.raises(ReportFileError, match=r"own\.sql:5: .*query_seconds"):
+    with pytest.raises(ReportFileError, match=r"own\.sql:5:1: .*query_seconds"):
         load_reports([tmp_path])
 
 

@@ -114,6 +114,7 @@ def ingest(
                     progress=reporter.progress,
                 )
                 reporter.summary = summary
+                reporter.take_down_bars()
                 report_problems(reporter, summary)
                 has_too_many_rejects = report_rejects(reporter, summary, lake)
                 _print_run(summary, as_json=as_json, quiet=quiet)

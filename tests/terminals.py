@@ -35,6 +35,11 @@ class Terminal:
         return " ".join(_CONTROL.sub("", self._output.decode("utf-8", "replace")).split())
 
     @property
+    def output(self) -> str:
+        """All that was written so far, as it was written."""
+        return self._output.decode("utf-8", "replace")
+
+    @property
     def lines(self) -> list[str]:
         """The lines that were written so far, without control sequences."""
         return _CONTROL.sub("", self._output.decode("utf-8", "replace")).splitlines()

@@ -122,10 +122,14 @@ class Reporter:
                 parts_written=activity.parts_written,
             )
 
+    def take_down_bars(self) -> None:
+        """Show no progress any more: what goes to standard output next would be erased with the bars."""
+        if self._bars.live.is_started:
+            self._bars.stop()
+
     def _say_interrupted(self) -> None:
         """What a run that ends early leaves, and how to go on."""
-        if self.is_terminal:
-            self._bars.stop()
+        self.take_down_bars()
         new = committed = 0
         if self.summary is not None:
             new, committed = self.summary.new, self.summary.result.objects_ingested

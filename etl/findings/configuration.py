@@ -12,7 +12,7 @@ from etl.findings.words import (
     quoted,
     times,
     when,
-    who,
+    whose,
 )
 
 # HTTP calls a status below it a success.
@@ -99,7 +99,7 @@ def _change(
 ) -> Finding:
     buckets = _by_number(rows)
     first = min(rows, key=lambda row: row["time"])
-    done = f"{who(person)} {_action(operation)}"
+    done = f"{_by(rows)} {_action(operation)}"
     if len(buckets) > 1:
         where = f"{len(buckets):,} buckets, {times(len(rows))}, first {quoted(first['bucket'])}"
     elif len(rows) > 1:
@@ -136,7 +136,7 @@ def refused(case: Case) -> Iterator[Finding]:
             what = _setting(tries[0]["operation"])[1] or what
         last = max(row["time"] for row in tries)
         title = (
-            f"{who(person)} tried {times(len(tries))} to change the {what} of {places(buckets)},"
+            f"{_by(tries)} tried {times(len(tries))} to change the {what} of {places(buckets)},"
             f" and was refused, last {when(last)}"
         )
         yield case.finding(
@@ -148,6 +148,11 @@ def refused(case: Case) -> Iterator[Finding]:
             counts={"attempts": len(tries), "buckets": len(buckets)},
             days=first_and_last(row["time"] for row in tries),
         )
+
+
+def _by(rows: Sequence[Row]) -> str:
+    """Who is behind rows of one principal."""
+    return whose(row["requester"] for row in rows)
 
 
 def _by_number(rows: Sequence[Row]) -> list[str]:
@@ -178,7 +183,7 @@ def object_permissions(case: Case) -> Iterator[Finding]:
         last = max(row["time"] for row in done)
         yield case.finding(
             kind,
-            f"{who(person)} changed {what} in {places(buckets)}, last {when(last)}",
+            f"{_by(done)} changed {what} in {places(buckets)}, last {when(last)}",
             PERMISSIONS,
             buckets=buckets,
             principals=[person],

@@ -9,7 +9,7 @@ from etl.text import size
 NOBODY = "somebody without credentials"
 # The requester of requests without credentials, until about 2009.
 _ANONYMOUS = "65a011a29cdf8ec533ec3d1ccaae921c"
-_SESSION = re.compile(r"(.*:assumed-role/[^/]*)/.*")
+_SESSION = re.compile(r"(.*:assumed-role/[^/]*)/(.*)")
 _ARN = re.compile(r"arn:[^:]*:(?:iam|sts)::(\d*):(.*)")
 _CANONICAL_ID = re.compile(r"[0-9a-f]{64}")
 _SHOWN_OF_ID = 8
@@ -50,6 +50,19 @@ def who(principal: str | None, address: str | None = None) -> str:
     if _CANONICAL_ID.fullmatch(principal):
         return f"the account with the canonical id {principal[:_SHOWN_OF_ID]}..."
     return cut(principal)
+
+
+def whose(requesters: Iterable[str | None]) -> str:
+    """Who is behind requesters of one principal; of a role also the session, where there is one alone.
+
+    Where people sign in, the role is that of all who may do the same, and the session has the name of one.
+    """
+    known = set(requesters)
+    name = who(principal(next(iter(known))))
+    sessions = [_SESSION.fullmatch(requester or "") for requester in known]
+    if len(sessions) == 1 and sessions[0]:
+        return f"{name} as {cut(sessions[0][2])}"
+    return name
 
 
 def cut(text: str) -> str:

@@ -302,7 +302,9 @@ def _line(alt: Any, base: Any, chart: Chart, figure: Drawn) -> Any:
     rows = figure.rows
     _mark_ends(rows)
     utc = alt.Scale(type="utc")  # as the days of the lake are
-    axis = alt.Axis(tickCount=_ticks({row["label"] for row in rows}))
+    ticks = _ticks({row["label"] for row in rows})
+    # Labels at the ends that are moved inwards would run into those beside them.
+    axis = alt.Axis(tickCount=ticks, labelFlush=False, labelSeparation=4)
     x = alt.X("label:T", title=figure.remark.splitlines() or None, scale=utc, axis=axis)
     y = alt.Y("value:Q", **_value_axis(alt, chart))
     base = base.encode(x=x, y=y, **_color(alt, chart, rows))

@@ -99,6 +99,8 @@ def drawn(chart: Chart, table: pa.Table, until: dt.datetime | None = None) -> Dr
     elif is_ordered(chart, label_type):
         result = _ordered_bars(chart, rows, label_type, until)
     else:
+        if not chart.series:
+            _tell_apart(chart, table, rows)
         result = _first_bars(chart, rows)
     remarks = filter(None, (left_out, result.remark))
     return replace(result, remark="; ".join(remarks))
@@ -158,6 +160,30 @@ def _slices(rows: Sequence[Row]) -> list[Row]:
             f"{names[_text('', row['label'])]} {(row['value'] or 0) / total:.0%}"
         )
     return merged if any(row["value"] for row in merged) else []
+
+
+def _tell_apart(chart: Chart, table: pa.Table, rows: Sequence[Row]) -> None:
+    """Add to labels that several rows have what these rows differ in, such as the buckets of equal keys.
+
+    One bar of them would be a sum of those alone that are within the limit of the report, or of times, that have none.
+    """
+    for column in table.schema:
+        is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+        if not is_text or column.name in chart.columns:
+            continue
+        texts = [_text(column.name, text) for text in table[column.name].to_pylist()]
+        shared = _shared_labels(rows, texts)
+        for row, text in zip(rows, texts, strict=True):
+            if row["label"] in shared:
+                row["label"] = f"{_text(chart.label, row['label'])} ({text})"
+
+
+def _shared_labels(rows: Sequence[Row], texts: Sequence[str]) -> set[object]:
+    """The labels of several rows whose texts differ."""
+    by_label: dict[object, set[str]] = {}
+    for row, text in zip(rows, texts, strict=True):
+        by_label.setdefault(row["label"], set()).add(text)
+    return {label for label, different in by_label.items() if len(different) > 1}
 
 
 def _first_bars(chart: Chart, rows: Sequence[Row]) -> Drawn:

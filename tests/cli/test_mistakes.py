@@ -16,6 +16,8 @@ READERS = (
     ("expire", "--older-than", "400d"),
     ("report", "website/top_objects"),
     ("sql", "SELECT 1"),
+    ("shell",),
+    ("findings",),
     ("dashboard", "--output", "page.html"),
     ("lifecycle-rules", "--bucket", "b", "--rules", "rules.json"),
     ("never-read", "--inventory", "inventory.csv"),

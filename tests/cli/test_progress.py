@@ -38,3 +38,15 @@ def test_a_log_gets_lines_of_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     (line,) = events(stream.getvalue())
     figures = {"objects_new": 9, "objects_read": 2, "bytes_new": 900, "bytes_read": 200}
     assert line | figures | {"message": "progress", "parts_planned": 7, "parts_written": 4} == line
+
+
+def test_bars_do_not_erase_the_summary(tmp_path: Path) -> None:
+    """Once the figures of a run are written, nothing moves the cursor back over them."""
+    logs, lake = tmp_path / "logs", tmp_path / "lake"
+    write_objects(partitioned_objects(traffic(50, ["a"], dt.date(2026, 1, 1), 2), ""), logs)
+    terminal = Terminal("ingest", "--source", str(logs), "--lake", str(lake))
+    assert terminal.end() == 0
+    bars, _, summary = terminal.output.partition("run id")
+    assert "listing" in bars
+    assert "\x1b[" not in summary
+    assert "Next: accesslake dashboard" in summary

@@ -19,6 +19,7 @@ from etl.findings.find import RULES, chart_failed, find, questions
 from etl.findings.finding import Excerpt, Finding, Period
 from etl.findings.objects import DELETIONS
 from etl.findings.operations import DRIFT, ERRORS, REJECTS
+from etl.findings.words import whose
 from etl.kinds import KINDS
 from etl.query import Database
 from etl.reports.loader import load_reports
@@ -287,3 +288,12 @@ def test_every_kind_is_found_by_a_rule() -> None:
     """The table has each kind that a rule finds, once, and no other but reports and charts that fail."""
     kinds = [kind for rule in RULES for kind in rule.kinds]
     assert sorted([*kinds, "report-failed", "chart-failed"]) == sorted(KINDS)
+
+
+def test_a_session_is_named_where_there_is_one_alone() -> None:
+    """People who sign in to a role are told from each other; several sessions are the role, and users have none."""
+    role = "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Admin_0123456789abcdef"
+    assert whose([f"{role}/mallory", f"{role}/mallory"]) == "role AWSReservedSSO_Admin_0123456789abcdef as mallory"
+    assert whose([f"{role}/mallory", f"{role}/bob"]) == "role AWSReservedSSO_Admin_0123456789abcdef"
+    assert whose(["arn:aws:iam::111122223333:user/admin/mallory"]) == "mallory"
+    assert whose([None]) == "somebody without credentials"

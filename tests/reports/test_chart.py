@@ -90,6 +90,18 @@ def test_of_many_bars_the_first_are_drawn_and_the_others_summed_up() -> None:
     assert slow.remark == "101 more"
 
 
+def test_bars_of_equal_labels_are_told_apart() -> None:
+    """Equal keys of two buckets are two bars, named after what differs; no bar is a sum of 95th percentiles."""
+    chart = Chart(kind="bar", label="key", value="p95")
+    columns = {"key": ["a", "b", "a", None], "bucket": ["x", "y", "z", "y"], "class": ["S", "S", "S", "S"]}
+    bars = values(chart, **columns, p95=[900, 500, 300, 100])
+    assert [(bar["name"], bar["value"]) for bar in bars] == [
+        ("a (x)", 900), ("b", 500), ("a (z)", 300), ("(none)", 100),
+    ]  # fmt: skip
+    long = values(chart, key=["k" * 60] * 2, bucket=["shop-web", "shop-data"], p95=[2, 1])
+    assert ["web" in bar["name"] for bar in long] == [True, False]
+
+
 def test_an_axis_with_an_order_is_drawn_to_its_end() -> None:
     """All 24 hours, also those without events; of a hundred days, bins of five with the sums; months as such."""
     hours = Chart(kind="bar", label="hour", value="requests")

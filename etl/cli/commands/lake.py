@@ -114,6 +114,7 @@ def ingest(
                     progress=reporter.progress,
                 )
                 reporter.summary = summary
+                reporter.take_down_bars()
                 report_problems(reporter, summary)
                 code = _exit_code(
                     summary,

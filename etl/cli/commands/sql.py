@@ -125,9 +125,9 @@ def shell(
         raise UsageError("Parquet is for files: use `accesslake sql --output`")
     scope = parse_scope(bucket, date_from, date_to, last, key_prefix)
     lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
+    shell = Shell(lambda: lake.database(**scope), lake.reports(), output_format)
     warn_if_empty(lake)
     say_what_is_selected(key_prefix)
-    shell = Shell(lambda: lake.database(**scope), lake.reports(), output_format)
     if sys.stdin.isatty() and sys.stdout.isatty():
         run_interactively(shell, state_folder(os.environ))
         return

@@ -21,6 +21,7 @@ from lines import LINE
 from etl.api import Lake, open_lake
 from etl.cli.app import app
 from etl.kinds import KINDS
+from etl.monitoring.gauges import GAUGES
 from etl.parser import Note
 from etl.query.catalog import NOTES, columns, functions
 from etl.reports.loader import load_reports
@@ -112,12 +113,18 @@ def findings_table() -> str:
     return markdown_table(header, rows)
 
 
+def gauge_table() -> str:
+    rows = [(f"`accesslake_{name}`", gauge.label and f"`{gauge.label}`", gauge.help) for name, gauge in GAUGES.items()]
+    return markdown_table(("gauge", "label beside `lake`", "meaning"), rows)
+
+
 GENERATED: dict[str, tuple[Path, Callable[[], str]]] = {
     "reports": (ROOT / "sql" / "README.md", report_tables),
     "columns": (ROOT / "sql" / "README.md", column_table),
     "functions": (ROOT / "sql" / "README.md", function_table),
     "findings": (ROOT / "etl" / "README.md", findings_table),
     "settings": (ROOT / "config" / "README.md", setting_table),
+    "gauges": (ROOT / "config" / "running.md", gauge_table),
 }
 """The generated parts: the file that each is in, and its text."""
 

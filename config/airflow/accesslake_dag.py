@@ -4,8 +4,8 @@ The tasks call the command line, so nothing of accesslake is installed in Airflo
 where the page goes, are Airflow's variables `accesslake_command` and `accesslake_dashboard`; where the settings are is
 the environment variable `ACCESSLAKE_CONFIG` of the workers.
 
-A run makes up for all runs that were missed before it. To read one month again, trigger it with a configuration:
-`{"since": "2026-10-01", "until": "2026-10-31"}`.
+A run makes up for all runs that were missed before it. Triggered with the configuration `{"full": true}`, it lists
+everything again, also log objects of days long past.
 """
 
 import datetime as dt
@@ -23,11 +23,7 @@ DASHBOARD = (
 LAKE = Asset("accesslake://lake")
 
 NOTHING_NEW = 99
-PERIOD = (
-    " {% if params.since %}--since {{ params.since }}{% endif %}"
-    " {% if params.until %}--until {{ params.until }}{% endif %}"
-)
-DAY = Param(None, type=["null", "string"], format="date", pattern=r"^\d{4}-\d{2}-\d{2}$")
+FULL = "{{ ' --full' if params.full else '' }}"
 
 # What it finds does not change when it is tried again.
 ONCE = {"retries": 0}
@@ -41,7 +37,7 @@ with DAG(
     start_date=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
     catchup=False,
     max_active_runs=1,
-    params={"since": DAY, "until": DAY},
+    params={"full": Param(False, type="boolean")},
     # A store that fails (exit code 1) and a lease that another run holds (75) are better later.
     default_args={
         "retries": 3,
@@ -54,7 +50,7 @@ with DAG(
     ingest = BashOperator(
         task_id="ingest",
         bash_command=(
-            f"{COMMAND} ingest --json --exit-code-if-nothing-new {NOTHING_NEW}{PERIOD} || "
+            f"{COMMAND} ingest --json --exit-code-if-nothing-new {NOTHING_NEW}{FULL} || "
             "{ code=$?; [ $code -eq 3 ] || exit $code; }"
         ),
         skip_on_exit_code=NOTHING_NEW,

@@ -21,7 +21,9 @@ Notes = dict[str, tuple[str, str]]
 # A function of `sql/views`: the lines of comment right before it, and how it is called.
 _FUNCTION = re.compile(r"((?:^-- .*\n)+)CREATE MACRO (\w+\([^)]*\))", re.MULTILINE)
 
-_LOG_OBJECT: Notes = {"log_object": ("", "name of the log object below its source")}
+_LOG_OBJECT: Notes = {
+    "log_object": ("", "full name of the log object: its path, or its s3:// URL")
+}
 _DATE: Notes = {"date": ("UTC day", "day of time (partition)")}
 _FIELDS: Notes = {field.name: (field.unit, field.meaning) for field in fields.columns()}
 _ACCESS_LOG: Notes = {"bucket": _FIELDS["bucket"], **_DATE, **_FIELDS, **_LOG_OBJECT}

@@ -236,9 +236,9 @@ def describe_reports(reports: Iterable[Report]) -> None:
     for report in reports:
         chart = f" (chart: {report.chart.kind})" if report.chart else ""
         _print(f"{report.name}: {report.title}{chart}")
-        _print(f"    {report.question}")
+        print_prose(report.question, 4)
         if report.note:
-            _print(f"    Note: {report.note}")
+            print_prose(f"Note: {report.note}", 4)
         for name, parameter in report.params.items():
             default = (
                 "required" if parameter.required else f"default {parameter.default!r}"
@@ -283,7 +283,19 @@ def print_found(reports: Iterable[Report]) -> None:
     """The reports that somebody looks for, each with its question."""
     for report in reports:
         _print(f"{report.name}: {report.title}")
-        _print(f"    {report.question}")
+        print_prose(report.question, 4)
+
+
+def print_prose(text: str, indent: int, start: str = "") -> None:
+    """A text after `indent` spaces, of which `start` takes the first; on a terminal in lines that end between words."""
+    console = _console()
+    prose = Text(safe_text(text))
+    is_terminal = sys.stdout.isatty()
+    lines = prose.wrap(console, console.width - indent) if is_terminal else [prose]
+    for line in lines:
+        line.rstrip()
+        console.print(Text(start.ljust(indent)) + line, soft_wrap=True)
+        start = ""
 
 
 def print_functions(functions: Iterable[Function]) -> None:

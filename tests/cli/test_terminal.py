@@ -44,6 +44,22 @@ def test_names_are_in_one_piece(lake: Path, width: int) -> None:
     assert len(BUCKET) == 63
 
 
+def test_sentences_are_wrapped_between_words(lake: Path) -> None:
+    """What `reports` and `findings` say fits the terminal, below its own indent, and is one line in a pipe."""
+    name, report = "security/readers_below", load_reports()["security/readers_below"]
+    lines = shown(60, "reports", name)
+    assert all(line.startswith("    ") for line in lines[1:])
+    assert max(map(cell_len, lines[1:3])) <= 60
+    assert report.question in " ".join(line.strip() for line in lines)
+    assert f"    {report.question}" in run_cli("reports", name).stdout.splitlines()
+    lines = shown(60, "findings", "--lake", str(lake))
+    start = next(number for number, line in enumerate(lines) if "ALARM   The newest record is " in line)
+    alarm, rest = lines[start][lines[start].index("ALARM") :], lines[start + 1]
+    assert cell_len(alarm) <= 60
+    assert rest.startswith("        ")
+    assert "are logs still delivered, and read? (stale)" in f"{alarm} {rest.strip()}"
+
+
 def test_a_report_says_what_it_is_about(lake: Path) -> None:
     """Title, question, days and bucket above the table, and the note below; none of that in a pipe."""
     command = ["report", "website/requests_by_day", "--lake", str(lake), "--bucket", BUCKET]

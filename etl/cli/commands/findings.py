@@ -18,6 +18,7 @@ from etl.cli.options import (
     ToOption,
 )
 from etl.cli.progress import working
+from etl.cli.terminal import print_prose
 from etl.findings import Finding
 from etl.kinds import Severity
 from etl.text import safe_text
@@ -69,6 +70,6 @@ def _print(found: Sequence[Finding], lake: str) -> None:
     for finding in found:
         severity = "ALARM" if finding.is_alarm else "notice"
         kind = f"{finding.id}, {finding.technique}" if finding.technique else finding.id
-        typer.echo(safe_text(f"{severity:<8}{finding.title} ({kind})"))
+        print_prose(f"{finding.title} ({kind})", len(_INDENT), severity)
         if finding.query:
             typer.echo(safe_text(f"{_INDENT}{finding.query.command(lake)}"))

@@ -18,7 +18,7 @@ WITH moved AS (
         is_small(object_size) AS below_128_kb,
         count(*) AS transitions,
         total(object_size) AS bytes,
-        sum(billed_size(from_class, object_size)) AS billed_before,
+        sum(billed_size(coalesce(previous_class, 'STANDARD'), object_size)) AS billed_before,
         sum(billed_size(storage_class, object_size)) AS billed_after
     FROM stays
     WHERE is_transition AND (storage_class <> 'INTELLIGENT_TIERING' OR is_small(object_size))

@@ -484,7 +484,7 @@ def test_summary_names_what_the_contract_names(tmp_path: Path) -> None:
         "bytes_read", "bytes_written", "parts_written", "write_amplification", "seconds",
     }  # fmt: skip
     assert (summary["lines"], summary["rows"], summary["parts_written"]) == (1, 1, 2)
-    assert RunSummary("x").as_dict().keys() == summary.keys()
+    assert {*RunSummary("x").as_dict(), "exit_code"} == summary.keys()
 
 
 def test_an_unreachable_or_missing_store_is_an_error(s3: S3, tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from conftest import empty_lake
 from small_lake import ADMIN, ANONYMOUS_OF_OLD, APP
 
-from etl import Lake, open_lake
+from etl import Lake
 
 OPERATIONS = {
     "REST.GET.OBJECT": "read",
@@ -76,7 +77,7 @@ MACROS = {
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake without records, of the owner of one account."""
-    return open_lake(str(tmp_path_factory.mktemp("empty")), accounts=["111122223333"])
+    return empty_lake(tmp_path_factory.mktemp("empty"), accounts=["111122223333"])
 
 
 def values(lake: Lake, expressions: Iterable[str]) -> list[Any]:

@@ -342,10 +342,8 @@ class Lake:
 
     def catalog(self, output: Path | str, *, materialize: bool = False) -> CatalogSummary:
         """Write a DuckDB file with the lake's views and reports, for BI tools; see `write_catalog`."""
-        root = Path(self.url).absolute().as_posix() if "://" not in self.url else self.url
         return write_catalog(
             self._look(),
-            root,
             Path(output),
             self.reports(),
             self.settings,

@@ -25,6 +25,8 @@ _BACK = re.compile(r"-(\d{1,6})([dh])", re.ASCII)
 _LAST = re.compile(r"([1-9]\d{0,5})([dh])", re.ASCII)
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d)(?::(\d\d))?Z?", re.ASCII)
+_DURATION = re.compile(r"([1-9]\d{0,6})([mhd])", re.ASCII)
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +143,6 @@ def parse_date(text: str) -> dt.date | None:
         return dt.date.fromisoformat(text.replace("/", "-"))
     except ValueError:
         return None
-
-
-_DURATION = re.compile(r"([1-9]\d{0,6})([mhd])", re.ASCII)
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def parse_duration(name: str, text: str) -> dt.timedelta:

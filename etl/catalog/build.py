@@ -47,14 +47,13 @@ class CatalogSummary:
 
 def write_catalog(
     store: ReadableStore,
-    root: str,
     output: Path,
     reports: Iterable[Report],
     settings: Settings,
     *,
     materialize: bool = False,
 ) -> CatalogSummary:
-    """Write the catalog of the lake at `root`, an absolute path or a URL; whoever has the old one open keeps it.
+    """Write the catalog of a lake; whoever has the old one open keeps it.
 
     Without a `geo_database` it has no reports of locations.
     `materialize` stores the results of reports that have rows by day. Raises UsageError for a report whose name
@@ -66,7 +65,7 @@ def write_catalog(
         path = Path(folder) / output.name
         with query_errors(), _attached(path) as connection:
             catalog = _Catalog(connection, database)
-            _add_lake(catalog, store, f"{root.rstrip('/')}/", shared, settings)
+            _add_lake(catalog, store, shared, settings)
             for report in reports:
                 if asks_for_locations(report.sql) and not settings.geo_database:
                     continue
@@ -90,12 +89,13 @@ def _attached(path: Path) -> Iterator[Any]:
 def _add_lake(
     catalog: "_Catalog",
     store: ReadableStore,
-    root: str,
     shared: SharedReader,
     settings: Settings,
 ) -> None:
     """Add the views of the lake, and what they are made of."""
     reader = shared.get()
+    # The absolute path or the URL, wherever the catalog is opened.
+    root = f"{store.url.rstrip('/')}/"
     if store.is_remote:
         # DuckDB looks at what a view reads when the view is made.
         files = LakeFiles(reader.snapshot.sizes, reader.read, root)

@@ -47,6 +47,14 @@ def say_what_is_left_out(lake: Lake, query: Report | str) -> None:
         typer.echo(safe_text(text), err=True)
 
 
+def say_what_to_know(lake: Lake, query: Report | str, key_prefix: str | None) -> None:
+    """Say of the answer to a query what it does not have: of keys, of the lake, of a run, of the settings."""
+    say_what_is_selected(key_prefix)
+    warn_if_empty(lake)
+    warn_if_incomplete(lake)
+    say_what_is_left_out(lake, query)
+
+
 def next_step(lake: str) -> str:
     """What to do with a lake that has records, in one line."""
     page = f"accesslake dashboard --lake {quote(lake)} --output site.html"

@@ -37,7 +37,6 @@ _NOT_FIGURES = ("failures", "reject_reasons", "changed", "set_aside_changed")
 _USAGE = ("requests_", "estimated_")
 # Of rejected lines, in a message.
 _REASONS = 3
-_KINDS = ("list", "get", "head", "put", "delete", "other")
 
 
 def report_problems(reporter: Reporter, summary: RunSummary) -> None:
@@ -113,8 +112,8 @@ def print_usage(usage: Usage, prefix: str = "") -> None:
     requests = usage.requests
     if requests == Requests():
         return
-    counts = ((getattr(requests, name), name.upper()) for name in _KINDS)
-    by_kind = ", ".join(f"{count:,} {kind}" for count, kind in counts if count)
+    counts = requests.by_kind.items()
+    by_kind = ", ".join(f"{count:,} {kind.upper()}" for kind, count in counts if count)
     received, sent = size(requests.bytes_received), size(requests.bytes_sent)
     _print(
         f"{prefix}{by_kind} requests, {received} received, {sent} sent; price {usage.price:.6f}"

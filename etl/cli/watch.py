@@ -6,14 +6,16 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from etl.api import Lake
 from etl.cli.progress import Reporter
 from etl.errors import AccessLakeError, LeaseHeldError
-from etl.maintenance import LakeStatus
-from etl.monitoring import Ping, RunOutcome, write_run_gauges
+
+if TYPE_CHECKING:
+    from etl.monitoring import Ping
 
 
 @contextlib.contextmanager
@@ -25,8 +27,7 @@ def watched(
     The exit code `nothing_new` is a success.
     """
     started, exit_code = time.monotonic(), 0
-    url = lake.settings.ping_url
-    ping = Ping(url, lambda text: reporter.event("warning", text)) if url else None
+    ping = _ping(lake, reporter)
     if ping:
         ping.start()
     try:
@@ -37,13 +38,8 @@ def watched(
     finally:
         exit_code = 0 if exit_code == nothing_new else exit_code
         if metrics_file and exit_code != LeaseHeldError.exit_code:
-            outcome = RunOutcome(
-                reporter.summary,
-                exit_code,
-                dt.datetime.now(dt.UTC),
-                time.monotonic() - started,
-            )
-            _write_gauges(lake, reporter, metrics_file, outcome)
+            seconds = time.monotonic() - started
+            _write_gauges(lake, reporter, metrics_file, exit_code, seconds)
         if ping:
             summary = reporter.summary.as_dict() if reporter.summary else {}
             ping.end(exit_code, json.dumps(summary))
@@ -57,16 +53,27 @@ def _exit_code(error: BaseException) -> int:
     return 1
 
 
+def _ping(lake: Lake, reporter: Reporter) -> "Ping | None":
+    """What pings the URL of the settings, if they have one."""
+    url = lake.settings.ping_url
+    if url is None:
+        return None
+    from etl.monitoring import Ping  # noqa: PLC0415 - few runs are watched
+
+    return Ping(url, lambda text: reporter.event("warning", text))
+
+
 def _write_gauges(
-    lake: Lake, reporter: Reporter, path: Path, outcome: RunOutcome
+    lake: Lake, reporter: Reporter, path: Path, exit_code: int, seconds: float
 ) -> None:
     """Write the gauges; where that fails, the run has ended as it has."""
+    from etl.monitoring import RunOutcome, write_run_gauges  # noqa: PLC0415 - as above
+
+    ended = dt.datetime.now(dt.UTC)
+    outcome = RunOutcome(reporter.summary, exit_code, ended, seconds)
     try:
-        write_run_gauges(path, lake.url, outcome, _status(lake, outcome))
+        # A run that brought the lake up to date tells its state, too.
+        status = lake.status() if outcome.is_complete else None
+        write_run_gauges(path, lake.url, outcome, status)
     except AccessLakeError as error:
         reporter.event("warning", f"--metrics-file: {error}")
-
-
-def _status(lake: Lake, outcome: RunOutcome) -> LakeStatus | None:
-    """The state of the lake after a run that brought it up to date."""
-    return lake.status() if outcome.is_complete else None

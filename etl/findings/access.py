@@ -1,6 +1,6 @@
 """Findings on who is let in: without credentials, from other accounts, for the first time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from etl.findings.case import (
     MANY_ROWS,
@@ -141,14 +141,7 @@ def foreign_accounts(case: Case) -> Iterator[Finding]:
         buckets = most_first(used, "bucket", "bytes_sent")
         last = max(row["last_time"] for row in used)
         is_new = case.has_before and account not in known
-        name = f"The foreign account {account}" if len(account) == 12 else who(account)  # noqa: PLR2004
-        done = []
-        if reads:
-            size = of_bytes(total(group, "bytes_sent"))
-            done.append(f"read {number(reads, 'object')} ({size})")
-        if changes:
-            done.append(f"changed something {times(changes)}")
-        title = f"{name} {' and '.join(done)} in {places(buckets)}, last {when(last)}"
+        title = f"{_done_by(account, group)} in {places(buckets)}, last {when(last)}"
         yield case.finding(
             kind,
             title + ("; it was not there before" if is_new else ""),
@@ -165,6 +158,19 @@ def foreign_accounts(case: Case) -> Iterator[Finding]:
             ),
             mild=not (is_new and changes),
         )
+
+
+def _done_by(account: str, rows: Sequence[Row]) -> str:
+    """What a foreign account did."""
+    name = f"The foreign account {account}" if len(account) == 12 else who(account)  # noqa: PLR2004
+    reads, changes = total(rows, "reads"), total(rows, "changes")
+    done = []
+    if reads:
+        size = of_bytes(total(rows, "bytes_sent"))
+        done.append(f"read {number(reads, 'object')} ({size})")
+    if changes:
+        done.append(f"changed something {times(changes)}")
+    return f"{name} {' and '.join(done)}"
 
 
 @rule("newcomers", reads=(NEWCOMERS,))

@@ -122,12 +122,8 @@ def _change(
 def refused(case: Case) -> Iterator[Finding]:
     """Those of scanners, who have no credentials, come to every bucket that is known and say nothing."""
     kind = "refused-configuration-changes"
-    rows = [
-        {**row, "who": principal(row["requester"])}
-        for row in case.loud(kind, case.rows(CHANGES))
-        if not _is_done(row)
-    ]
-    for (person,), tries in group_by(rows, "who").items():
+    rows = [row for row in case.loud(kind, case.rows(CHANGES)) if not _is_done(row)]
+    for person, tries in _by_person(rows).items():
         if person is None or is_service(person):
             continue
         buckets = _by_number(tries)
@@ -150,6 +146,14 @@ def refused(case: Case) -> Iterator[Finding]:
         )
 
 
+def _by_person(rows: Sequence[Row]) -> dict[str | None, list[Row]]:
+    """The rows of each principal, in their order."""
+    people: dict[str | None, list[Row]] = {}
+    for row in rows:
+        people.setdefault(principal(row["requester"]), []).append(row)
+    return people
+
+
 def _by(rows: Sequence[Row]) -> str:
     """Who is behind rows of one principal."""
     return whose(row["requester"] for row in rows)
@@ -166,11 +170,11 @@ def object_permissions(case: Case) -> Iterator[Finding]:
     """ACLs of objects, which can make them public; tags and retention are the daily work of programs."""
     kind = "object-permissions"
     rows = [
-        {**row, "who": principal(row["requester"])}
+        row
         for row in case.loud(kind, case.rows(PERMISSIONS))
         if _is_done(row) and row["operation"].endswith((".ACL", "_ACL"))
     ]
-    for (person,), done in group_by(rows, "who").items():
+    for person, done in _by_person(rows).items():
         if len(done) < case.threshold(kind) or is_service(person):
             continue
         buckets = _by_number(done)

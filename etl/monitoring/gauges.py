@@ -24,7 +24,6 @@ from etl.query.output import write_file
 MOST_BUCKETS = 200
 # Runs that brought the lake up to date: done, or done with too many rejects.
 _COMPLETE = frozenset({0, 3})
-_KINDS = ("list", "get", "head", "put", "delete", "other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ def _of_summary(summary: RunSummary) -> _Values:
         "backlog_bytes": max(0, activity.bytes_new - activity.bytes_read),
     }
     values = {name: {"": float(figure)} for name, figure in figures.items()}
-    by_kind = {kind: float(getattr(requests, kind)) for kind in _KINDS}
+    by_kind = {kind: float(count) for kind, count in requests.by_kind.items()}
     return values | {"last_run_requests": by_kind}
 
 

@@ -39,7 +39,7 @@ class Ping:
         def send() -> None:
             try:
                 request = self._request(what, body)
-                with urllib.request.urlopen(request, timeout=_SECONDS):  # noqa: S310 - as above
+                with urllib.request.urlopen(request, timeout=_SECONDS):  # noqa: S310 - see _request
                     problem.clear()
             except Exception as error:  # noqa: BLE001 - whatever it is, the run goes on
                 problem[:] = [_describe(error)]

@@ -106,9 +106,15 @@ def period_before(scope: Scope) -> Scope:
 def moved_back(scope: Scope, by: dt.timedelta) -> Scope:
     """The scope of a period earlier by so much."""
     begin, end = scope.begin, scope.end
-    earlier = Span(moment_before(begin, by), moment_before(begin, by)) if begin else None
-    later = Span(moment_before(end, by), moment_before(end, by)) if end else None
-    return scope_of(scope.bucket, earlier, later, scope.key_prefix)
+    earlier = begin and moment_before(begin, by)
+    return between(scope, earlier, end and moment_before(end, by))
+
+
+def between(scope: Scope, begin: dt.datetime | None, end: dt.datetime | None) -> Scope:
+    """The scope of another period, from one moment until just before another."""
+    first = Span(begin, begin) if begin else None
+    last = Span(end, end) if end else None
+    return scope_of(scope.bucket, first, last, scope.key_prefix)
 
 
 def _amid_a_day(moment: dt.datetime | None) -> dt.datetime | None:

@@ -110,7 +110,7 @@ def plain_statements(
     """The statements for a DuckDB that reads the lake at `root` by itself, by a glob, whenever it is asked.
 
     `root` ends in a slash. Views leave out days before `first_day`, which `expire` may be removing, and columns that
-    are no plain values. Names are of what the lake is, so tables without a part yet are empty for good.
+    are no plain values. A table that has no part yet is empty, until the statements are made anew.
     """
     for table in TABLES:
         columns = _columns(table, _plain_columns(table), snapshot)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.config import DEFAULTS, Settings
-from etl.dates import Span, day_span, utc_now
+from etl.dates import day_span, utc_now
 from etl.errors import UsageError
 from etl.query import (
     Advance,
@@ -24,8 +24,8 @@ from etl.query import (
     Scope,
     check_days,
     moved_back,
-    scope_of,
 )
+from etl.query.scope import between
 from etl.reports.report import Report, bind, query_report
 from etl.store import ReadableStore
 
@@ -91,7 +91,7 @@ def compare_report(
     first_day, newest = _records_of(database, now)
     end = scope.end or _end_of_days(scope.begin, newest)
     length = end - scope.begin
-    period = _between(scope, scope.begin, _known_end(scope, end, now, newest))
+    period = between(scope, scope.begin, _known_end(scope, end, now, newest))
     before = moved_back(period, length)
     sides = [
         _Side(report, database.within(period), columns, dt.timedelta()),
@@ -113,16 +113,12 @@ def _both_periods(scope: Scope) -> Scope:
         raise UsageError(
             "the period is too long for one of equal length before it; choose a shorter one"
         ) from error
-    return _between(scope, first, last)
+    return between(scope, first, last)
 
 
 def _end_of_days(begin: dt.datetime, newest: dt.datetime | None) -> dt.datetime:
     """Where the last day ends that has records; that of the beginning, where there are none since."""
     return day_span(max(begin, newest or begin).date()).end
-
-
-def _between(scope: Scope, begin: dt.datetime, end: dt.datetime) -> Scope:
-    return scope_of(scope.bucket, Span(begin, begin), Span(end, end), scope.key_prefix)
 
 
 def _records_of(
@@ -171,11 +167,7 @@ class _Columns:
         """The columns of a report. Raises UsageError where nothing in it can be compared."""
         nothing = database.query(f"SELECT * FROM ({report.sql}\n) LIMIT 0", values)
         fields = list(nothing.schema)
-        for name in nothing.columns:
-            if name in _INCOMPARABLE:
-                raise UsageError(
-                    f"report {report.name} cannot be compared: {_INCOMPARABLE[name]}"
-                )
+        _refuse_incomparable(report, nothing.columns)
         label = report.chart.label if report.chart else None
         keys = [field.name for field in fields if _is_key(field, label)]
         numbers = [
@@ -202,6 +194,14 @@ class _Columns:
 
     def key_of(self, row: _Row) -> _Key:
         return tuple(row[name] for name in self.keys)
+
+
+def _refuse_incomparable(report: Report, columns: Sequence[str]) -> None:
+    for name in columns:
+        if name in _INCOMPARABLE:
+            raise UsageError(
+                f"report {report.name} cannot be compared: {_INCOMPARABLE[name]}"
+            )
 
 
 def _with_comparison(

@@ -39,6 +39,15 @@ class Requests:
         )
 
     @property
+    def by_kind(self) -> dict[str, int]:
+        """How many there are of each kind."""
+        return {
+            name: count
+            for name, count in asdict(self).items()
+            if not name.startswith("bytes_")
+        }
+
+    @property
     def _values(self) -> tuple[int, ...]:
         return tuple(getattr(self, one.name) for one in fields(self))
 

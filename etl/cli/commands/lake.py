@@ -32,7 +32,6 @@ from etl.dates import parse_duration
 from etl.errors import AccessLakeError
 from etl.ingest import RunSummary
 from etl.maintenance import parse_age
-from etl.monitoring import write_lake_gauges
 
 EXIT_REJECTS = 3
 EXIT_DIFFERENCES = 4
@@ -178,6 +177,8 @@ def status(
     warn_if_empty(lake)
     warn_if_incomplete(lake)
     if metrics_file:
+        from etl.monitoring import write_lake_gauges  # noqa: PLC0415 - seldom needed
+
         write_lake_gauges(metrics_file, status)
     if as_json:
         typer.echo(json.dumps(status.as_dict(), default=json_time))

@@ -15,11 +15,8 @@ from etl.cli.lakes import (
     parse_parameters,
     parse_scope,
     say_what_is_compared,
-    say_what_is_left_out,
-    say_what_is_selected,
+    say_what_to_know,
     settings_of,
-    warn_if_empty,
-    warn_if_incomplete,
 )
 from etl.cli.options import (
     BucketOption,
@@ -152,10 +149,7 @@ def report(
     lake = Lake(settings)
     scope = parse_scope(bucket, date_from, date_to, last, key_prefix)
     result = _run(lake, report, {**scope, **params}, compare=compare)
-    say_what_is_selected(key_prefix)
-    warn_if_empty(lake)
-    warn_if_incomplete(lake)
-    say_what_is_left_out(lake, report)
+    say_what_to_know(lake, report, key_prefix)
     is_headed = chart is not None or sys.stdout.isatty()
     extent = _extent(lake, scope) if is_headed else None
     heading = heading_of(report, extent, scope, params)

@@ -10,10 +10,9 @@ import typer
 from etl.cli.lakes import (
     open_lake,
     parse_scope,
-    say_what_is_left_out,
     say_what_is_selected,
+    say_what_to_know,
     warn_if_empty,
-    warn_if_incomplete,
 )
 from etl.cli.options import (
     BucketOption,
@@ -67,10 +66,7 @@ def sql(
     lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
     with working("querying") as lake.advance:
         result = lake.sql(query, **scope)
-    say_what_is_selected(key_prefix)
-    warn_if_empty(lake)
-    warn_if_incomplete(lake)
-    say_what_is_left_out(lake, query)
+    say_what_to_know(lake, query, key_prefix)
     write_result(result, output_format, output, header=header, csv_safe=csv_safe)
 
 

@@ -88,7 +88,7 @@ def _etag(
         )
     # Of a name without a day, the ledger has it under the day when it was modified.
     lookup = Ledger(store).lookup(None if log_day(name) else name)
-    if name in lookup(one.day):
+    if lookup(one.day, name) is not None:
         raise UsageError(
             f"--skip {name}: is in the lake already; --skip is for what cannot be read"
         )

@@ -280,10 +280,10 @@ class _Verifier:
         skipped = read_skipped(self.store)
         for url in self.settings.source:
             source = parse_source(url)
-            etags_of_day = ledger.lookup(source.below)
+            etag_of = ledger.lookup(source.below)
             for log_object in self._discover(source):
                 self.verification.source_objects += 1
-                etag = etags_of_day(log_object.day).get(log_object.name)
+                etag = etag_of(log_object.day, log_object.name)
                 if etag is None and log_object.name in skipped:
                     self.verification.set_aside += 1
                 elif etag is None:

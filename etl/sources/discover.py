@@ -196,12 +196,12 @@ def _unless_mark(name: str) -> str:
 
 def subtract(
     objects: Iterable[LogObject],
-    known: Callable[[dt.date], Mapping[str, str]],
+    known: Callable[[dt.date, str], str | None],
     found: Found,
 ) -> Iterator[LogObject]:
-    """The objects that are not ingested; `known` gives, for a day, the ETags of ingested objects by name."""
+    """The objects that are not ingested; `known` gives, for a day and a name, the ETag of an ingested object."""
     for one in objects:
-        etag = known(one.day).get(one.name)
+        etag = known(one.day, one.name)
         if etag is None:
             yield one
             continue

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,27 +10,40 @@ import pytest
 
 from etl.lake import Ledger, append_rows, ledger, partition_path
 from etl.schema import LEDGER
-from etl.store import open_store
+from etl.store import Store, open_store
 
 DAYS = [dt.date(2026, 1, 1) + dt.timedelta(days=number) for number in range(70)]
+DAY = DAYS[0]
+
+
+def append(store: Store, day: dt.date, names: Iterable[str]) -> None:
+    """One sealed part of the ledger."""
+    etags = {name: f"etag of {name}" for name in names}
+    rows = [{"log_object": name, "etag": etag} for name, etag in etags.items()]
+    partition = partition_path(LEDGER, date=day)
+    append_rows(store, LEDGER, partition, pa.Table.from_pylist(rows, LEDGER.schema), etags, 1)
+
+
+def name_of(day: dt.date) -> str:
+    return f"{day}-00-00-00-AA"
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Path:
-    """A ledger of more days than are held in any case, each with one log object."""
+    """A ledger of many days, each with one log object."""
     store = open_store(str(tmp_path))
     for day in DAYS:
-        rows = pa.Table.from_pylist([{"log_object": f"{day}-00-00-00-AA", "etag": "e"}], LEDGER.schema)
-        append_rows(store, LEDGER, partition_path(LEDGER, date=day), rows, {f"{day}-00-00-00-AA": "e"}, 1)
+        append(store, day, [name_of(day)])
     return tmp_path
 
 
 def test_days_with_few_log_objects_are_read_once(lake: Path) -> None:
     """Source buckets are listed one after the other, each with all days: no day is read for each of them."""
     known = Ledger(open_store(str(lake))).lookup(None)
-    first = [dict(known(day)) for day in DAYS]
+    expected = [f"etag of {name_of(day)}" for day in DAYS]
+    assert [known(day, name_of(day)) for day in DAYS] == expected
     shutil.rmtree(lake / "_ledger")
-    assert [dict(known(day)) for day in DAYS] == first == [{f"{day}-00-00-00-AA": "e"} for day in DAYS]
+    assert [known(day, name_of(day)) for day in DAYS] == expected
 
 
 def test_what_is_held_is_bounded(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,8 +51,28 @@ def test_what_is_held_is_bounded(lake: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(ledger, "_NAMES_IN_MEMORY", 1)
     known = Ledger(open_store(str(lake))).lookup(None)
     for day in DAYS:
-        known(day)
+        assert known(day, name_of(day))
     (lake / "_ledger" / f"date={DAYS[0]}" / "part-00000.parquet").unlink()
     (lake / "_ledger" / f"date={DAYS[-1]}" / "part-00000.parquet").unlink()
-    assert not known(DAYS[0])
-    assert known(DAYS[-1])
+    assert not known(DAYS[0], name_of(DAYS[0]))
+    assert known(DAYS[-1], name_of(DAYS[-1]))
+
+
+@pytest.mark.parametrize("held", [1, 4, 1_000_000])
+def test_a_day_with_many_log_objects_is_read_as_it_is_asked_for(
+    held: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its parts overlap, as those of several runs do, and the last one may grow; each name is found, and no other."""
+    store = open_store(str(tmp_path))
+    names = [f"{DAY}-00-00-00-{number:04X}" for number in range(0, 400, 2)]
+    parts = [names[:20], names[100:], names[10:150:7], names[50:60], names[60:90:3]]
+    for part in parts:
+        append(store, DAY, part)
+    monkeypatch.setattr(ledger, "READ_WHOLE", 0)
+    monkeypatch.setattr(ledger, "_NAMES_IN_MEMORY", held)
+    known = Ledger(store).lookup(None)
+    ingested = {name for part in parts for name in part}
+    asked = [f"{DAY}-00-00-00-{number:04X}" for number in range(-1, 402)]
+    for name in (*asked, *reversed(asked)):
+        assert known(DAY, name) == (f"etag of {name}" if name in ingested else None)
+    assert known(DAYS[1], names[0]) is None

@@ -151,7 +151,7 @@ def test_known_objects_are_taken_off_and_changed_ones_told() -> None:
     objects = [LogObject(name, 1, "new", now, now.date()) for name in ("a", "b", "c")]
     found = Found()
     known = {"a": "new", "b": "old"}
-    assert [one.name for one in subtract(objects, lambda _day: known, found)] == ["c"]
+    assert [one.name for one in subtract(objects, lambda _day, name: known.get(name), found)] == ["c"]
     assert (found.known, found.changed) == (2, ["b"])
 
 

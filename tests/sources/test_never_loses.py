@@ -104,7 +104,7 @@ def read_by_accesslake(server: ListingServer, looks: Sequence[Poll], lookback_da
         found = Found()
         since = coverage.first_day(covered, None, lookback_days)
         objects = discover_objects(source, since, look.at.date(), session, found)
-        new = list(subtract(objects, ledger.__getitem__, found))
+        new = list(subtract(objects, lambda day, name: ledger[day].get(name), found))
         for one in new:
             reads[one.name.removeprefix("s3://bucket/")] += 1
             ledger[one.day][one.name] = one.etag

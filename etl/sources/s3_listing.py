@@ -3,13 +3,15 @@
 import datetime as dt
 import fnmatch
 import re
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
-from itertools import repeat
+from itertools import islice, pairwise, repeat
+from os.path import commonprefix
 from typing import Any, cast
 
-from etl.ahead import results_ahead
 from etl.sources.log_object import (
     LIKELY_YEAR_FOLDER,
     LOG_NAME,
@@ -21,6 +23,12 @@ from etl.store import Location, S3Session
 from etl.store.s3_errors import etag_of, s3_errors
 
 _LISTERS = 16
+# Keys that one task lists, in ten requests: they wait in memory until their turn comes.
+_TASK_KEYS = 10_000
+# Where AWS goes on in a name: what is listed is cut at these. Keys with other characters fall between two of them.
+_CUTS = "0123456789ABCDEF"
+# Sorts after every character that a key can go on with.
+_LAST = "\U0010ffff"
 _FOLDERS = "%Y/%m/%d/"
 _NUMBER_FOLDER = re.compile("[0-9]{2}/")
 
@@ -31,8 +39,7 @@ Listed = Iterator[LogObject | str]
 def list_all(location: Location, session: S3Session) -> Listed:
     """Every object below `location`."""
     bucket, prefix = location.bucket or "", location.key
-    for item in _pages(session.client, bucket, Prefix=prefix):
-        yield _log_object(bucket, item)
+    return _list_ranges(session.client, bucket, [_Range(prefix)])
 
 
 def list_glob(location: Location, pattern: str, session: S3Session) -> Listed:
@@ -69,18 +76,66 @@ def list_window(
         for one in day_prefixes
         if one.startswith(prefix) or prefix.startswith(one)
     ]
+    yield from _list_ranges(client, bucket, map(_Range, prefixes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """The keys that begin with `prefix`, behind the key `after` and up to `last`."""
+
+    prefix: str
+    after: str = ""
+    last: str = _LAST
+
+    def cut_behind(self, first: str, listed: str) -> "list[_Range]":
+        """What is left where the keys from `first` to `listed` are listed, in ranges of about as many keys."""
+        common = commonprefix([first, listed])  # noqa: RUF071 - of texts, not of paths
+        cuts = [common + one for one in _CUTS]
+        inside = [one for one in cuts if listed < one < self.last]
+        return [
+            _Range(self.prefix, after, last)
+            for after, last in pairwise([listed, *inside, self.last])
+        ]
+
+
+def _list_ranges(client: Any, bucket: str, ranges: Iterable[_Range]) -> Listed:
+    """The objects of ranges, in their order.
+
+    Several are listed at a time, and of a large one its parts: a day of millions of log objects takes thousands of
+    requests. However many there are, a few tasks' keys are in memory.
+    """
+    list_one = partial(_list_range, client, bucket)
+    waiting: deque[Future[tuple[list[LogObject | str], list[_Range]]]] = deque()
+    remaining = iter(ranges)
     with ThreadPoolExecutor(_LISTERS) as pool:
-        listings = (
-            (1, partial(_list_prefix, client, bucket, prefix)) for prefix in prefixes
-        )
-        # So many at a time, however many days and buckets there are: they wait in memory for whoever reads the objects.
-        for items in results_ahead(pool, listings, _LISTERS):
-            for item in items:
-                yield _log_object(bucket, item)
+        while True:
+            more = islice(remaining, max(0, _LISTERS - len(waiting)))
+            waiting.extend(pool.submit(list_one, one) for one in more)
+            if not waiting:
+                return
+            objects, left = waiting.popleft().result()
+            waiting.extendleft([pool.submit(list_one, one) for one in left][::-1])
+            yield from objects
 
 
-def _list_prefix(client: Any, bucket: str, prefix: str) -> list[dict[str, Any]]:
-    return list(_pages(client, bucket, Prefix=prefix))
+def _list_range(
+    client: Any, bucket: str, keys: _Range
+) -> tuple[list[LogObject | str], list[_Range]]:
+    """The first objects of a range, and what is left of it."""
+    objects: list[LogObject | str] = []
+    first = before = ""
+    # Where a store does not list in order, a range can only be listed whole.
+    is_in_order = True
+    for item in _pages(client, bucket, Prefix=keys.prefix, StartAfter=keys.after):
+        key = item["Key"]
+        if key > keys.last:
+            break
+        is_in_order = is_in_order and key > before
+        first, before = first or key, key
+        objects.append(_log_object(bucket, item))
+        if is_in_order and len(objects) == _TASK_KEYS:
+            return objects, keys.cut_behind(first, key)
+    return objects, []
 
 
 class _Roots:

@@ -2,13 +2,16 @@
 
 import datetime as dt
 import os
+import random
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from conftest import S3
+from listing_server import listing_server
 
 from etl.errors import UsageError
+from etl.sources import s3_listing
 from etl.sources.discover import Found, discover_objects, parse_source, refuse_inside, subtract
 from etl.sources.log_object import LogObject
 from etl.store.s3_session import S3Session
@@ -96,6 +99,27 @@ def test_a_window_costs_no_more_with_a_longer_history(s3: S3, caplog: pytest.Log
         short = requests("old/2025-07-01-00-00-00-AAAA", "old/2026-03-09-00-00-00-AAAA")
         long = requests(*(f"old/2025-07-{day:02d}-{hour:02d}-00-00-AAAA" for day in range(1, 29) for hour in range(24)))
     assert short == long > 0
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_day_of_many_log_objects_is_listed_in_parts(full: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each object comes once and in order, wherever the cuts fall and whatever its name goes on with."""
+    monkeypatch.setattr(s3_listing, "_TASK_KEYS", 40)
+    rng = random.Random(1)
+    folder = f"logs/{ACCOUNT}/2026/03/05/2026-03-05"
+    even = [f"{folder}-00-00-00-{rng.getrandbits(64):016X}" for _ in range(900)]
+    at_one_time = [f"{folder}-21-32-16-{rng.getrandbits(64):016x}" for _ in range(300)]
+    odd = [f"{folder}{rest}" for rest in ("", "-00-00-00-\u00e4", "-00-00-00-F~", "-00-00-00-\U0001f600", "/x")]
+    other_days = [
+        f"logs/{ACCOUNT}/2026/03/{day}/2026-03-{day}-00-00-00-{n:04X}" for day in ("06", "08") for n in range(90)
+    ]
+    keys = sorted([*even, *at_one_time, *odd, *other_days])
+    with listing_server(keys) as server:
+        found = Found()
+        source, session = parse_source("s3://bucket/logs/"), S3Session(server.url)
+        objects = [one.name for one in discover_objects(source, SINCE, TODAY, session, found, full=full)]
+    assert objects == [f"s3://bucket/{key}" for key in keys if key not in odd]
+    assert found.skipped == len(odd)
 
 
 def test_ceph_names_cost_no_list_for_each_day(s3: S3, caplog: pytest.LogCaptureFixture) -> None:

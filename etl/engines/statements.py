@@ -18,6 +18,10 @@ _STALE = (
     "a bucket that is not in the list, or a day before the first one, has no rows, without an error: when there are "
     "new ones, make the table anew (DROP TABLE removes no file), or let `accesslake ingest --glue` keep it up to date"
 )
+_SPARK_LISTING = (
+    "a session lists the files once, and leaves out rows of one that `ingest` has replaced since, without an error: "
+    "query between runs, with spark.sql.hive.filesourcePartitionFileCacheSize=0"
+)
 _WILDCARDS = re.compile(r"[*?\[]")
 
 
@@ -110,7 +114,7 @@ def _spark(table: LakeTable, name: str) -> Script:
         f"COMMENT {SPARK.literal(DESCRIPTION)}"
     )
     repair = f"MSCK REPAIR TABLE {SPARK.name(name)} SYNC PARTITIONS"
-    return Script((create, repair), (_run_again("MSCK REPAIR TABLE"),))
+    return Script((create, repair), (_run_again("MSCK REPAIR TABLE"), _SPARK_LISTING))
 
 
 def _run_again(statement: str) -> str:

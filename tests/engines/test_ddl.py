@@ -3,6 +3,8 @@
 import datetime as dt
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -25,6 +27,7 @@ from etl.errors import UsageError
 from etl.store import open_store
 
 SPARK = Path(__file__).parents[2] / ".venv-spark" / "bin" / "python"
+ENGINES = Path(__file__).parents[2] / "config" / "engines.md"
 RUNNER = Path(__file__).with_name("spark_runner.py")
 HOSTILE = r"it's; `odd` \ and 'more'" + ' "still" -- /*'
 TABLE = LakeTable(
@@ -284,3 +287,24 @@ def test_what_cannot_be_made_a_table_is_refused(tmp_path: Path, lake: Lake) -> N
             lake.ddl(dialect)
     with pytest.raises(UsageError, match="no dialect 'hive'"):
         lake.ddl("hive")
+
+
+def test_days_that_are_over_can_be_copied_with_bucket_and_date_as_columns(lake: Lake, tmp_path: Path) -> None:
+    """By the commands that the documentation gives instead of an export: no row is missing, and none is NULL."""
+    text = ENGINES.read_text("utf-8")
+    (command,) = re.findall(r"^accesslake (sql .*)$", text, re.MULTILINE)
+    arguments = shlex.split(command.replace("s3://analytics/access-lake", shlex.quote(lake.url)))
+    run = run_cli(*arguments, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    (copy,) = re.findall(r"^COPY .*?;$", text, re.MULTILINE | re.DOTALL)
+    connection = duckdb.connect()
+    connection.execute(str(lake.ddl("duckdb")))
+    connection.execute(copy.replace("'records'", f"'{tmp_path}/records'"))
+    for files in ("records.parquet", "records/*/*/*.parquet"):
+        found = connection.execute(f"SELECT * FROM read_parquet('{tmp_path}/{files}', hive_partitioning = false)")
+        names = [one[0] for one in found.description]
+        columns = ", ".join(names)
+        assert {"bucket", "date"} <= set(names)
+        assert sorted(map(str, found.fetchall())) == sorted(
+            map(str, connection.execute(f"SELECT {columns} FROM access_log").fetchall())
+        )

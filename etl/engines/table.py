@@ -1,7 +1,6 @@
 """The lake's records as a table: its columns, and which partitions there are."""
 
 import datetime as dt
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -62,9 +61,10 @@ class LakeTable:
 
 def read_table(store: ReadableStore) -> LakeTable:
     """Look at a lake's folders. Raises UsageError where it holds no records: there is no bucket and no day to name."""
+    names = buckets(store)
+    kept_from = read_retention(store).expired_before or FIRST_DAY
     with ThreadPoolExecutor(_LISTINGS) as pool:
-        names = buckets(store)
-        first_days = pool.map(partial(_first_day, store), names)
+        first_days = pool.map(partial(_first_day, store, kept_from), names)
         found = {name: day for name, day in zip(names, first_days, strict=True) if day}
     if not found:
         raise UsageError(
@@ -82,14 +82,9 @@ def read_table(store: ReadableStore) -> LakeTable:
     )
 
 
-def _first_day(store: ReadableStore, bucket: str) -> dt.date | None:
-    return min(_days(store, bucket), default=None)
-
-
-def _days(store: ReadableStore, bucket: str) -> Iterator[dt.date]:
-    """The days of a bucket that are kept; forged records, of before they were rejected, may be of any."""
-    first = read_retention(store).expired_before or FIRST_DAY
-    for folder in store.directories(partition_path(ACCESS_LOG, bucket=bucket)):
-        day = parse_date(folder.removeprefix("date="))
-        if day and max(first, FIRST_DAY) <= day <= tomorrow():
-            yield day
+def _first_day(store: ReadableStore, kept_from: dt.date, bucket: str) -> dt.date | None:
+    """The first day of a bucket that is kept, and that a record can honestly be of."""
+    folders = store.directories(partition_path(ACCESS_LOG, bucket=bucket))
+    days = (parse_date(folder.removeprefix("date=")) for folder in folders)
+    first, last = max(kept_from, FIRST_DAY), tomorrow()
+    return min((day for day in days if day and first <= day <= last), default=None)

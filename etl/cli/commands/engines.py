@@ -130,7 +130,7 @@ def keep_table(lake: Lake, target: Target, reporter: Reporter) -> bool:
         return False
     reporter.event("info", _sentence(change), changes=list(change.changes))
     for note in change.notes:
-        reporter.event("warning", f"--glue: {note}")
+        reporter.event("info", f"--glue: {note}")
     return True
 
 

@@ -5,12 +5,13 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from etl.catalog import CatalogSummary, write_catalog
 from etl.config import Settings, load_settings
 from etl.dashboard import render_buckets, render_dashboard
 from etl.dates import Span, day_span, parse_last, parse_span
+from etl.engines import Dialect, Script, read_table, write_script
 from etl.errors import UsageError
 from etl.findings import Finding, inspect_lake
 from etl.ingest import Progress, RunSummary, SkipRequest, new_run_id, run_ingest
@@ -51,6 +52,7 @@ from etl.reports import (
     run_report,
     unread_objects,
 )
+from etl.schema import ACCESS_LOG
 from etl.store import (
     ListedStore,
     Requests,
@@ -59,6 +61,9 @@ from etl.store import (
     Usage,
     open_store,
 )
+
+if TYPE_CHECKING:
+    from etl.engines import GlueChange
 
 Moment = Span | dt.date | str | None
 """What a period begins or ends with: a UTC day, an hour, ... as text (`dates.FORMS`), of which all is in the period.
@@ -348,6 +353,38 @@ class Lake:
             self.reports(),
             self.settings,
             materialize=materialize,
+        )
+
+    def ddl(
+        self, dialect: str, table: str | None = None, *, injected: bool = False
+    ) -> Script:
+        """The statements that make the lake a table of Athena, Trino, Spark or DuckDB (in small letters).
+
+        See `write_script`. Raises UsageError where the lake has no records yet.
+        """
+        if dialect not in tuple(Dialect):
+            raise UsageError(f"no dialect {dialect!r}; there are: {', '.join(Dialect)}")
+        found = read_table(self._look())
+        return write_script(found, Dialect(dialect), table, is_injected=injected)
+
+    def glue(
+        self,
+        database: str,
+        table: str = ACCESS_LOG.name,
+        *,
+        injected: bool | None = None,
+        dry_run: bool = False,
+    ) -> "GlueChange":
+        """Create the lake's table in AWS Glue, or bring it up to date: see `update_glue`."""
+        from etl.engines import update_glue  # noqa: PLC0415 - loads the AWS client
+
+        return update_glue(
+            read_table(self._look()),
+            self._session,
+            database,
+            table,
+            is_injected=injected,
+            dry_run=dry_run,
         )
 
     def lifecycle_rules(

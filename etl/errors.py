@@ -36,6 +36,10 @@ class LostRacesError(StoreError):
     """Other writers were first, as often as it was tried."""
 
 
+class CatalogError(AccessLakeError):
+    """AWS Glue refused or failed; the message names the table and the cause."""
+
+
 class AccountingError(AccessLakeError):
     """The lines of a log object do not add up (invariant I3)."""
 

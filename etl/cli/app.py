@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from etl.cli.commands import demo, findings, lake, pages, questions, sql, storage
+from etl.cli.commands import demo, engines, findings, lake, pages, questions, sql, storage
 from etl.cli.hints import ReportCommand
 from etl.cli.interrupt import Interrupted, end_on_signals, say_farewell
 from etl.errors import AccessLakeError
@@ -27,6 +27,8 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "dashboard": pages.dashboard,
     "findings": findings.findings,
     "catalog": pages.catalog,
+    "ddl": engines.ddl,
+    "glue": engines.glue,
     "lifecycle-rules": storage.lifecycle_rules,
     "never-read": storage.never_read,
     "sql": sql.sql,

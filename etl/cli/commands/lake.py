@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from etl.cli.commands.engines import keep_table, parse_target
 from etl.cli.lakes import next_step, open_lake, warn_if_empty, warn_if_incomplete
 from etl.cli.options import (
     ConfigOption,
@@ -87,11 +88,19 @@ def ingest(
         ),
     ] = 0,
     metrics_file: MetricsOption = None,
+    glue: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATABASE.TABLE",
+            help="Then bring this table in AWS Glue up to date, as `accesslake glue` does.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read the log objects that the lake does not have yet.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 more rejects than max_reject_fraction, 75 another run is at work.
+    What was ingested stays where --glue fails; that is exit code 1, too.
     """
     with Reporter(quiet=quiet) as reporter:
         try:
@@ -103,6 +112,7 @@ def ingest(
                 since=since,
                 workers=workers,
             )
+            target = None if glue is None else parse_target(glue, lake)
             with watched(lake, reporter, metrics_file, nothing_new):
                 summary = lake.ingest(
                     full=full,
@@ -120,6 +130,8 @@ def ingest(
                     nothing_new,
                     has_too_many_rejects=report_rejects(reporter, summary, lake),
                 )
+                if target and not dry_run and not keep_table(lake, target, reporter):
+                    code = 1
                 _print_run(summary, code, as_json=as_json, quiet=quiet)
                 if reporter.is_terminal and not (
                     dry_run or as_json or quiet or lake.is_empty

@@ -1,0 +1,29 @@
+"""The lake as a table of other engines: statements that make it one, and its entry in AWS Glue."""
+
+from typing import TYPE_CHECKING
+
+from etl.faces import lazy_face
+
+if TYPE_CHECKING:
+    from etl.engines.glue import GlueChange, update_glue
+    from etl.engines.statements import Dialect, Script, write_script
+    from etl.engines.table import LakeTable, read_table
+
+__getattr__ = lazy_face(
+    __name__,
+    {
+        "glue": ("GlueChange", "update_glue"),
+        "statements": ("Dialect", "Script", "write_script"),
+        "table": ("LakeTable", "read_table"),
+    },
+)
+
+__all__ = [
+    "Dialect",
+    "GlueChange",
+    "LakeTable",
+    "Script",
+    "read_table",
+    "update_glue",
+    "write_script",
+]

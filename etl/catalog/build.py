@@ -36,6 +36,10 @@ STORAGE_VERSION = "v1.2.0"
 _USER_AGENTS = "user_agents"
 _CLASSIFIED = "classified_user_agents"
 _LOCATIONS = "located_addresses"
+_ANY_KIND = (
+    "",
+    "browser, bot, program or none, by its own account; unclassified where newer than the catalog",
+)
 # Or requests by user agents that came after the catalog was made would be missing.
 _ALL_USER_AGENTS = f"""
 CREATE VIEW {_USER_AGENTS} AS
@@ -124,7 +128,8 @@ def _add_lake(
     run_statements(catalog.connection, [NETWORK_FUNCTIONS, *statements])
     catalog.replace_by_table(_USER_AGENTS, _CLASSIFIED)
     catalog.connection.execute(_ALL_USER_AGENTS)
-    views: dict[str, Notes] = {**NOTES, _CLASSIFIED: NOTES[_USER_AGENTS]}
+    views = {**NOTES, _CLASSIFIED: NOTES[_USER_AGENTS]}
+    views[_USER_AGENTS] = {**NOTES[_USER_AGENTS], "kind": _ANY_KIND}
     if settings.geo_database:
         catalog.replace_by_table(_LOCATIONS, _LOCATIONS)
     else:
@@ -161,10 +166,13 @@ class _Catalog:
     def add_report(self, report: Report, *, materialize: bool) -> None:
         """A report: a function of its parameters, and where all have defaults a view, or a table of its rows by day."""
         name = re.sub(r"\W", "_", report.name)
-        if report.params:
-            self._add_function(name, report)
         if any(one.required for one in report.params.values()):
+            self._add_function(name, report)
             return
+        if report.params:
+            # A view is enough where DuckDB wants a constant.
+            with contextlib.suppress(duckdb.BinderException):
+                self._add_function(name, report)
         defaults = {key: literal(one.default) for key, one in report.params.items()}
         self._create(report, f"VIEW {name} AS {_with_values(report.sql, defaults)}")
         if materialize and _DAY in self._columns(name):

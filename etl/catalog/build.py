@@ -161,7 +161,8 @@ class _Catalog:
             unit, meaning = notes.get(column) or (_UNITS.get(kind_of(column), ""), "")
             text = f"{meaning} ({unit})" if unit and meaning else meaning or unit
             if text:
-                self._comment(f'COLUMN {name}."{column}"', text)
+                quoted = column.replace('"', '""')
+                self._comment(f'COLUMN {name}."{quoted}"', text)
 
     def add_report(self, report: Report, *, materialize: bool) -> None:
         """A report: a function of its parameters, and where all have defaults a view, or a table of its rows by day."""

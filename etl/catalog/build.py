@@ -6,6 +6,7 @@ results of reports by day. DuckDB 1.3 and later open it.
 """
 
 import contextlib
+import datetime as dt
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,24 +17,45 @@ from typing import Any
 
 import duckdb
 
+from etl.catalog.networks import NETWORK_FUNCTIONS
 from etl.config import Settings
 from etl.errors import UsageError
 from etl.lake import read_retention
 from etl.query import EVERYTHING, Database, Result, SharedReader, sql_literal
-from etl.query.catalog import NOTES
+from etl.query.catalog import NOTES, Notes
 from etl.query.connection import query_errors, register_functions, run_statements
 from etl.query.files import LakeFiles
 from etl.query.views import asks_for_locations, plain_statements
 from etl.reports import Report, literal, query_report
 from etl.store import ReadableStore
+from etl.text import Kind, kind_of
 
 STORAGE_VERSION = "v1.2.0"
 """Of DuckDB's files. 1.3 reads it, and so does every version since; what 2.0 writes by default, 1.x does not."""
 # Views that call Python, which a file cannot hold; the last one needs databases of where addresses are.
-_TABLES = ("user_agents", "excluded_addresses")
+_USER_AGENTS = "user_agents"
+_CLASSIFIED = "classified_user_agents"
 _LOCATIONS = "located_addresses"
+_ANY_KIND = (
+    "",
+    "browser, bot, program or none, by its own account; unclassified where newer than the catalog",
+)
+# Or requests by user agents that came after the catalog was made would be missing.
+_ALL_USER_AGENTS = f"""
+CREATE VIEW {_USER_AGENTS} AS
+SELECT seen.user_agent, coalesce(kind, 'unclassified') AS kind, family, system
+FROM (SELECT DISTINCT user_agent FROM access_log WHERE is_request(operation)) AS seen
+LEFT JOIN {_CLASSIFIED} AS classified ON seen.user_agent IS NOT DISTINCT FROM classified.user_agent
+"""
 _FILE = "catalog_file"
 _DAY = "date"
+_UNITS = {
+    Kind.BYTES: "bytes",
+    Kind.COST: "currency",
+    Kind.PERCENT: "percent",
+    Kind.MINUTES: "minutes",
+    Kind.MILLISECONDS: "ms",
+}
 
 
 @dataclass(slots=True)
@@ -103,20 +125,17 @@ def _add_lake(
     register_functions(catalog.connection)
     first_day = read_retention(store).expired_before
     statements = plain_statements(root, reader.snapshot, settings, first_day)
-    run_statements(catalog.connection, statements)
-    for name in _TABLES:
-        catalog.replace_by_table(name)
+    run_statements(catalog.connection, [NETWORK_FUNCTIONS, *statements])
+    catalog.replace_by_table(_USER_AGENTS, _CLASSIFIED)
+    catalog.connection.execute(_ALL_USER_AGENTS)
+    views = {**NOTES, _CLASSIFIED: NOTES[_USER_AGENTS]}
+    views[_USER_AGENTS] = {**NOTES[_USER_AGENTS], "kind": _ANY_KIND}
     if settings.geo_database:
-        catalog.replace_by_table(_LOCATIONS)
+        catalog.replace_by_table(_LOCATIONS, _LOCATIONS)
     else:
         catalog.connection.execute(f"DROP VIEW {_LOCATIONS}")
-    for name, columns in NOTES.items():
-        if name == _LOCATIONS and not settings.geo_database:
-            continue
-        notes = {
-            column: " of ".join(filter(None, note[::-1]))
-            for column, note in columns.items()
-        }
+        del views[_LOCATIONS]
+    for name, notes in views.items():
         catalog.comment_columns(name, notes)
 
 
@@ -127,45 +146,65 @@ class _Catalog:
         self.connection = connection
         self.summary = CatalogSummary()
         self._database = database
+        self._made = f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC"
 
-    def replace_by_table(self, name: str) -> None:
+    def replace_by_table(self, view: str, name: str) -> None:
         """A table of what a view has now, in its place."""
-        rows = self._database.query(f"SELECT * FROM {name}", reads_all=True)
-        self.connection.execute(f"DROP VIEW {name}")
+        rows = self._database.query(f"SELECT * FROM {view}", reads_all=True)
+        self.connection.execute(f"DROP VIEW {view}")
         self._add_table(name, rows)
+        self._comment(f"TABLE {name}", f"As of {self._made}.")
 
-    def comment_columns(self, name: str, notes: Mapping[str, str]) -> None:
-        """Say what the columns of a view or a table are."""
+    def comment_columns(self, name: str, notes: Notes) -> None:
+        """Say what the columns of a view or a table are: by its notes, or by their names as far as these tell."""
         for column in self._columns(name):
-            if column in notes:
-                what = f'COLUMN {name}."{column}"'
-                self._comment(what, notes[column])
+            unit, meaning = notes.get(column) or (_UNITS.get(kind_of(column), ""), "")
+            text = f"{meaning} ({unit})" if unit and meaning else meaning or unit
+            if text:
+                quoted = column.replace('"', '""')
+                self._comment(f'COLUMN {name}."{quoted}"', text)
 
     def add_report(self, report: Report, *, materialize: bool) -> None:
-        """A report: a view, a table of its result by day, or a function where it has to be told something."""
+        """A report: a function of its parameters, and where all have defaults a view, or a table of its rows by day."""
         name = re.sub(r"\W", "_", report.name)
-        required = [key for key, one in report.params.items() if one.required]
-        values = {
-            key: f"p_{key}" if one.required else literal(one.default)
-            for key, one in report.params.items()
-        }
-        sql = _with_values(report.sql, values)
-        if required:
-            arguments = ", ".join(f"p_{key}" for key in required)
-            self._create(report, f"MACRO {name}({arguments}) AS TABLE {sql}")
-            self.summary.functions.append(name)
-            self._comment(f"MACRO TABLE {name}", _description(report))
+        if any(one.required for one in report.params.values()):
+            self._add_function(name, report)
             return
-        self._create(report, f"VIEW {name} AS {sql}")
+        if report.params:
+            # A view is enough where DuckDB wants a constant.
+            with contextlib.suppress(duckdb.BinderException):
+                self._add_function(name, report)
+        defaults = {key: literal(one.default) for key, one in report.params.items()}
+        self._create(report, f"VIEW {name} AS {_with_values(report.sql, defaults)}")
         if materialize and _DAY in self._columns(name):
             rows = query_report(report, self._database)
             self.connection.execute(f"DROP VIEW {name}")
             self._add_table(name, rows)
             self.summary.tables.append(name)
-            self._comment(f"TABLE {name}", _description(report))
+            text = f"{_description(report)} As of {self._made}."
+            self._comment(f"TABLE {name}", text)
         else:
             self.summary.views.append(name)
             self._comment(f"VIEW {name}", _description(report))
+        self.comment_columns(name, {})
+
+    def _add_function(self, name: str, report: Report) -> None:
+        # A prefix, as what is called like a column would take its place; first those that have to be given.
+        ordered = sorted(report.params.items(), key=lambda item: not item[1].required)
+        arguments = ", ".join(
+            f"p_{key}" if one.required else f"p_{key} := {literal(one.default)}"
+            for key, one in ordered
+        )
+        what = f"MACRO {name}({arguments}) AS TABLE"
+        sql = _with_values(report.sql, {key: f"p_{key}" for key in report.params})
+        try:
+            self._create(report, f"{what} {sql}")
+        except duckdb.BinderException:
+            # A parameter beside an aggregate is taken for a column that is not grouped by; a subquery is not.
+            self._create(report, f"{what} {_with_subqueries(report)}")
+        self.summary.functions.append(name)
+        helps = "; ".join(f"p_{key}: {one.help}" for key, one in ordered)
+        self._comment(f"MACRO TABLE {name}", f"{_description(report)} {helps}.")
 
     def _create(self, report: Report, what: str) -> None:
         try:
@@ -191,6 +230,14 @@ class _Catalog:
 
 def _description(report: Report) -> str:
     return " ".join(filter(None, (f"{report.title}:", report.question, report.note)))
+
+
+def _with_subqueries(report: Report) -> str:
+    """A report's statement for the body of a function, with its parameters in subqueries, which is slower."""
+    given = ", ".join(f"p_{key} AS given_{key}" for key in report.params)
+    values = {key: f"(SELECT given_{key} FROM given)" for key in report.params}
+    sql = _with_values(report.sql, values)
+    return f"WITH given AS (SELECT {given}) FROM ({sql})"
 
 
 def _with_values(sql: str, values: Mapping[str, str]) -> str:

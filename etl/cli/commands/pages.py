@@ -123,7 +123,7 @@ def catalog(
 ) -> None:
     """Write a DuckDB file with the views and reports of the lake, for BI tools.
 
-    It has no records: run it again for new buckets, user agents and settings, from cron after each ingest.
+    It has no records: run it again for new user agents and settings, from cron after each ingest.
     """
     lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url, sql_dir=sql_dir)
     with working("reading the lake") as lake.advance:

@@ -16,7 +16,8 @@ from etl.findings.case import (
 )
 from etl.findings.finding import Finding, Row
 from etl.findings.requests import BURSTS
-from etl.findings.words import listed, money, of_bytes, quoted, who
+from etl.findings.words import listed, money, of_bytes, quoted, times, who
+from etl.kinds import KINDS
 
 FIGURES = "overview/figures"
 """The report whose one row is compared with that of the period before."""
@@ -38,7 +39,9 @@ MOST = 0.5
 """What is named has this share of the whole at least."""
 NOW = Question(FIGURES, FIGURE_COLUMNS)
 BEFORE = NOW.over(Window.BEFORE)
-COST = Question("cost/by_day", ("date", "cost"))
+OLD_NOW = NOW.over(Window.OLD_BUCKETS)
+OLD_BEFORE = NOW.over(Window.OLD_BUCKETS_BEFORE)
+COST = Question("cost/by_bucket_and_day", ("date", "bucket", "cost"))
 TRAFFIC = Question(
     "operations/traffic_by_day", ("date", "bucket", "requests", "bytes_sent")
 )
@@ -74,19 +77,19 @@ _FIGURES = {
 }
 
 
-@rule(*_FIGURES, reads=(NOW, BEFORE, TRAFFIC, TRAFFIC.over(Window.BEFORE)))
+@rule(*_FIGURES, reads=(OLD_NOW, OLD_BEFORE, TRAFFIC, TRAFFIC.over(Window.BEFORE)))
 def figures(case: Case) -> Iterator[Finding]:
-    """Figures that are twice what they were, or half of it."""
-    now, before = _compared(case)
-    if before is None:
+    """Figures that are twice what they were, or half of it, of the buckets that there were before."""
+    if not case.has_before:
         return
+    now, before = first_row(case.excerpt(OLD_NOW)), first_row(case.excerpt(OLD_BEFORE))
     for kind, figure in _FIGURES.items():
         # Visitors have no number where all people are unknown.
         if None in (now.get(figure.column, 0), before.get(figure.column, 0)):
             continue
         new, old = now.get(figure.column) or 0, before.get(figure.column) or 0
         if differs(case, kind, new, old):
-            where = _where(case, figure.by_bucket) if figure.by_bucket else []
+            where = _where(case, TRAFFIC, figure.by_bucket) if figure.by_bucket else []
             yield _change(case, kind, figure, new, old, where)
 
 
@@ -94,8 +97,8 @@ def _change(
     case: Case, kind: str, figure: _Figure, new: float, old: float, where: Sequence[str]
 ) -> Finding:
     title = f"{figure.label}: {figure.words(new)}, against {figure.words(old)} {_before(case)}"
-    if where and not case.buckets:
-        title += f", the difference mostly in {quoted(where[0])}"
+    if where:
+        title += f"; most of the difference is in {quoted(where[0])}"
     counts = {"difference": new - old, "now": new, "before": old}
     return case.finding(kind, title, figure.report, buckets=where[:1], counts=counts)
 
@@ -121,14 +124,21 @@ def differs(case: Case, kind: str, new: float, old: float) -> bool:
     return abs(new - old) >= least and min(new, old) * ratio <= max(new, old)
 
 
-def _where(case: Case, column: str) -> list[str]:
-    """The bucket that has most of the difference, if one has."""
+def _where(case: Case, question: Question, column: str) -> list[str]:
+    """The bucket that has most of the difference, if one of several has."""
     differences: Counter[str] = Counter()
-    for row in case.rows(TRAFFIC):
-        differences[row["bucket"]] += row[column]
-    for row in case.rows(TRAFFIC.over(Window.BEFORE)):
-        differences[row["bucket"]] -= row[column]
+    for row in _of_old_buckets(case, question):
+        differences[row["bucket"]] += row[column] or 0
+    for row in _of_old_buckets(case, question.over(Window.BEFORE)):
+        differences[row["bucket"]] -= row[column] or 0
+    if len(differences) == 1:
+        return []
     return largest({name: abs(count) for name, count in differences.items()})
+
+
+def _of_old_buckets(case: Case, question: Question) -> list[Row]:
+    """The rows of buckets that go back to the beginning of the period before."""
+    return [row for row in case.rows(question) if row["bucket"] in case.old_buckets]
 
 
 def largest(counts: Mapping[str, float]) -> list[str]:
@@ -136,7 +146,7 @@ def largest(counts: Mapping[str, float]) -> list[str]:
     if not counts:
         return []
     name = max(counts, key=lambda one: counts[one])
-    return [name] if counts[name] >= MOST * sum(counts.values()) else []
+    return [name] if counts[name] >= max(MOST * sum(counts.values()), 1e-9) else []
 
 
 @rule("cost", reads=(COST, COST.over(Window.BEFORE)))
@@ -145,12 +155,13 @@ def cost(case: Case) -> Iterator[Finding]:
     if not case.has_before:
         return
     new, old = (
-        _total(case.rows(question)) for question in (COST, COST.over(Window.BEFORE))
+        _total(_of_old_buckets(case, question))
+        for question in (COST, COST.over(Window.BEFORE))
     )
     if differs(case, "cost", new, old):
-        yield _change(
-            case, "cost", _Figure("cost", "Cost", COST.report, money), new, old, []
-        )
+        figure = _Figure("cost", "Cost", KINDS["cost"].report, money)
+        where = _where(case, COST, "cost")
+        yield _change(case, "cost", figure, new, old, where)
 
 
 def _total(rows: Sequence[Row]) -> float:
@@ -174,7 +185,7 @@ def denied(case: Case) -> Iterator[Finding]:
         worst = max(refused, key=lambda row: row["requests"])
         title += (
             f"; most often {who(worst['principal'])} was refused {worst['operation']} in {quoted(worst['bucket'])}"
-            f" ({worst['requests']:,})"
+            f" ({times(worst['requests'])})"
         )
     yield case.finding(
         kind,

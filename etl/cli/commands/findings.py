@@ -19,7 +19,7 @@ from etl.cli.options import (
 )
 from etl.cli.progress import working
 from etl.cli.terminal import print_prose
-from etl.findings import Finding
+from etl.findings import Finding, Inspection
 from etl.kinds import Severity
 from etl.text import safe_text
 
@@ -35,7 +35,8 @@ def findings(
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one list of JSON objects.")
+        bool,
+        typer.Option("--json", help="Print one JSON object, with a list of findings."),
     ] = False,
     fail_on: Annotated[
         Severity | None,
@@ -51,10 +52,12 @@ def findings(
     lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
     begin, end = parse_period(date_from, date_to, last)
     with working("querying") as lake.advance:
-        found = lake.findings(bucket=bucket or None, date_from=begin, date_to=end)
+        inspection = lake.inspect(bucket=bucket or None, date_from=begin, date_to=end)
+        found = inspection.findings(advance=lake.advance)
     if as_json:
-        typer.echo(json.dumps([finding.as_dict(lake.url) for finding in found]))
+        typer.echo(json.dumps(inspection.as_dict(lake.url, found)))
     else:
+        _print_summary(inspection)
         _print(found, lake.url)
     if fail_on and _is_met(found, fail_on):
         raise typer.Exit(EXIT_ATTENTION)
@@ -62,6 +65,17 @@ def findings(
 
 def _is_met(found: Iterable[Finding], severity: Severity) -> bool:
     return any(severity in (finding.severity, Severity.NOTICE) for finding in found)
+
+
+def _print_summary(inspection: Inspection) -> None:
+    """The period, the buckets, and what they are compared with, above what is found."""
+    names = inspection.buckets
+    where = f"bucket {names[0]}" if len(names) == 1 else f"{len(names):,} buckets"
+    before = inspection.compared_with
+    text = f"{inspection.period_in_words} (UTC), {where}"
+    print_prose(f"{text}, compared with {before}." if before else f"{text}.", 0)
+    if inspection.note:
+        print_prose(inspection.note, 0)
 
 
 def _print(found: Sequence[Finding], lake: str) -> None:

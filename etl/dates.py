@@ -156,7 +156,10 @@ def period_in_words(begin: dt.datetime, end: dt.datetime) -> str:
     if last.date() != begin.date():
         days += f" to {last:%Y-%m-%d}"
     if begin.time() == dt.time():
-        return days if _is_day_end(end) else f"{days} (until {end:%H:%M})"
+        if _is_day_end(end):
+            return days
+        until = "until " if last.date() == begin.date() else ""
+        return f"{days} {until}{end:%H:%M}"
     if last.date() == begin.date():
         return f"{days} from {begin:%H:%M} to {_end_time(end)}"
     return f"{begin:%Y-%m-%d %H:%M} to {last:%Y-%m-%d} {_end_time(end)}"

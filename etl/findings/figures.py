@@ -16,7 +16,7 @@ from etl.findings.case import (
 )
 from etl.findings.finding import Finding, Row
 from etl.findings.requests import BURSTS
-from etl.findings.words import listed, money, of_bytes, quoted, times, who
+from etl.findings.words import listed, money, number, of_bytes, quoted, times, who
 from etl.kinds import KINDS
 
 FIGURES = "overview/figures"
@@ -50,6 +50,8 @@ DENIED = Question(
     ("principal", "bucket", "operation", "requests"),
     fixed=MANY_ROWS,
 )
+OLD_DENIED = DENIED.over(Window.OLD_BUCKETS)
+OLD_BURSTS = BURSTS.over(Window.OLD_BUCKETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,9 @@ _FIGURES = {
 @rule(*_FIGURES, reads=(OLD_NOW, OLD_BEFORE, TRAFFIC, TRAFFIC.over(Window.BEFORE)))
 def figures(case: Case) -> Iterator[Finding]:
     """Figures that are twice what they were, or half of it, of the buckets that there were before."""
-    if not case.has_before:
+    now, before = _compared(case)
+    if before is None:
         return
-    now, before = first_row(case.excerpt(OLD_NOW)), first_row(case.excerpt(OLD_BEFORE))
     for kind, figure in _FIGURES.items():
         # Visitors have no number where all people are unknown.
         if None in (now.get(figure.column, 0), before.get(figure.column, 0)):
@@ -104,17 +106,19 @@ def _change(
 
 
 def _before(case: Case) -> str:
-    until = case.period.until
-    return (
-        f"in the period before (both until {until:%H:%M} of the last day)"
-        if until
-        else "in the period before"
-    )
+    """The period before, and how the comparison is made a fair one."""
+    until, left_out = case.period.until, len(case.first_days) - len(case.old_buckets)
+    notes = [
+        *([f"both until {until:%H:%M} of the last day"] if until else []),
+        *([f"without {number(left_out, 'new bucket')}"] if left_out else []),
+    ]
+    text = "in the period before"
+    return f"{text} ({', '.join(notes)})" if notes else text
 
 
 def _compared(case: Case) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """The figures of both periods; none of before where the lake does not go back so far."""
-    now, before = first_row(case.excerpt(NOW)), first_row(case.excerpt(BEFORE))
+    """The figures of both periods, of the buckets that there were; none of before where the lake begins later."""
+    now, before = first_row(case.excerpt(OLD_NOW)), first_row(case.excerpt(OLD_BEFORE))
     return now, before if case.has_before else None
 
 
@@ -168,7 +172,7 @@ def _total(rows: Sequence[Row]) -> float:
     return sum(row["cost"] or 0 for row in rows)
 
 
-@rule("denied-requests", reads=(NOW, BEFORE, DENIED, BURSTS))
+@rule("denied-requests", reads=(OLD_NOW, OLD_BEFORE, OLD_DENIED, OLD_BURSTS))
 def denied(case: Case) -> Iterator[Finding]:
     """More of them, and who was refused most."""
     now, before = _compared(case)
@@ -178,8 +182,8 @@ def denied(case: Case) -> Iterator[Finding]:
     new, old = now.get("denied") or 0, before.get("denied") or 0
     if new < old or not differs(case, kind, new, old):
         return
-    of_bursts = sum(row["denied"] for row in case.rows(BURSTS))
-    refused = case.rows(DENIED)
+    of_bursts = sum(row["denied"] for row in case.rows(OLD_BURSTS))
+    refused = case.rows(OLD_DENIED)
     title = f"Denied requests (403): {new:,}, against {old:,} {_before(case)}"
     if refused:
         worst = max(refused, key=lambda row: row["requests"])
@@ -190,7 +194,7 @@ def denied(case: Case) -> Iterator[Finding]:
     yield case.finding(
         kind,
         title,
-        DENIED,
+        OLD_DENIED,
         buckets=most_first(refused, "bucket", "requests"),
         principals=most_first(refused, "principal", "requests"),
         counts={"difference": new - old, "now": new, "before": old},
@@ -198,7 +202,7 @@ def denied(case: Case) -> Iterator[Finding]:
     )
 
 
-@rule("failures", reads=(NOW, BEFORE, BURSTS))
+@rule("failures", reads=(OLD_NOW, OLD_BEFORE, OLD_BURSTS))
 def failures(case: Case) -> Iterator[Finding]:
     """A larger share of failures, which a scanner or a broken program may explain."""
     now, before = _compared(case)
@@ -207,7 +211,7 @@ def failures(case: Case) -> Iterator[Finding]:
     new, old = now.get("error_percent") or 0, before.get("error_percent") or 0
     if not _fails_more(case, new, old, _failed(now) - _failed(before)):
         return
-    bursts = case.rows(BURSTS)
+    bursts = case.rows(OLD_BURSTS)
     of_bursts = sum(row["failed"] for row in bursts)
     requests = max(now.get("requests") or 0, 1)
     without = new - 100 * of_bursts / requests

@@ -130,7 +130,7 @@ class Inspection:
             return None
         begin = self._scope_of(Window.BEFORE).date_from
         return (
-            f"There is nothing to compare it with: the period before begins on {begin}, the first record is of"
+            f"It is not compared with the period before: that begins on {begin}, and the first record is of"
             f" {self.begun}."
         )
 

@@ -68,7 +68,7 @@ def with_session(requester: str | None, sessions: int) -> str:
     session = _SESSION.fullmatch(requester or "")
     if session is None:
         return name
-    others = f" and {number(sessions - 1, 'other')}" if sessions > 1 else ""
+    others = f" (and {number(sessions - 1, 'other session')})" if sessions > 1 else ""
     return f"{name} as {cut(session[2])}{others}"
 
 

@@ -25,7 +25,9 @@ from etl.text import safe_text
 NOW = dt.datetime(2026, 3, 30, 16, tzinfo=dt.UTC)
 OWN_COUNTRIES = {"203.0.113.77/32": {"country": {"iso_code": "CN"}}, "10.0.0.0/8": {"country": {"iso_code": "SE"}}}
 """Where somebody who is new comes from, and where the backup does."""
-WEEK_IN_WORDS = "2026-03-24 to 2026-03-30 (UTC), 2 buckets, compared with 2026-03-17 to 2026-03-23."
+WEEK_IN_WORDS = (
+    "2026-03-24 to 2026-03-30 (UTC), buckets data and www.example.org, compared with 2026-03-17 to 2026-03-23."
+)
 WEEK = ("--from", "2026-03-24", "--to", "2026-03-30")
 
 
@@ -133,8 +135,9 @@ def test_a_newcomer_of_earlier_hours_is_none_of_later_ones(eventful: str) -> Non
 def test_a_period_without_one_before_says_so(quiet: str) -> None:
     """The command, JSON and the page say in one line that there is nothing to compare with, and why."""
     lake = open_lake(quiet)
-    note = "There is nothing to compare it with: the period before begins on 2026-02-09,"
-    note += " the first record is of 2026-03-01."
+    note = (
+        "It is not compared with the period before: that begins on 2026-02-09, and the first record is of 2026-03-01."
+    )
     period = {"date_from": "2026-03-06", "date_to": "2026-03-30"}
     inspection = lake.inspect(**period)
     printed = inspection.as_dict(quiet, [])
@@ -142,7 +145,7 @@ def test_a_period_without_one_before_says_so(quiet: str) -> None:
     assert lake.inspect(date_from="2026-03-16", date_to="2026-03-30").note is None
     assert note in lake.dashboard(**period)
     done = run_cli("findings", "--lake", quiet, "--from", "2026-03-06", "--to", "2026-03-30")
-    assert done.stdout.splitlines()[:2] == ["2026-03-06 to 2026-03-30 (UTC), 2 buckets.", note]
+    assert done.stdout.splitlines()[:2] == ["2026-03-06 to 2026-03-30 (UTC), buckets data and www.example.org.", note]
 
 
 def test_the_newest_day_ends_where_comparisons_end_it(quiet: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +156,7 @@ def test_the_newest_day_ends_where_comparisons_end_it(quiet: str, monkeypatch: p
     assert (comparison.period.end, comparison.before.end) == (until, until - dt.timedelta(days=7))
     inspection = inspect_lake(open_store(quiet), EVERYTHING, load_settings({}, {}), NOW, load_reports())
     assert inspection.period.until == until
-    assert inspection.compared_with == "2026-03-17 to 2026-03-23 (until 14:06)"
+    assert inspection.compared_with == "2026-03-17 to 2026-03-23 14:06"
     # A day is over when there is more: on the 30th, the 29th is.
     of_yesterday = inspect_lake(
         open_store(quiet), Scope(None, day(23), day(29)), load_settings({}, {}), NOW, load_reports()

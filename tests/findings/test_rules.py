@@ -197,6 +197,18 @@ def test_a_new_bucket_is_one_finding_and_no_unusual_days() -> None:
     ]
 
 
+def test_figures_are_compared_without_new_buckets() -> None:
+    """They are those of the buckets that there were, which the sentence says; costs are summed up of these."""
+    young = {"young": dt.date(2026, 3, 25)}
+    figures = {OLD_NOW: [USUAL | {"requests": 2000}], OLD_BEFORE: [USUAL], NOW: [USUAL | {"requests": 90_000}]}
+    assert sentences(find(case(figures, first_days=young))) == [
+        "Requests: 2,000, against 1,000 in the period before (without 1 new bucket)"
+    ]
+    costs = {COST: by_bucket(b=traffic(cost=[2] * 7), young=traffic(cost=[0, 0, 0, 9, 9, 9, 9]))}
+    before = {COST.over(Window.BEFORE): traffic(cost=[2] * 7)}
+    assert find(case({**costs, **before}, first_days=young)) == []
+
+
 def weeks(**last_week: Sequence[float]) -> Mapping[Question, Rows]:
     """Five weeks of a large bucket `b` with 100,000 requests a day, and of others with 100, but for the last week."""
     rows = by_bucket(

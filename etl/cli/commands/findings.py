@@ -23,6 +23,7 @@ from etl.findings import Finding, Inspection
 from etl.kinds import Severity
 from etl.text import safe_text
 
+_NAMED_BUCKETS = 2
 _INDENT = " " * 8
 
 
@@ -69,13 +70,19 @@ def _is_met(found: Iterable[Finding], severity: Severity) -> bool:
 
 def _print_summary(inspection: Inspection) -> None:
     """The period, the buckets, and what they are compared with, above what is found."""
-    names = inspection.buckets
-    where = f"bucket {names[0]}" if len(names) == 1 else f"{len(names):,} buckets"
+    where = _buckets(inspection.buckets)
     before = inspection.compared_with
     text = f"{inspection.period_in_words} (UTC), {where}"
     print_prose(f"{text}, compared with {before}." if before else f"{text}.", 0)
     if inspection.note:
         print_prose(inspection.note, 0)
+
+
+def _buckets(names: Sequence[str]) -> str:
+    """A few by their names, and how many there are of many."""
+    if len(names) > _NAMED_BUCKETS:
+        return f"{len(names):,} buckets"
+    return f"bucket{'s' if names[1:] else ''} {' and '.join(names)}"
 
 
 def _print(found: Sequence[Finding], lake: str) -> None:

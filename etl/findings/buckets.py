@@ -85,7 +85,13 @@ class _Odd:
 )
 def bucket_days(case: Case) -> Iterator[Finding]:
     """Buckets with a day that has far more, or far less, than any of the weeks before; each once, the worst named."""
-    odd = [one for measure in _MEASURES for one in _odd_days(case, measure)]
+    told = {one for measure in _MEASURES for one in told_days(case, measure)}
+    odd = [
+        one
+        for measure in _MEASURES
+        for one in _odd_days(case, measure)
+        if (one.bucket, one.day.date) not in told
+    ]
     for is_large in (True, False):
         of_direction = [one for one in odd if one.is_large is is_large]
         if of_direction:
@@ -104,8 +110,10 @@ def _bucket_days(case: Case, odd: Sequence[_Odd], *, is_large: bool) -> Finding:
     has = " and ".join(one.text for one in same_day)
     had = f"{quoted(worst.bucket)} had {has} on {worst.day.date}{worst.day.until}"
     more = "more" if is_large else "less"
+    others = sorted({one.day.date for one in odd} - {worst.day.date})
     if len(buckets) == 1:
-        title = f"{had}, {more} than on any day of the weeks before"
+        also = f"; also on {listed([str(day) for day in others])}" if others else ""
+        title = f"{had}, {more} than on any day of the weeks before{also}"
     else:
         title = f"{len(buckets):,} buckets had a day with far {more} than usual; the worst: {had}"
     days = [one.day.date for one in odd]
@@ -123,14 +131,10 @@ def _bucket_days(case: Case, odd: Sequence[_Odd], *, is_large: bool) -> Finding:
 
 
 def _odd_days(case: Case, measure: Measure) -> Iterator[_Odd]:
-    """The odd days of each bucket, where there are several buckets; not what is told of the whole lake already."""
-    kind = "bucket-days"
-    told = set(told_days(case, measure))
-    for day in judged_days(case, kind, measure):
-        if len(day.counts.buckets) == 1:
-            return
-        for bucket in day.counts.buckets:
-            if (bucket, day.date) not in told:
+    """The odd days of each bucket, where there are several: one alone is the whole of what is looked at."""
+    for day in judged_days(case, "bucket-days", measure):
+        if len(day.counts.buckets) > 1:
+            for bucket in day.counts.buckets:
                 yield from _odd_day(case, measure, day, bucket)
 
 
@@ -158,10 +162,10 @@ def _is_far(count: float, usual: float, ratio: float) -> bool:
 
 
 def _is_known(case: Case, odd: _Odd) -> bool:
-    """Whether a day that has little is over as far as it is counted, and has records: days without are a finding."""
+    """Whether a day that has little is over, as logs may be late, and has records: days without are a finding."""
     if odd.is_large:
         return True
-    if odd.day.until and odd.measure.so_far is None:
+    if odd.day.until:
         return False
     day = (odd.bucket, odd.day.date)
     return not any(

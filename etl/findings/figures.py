@@ -107,7 +107,9 @@ def _change(
 
 def _before(case: Case) -> str:
     """The period before, and how the comparison is made a fair one."""
-    until, left_out = case.period.until, len(case.first_days) - len(case.old_buckets)
+    # Of hours, the period before is not at the same time of the day.
+    until = None if case.begin or case.end else case.period.until
+    left_out = len(case.first_days) - len(case.old_buckets)
     notes = [
         *([f"both until {until:%H:%M} of the last day"] if until else []),
         *([f"without {number(left_out, 'new bucket')}"] if left_out else []),

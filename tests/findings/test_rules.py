@@ -121,6 +121,17 @@ def test_a_day_that_is_not_over_is_compared_up_to_its_hour() -> None:
     ]
 
 
+def test_hours_are_compared_with_the_hours_before() -> None:
+    """They end at another time of the day, of which the sentence says nothing."""
+    rows: dict[Question, Rows] = {OLD_NOW: [USUAL | {"requests": 2000}], OLD_BEFORE: [USUAL]}
+    day = Period(WEEK.last, WEEK.last, at("29 15:00"))
+    hours = replace(case(rows, period=day), begin=at("29 12:00"), end=day.until)
+    (finding,) = find(hours)
+    assert finding.title == "Requests: 2,000, against 1,000 in the period before"
+    assert finding.query
+    assert (finding.query.date_from, finding.query.date_to) == (hours.begin, hours.end)
+
+
 def traffic(**counts: Sequence[float]) -> Rows:
     """The traffic of the days up to the end of the week."""
     lengths = {len(values) for values in counts.values()}
@@ -230,6 +241,8 @@ def test_a_jump_in_one_of_many_buckets_is_found() -> None:
     )
     assert finding.query
     assert finding.query.command("l").endswith("--bucket shop --from 2026-03-25 --to 2026-03-25")
+    twice = {"shop": [100, 100, 5000, 4000, 100, 100, 100]}
+    assert find(case(weeks(**twice)))[0].title.endswith("than on any day of the weeks before; also on 2026-03-26")
     several = {f"shop-{number}": [100] * 5 + [900 + number, 100] for number in range(3)}
     (finding,) = find(case(weeks(**several, quiet=[100] * 7, small=[100, 290, 100, 100, 100, 100, 100])))
     assert finding.title == (
@@ -254,6 +267,19 @@ def test_a_bucket_with_much_less_is_found_once() -> None:
     assert sentences(find(case(rows))) == [sentence]
     without = {**rows, DAYS: present("shop", WEEK.last)}
     assert [finding.id for finding in find(case(without))] == ["missing-days"]
+
+
+def test_a_bucket_with_little_so_far_may_be_late() -> None:
+    """Of a day that is not over, only what is much already is told of a bucket."""
+    rows = weeks(shop=[1000, 1000, 1000, 1000, 1000, 1000, 5], lively=[100, 100, 100, 100, 100, 100, 900])
+    for window in (Window.PERIOD, Window.RECENT):
+        for row in rows[TRAFFIC.over(window)]:
+            if row["bucket"] == "shop" and window is Window.RECENT:
+                row["requests"] = 1000
+    both = {**rows, SO_FAR: rows[TRAFFIC], SO_FAR.over(Window.RECENT): rows[TRAFFIC.over(Window.RECENT)]}
+    assert sentences(find(case(both, period=OPEN_WEEK))) == [
+        "`lively` had 900 requests (usually 100) on 2026-03-29 until 14:00, more than on any day of the weeks before"
+    ]
 
 
 def test_what_irregular_programs_do_is_usual() -> None:

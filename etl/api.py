@@ -13,7 +13,7 @@ from etl.dashboard import render_buckets, render_dashboard
 from etl.dates import Span, day_span, parse_last, parse_span
 from etl.engines import Dialect, Script, read_table, write_script
 from etl.errors import UsageError
-from etl.findings import Finding, inspect_lake
+from etl.findings import Finding, Inspection, inspect_lake
 from etl.ingest import Progress, RunSummary, SkipRequest, new_run_id, run_ingest
 from etl.lake import IncompleteRun, is_new, read_incomplete, require_lake
 from etl.maintenance import (
@@ -328,11 +328,23 @@ class Lake:
         last: str | None = None,
     ) -> list[Finding]:
         """What is unusual, alarms first; without a period, of the last 7 days with records."""
+        inspection = self.inspect(
+            bucket=bucket, date_from=date_from, date_to=date_to, last=last
+        )
+        return inspection.findings(advance=self.advance)
+
+    def inspect(
+        self,
+        *,
+        bucket: Buckets = None,
+        date_from: Moment = None,
+        date_to: Moment = None,
+        last: str | None = None,
+    ) -> Inspection:
+        """A period to ask for `.findings()`: which one it is, of which buckets, and what it is compared with."""
         scope = _scope(bucket, date_from, date_to, last)
         now = dt.datetime.now(dt.UTC)
-        reports = load_reports()
-        inspection = inspect_lake(self._look(), scope, self.settings, now, reports)
-        return inspection.findings(advance=self.advance)
+        return inspect_lake(self._look(), scope, self.settings, now, load_reports())
 
     def dashboards(
         self, *, date_from: Moment = None, date_to: Moment = None, last: str | None = None

@@ -133,6 +133,46 @@ def moment_before(moment: dt.datetime, by: dt.timedelta) -> dt.datetime:
     return moment - by if moment - dt.datetime.min >= by else dt.datetime.min  # noqa: DTZ901 - naive, too
 
 
+def word_of_begin(bound: dt.date) -> str:
+    """The `FORMS` for a period that begins with this day, or this minute."""
+    if not isinstance(bound, dt.datetime):
+        return bound.isoformat()
+    return f"{bound:%Y-%m-%dT%H:%M}" if bound.minute else f"{bound:%Y-%m-%dT%H}"
+
+
+def word_of_end(bound: dt.date) -> str:
+    """The `FORMS` for a period that ends with this day, or right before this minute: the last hour or minute in it."""
+    if not isinstance(bound, dt.datetime):
+        return bound.isoformat()
+    if bound.minute:
+        return f"{bound - _MINUTE:%Y-%m-%dT%H:%M}"
+    return f"{bound - _HOUR:%Y-%m-%dT%H}"
+
+
+def period_in_words(begin: dt.datetime, end: dt.datetime) -> str:
+    """A period as people read it: its days, and the times where it begins or ends amid one."""
+    last = end - dt.timedelta(microseconds=1)
+    days = f"{begin:%Y-%m-%d}"
+    if last.date() != begin.date():
+        days += f" to {last:%Y-%m-%d}"
+    if begin.time() == dt.time():
+        if _is_day_end(end):
+            return days
+        until = "until " if last.date() == begin.date() else ""
+        return f"{days} {until}{end:%H:%M}"
+    if last.date() == begin.date():
+        return f"{days} from {begin:%H:%M} to {_end_time(end)}"
+    return f"{begin:%Y-%m-%d %H:%M} to {last:%Y-%m-%d} {_end_time(end)}"
+
+
+def _is_day_end(end: dt.datetime) -> bool:
+    return end.time() == dt.time() or end == LAST_MOMENT
+
+
+def _end_time(end: dt.datetime) -> str:
+    return "24:00" if _is_day_end(end) else f"{end:%H:%M}"
+
+
 def tomorrow() -> dt.date:
     """The last day, UTC, of which a record can honestly be: clocks differ."""
     return dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)

@@ -184,7 +184,7 @@ _ALL = (
     Kind(
         "deletions-for-good",
         _NOTICE,
-        72,
+        74,
         "somebody deletes old versions, by their id, for good; not where it is a bulk deletion",
         "security/deleters",
         _threshold(1, "versions"),
@@ -193,7 +193,7 @@ _ALL = (
     Kind(
         "day-cost",
         _NOTICE,
-        71,
+        73,
         "a day costs more or less than is usual",
         "cost/by_day",
         _ratio(_RATIO, 0.1, "of the currency"),
@@ -201,7 +201,7 @@ _ALL = (
     Kind(
         "day-bytes",
         _NOTICE,
-        70,
+        72,
         "more or fewer bytes are sent on a day than is usual",
         "operations/traffic_by_day",
         _ratio(_RATIO, 100_000_000, "bytes"),
@@ -209,10 +209,25 @@ _ALL = (
     Kind(
         "day-requests",
         _NOTICE,
-        69,
+        71,
         "more or fewer requests come on a day than is usual",
         "operations/traffic_by_day",
         _ratio(_RATIO, 20, "requests"),
+    ),
+    Kind(
+        "bucket-days",
+        _NOTICE,
+        70,
+        "a bucket has far more or far fewer requests or bytes sent, or costs far more or less, on a day than is usual "
+        "there and than on any day of the 28 before; all such buckets in one finding, without what a finding on a day "
+        "says already",
+        "operations/traffic_by_day",
+        {
+            "threshold": Threshold(3, _RATIO),
+            "requests": Threshold(200, "requests of difference at least"),
+            "bytes": Threshold(1_000_000_000, "bytes of difference at least"),
+            "cost": Threshold(1, "of the currency of difference at least"),
+        },
     ),
     Kind(
         "cost",
@@ -263,12 +278,31 @@ _ALL = (
         _ratio(_RATIO_BEFORE, 20, "objects"),
     ),
     Kind(
+        "new-buckets",
+        _NOTICE,
+        61,
+        "buckets have their first record, where the lake has a period before; other findings compare the buckets that "
+        "there were before",
+        "operations/buckets",
+        _threshold(1, "of them"),
+    ),
+    Kind(
         "newcomers",
         _NOTICE,
         60,
         "users, roles or accounts have their first record, where the lake has a period before",
         "security/first_seen_requesters",
         _threshold(1, "of them"),
+    ),
+    Kind(
+        "new-countries",
+        _NOTICE,
+        59,
+        "requests with credentials succeed from a country that none of the same user, role or account came from in the "
+        "28 days before; of those who are new, none of others to the bucket. Only where `geo_database` is set",
+        "security/countries_by_principal",
+        _threshold(1, "requests"),
+        "T1078",
     ),
     Kind(
         "object-permissions",

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from etl.config import load_settings
-from etl.dates import parse_last, parse_span
+from etl.dates import parse_last, parse_span, period_in_words, word_of_begin, word_of_end
 from etl.errors import UsageError
 from etl.query.scope import EVERYTHING, Scope, check_days, period_before, scope_of
 
@@ -38,6 +38,33 @@ def test_words_for_days_and_hours(text: str, begin: str, end: str) -> None:
     """Each word names a day, month, year, hour or minute as a whole, across the ends of months and years."""
     span = parse_span("--from", text, NOW)
     assert (span.begin, span.end) == (at(begin), at(end))
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "words", "text"),
+    [
+        ("2026-03-01", "2026-03-08", ("2026-03-01T00", "2026-03-07T23"), "2026-03-01 to 2026-03-07"),
+        ("2026-03-01", "2026-03-02", ("2026-03-01T00", "2026-03-01T23"), "2026-03-01"),
+        ("2026-03-01", "2026-03-07 14:06", ("2026-03-01T00", "2026-03-07T14:05"),
+         "2026-03-01 to 2026-03-07 14:06"),
+        ("2026-03-07", "2026-03-07 14:06", ("2026-03-07T00", "2026-03-07T14:05"), "2026-03-07 until 14:06"),
+        ("2026-03-01 13:00", "2026-03-01 15:00", ("2026-03-01T13", "2026-03-01T14"), "2026-03-01 from 13:00 to 15:00"),
+        ("2026-03-01 13:30", "2026-03-02 00:00", ("2026-03-01T13:30", "2026-03-01T23"),
+         "2026-03-01 from 13:30 to 24:00"),
+        ("2026-03-01 13:30", "2026-03-02 00:01", ("2026-03-01T13:30", "2026-03-02T00:00"),
+         "2026-03-01 13:30 to 2026-03-02 00:01"),
+    ],
+)  # fmt: skip
+def test_a_period_is_named_as_it_is_read(begin: str, end: str, words: tuple[str, str], text: str) -> None:
+    """The words for its bounds name the same period again, and people read its days, and times where there are any."""
+    assert (word_of_begin(at(begin)), word_of_end(at(end))) == words
+    assert (parse_span("--from", words[0]).begin, parse_span("--to", words[1]).end) == (at(begin), at(end))
+    assert period_in_words(at(begin), at(end)) == text
+
+
+def test_days_are_named_as_days() -> None:
+    """A bound that is a day is its date, whichever bound it is."""
+    assert (word_of_begin(NOW.date()), word_of_end(NOW.date())) == ("2026-03-01", "2026-03-01")
 
 
 @pytest.mark.parametrize(

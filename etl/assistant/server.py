@@ -107,10 +107,10 @@ class _Tools:
         date_to: str | None = None,
     ) -> str:
         """What is unusual: alarms first. By default of the last 7 days with records."""
-        findings = self._lake.findings(
+        inspection = self._lake.inspect(
             bucket=bucket, date_from=date_from, date_to=date_to
         )
-        return _json([finding.as_dict(self._lake.url) for finding in findings])
+        return _json(inspection.as_dict(self._lake.url, inspection.findings()))
 
     def describe_views(self) -> str:
         """Describe the views and functions that `select` can use: columns, types, units, meanings."""

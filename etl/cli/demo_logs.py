@@ -235,7 +235,10 @@ def website_lines(seed: int = 1) -> list[LogLine]:
                 _within(rng, start, days), "REST.GET.OBJECT", page, ip=address, status=200 if fresh else 304,
                 bytes_sent=size if fresh else None, object_size=size, user_agent=agent,
             )  # fmt: skip
-    _administration(writer, _WEBSITE_LINES, start, days, list(_PAGES))
+    _administration(writer, _WEBSITE_LINES - 1, start, days, list(_PAGES))
+    # What a dashboard of the last week has to tell somebody.
+    change = _at("2021-11-12 09:12:00")
+    writer.request(change, "REST.PUT.BUCKETPOLICY", None, requester=ADMIN, status=204)
     return writer.lines
 
 

@@ -9,7 +9,7 @@ import typer
 
 from etl.api import Lake
 from etl.config import Settings, load_settings
-from etl.dates import Span, parse_last, parse_span
+from etl.dates import Span, parse_last, parse_span, period_in_words
 from etl.errors import UsageError
 from etl.query import Scope
 from etl.reports import Comparison, Report
@@ -97,16 +97,25 @@ def say_what_is_selected(key_prefix: str | None) -> None:
 
 
 def say_what_is_compared(comparison: Comparison) -> None:
+    typer.echo(f"accesslake: {_compared(comparison)}", err=True)
+
+
+def _compared(comparison: Comparison) -> str:
+    """What a comparison is of: the periods, and how much of the one before there is."""
     period, before = comparison.period, comparison.before
-    text = f"accesslake: {_described(period)}, compared with {_described(before)}"
     first_day = comparison.first_day
-    if first_day and before.begin and first_day > before.begin.date():
-        text += f"; there are no records before {first_day}"
-    typer.echo(text, err=True)
+    text = f"{_in_words(period)} is compared with {_in_words(before)}"
+    if first_day is None or before.date_from is None or first_day <= before.date_from:
+        return text
+    if before.date_to and first_day > before.date_to:
+        return f"there is nothing to compare {_in_words(period)} with: the first record is of {first_day}"
+    return f"{text}, of which there are records since {first_day} only"
 
 
-def _described(period: Scope) -> str:
-    return f"{period.begin:%Y-%m-%d %H:%M} until {period.end:%Y-%m-%d %H:%M}"
+def _in_words(period: Scope) -> str:
+    if period.begin is None or period.end is None:
+        raise ValueError("a period without a bound cannot be compared")
+    return period_in_words(period.begin, period.end)
 
 
 def _span(flag: str, text: str | None) -> Span | None:

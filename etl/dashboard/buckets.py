@@ -16,6 +16,7 @@ from etl.dashboard.tiles import Tile
 from etl.dates import FIRST_DAY, shifted
 from etl.findings.inspection import DAYS, latest_day, no_records
 from etl.query import Advance, Database, Scope, check_days
+from etl.query.known import with_a_day_more
 from etl.store import ReadableStore
 from etl.text import safe_text
 
@@ -70,7 +71,7 @@ def render_buckets(
     Raises UsageError without records. `advance` is called with the number of pages that are done, and of all.
     """
     check_days(scope)
-    whole = Database(store, Scope(None, None, scope.date_to), settings)
+    whole = Database(store, with_a_day_more(scope.until_its_end()), settings)
     entries = _entries(whole, latest_day(scope, now))
     newest = max((entry.last_day for entry in entries), default=None)
     if newest is None or (scope.date_from and newest < scope.date_from):

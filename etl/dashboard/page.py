@@ -8,7 +8,7 @@ from itertools import chain
 from etl.config import Settings
 from etl.dashboard.cards import SHOWN_ROWS, Card, card_of, sizes_of
 from etl.dashboard.render import page_of
-from etl.dashboard.tiles import Tile, tiles_of
+from etl.dashboard.tiles import Tile, place_tiles_of, tiles_of
 from etl.findings import (
     FIGURES,
     Finding,
@@ -96,15 +96,15 @@ def render_page(
     findings = inspection.findings(_failures(results, cards))
     notices = [_notice(finding, sections, store.url) for finding in findings]
     tiles = tiles_of(figures, before)
+    tiles += place_tiles_of(inspection.places, inspection.places_before)
     html = page_of(
         "dashboard.html",
         lake=safe_text(store.url),
         bucket=safe_text(", ".join(scope.buckets)) if scope.buckets else None,
         index=index,
-        first=scope.time_from or period.first,
-        last=scope.time_before or period.last,
-        days=period.days,
-        is_compared=bool(before),
+        period=inspection.period_in_words,
+        compared_with=inspection.compared_with,
+        note=inspection.note,
         now=now,
         tiles=tiles,
         left_out=[safe_text(name) for name in left_out(reports[FIGURES].sql, settings)],

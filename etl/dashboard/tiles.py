@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from etl.text import in_words
+from etl.text import in_words, safe_text
 
 _TILES = {
     "requests": "Requests",
@@ -17,6 +17,10 @@ _TILES = {
     "lag_minutes": "Delivery lag (p95)",
 }
 """The figures at the top, and what they are called."""
+_PLACES = (
+    ("countries", "Countries", "country"),
+    ("networks", "Networks", "network"),
+)
 # Of a figure that nobody knows, such as how many people are behind CloudFront.
 _NOT_KNOWN = "not known"
 _SAME = "as before"
@@ -46,6 +50,21 @@ def tiles_of(figures: Mapping[str, Any], before: Mapping[str, Any]) -> list[Tile
             _aside(name, figures),
         )
         for name, label in _TILES.items()
+    ]
+
+
+def place_tiles_of(places: Mapping[str, Any], before: Mapping[str, Any]) -> list[Tile]:
+    """The tiles of where requests came from; none where nothing tells."""
+    return [
+        Tile(
+            label,
+            in_words(name, places[name]),
+            places[name],
+            _change(name, places[name], before) if before else None,
+            safe_text(f"most from {places[most]}") if places[most] else None,
+        )
+        for name, label, most in _PLACES
+        if name in places
     ]
 
 

@@ -1,6 +1,6 @@
 """Findings on who is let in: without credentials, from other accounts, for the first time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from etl.findings.case import (
     MANY_ROWS,
@@ -17,6 +17,7 @@ from etl.findings.words import (
     NOBODY,
     first_and_last,
     is_service,
+    last,
     listed,
     number,
     of_bytes,
@@ -24,6 +25,7 @@ from etl.findings.words import (
     times,
     when,
     who,
+    with_session,
 )
 
 ANONYMOUS = Question(
@@ -52,8 +54,23 @@ ACCOUNTS = Question(
 )
 NEWCOMERS = Question(
     "security/first_seen_requesters",
-    ("principal", "first_time", "last_time", "requests", "failed"),
+    (
+        "principal",
+        "requester",
+        "requesters",
+        "first_time",
+        "last_time",
+        "requests",
+        "failed",
+    ),
     Window.HISTORY,
+)
+
+COUNTRIES = Question(
+    "security/countries_by_principal",
+    ("principal", "country", "bucket", "requests", "first_time", "last_time"),
+    # Those with few requests, of which the new ones are, come last.
+    fixed=(("limit", 100_000),),
 )
 
 
@@ -67,10 +84,10 @@ def anonymous_changes(case: Case) -> Iterator[Finding]:
         count = sum(row["changes"] for row in group)
         if count < case.threshold(kind):
             continue
-        last = max(row["last_success"] for row in group)
+        newest = max(row["last_success"] for row in group)
         yield case.finding(
             kind,
-            f"{NOBODY} changed {places(buckets)}: {operation} succeeded {times(count)}, last {when(last)}",
+            f"{NOBODY} changed {places(buckets)}: {operation} succeeded {times(count)}, {last(newest, count)}",
             ANONYMOUS,
             buckets=buckets,
             counts={"changes": count, "buckets": len(buckets)},
@@ -104,11 +121,12 @@ def new_anonymous_access(case: Case) -> Iterator[Finding]:
     if count < case.threshold(kind):
         return
     operations = most_first(rows, "operation", "successful")
-    last = max(row["last_success"] for row in rows)
+    newest = max(row["last_success"] for row in rows)
+    answer = "answers" if len(buckets) == 1 else "answer"
     yield case.finding(
         kind,
-        f"{places(buckets)} let in whoever has no credentials, as it did not before:"
-        f" {number(count, 'request')} ({listed(operations)}), last {when(last)}",
+        f"{places(buckets)} now {answer} requests without credentials, unlike in the weeks before:"
+        f" {number(count, 'request')} ({listed(operations)}), {last(newest, count)}",
         ANONYMOUS,
         buckets=buckets,
         counts={"requests": count, "buckets": len(buckets)},
@@ -139,12 +157,12 @@ def foreign_accounts(case: Case) -> Iterator[Finding]:
             continue
         used = [row for row in group if row["reads"] or row["changes"]]
         buckets = most_first(used, "bucket", "bytes_sent")
-        last = max(row["last_time"] for row in used)
+        newest = max(row["last_time"] for row in used)
         is_new = case.has_before and account not in known
-        title = f"{_done_by(account, group)} in {places(buckets)}, last {when(last)}"
+        title = f"{_done_by(account, group)} in {places(buckets)}, {last(newest, reads + changes)}"
         yield case.finding(
             kind,
-            title + ("; it was not there before" if is_new else ""),
+            title + ("; it was never seen before" if is_new else ""),
             ACCOUNTS,
             buckets=buckets,
             principals=[account],
@@ -169,7 +187,7 @@ def _done_by(account: str, rows: Sequence[Row]) -> str:
         size = of_bytes(total(rows, "bytes_sent"))
         done.append(f"read {number(reads, 'object')} ({size})")
     if changes:
-        done.append(f"changed something {times(changes)}")
+        done.append(f"made {number(changes, 'change')}")
     return f"{name} {' and '.join(done)}"
 
 
@@ -177,15 +195,19 @@ def _done_by(account: str, rows: Sequence[Row]) -> str:
 def newcomers(case: Case) -> Iterator[Finding]:
     """All of them in one finding; services are no newcomers, and in a lake's first days everybody is one."""
     kind = "newcomers"
-    rows = [row for row in case.rows(NEWCOMERS) if not is_service(row["principal"])]
+    rows = [
+        row
+        for row in case.rows(NEWCOMERS)
+        if not is_service(row["principal"]) and case.has_begun(row["first_time"])
+    ]
     if not case.has_before or len(rows) < max(case.threshold(kind), 1):
         return
     rows.sort(key=lambda row: -row["requests"])
+    names = [with_session(row["requester"], row["requesters"]) for row in rows]
     if len(rows) == 1:
         (row,) = rows
-        title = f"{who(row['principal'])} was seen for the first time, {when(row['first_time'])}: {_requests(row)}"
+        title = f"{names[0]} was seen for the first time, {when(row['first_time'])}: {_requests(row)}"
     else:
-        names = [who(row["principal"]) for row in rows]
         title = f"{len(rows):,} requesters were seen for the first time: {listed(names)}"
     yield case.finding(
         kind,
@@ -204,4 +226,61 @@ def _requests(row: Row) -> str:
     return number(row["requests"], "request") + failed
 
 
-RULES = (anonymous_changes, new_anonymous_access, foreign_accounts, newcomers)
+@rule(
+    "new-countries",
+    reads=(COUNTRIES, COUNTRIES.over(Window.RECENT)),
+    is_asked=lambda case: case.has_locations and case.has_before,
+)
+def new_countries(case: Case) -> Iterator[Finding]:
+    """For each person one finding; whoever is new is compared with the others of the bucket."""
+    kind = "new-countries"
+    known = _known_countries(case.rows(COUNTRIES.over(Window.RECENT)))
+    for (person,), rows in group_by(case.persons(kind, COUNTRIES), "principal").items():
+        before = {row["bucket"]: _countries_before(known, row) for row in rows}
+        new = [
+            row
+            for row in rows
+            if before[row["bucket"]] and row["country"] not in before[row["bucket"]]
+        ]
+        count = total(new, "requests")
+        if not new or count < case.threshold(kind):
+            continue
+        buckets = most_first(new, "bucket", "requests")
+        countries = most_first(new, "country", "requests")
+        newest = max(row["last_time"] for row in new)
+        usual = "they" if person in known else "those of others to the bucket"
+        yield case.finding(
+            kind,
+            f"{who(person)} sent {number(count, 'request')} to {places(buckets)} from {listed(countries)},"
+            f" {last(newest, count)}; in the weeks before, {usual} came from {listed(before[buckets[0]])}",
+            COUNTRIES,
+            buckets=buckets,
+            principals=[person],
+            counts={"requests": count, "countries": len(countries)},
+            days=first_and_last(
+                row[name] for row in new for name in ("first_time", "last_time")
+            ),
+        )
+
+
+def _known_countries(rows: Sequence[Row]) -> Mapping[str, list[str]]:
+    """The countries of each principal, and of each bucket, in the weeks before; those with most requests first.
+
+    No principal has the name of a bucket: it is an ARN, or a canonical id.
+    """
+    groups = [*group_by(rows, "bucket").items(), *group_by(rows, "principal").items()]
+    return {name: most_first(some, "country", "requests") for (name,), some in groups}
+
+
+def _countries_before(known: Mapping[str, list[str]], row: Row) -> list[str]:
+    """From where requests of a principal came; of one that is new, those to the bucket."""
+    return known.get(row["principal"]) or known.get(row["bucket"], [])
+
+
+RULES = (
+    anonymous_changes,
+    new_anonymous_access,
+    foreign_accounts,
+    newcomers,
+    new_countries,
+)

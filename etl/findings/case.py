@@ -3,7 +3,7 @@
 import datetime as dt
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Any
 
@@ -24,6 +24,10 @@ class Window(Enum):
     """Those of the period."""
     BEFORE = auto()
     """Those of the period before, up to the same time of its last day."""
+    OLD_BUCKETS = auto()
+    """Those of the period, of buckets that go back to the beginning of the period before."""
+    OLD_BUCKETS_BEFORE = auto()
+    """Those of the period before, of the same buckets."""
     RECENT = auto()
     """Those of the 28 days before the period, or of as many as there are."""
     HISTORY = auto()
@@ -75,14 +79,44 @@ class Case:
     results: Mapping[Question, Excerpt]
     buckets: tuple[str, ...] = ()
     """Those that are looked at, by name or pattern; none means all."""
-    begun: dt.date | None = None
-    """The first day with records."""
+    first_days: Mapping[str, dt.date] = field(default_factory=dict)
+    """Of each bucket the first day with records."""
+    old_buckets: Collection[str] = ()
+    """Those that go back to the beginning of the period before."""
+    begin: dt.datetime | None = None
+    """When the period begins, where that is amid a day."""
+    end: dt.datetime | None = None
+    """When it ends, where it was chosen to end amid one."""
     has_accounts: bool = False
     """Whether the owner's accounts are known, so that others are foreign."""
+    has_locations: bool = False
+    """Whether there are databases that tell in which country an address is."""
     has_before: bool = False
     """Whether the lake goes back to the beginning of the period before."""
     days_old: int = 0
     """How old the newest record is, where the period is up to now."""
+
+    def begins_amid(self, day: dt.date) -> bool:
+        """Whether a day may lack its first hours: the first of the lake, or of a period that begins amid it."""
+        if self.begin and day == self.begin.date():
+            return True
+        return day == min(self.first_days.values(), default=None)
+
+    def has_begun(self, time: dt.datetime) -> bool:
+        """Whether a time is not before the period, of reports on all records up to its end."""
+        return time >= self.begin if self.begin else time.date() >= self.period.first
+
+    def is_whole(self, bucket: str, day: dt.date) -> bool:
+        """Whether a bucket was there from the beginning of a day on."""
+        first_day = self.first_days.get(bucket)
+        return first_day is None or first_day < day
+
+    def is_new(self, bucket: str) -> bool:
+        """Whether the first record of a bucket is of the period."""
+        first_day = self.first_days.get(bucket)
+        if first_day is None or first_day < self.period.first:
+            return False
+        return self.begin is None or first_day > self.period.first
 
     def excerpt(self, question: Question) -> Excerpt:
         excerpt = self.results[question]
@@ -160,14 +194,24 @@ class Case:
     ) -> Query:
         """What shows a finding: with the parameters of the question, for its bucket and days."""
         asked = buckets if len(buckets) == 1 else self.buckets
+        begin, end = self._bounds(first, last)
         if isinstance(question, str):
-            return Query(question, {}, asked, first, last)
+            return Query(question, {}, asked, begin, end)
         parameters = question.parameters(self.settings, self.period)
         # All rows are for programs: people see the first ones, as by default.
         parameters.pop("limit", None)
         if question.window is Window.HISTORY:
-            return Query(question.report, parameters, asked, None, self.period.last)
-        return Query(question.report, parameters, asked, first, last)
+            _, end = self._bounds(first, self.period.last)
+            return Query(question.report, parameters, asked, None, end)
+        return Query(question.report, parameters, asked, begin, end)
+
+    def _bounds(self, first: dt.date, last: dt.date) -> tuple[dt.date, dt.date]:
+        """Days as bounds of a query: where the period begins or ends amid one of them, that moment."""
+        is_first = self.begin is not None and first <= self.begin.date()
+        is_last = self.end is not None and last >= self.period.last
+        begin = self.begin if self.begin and is_first else first
+        end = self.end if self.end and is_last else last
+        return begin, end
 
 
 def _names(names: Iterable[str | None]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from etl.findings.finding import Finding, Row
 from etl.findings.words import (
     first_and_last,
     is_service,
+    last,
     places,
     principal,
     quoted,
@@ -101,7 +102,7 @@ def _change(
     first = min(rows, key=lambda row: row["time"])
     done = f"{_by(rows)} {_action(operation)}"
     if len(buckets) > 1:
-        where = f"{len(buckets):,} buckets, {times(len(rows))}, first {quoted(first['bucket'])}"
+        where = f"{len(buckets):,} buckets, {times(len(rows))}, first of {quoted(first['bucket'])}"
     elif len(rows) > 1:
         where = f"{quoted(buckets[0])} {times(len(rows))}, first"
     else:
@@ -130,10 +131,10 @@ def refused(case: Case) -> Iterator[Finding]:
         what = "configuration"
         if len({row["operation"] for row in tries}) == 1:
             what = _setting(tries[0]["operation"])[1] or what
-        last = max(row["time"] for row in tries)
+        newest = max(row["time"] for row in tries)
         title = (
             f"{_by(tries)} tried {times(len(tries))} to change the {what} of {places(buckets)},"
-            f" and was refused, last {when(last)}"
+            f" and was refused, {last(newest, len(tries))}"
         )
         yield case.finding(
             kind,
@@ -184,10 +185,10 @@ def object_permissions(case: Case) -> Iterator[Finding]:
             if len(keys) == 1
             else f"the ACLs of {len(keys):,} objects"
         )
-        last = max(row["time"] for row in done)
+        newest = max(row["time"] for row in done)
         yield case.finding(
             kind,
-            f"{_by(done)} changed {what} in {places(buckets)}, last {when(last)}",
+            f"{_by(done)} changed {what} in {places(buckets)}, {last(newest, len(done))}",
             PERMISSIONS,
             buckets=buckets,
             principals=[person],

@@ -1,39 +1,26 @@
-"""Findings on single days, beside those that are usual."""
+"""Findings on single days, beside those that are usual: over all buckets that there were on these, too."""
 
 import datetime as dt
-import statistics
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from etl.findings.case import (
-    MANY_ROWS,
-    Case,
-    Question,
-    Window,
-    rule,
-)
-from etl.findings.figures import COST, MOST, TRAFFIC, differs, largest
-from etl.findings.finding import Finding, Row
-from etl.findings.words import money, number, of_bytes, quoted, who
+from etl.findings.case import MANY_ROWS, Case, Question, rule
+from etl.findings.figures import MOST, differs, largest
+from etl.findings.finding import Finding
+from etl.findings.usual import BYTES, COSTS, REQUESTS, JudgedDay, Measure, judged_days
+from etl.findings.words import listed, money, number, of_bytes, quoted, who
 from etl.kinds import KINDS
 
-# How many other days have to be known, and how many of the same day of the week where it is to be one of these.
-_FEWEST_DAYS = 3
-_FEWEST_WEEKS = 3
+# So many are told one by one.
 _ODD_DAYS = 3
-SO_FAR = Question(TRAFFIC.report, TRAFFIC.columns, is_so_far=True)
-_DAYS_OF_TRAFFIC = (
-    TRAFFIC,
-    TRAFFIC.over(Window.RECENT),
-    SO_FAR,
-    SO_FAR.over(Window.RECENT),
-)
 DOWNLOADS = Question(
     "security/large_downloads",
     ("hour", "bucket", "principal", "remote_ip", "bytes_sent"),
     fixed=MANY_ROWS,
 )
+KIND_OF = {"requests": "day-requests", "bytes": "day-bytes", "cost": "day-cost"}
+"""The kind of finding of each measure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +31,9 @@ class _OddDay:
     count: float
     usual: float
     usual_day: str
-    so_far: str
+    until: str
+    bucket: str | None
+    """The one that has most of the difference, if one of several has."""
 
     @property
     def is_large(self) -> bool:
@@ -58,119 +47,101 @@ class _OddDay:
     def counts(self) -> dict[str, float]:
         return {"difference": self.difference, "now": self.count, "usual": self.usual}
 
+    @property
+    def on_a_usual_day(self) -> str:
+        return f"{'by then ' if self.until else ''}on {self.usual_day}"
 
-@rule("day-requests", reads=_DAYS_OF_TRAFFIC)
+
+@rule(KIND_OF["requests"], reads=REQUESTS.reads)
 def days_of_requests(case: Case) -> Iterator[Finding]:
     """Days with many or few requests; the last by its hours so far, which are compared with the same ones."""
-    kind = "day-requests"
-    odd = _odd_days_of_traffic(case, kind, "requests")
+    odd = odd_days(case, REQUESTS)
     for day in odd[:_ODD_DAYS]:
-        buckets = _buckets_of(case, kind, day, "requests")
-        title = f"{day.date} had {day.count:,.0f} requests{day.so_far}{_mostly_in(case, buckets)}"
-        title += f"; {day.usual_day} has {day.usual:,.0f}"
-        yield _odd_day(case, kind, day, title, buckets)
-    yield from _other_days(case, kind, odd)
+        title = f"{day.date} had {number(day.count, 'request')}{day.until}"
+        title += f", against {day.usual:,.0f} {day.on_a_usual_day}"
+        yield _odd_day(case, REQUESTS, day, title + _most(day))
+    yield from _other_days(case, REQUESTS, odd)
 
 
-@rule("day-bytes", reads=(*_DAYS_OF_TRAFFIC, DOWNLOADS))
+@rule(KIND_OF["bytes"], reads=(*BYTES.reads, DOWNLOADS))
 def days_of_bytes(case: Case) -> Iterator[Finding]:
     """The same of bytes, and who took most of them."""
-    kind = "day-bytes"
-    odd = _odd_days_of_traffic(case, kind, "bytes_sent")
+    odd = odd_days(case, BYTES)
     for day in odd[:_ODD_DAYS]:
-        buckets = _buckets_of(case, kind, day, "bytes_sent")
         reader = _reader_of(case, day)
-        title = f"{of_bytes(day.count)} were sent on {day.date}{day.so_far}{_mostly_in(case, buckets)}"
-        title += f"; {day.usual_day} has {of_bytes(day.usual)}"
-        if reader:
-            title += f"; {who(*reader)} was sent most of the difference"
-        yield _odd_day(case, kind, day, title, buckets, reader)
-    yield from _other_days(case, kind, odd)
+        title = f"{of_bytes(day.count)} were sent on {day.date}{day.until}, against {of_bytes(day.usual)}"
+        title += f" {day.on_a_usual_day}{_most(day, reader)}"
+        yield _odd_day(case, BYTES, day, title, reader)
+    yield from _other_days(case, BYTES, odd)
 
 
-@rule("day-cost", reads=(COST, COST.over(Window.RECENT), TRAFFIC))
+@rule(KIND_OF["cost"], reads=COSTS.reads)
 def days_of_cost(case: Case) -> Iterator[Finding]:
     """Days that cost much or little; the last, if it is not over, can only have cost too much already."""
-    kind = "day-cost"
-    rows = [*case.rows(COST.over(Window.RECENT)), *case.rows(COST)]
-    days = _by_day(rows, "cost")
-    over = {day: count for day, count in days.items() if not _is_open(case, day)}
-    judged = [day for day in _days_to_judge(case) if day in days]
-    beside = [_beside_others(case, day, {**over, day: days[day]}) for day in judged]
-    odd = _oddest(case, kind, beside)
-    odd = [day for day in odd if day.is_large or not _is_open(case, day.date)]
+    odd = odd_days(case, COSTS)
     for day in odd[:_ODD_DAYS]:
-        title = f"{day.date} cost {money(day.count)}{day.so_far}; {day.usual_day} costs {money(day.usual)}"
-        buckets = _buckets_of(case, kind, day, "bytes_sent")
-        yield _odd_day(case, kind, day, title, buckets)
-    yield from _other_days(case, kind, odd)
+        title = f"{day.date} cost {money(day.count)}{day.until}, against {money(day.usual)} on {day.usual_day}"
+        yield _odd_day(case, COSTS, day, title + _most(day))
+    yield from _other_days(case, COSTS, odd)
 
 
-def _odd_days_of_traffic(case: Case, kind: str, column: str) -> list[_OddDay]:
+def odd_days(case: Case, measure: Measure) -> list[_OddDay]:
     """The days of the period that are far from what is usual, the oddest first."""
-    whole = _by_day(case.loud(kind, _traffic(case, TRAFFIC)), column)
-    so_far = _by_day(case.loud(kind, _traffic(case, SO_FAR)), column)
-    over = {day: count for day, count in whole.items() if not _is_open(case, day)}
-    beside = []
-    for day in _days_to_judge(case):
-        if day in over:
-            beside.append(_beside_others(case, day, over))
-        elif day in so_far:
-            beside.append(_beside_others(case, day, so_far, " until then"))
-    return _oddest(case, kind, beside)
-
-
-def _days_to_judge(case: Case) -> list[dt.date]:
-    """The days of the period; not the first of a lake, which may have begun amid it."""
-    period = case.period
-    days = [period.first + dt.timedelta(days=number) for number in range(period.days)]
-    return [day for day in days if day != case.begun]
-
-
-def _is_open(case: Case, day: dt.date) -> bool:
-    return case.period.until is not None and day == case.period.last
-
-
-def _traffic(case: Case, question: Question) -> list[Row]:
-    return [*case.rows(question.over(Window.RECENT)), *case.rows(question)]
-
-
-def _by_day(rows: Sequence[Row], column: str) -> dict[dt.date, float]:
-    days: Counter[dt.date] = Counter()
-    for row in rows:
-        days[row["date"]] += row[column] or 0
-    return dict(days)
-
-
-def _beside_others(
-    case: Case, day: dt.date, days: Mapping[dt.date, float], until: str = ""
-) -> _OddDay | None:
-    """A day beside the median of the others: of the same day of the week, where enough of them are known."""
-    others = {one: days[one] for one in days if one not in (day, case.begun)}
-    same = [others[one] for one in others if one.weekday() == day.weekday()]
-    so_far = f" until {case.period.until:%H:00}" if _is_open(case, day) else ""
-    if len(same) >= _FEWEST_WEEKS:
-        usual, usual_day = statistics.median(same), f"a usual {day:%A}"
-    elif len(others) >= _FEWEST_DAYS:
-        usual, usual_day = statistics.median(others.values()), "the median day"
-    else:
-        return None
-    return _OddDay(day, days[day], usual, usual_day + until, so_far)
-
-
-def _oddest(case: Case, kind: str, days: Sequence[_OddDay | None]) -> list[_OddDay]:
-    odd = [day for day in days if day and differs(case, kind, day.count, day.usual)]
+    kind = KIND_OF[measure.name]
+    beside = [_of_all(case, day) for day in judged_days(case, kind, measure)]
+    odd = [day for day in beside if differs(case, kind, day.count, day.usual)]
+    if measure.so_far is None:
+        odd = [day for day in odd if day.is_large or not day.until]
     return sorted(odd, key=lambda day: -abs(day.difference))
+
+
+def told_days(case: Case, measure: Measure) -> list[tuple[str | None, dt.date]]:
+    """The odd days that are told one by one, each with its bucket."""
+    if case.of(KIND_OF[measure.name]).silent:
+        return []
+    return [(day.bucket, day.date) for day in odd_days(case, measure)[:_ODD_DAYS]]
+
+
+def _of_all(case: Case, day: JudgedDay) -> _OddDay:
+    """A day over the buckets that there were on all of the days that it is compared with."""
+    counts, first = day.counts, min(day.others)
+    buckets = [name for name in counts.buckets if case.is_whole(name, first)]
+    count = counts.total(buckets, day.date)
+    usual = counts.usual(buckets, day.others)
+    bucket = _where(day, buckets, is_large=count > usual) if len(buckets) > 1 else None
+    return _OddDay(day.date, count, usual, day.usual_day, day.until, bucket)
+
+
+def _where(day: JudgedDay, buckets: Sequence[str], *, is_large: bool) -> str | None:
+    """The bucket that has most of what a day has more, or less, if one has."""
+    sign = 1 if is_large else -1
+    more = {
+        name: sign
+        * (day.counts.of(name, day.date) - day.counts.usual([name], day.others))
+        for name in buckets
+    }
+    return next(
+        iter(largest({name: max(count, 0) for name, count in more.items()})), None
+    )
+
+
+def _most(day: _OddDay, reader: tuple[str | None, str | None] | None = None) -> str:
+    """Where most of the difference is, and to whom it was sent."""
+    parts = [
+        *([f"is in {quoted(day.bucket)}"] if day.bucket else []),
+        *([f"went to {who(*reader)}"] if reader else []),
+    ]
+    return f"; most of the difference {' and '.join(parts)}" if parts else ""
 
 
 def _odd_day(
     case: Case,
-    kind: str,
+    measure: Measure,
     day: _OddDay,
     title: str,
-    buckets: Sequence[str],
     reader: tuple[str | None, str | None] | None = None,
 ) -> Finding:
+    kind = KIND_OF[measure.name]
     person, address = reader or (None, None)
     # A day with too little may be one of which records are missing.
     report = KINDS[kind].report if day.is_large else "operations/completeness"
@@ -178,7 +149,7 @@ def _odd_day(
         kind,
         title,
         report,
-        buckets=buckets,
+        buckets=[day.bucket] if day.bucket else [],
         principals=[person],
         addresses=[address],
         counts=day.counts,
@@ -186,27 +157,29 @@ def _odd_day(
     )
 
 
-def _other_days(case: Case, kind: str, odd: Sequence[_OddDay]) -> Iterator[Finding]:
-    others = odd[_ODD_DAYS:]
-    if others:
-        title = f"{number(len(others), 'more day')} had {case.threshold(kind):g} times as much, or as little"
-        dates = [day.date for day in others]
-        counts = {"days": len(others)}
-        days = (min(dates), max(dates))
-        yield case.finding(kind, title, KINDS[kind].report, counts=counts, days=days)
-
-
-def _buckets_of(case: Case, kind: str, day: _OddDay, column: str) -> list[str]:
-    """The bucket that most of a large day is of, if one is."""
-    if not day.is_large:
-        return []
-    loud = case.loud(kind, case.rows(TRAFFIC))
-    rows = [row for row in loud if row["date"] == day.date]
-    return largest({row["bucket"]: row[column] for row in rows})
-
-
-def _mostly_in(case: Case, buckets: Sequence[str]) -> str:
-    return f", mostly in {quoted(buckets[0])}" if buckets and not case.buckets else ""
+def _other_days(
+    case: Case, measure: Measure, odd: Sequence[_OddDay]
+) -> Iterator[Finding]:
+    others = sorted(odd[_ODD_DAYS:], key=lambda day: day.date)
+    if not others:
+        return
+    kind = KIND_OF[measure.name]
+    dates = [day.date for day in others]
+    directions = [day.is_large for day in others]
+    far = (
+        "far more"
+        if all(directions)
+        else "far less"
+        if not any(directions)
+        else "far more or less"
+    )
+    had = f"had {far} {measure.noun}"
+    if measure is COSTS:
+        had = f"cost {far}"
+    title = f"{number(len(others), 'more day')} {had} than usual: {listed([str(date) for date in dates])}"
+    counts = {"days": len(others)}
+    days = (dates[0], dates[-1])
+    yield case.finding(kind, title, KINDS[kind].report, counts=counts, days=days)
 
 
 def _reader_of(case: Case, day: _OddDay) -> tuple[str | None, str | None] | None:

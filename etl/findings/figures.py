@@ -16,7 +16,8 @@ from etl.findings.case import (
 )
 from etl.findings.finding import Finding, Row
 from etl.findings.requests import BURSTS
-from etl.findings.words import listed, money, of_bytes, quoted, who
+from etl.findings.words import listed, money, number, of_bytes, quoted, times, who
+from etl.kinds import KINDS
 
 FIGURES = "overview/figures"
 """The report whose one row is compared with that of the period before."""
@@ -38,7 +39,9 @@ MOST = 0.5
 """What is named has this share of the whole at least."""
 NOW = Question(FIGURES, FIGURE_COLUMNS)
 BEFORE = NOW.over(Window.BEFORE)
-COST = Question("cost/by_day", ("date", "cost"))
+OLD_NOW = NOW.over(Window.OLD_BUCKETS)
+OLD_BEFORE = NOW.over(Window.OLD_BUCKETS_BEFORE)
+COST = Question("cost/by_bucket_and_day", ("date", "bucket", "cost"))
 TRAFFIC = Question(
     "operations/traffic_by_day", ("date", "bucket", "requests", "bytes_sent")
 )
@@ -47,6 +50,8 @@ DENIED = Question(
     ("principal", "bucket", "operation", "requests"),
     fixed=MANY_ROWS,
 )
+OLD_DENIED = DENIED.over(Window.OLD_BUCKETS)
+OLD_BURSTS = BURSTS.over(Window.OLD_BUCKETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +79,9 @@ _FIGURES = {
 }
 
 
-@rule(*_FIGURES, reads=(NOW, BEFORE, TRAFFIC, TRAFFIC.over(Window.BEFORE)))
+@rule(*_FIGURES, reads=(OLD_NOW, OLD_BEFORE, TRAFFIC, TRAFFIC.over(Window.BEFORE)))
 def figures(case: Case) -> Iterator[Finding]:
-    """Figures that are twice what they were, or half of it."""
+    """Figures that are twice what they were, or half of it, of the buckets that there were before."""
     now, before = _compared(case)
     if before is None:
         return
@@ -86,7 +91,7 @@ def figures(case: Case) -> Iterator[Finding]:
             continue
         new, old = now.get(figure.column) or 0, before.get(figure.column) or 0
         if differs(case, kind, new, old):
-            where = _where(case, figure.by_bucket) if figure.by_bucket else []
+            where = _where(case, TRAFFIC, figure.by_bucket) if figure.by_bucket else []
             yield _change(case, kind, figure, new, old, where)
 
 
@@ -94,24 +99,28 @@ def _change(
     case: Case, kind: str, figure: _Figure, new: float, old: float, where: Sequence[str]
 ) -> Finding:
     title = f"{figure.label}: {figure.words(new)}, against {figure.words(old)} {_before(case)}"
-    if where and not case.buckets:
-        title += f", the difference mostly in {quoted(where[0])}"
+    if where:
+        title += f"; most of the difference is in {quoted(where[0])}"
     counts = {"difference": new - old, "now": new, "before": old}
     return case.finding(kind, title, figure.report, buckets=where[:1], counts=counts)
 
 
 def _before(case: Case) -> str:
-    until = case.period.until
-    return (
-        f"in the period before (both until {until:%H:%M} of the last day)"
-        if until
-        else "in the period before"
-    )
+    """The period before, and how the comparison is made a fair one."""
+    # Of hours, the period before is not at the same time of the day.
+    until = None if case.begin or case.end else case.period.until
+    left_out = len(case.first_days) - len(case.old_buckets)
+    notes = [
+        *([f"both until {until:%H:%M} of the last day"] if until else []),
+        *([f"without {number(left_out, 'new bucket')}"] if left_out else []),
+    ]
+    text = "in the period before"
+    return f"{text} ({', '.join(notes)})" if notes else text
 
 
 def _compared(case: Case) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """The figures of both periods; none of before where the lake does not go back so far."""
-    now, before = first_row(case.excerpt(NOW)), first_row(case.excerpt(BEFORE))
+    """The figures of both periods, of the buckets that there were; none of before where the lake begins later."""
+    now, before = first_row(case.excerpt(OLD_NOW)), first_row(case.excerpt(OLD_BEFORE))
     return now, before if case.has_before else None
 
 
@@ -121,14 +130,21 @@ def differs(case: Case, kind: str, new: float, old: float) -> bool:
     return abs(new - old) >= least and min(new, old) * ratio <= max(new, old)
 
 
-def _where(case: Case, column: str) -> list[str]:
-    """The bucket that has most of the difference, if one has."""
+def _where(case: Case, question: Question, column: str) -> list[str]:
+    """The bucket that has most of the difference, if one of several has."""
     differences: Counter[str] = Counter()
-    for row in case.rows(TRAFFIC):
-        differences[row["bucket"]] += row[column]
-    for row in case.rows(TRAFFIC.over(Window.BEFORE)):
-        differences[row["bucket"]] -= row[column]
+    for row in _of_old_buckets(case, question):
+        differences[row["bucket"]] += row[column] or 0
+    for row in _of_old_buckets(case, question.over(Window.BEFORE)):
+        differences[row["bucket"]] -= row[column] or 0
+    if len(differences) == 1:
+        return []
     return largest({name: abs(count) for name, count in differences.items()})
+
+
+def _of_old_buckets(case: Case, question: Question) -> list[Row]:
+    """The rows of buckets that go back to the beginning of the period before."""
+    return [row for row in case.rows(question) if row["bucket"] in case.old_buckets]
 
 
 def largest(counts: Mapping[str, float]) -> list[str]:
@@ -136,7 +152,7 @@ def largest(counts: Mapping[str, float]) -> list[str]:
     if not counts:
         return []
     name = max(counts, key=lambda one: counts[one])
-    return [name] if counts[name] >= MOST * sum(counts.values()) else []
+    return [name] if counts[name] >= max(MOST * sum(counts.values()), 1e-9) else []
 
 
 @rule("cost", reads=(COST, COST.over(Window.BEFORE)))
@@ -145,19 +161,20 @@ def cost(case: Case) -> Iterator[Finding]:
     if not case.has_before:
         return
     new, old = (
-        _total(case.rows(question)) for question in (COST, COST.over(Window.BEFORE))
+        _total(_of_old_buckets(case, question))
+        for question in (COST, COST.over(Window.BEFORE))
     )
     if differs(case, "cost", new, old):
-        yield _change(
-            case, "cost", _Figure("cost", "Cost", COST.report, money), new, old, []
-        )
+        figure = _Figure("cost", "Cost", KINDS["cost"].report, money)
+        where = _where(case, COST, "cost")
+        yield _change(case, "cost", figure, new, old, where)
 
 
 def _total(rows: Sequence[Row]) -> float:
     return sum(row["cost"] or 0 for row in rows)
 
 
-@rule("denied-requests", reads=(NOW, BEFORE, DENIED, BURSTS))
+@rule("denied-requests", reads=(OLD_NOW, OLD_BEFORE, OLD_DENIED, OLD_BURSTS))
 def denied(case: Case) -> Iterator[Finding]:
     """More of them, and who was refused most."""
     now, before = _compared(case)
@@ -167,19 +184,19 @@ def denied(case: Case) -> Iterator[Finding]:
     new, old = now.get("denied") or 0, before.get("denied") or 0
     if new < old or not differs(case, kind, new, old):
         return
-    of_bursts = sum(row["denied"] for row in case.rows(BURSTS))
-    refused = case.rows(DENIED)
+    of_bursts = sum(row["denied"] for row in case.rows(OLD_BURSTS))
+    refused = case.rows(OLD_DENIED)
     title = f"Denied requests (403): {new:,}, against {old:,} {_before(case)}"
     if refused:
         worst = max(refused, key=lambda row: row["requests"])
         title += (
             f"; most often {who(worst['principal'])} was refused {worst['operation']} in {quoted(worst['bucket'])}"
-            f" ({worst['requests']:,})"
+            f" ({times(worst['requests'])})"
         )
     yield case.finding(
         kind,
         title,
-        DENIED,
+        OLD_DENIED,
         buckets=most_first(refused, "bucket", "requests"),
         principals=most_first(refused, "principal", "requests"),
         counts={"difference": new - old, "now": new, "before": old},
@@ -187,7 +204,7 @@ def denied(case: Case) -> Iterator[Finding]:
     )
 
 
-@rule("failures", reads=(NOW, BEFORE, BURSTS))
+@rule("failures", reads=(OLD_NOW, OLD_BEFORE, OLD_BURSTS))
 def failures(case: Case) -> Iterator[Finding]:
     """A larger share of failures, which a scanner or a broken program may explain."""
     now, before = _compared(case)
@@ -196,7 +213,7 @@ def failures(case: Case) -> Iterator[Finding]:
     new, old = now.get("error_percent") or 0, before.get("error_percent") or 0
     if not _fails_more(case, new, old, _failed(now) - _failed(before)):
         return
-    bursts = case.rows(BURSTS)
+    bursts = case.rows(OLD_BURSTS)
     of_bursts = sum(row["failed"] for row in bursts)
     requests = max(now.get("requests") or 0, 1)
     without = new - 100 * of_bursts / requests

@@ -4,8 +4,10 @@ import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Sequence
 
+from etl.dates import day_span
 from etl.findings import (
     access,
+    buckets,
     configuration,
     days,
     figures,
@@ -25,6 +27,7 @@ RULES = (
     *requests.RULES,
     *figures.RULES,
     *days.RULES,
+    *buckets.RULES,
     *operations.RULES,
 )
 # Of one kind and severity; what is beyond is told in one sentence.
@@ -86,13 +89,13 @@ def _summarized(findings: Sequence[Finding]) -> list[Finding]:
 def _others(findings: Sequence[Finding]) -> Finding:
     """One finding in the place of several of a kind."""
     heaviest = findings[0]
-    buckets = _all(finding.buckets for finding in findings)
+    names = _all(finding.buckets for finding in findings)
     principals = _all(finding.principals for finding in findings)
     counts: dict[str, float] = {}
     for finding in findings:
         for name, count in finding.counts.items():
             counts[name] = counts.get(name, 0) + count
-    where = f" in {number(len(buckets), 'bucket')}" if buckets else ""
+    where = f" in {number(len(names), 'bucket')}" if names else ""
     title = f"{len(findings):,} more of this kind{where}; the worst: {heaviest.title}"
     moments = [day for finding in findings for day in (finding.first, finding.last)]
     known = [day for day in moments if day]
@@ -100,30 +103,38 @@ def _others(findings: Sequence[Finding]) -> Finding:
     return dataclasses.replace(
         heaviest,
         title=title,
-        buckets=buckets,
+        buckets=names,
         principals=principals,
         addresses=_all(finding.addresses for finding in findings),
         counts=counts,
         first=first,
         last=last,
-        query=_query_of(findings, first, last),
+        query=_query_of(findings),
     )
 
 
-def _query_of(
-    findings: Sequence[Finding], first: dt.date | None, last: dt.date | None
-) -> Query | None:
-    """What shows findings of one kind: the report of the first, for the days and the buckets of all."""
-    query = findings[0].query
-    if query is None:
+def _query_of(findings: Sequence[Finding]) -> Query | None:
+    """What shows findings of one kind: the report of the first, for the periods and the buckets of all."""
+    queries = [finding.query for finding in findings if finding.query]
+    if not queries:
         return None
-    asked = {finding.query.buckets for finding in findings if finding.query}
+    asked = {query.buckets for query in queries}
+    begins = [query.date_from for query in queries]
+    ends = [query.date_to for query in queries]
     return dataclasses.replace(
-        query,
-        buckets=query.buckets if len(asked) == 1 else (),
-        date_from=query.date_from and first,
-        date_to=last,
+        queries[0],
+        buckets=queries[0].buckets if len(asked) == 1 else (),
+        date_from=None if None in begins else min(filter(None, begins), key=_begin),
+        date_to=None if None in ends else max(filter(None, ends), key=_end),
     )
+
+
+def _begin(bound: dt.date) -> dt.datetime:
+    return bound if isinstance(bound, dt.datetime) else day_span(bound).begin
+
+
+def _end(bound: dt.date) -> dt.datetime:
+    return bound if isinstance(bound, dt.datetime) else day_span(bound).end
 
 
 def _all(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

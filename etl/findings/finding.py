@@ -1,12 +1,12 @@
 """A finding: one sentence, who and what it is about, and the report that shows it."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from shlex import quote
 from typing import Any
 
-from etl.dates import moment_before, shifted
+from etl.dates import word_of_begin, word_of_end
 from etl.kinds import Severity
 
 Row = Mapping[str, Any]
@@ -26,7 +26,7 @@ NOTHING = Excerpt((), 0)
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """UTC days, both part of it; `until` is the time of the newest record where the last day is not over."""
+    """UTC days, both part of it; `until` is how far its records go, where that is amid the last day."""
 
     first: dt.date
     last: dt.date
@@ -36,16 +36,13 @@ class Period:
     def days(self) -> int:
         return (self.last - self.first).days + 1
 
-    def before(self) -> "Period":
-        """The period before, of as many days, and up to the same time of the last one."""
-        length = dt.timedelta(days=self.days)
-        until = moment_before(self.until, length) if self.until else None
-        return Period(shifted(self.first, -self.days), shifted(self.first, -1), until)
-
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A report with what it is run with; None is no bound."""
+    """A report with what it is run with.
+
+    A bound is a day, which is part of the period, or a moment, right before which it ends; None is none.
+    """
 
     report: str
     parameters: Mapping[str, object] = field(default_factory=dict)
@@ -58,9 +55,10 @@ class Query:
         words = ["accesslake", "report", self.report, "--lake", lake]
         for bucket in self.buckets:
             words += ["--bucket", bucket]
-        for flag, day in (("--from", self.date_from), ("--to", self.date_to)):
-            if day is not None:
-                words += [flag, day.isoformat()]
+        if self.date_from is not None:
+            words += ["--from", word_of_begin(self.date_from)]
+        if self.date_to is not None:
+            words += ["--to", word_of_end(self.date_to)]
         for name, value in self.parameters.items():
             words += ["-p", f"{name}={_written(value)}"]
         return " ".join(map(quote, words))
@@ -112,13 +110,20 @@ class Finding:
             "principals": list(self.principals),
             "addresses": list(self.addresses),
             "counts": dict(self.counts),
-            "period": {"from": _day(self.first), "to": _day(self.last)},
+            "period": self._period(),
             "report": self.report or None,
             "parameters": dict(self.query.parameters) if self.query else {},
             "command": self.query.command(lake) if self.query else None,
             "technique": self.technique,
         }
 
+    def _period(self) -> dict[str, str | None]:
+        """Its days; hours, where what shows it is of hours."""
+        first, last = self.first, self.last
+        if self.query and self.query.date_from:
+            first, last = self.query.date_from, self.query.date_to
+        return {"from": _word(first, word_of_begin), "to": _word(last, word_of_end)}
 
-def _day(day: dt.date | None) -> str | None:
-    return day.isoformat() if day else None
+
+def _word(bound: dt.date | None, name: Callable[[dt.date], str]) -> str | None:
+    return name(bound) if bound else None

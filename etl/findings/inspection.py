@@ -8,15 +8,36 @@ from typing import Any
 import pyarrow as pa
 
 from etl.config import Settings
-from etl.dates import FIRST_DAY, shifted
+from etl.dates import (
+    day_span,
+    period_in_words,
+    shifted,
+    word_of_begin,
+    word_of_end,
+)
 from etl.errors import AccessLakeError, UsageError
-from etl.findings.case import NOTHING, RECENT_DAYS, Case, Question, Window, first_row
+from etl.findings.case import (
+    NOTHING,
+    RECENT_DAYS,
+    Case,
+    Question,
+    Window,
+    first_row,
+    most_first,
+)
 from etl.findings.figures import BEFORE, FIGURES, NOW
 from etl.findings.find import find, questions, report_failed
 from etl.findings.finding import Excerpt, Finding, Period
 from etl.findings.series import is_by_time, read_rows
 from etl.query import Advance, Database, Scope, check_days
-from etl.query.scope import moved_back
+from etl.query.known import (
+    first_days,
+    known_end,
+    newest_time,
+    whole_minutes,
+    with_a_day_more,
+)
+from etl.query.scope import between, moved_back
 from etl.reports import Report, query_report
 from etl.store import ReadableStore
 
@@ -24,10 +45,11 @@ DAYS = 7
 """The period where none is given: so many days up to the last one with records. A week, so that weekends cancel out."""
 # About so many rows of a result, the first, are kept.
 _READ_ROWS = 100_000
-# After the end of a day that was chosen, so long may its records come.
-_LATE = dt.timedelta(days=1)
-# Of a day that has records of its last hour, hardly any are to come.
-_LAST_HOUR = 23
+NETWORKS = Question(
+    "security/networks",
+    ("asn", "organization", "country", "requests"),
+    fixed=(("limit", _READ_ROWS),),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +70,12 @@ class ReportResult:
         return replace(self, table=self.table.slice(begin, rows), excerpt=excerpt)
 
 
+_WHOLE = {
+    Window.OLD_BUCKETS: Window.PERIOD,
+    Window.OLD_BUCKETS_BEFORE: Window.BEFORE,
+}
+"""The windows that leave out new buckets, and the same with them."""
+_BEFORE = (Window.BEFORE, Window.OLD_BUCKETS_BEFORE)
 _Key = tuple[str, Window, tuple[tuple[str, object], ...]]
 
 
@@ -56,8 +84,8 @@ class Inspection:
     """A period of a lake, and the reports that were run over it and before it, each once."""
 
     period: Period
-    begun: dt.date
-    """The first day with records."""
+    first_days: Mapping[str, dt.date]
+    """Of each bucket the first day with records, up to the end of the period."""
     days_old: int
     """How old the newest record is, where the period is up to now."""
     _history: Database
@@ -68,9 +96,53 @@ class Inspection:
     _results: dict[_Key, ReportResult] = field(default_factory=dict)
 
     @property
+    def begun(self) -> dt.date:
+        """The first day with records."""
+        return min(self.first_days.values())
+
+    @property
     def has_before(self) -> bool:
         """Whether the lake goes back to the beginning of the period before."""
-        return self.begun <= self.period.before().first
+        return self._was_there_before(self.begun)
+
+    @property
+    def buckets(self) -> list[str]:
+        """Those that are looked at, in order."""
+        return sorted(self.first_days)
+
+    @property
+    def period_in_words(self) -> str:
+        return _in_words(self._scope, self.period.until)
+
+    @property
+    def compared_with(self) -> str | None:
+        """The period before, in words; None where the lake does not go back so far."""
+        return _in_words(self._before) if self._before else None
+
+    @property
+    def _before(self) -> Scope | None:
+        return self._scope_of(Window.BEFORE) if self.has_before else None
+
+    @property
+    def note(self) -> str | None:
+        """Why there is nothing to compare the period with, where that is so."""
+        if self.has_before:
+            return None
+        begin = self._scope_of(Window.BEFORE).date_from
+        return (
+            f"It is not compared with the period before: that begins on {begin}, and the first record is of"
+            f" {self.begun}."
+        )
+
+    def as_dict(self, lake: str, findings: Iterable[Finding]) -> dict[str, Any]:
+        """What was looked at and found, as `findings --json` prints it."""
+        return {
+            "period": _as_words(self._scope, self.period.until),
+            "buckets": self.buckets,
+            "compared_with": _as_words(self._before) if self._before else None,
+            "note": self.note,
+            "findings": [finding.as_dict(lake) for finding in findings],
+        }
 
     def result(
         self,
@@ -79,6 +151,8 @@ class Inspection:
         window: Window = Window.PERIOD,
     ) -> ReportResult:
         """The result of a report, run once with these parameters over these records."""
+        if self._is_whole(window):
+            window = _WHOLE[window]
         key = (report, window, tuple(sorted(parameters.items())))
         if key not in self._results:
             self._results[key] = _run(
@@ -99,6 +173,31 @@ class Inspection:
         if row or result.problem or not self.has_before:
             return row
         return dict.fromkeys(self.figures, 0)
+
+    @property
+    def places(self) -> dict[str, Any]:
+        """How many countries and networks requests came from, and from which most; none without databases."""
+        return self._places(Window.PERIOD)
+
+    @property
+    def places_before(self) -> dict[str, Any]:
+        return self._places(Window.BEFORE) if self.has_before else {}
+
+    def _places(self, window: Window) -> dict[str, Any]:
+        if not self._settings.geo_database:
+            return {}
+        rows = self._answer(NETWORKS.over(window)).excerpt.rows
+        countries = most_first(
+            [row for row in rows if row["country"]], "country", "requests"
+        )
+        networks = most_first([row for row in rows if row["asn"]], "asn", "requests")
+        names = {row["asn"]: row["organization"] or f"AS{row['asn']}" for row in rows}
+        return {
+            "countries": len(countries),
+            "networks": len(networks),
+            "country": next(iter(countries), None),
+            "network": next((names[number] for number in networks), None),
+        }
 
     def findings(
         self, failures: Iterable[Finding] = (), advance: Advance | None = None
@@ -128,15 +227,18 @@ class Inspection:
             has_accounts=bool(self._settings.accounts),
             results={},
             buckets=self._scope.buckets,
-            # What begins amid a day has only a part of it.
-            begun=self.period.first if self._scope.time_from else self.begun,
+            first_days=self.first_days,
+            old_buckets=self._old_buckets,
+            begin=self._scope.time_from,
+            end=self._scope.time_before,
+            has_locations=bool(self._settings.geo_database),
             has_before=self.has_before,
             days_old=self.days_old,
         )
 
     def _answer(self, question: Question) -> ReportResult:
         # What was before the first record is not known, rather than nothing.
-        if question.window is Window.BEFORE and not self.has_before:
+        if question.window in _BEFORE and not self.has_before:
             return ReportResult(pa.table({}), NOTHING)
         if question.window is Window.RECENT and self.begun >= self.period.first:
             return ReportResult(pa.table({}), NOTHING)
@@ -152,11 +254,14 @@ class Inspection:
 
     def _scope_of(self, window: Window) -> Scope:
         period = self.period
-        if window is Window.BEFORE:
+        if window in _BEFORE:
             open_end = period.until or self._scope.time_before
-            return moved_back(
+            before = moved_back(
                 replace(self._scope, time_before=open_end), _length(self._scope)
             )
+            return before if window is Window.BEFORE else self._of_old_buckets(before)
+        if window is Window.OLD_BUCKETS:
+            return self._of_old_buckets(self._scope)
         if window is Window.RECENT:
             return replace(
                 self._scope,
@@ -166,6 +271,26 @@ class Inspection:
                 time_before=None,
             )
         return self._scope
+
+    def _is_whole(self, window: Window) -> bool:
+        """Whether a window that leaves out the buckets that are new leaves out none."""
+        return window in _WHOLE and len(self._old_buckets) == len(self.first_days)
+
+    def _of_old_buckets(self, scope: Scope) -> Scope:
+        return replace(scope, bucket=tuple(self._old_buckets))
+
+    @property
+    def _old_buckets(self) -> set[str]:
+        """Those that go back to the beginning of the period before."""
+        days = self.first_days.items()
+        return {name for name, first in days if self._was_there_before(first)}
+
+    def _was_there_before(self, first_day: dt.date) -> bool:
+        """Whether what has its first record on this day goes back to the beginning of the period before."""
+        before = self._scope_of(Window.BEFORE)
+        begin = before.date_from or first_day
+        # Records may have begun amid their first day; so does the period before, where it is one of hours.
+        return first_day < begin if before.time_from else first_day <= begin
 
 
 def inspect_lake(
@@ -182,20 +307,33 @@ def inspect_lake(
     are no records.
     """
     check_days(scope)
+    utc = now.astimezone(dt.UTC).replace(tzinfo=None)
+    scope = whole_minutes(_without_the_future(scope, utc))
     # All that is needed is listed and read for it; the other databases are parts of this one.
-    until = scope.until_its_end()
-    history = whole.within(until) if whole else Database(store, until, settings)
-    begun, newest = _days(history, latest_day(scope, now))
-    if begun is None or newest is None or (scope.date_from and newest < scope.date_from):
+    wide = with_a_day_more(scope.until_its_end())
+    everything = whole.within(wide) if whole else Database(store, wide, settings)
+    history = everything.within(scope.until_its_end())
+    begun = first_days(history, latest_day(scope, now))
+    newest = newest_time(history, utc)
+    if not begun or newest is None or (scope.begin and newest < scope.begin):
         raise no_records(store)
-    last = scope.date_to or newest
-    first = scope.date_from or shifted(last, 1 - DAYS)
-    newest_time = None if _is_over(scope, now) else _newest_time(history, last)
+    last = scope.date_to or newest.date()
+    chosen, scope = scope, scope.within_days(shifted(last, 1 - DAYS), last)
+    end = scope.end or day_span(last).end
+    known = known_end(chosen, end, newest_time(everything, utc), utc)
     # Of a period that was chosen it is no news that it is over.
-    days_old = 0 if scope.date_to else (now.date() - last).days
-    period = Period(first, last, scope.time_before or newest_time)
-    scope = scope.within_days(first, last)
+    days_old = 0 if chosen.date_to else (now.date() - last).days
+    first = scope.date_from or last
+    period = Period(first, last, None if known == day_span(last).end else known)
     return Inspection(period, begun, days_old, history, scope, settings, reports)
+
+
+def _without_the_future(scope: Scope, now: dt.datetime) -> Scope:
+    """The same up to the end of today, where it goes beyond."""
+    today = day_span(now.date())
+    if scope.end is None or scope.end <= today.end or (scope.begin and scope.begin > now):
+        return scope
+    return between(scope, scope.begin, today.end)
 
 
 def latest_day(scope: Scope, now: dt.datetime) -> dt.date:
@@ -216,35 +354,21 @@ def _length(scope: Scope) -> dt.timedelta:
     return scope.end - scope.begin
 
 
-def _days(database: Database, latest: dt.date) -> tuple[dt.date | None, dt.date | None]:
-    """The first and the last day with records, of those that can be right: somebody may have invented others."""
-    sql = "SELECT min(date) AS first, max(date) AS last FROM access_log WHERE date BETWEEN $earliest AND $latest"
-    row = _one_row(database, sql, {"earliest": FIRST_DAY, "latest": latest})
-    return row["first"], row["last"]
+def _in_words(scope: Scope, until: dt.datetime | None = None) -> str:
+    if scope.begin is None or scope.end is None:
+        raise ValueError("a period without a bound is not looked at")
+    return period_in_words(scope.begin, until or scope.end)
 
 
-def _is_over(scope: Scope, now: dt.datetime) -> bool:
-    """Whether the last day is one that was chosen, and has all of its records by now."""
-    if scope.date_to is None:
-        return False
-    end = dt.datetime.combine(shifted(scope.date_to, 1), dt.time(), dt.UTC)
-    return now - _LATE >= end
-
-
-def _newest_time(database: Database, last: dt.date) -> dt.datetime | None:
-    """Just after the newest record of a day that is not over; None where it has records up to its end, or none."""
-    sql = "SELECT max(time) AS newest FROM access_log WHERE date = $last"
-    newest: dt.datetime | None = _one_row(database, sql, {"last": last})["newest"]
-    if newest is None or newest.hour == _LAST_HOUR:
-        return None
-    return newest.replace(microsecond=0) + dt.timedelta(seconds=1)
-
-
-def _one_row(
-    database: Database, sql: str, parameters: Mapping[str, object]
-) -> dict[str, Any]:
-    (row,) = database.query(sql, parameters, reads_all=True).to_arrow().to_pylist()
-    return dict(row)
+def _as_words(scope: Scope, until: dt.datetime | None = None) -> dict[str, str]:
+    """The bounds of a period as its options take them."""
+    if scope.date_from is None or scope.date_to is None:
+        raise ValueError("a period without a bound is not looked at")
+    end = until or scope.time_before or scope.date_to
+    return {
+        "from": word_of_begin(scope.time_from or scope.date_from),
+        "to": word_of_end(end),
+    }
 
 
 def _run(

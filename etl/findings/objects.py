@@ -18,10 +18,10 @@ from etl.findings.finding import Finding, Row
 from etl.findings.words import (
     first_and_last,
     hour,
+    last,
     number,
     of_bytes,
     places,
-    when,
     who,
 )
 
@@ -92,10 +92,11 @@ def deletions_for_good(case: Case) -> Iterator[Finding]:
         if count < case.threshold(kind):
             continue
         buckets = most_first(group, "bucket", "for_good")
-        last = max(row["last_time"] for row in group)
+        newest = max(row["last_time"] for row in group)
         yield case.finding(
             kind,
-            f"{who(person)} deleted {number(count, 'old version')} of {places(buckets)} for good, last {when(last)}",
+            f"{who(person)} deleted {number(count, 'old version')} of {places(buckets)} for good,"
+            f" {last(newest, count)}",
             DELETERS,
             buckets=buckets,
             principals=[person],

@@ -9,13 +9,13 @@ from etl.findings.figures import NOW
 from etl.findings.finding import Finding, Row
 from etl.findings.words import (
     first_and_last,
+    last,
     listed,
     number,
     of_bytes,
     places,
     quoted,
     times,
-    when,
 )
 from etl.text import minutes
 
@@ -63,11 +63,11 @@ def server_errors(case: Case) -> Iterator[Finding]:
     operation = operations[0] if len(operations) == 1 else f"mostly {operations[0]}"
     codes = [code for code in most_first(ones, "error_code", "n") if code]
     requests = first_row(case.excerpt(NOW)).get("requests") or 0
-    last = max(row["time"] for row in rows)
+    newest = max(row["time"] for row in rows)
     reason = f": {codes[0]}" if codes else ""
     yield case.finding(
         kind,
-        f"S3 failed {times(count)} (5xx{reason}) in {places(buckets)} ({operation}), last {when(last)}",
+        f"S3 failed {times(count)} (5xx{reason}) in {places(buckets)} ({operation}), {last(newest, count)}",
         ERRORS,
         buckets=buckets,
         counts={"requests": count},
@@ -81,13 +81,13 @@ def stale(case: Case) -> Iterator[Finding]:
     """Nothing new came, although the period is up to now; where few requests come, that is no alarm."""
     if case.days_old < case.threshold("stale"):
         return
-    last = case.period.last
+    day = case.period.last
     yield case.finding(
         "stale",
-        f"The newest record is {number(case.days_old, 'day')} old ({last}): are logs still delivered, and read?",
+        f"The newest record is {number(case.days_old, 'day')} old ({day}): are logs still delivered, and read?",
         "operations/completeness",
         counts={"days": case.days_old},
-        days=(last, last),
+        days=(day, day),
         mild=not _has_records_every_day(case),
     )
 
@@ -126,7 +126,7 @@ def missing_days(case: Case) -> Iterator[Finding]:
         subject = f"Bucket {quoted(buckets[0])} has"
         if len(buckets) > 1:
             subject = f"{len(buckets):,} buckets ({listed([quoted(name) for name in buckets])}) have"
-        moment = days[-1] if len(days) == 1 else f"{len(days)} days, the last {days[-1]}"
+        moment = days[-1] if len(days) == 1 else f"{len(days)} days, last on {days[-1]}"
         yield case.finding(
             kind,
             f"{subject} no records on {moment}",
@@ -209,11 +209,12 @@ def unfinished_uploads(case: Case) -> Iterator[Finding]:
         return
     buckets = most_first(rows, "bucket", "bytes")
     largest = max(rows, key=lambda row: row["bytes"])
-    uploads = "upload was" if len(rows) == 1 else "uploads were"
+    were = "was" if len(rows) == 1 else "were"
+    uploads = "upload" if len(rows) == 1 else "uploads"
     yield case.finding(
         kind,
-        f"{len(rows):,} {uploads} neither completed nor aborted in {places(buckets)}, and {of_bytes(size)} of parts"
-        f" cost you, most of them of {quoted(largest['key'])}",
+        f"{len(rows):,} {uploads} to {places(buckets)} {were} neither completed nor aborted: {of_bytes(size)} of parts"
+        f" are stored and cost money, {'' if len(rows) == 1 else 'most of them '}of {quoted(largest['key'])}",
         UPLOADS,
         buckets=buckets,
         counts={"bytes": size, "uploads": len(rows)},
@@ -234,10 +235,10 @@ def broken_links(case: Case) -> Iterator[Finding]:
     links = (
         "link of the site itself is" if len(rows) == 1 else "links of the site itself are"
     )
-    example = f"{worst['referrer']} leads to {quoted(worst['key'])}, which is not there"
+    example = f"{worst['referrer']} leads to {quoted(worst['key'])}, which does not exist"
     yield case.finding(
         kind,
-        f"{number_of_links} {links} broken: {example} ({times(worst['requests'])})",
+        f"{number_of_links} {links} broken: {example} (followed {times(worst['requests'])})",
         LINKS,
         counts={
             "links": len(rows),

@@ -6,13 +6,13 @@ from etl.findings.case import MANY_ROWS, Case, Question, group_by, most_first, r
 from etl.findings.finding import Finding
 from etl.findings.words import (
     at_least,
+    by,
     cut,
     first_and_last,
+    last,
     number,
-    of,
     places,
     quoted,
-    times,
     when,
     who,
 )
@@ -55,7 +55,8 @@ def failure_bursts(case: Case) -> Iterator[Finding]:
         return
     worst = max(rows, key=lambda row: row["failed"])
     addresses = most_first(rows, "remote_ip", "failed")
-    title = f"{worst['remote_ip']} failed {times(worst['failed'])} within a minute, {when(worst['minute'])}"
+    failed = number(worst["failed"], "request")
+    title = f"{failed} from {worst['remote_ip']} failed within a minute, {when(worst['minute'])}"
     if len(rows) > 1:
         others = number(len(addresses), "address", "addresses")
         title += f"; there were {at_least(len(rows), is_cut=excerpt.is_cut)} such bursts, from {others}"
@@ -86,8 +87,8 @@ def log_injection(case: Case) -> Iterator[Finding]:
     source = newest["remote_ip"] or who(newest["requester"])
     yield case.finding(
         kind,
-        f"{count} {carry} text to {places(buckets)} that is apt to forge log lines,"
-        f" last from {source} {when(newest['time'])}",
+        f"{count} {carry} text that could forge log lines, to {places(buckets)},"
+        f"{'' if len(rows) == 1 else ' last'} from {source} {when(newest['time'])}",
         INJECTION,
         buckets=buckets,
         addresses=[row["remote_ip"] for row in rows],
@@ -107,7 +108,8 @@ def scanners(case: Case) -> Iterator[Finding]:
     worst = max(rows, key=lambda row: row["successful"])
     yield case.finding(
         kind,
-        f"Scanners were let in {times(count)}, most often {quoted(worst['user_agent'])}",
+        f"{number(count, 'request')} of {'a scanner' if len(rows) == 1 else 'scanners'} succeeded,"
+        f" {'' if len(rows) == 1 else 'most '}by {quoted(worst['user_agent'])}",
         SCANNERS,
         counts={"requests": count, "user_agents": len(rows)},
     )
@@ -125,10 +127,10 @@ def insecure_transport(case: Case) -> Iterator[Finding]:
             continue
         buckets = most_first(group, "bucket", "successful")
         persons = most_first(group, "principal", "successful")
-        how = "in the clear" if version == "none" else f"with {cut(version)} only"
+        how = "without encryption" if version == "none" else f"with {cut(version)} only"
         yield case.finding(
             kind,
-            f"{number(count, 'request')} to {places(buckets)} succeeded {how}, {of(persons)}",
+            f"{number(count, 'request')} to {places(buckets)} succeeded {how}, {by(persons)}",
             INSECURE,
             buckets=buckets,
             principals=persons,
@@ -146,10 +148,12 @@ def old_signatures(case: Case) -> Iterator[Finding]:
         return
     buckets = most_first(rows, "bucket", "requests")
     persons = most_first(rows, "principal", "requests")
-    last = max(row["last_time"] for row in rows)
+    newest = max(row["last_time"] for row in rows)
+    was = "was" if count == 1 else "were"
     yield case.finding(
         kind,
-        f"{number(count, 'request')} to {places(buckets)} had Signature Version 2, {of(persons)}, last {when(last)}",
+        f"{number(count, 'request')} to {places(buckets)} {was} signed with the outdated Signature Version 2,"
+        f" {by(persons)}, {last(newest, count)}",
         OLD_SIGNATURES,
         buckets=buckets,
         principals=persons,

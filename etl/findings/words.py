@@ -58,11 +58,18 @@ def whose(requesters: Iterable[str | None]) -> str:
     Where people sign in, the role is that of all who may do the same, and the session has the name of one.
     """
     known = set(requesters)
-    name = who(principal(next(iter(known))))
-    sessions = [_SESSION.fullmatch(requester or "") for requester in known]
-    if len(sessions) == 1 and sessions[0]:
-        return f"{name} as {cut(sessions[0][2])}"
-    return name
+    first = next(iter(known))
+    return with_session(first, 1) if len(known) == 1 else who(principal(first))
+
+
+def with_session(requester: str | None, sessions: int) -> str:
+    """A requester; of a role also its session, and how many others there are of `sessions`."""
+    name = who(principal(requester))
+    session = _SESSION.fullmatch(requester or "")
+    if session is None:
+        return name
+    others = f" (and {number(sessions - 1, 'other session')})" if sessions > 1 else ""
+    return f"{name} as {cut(session[2])}{others}"
 
 
 def cut(text: str) -> str:
@@ -109,6 +116,11 @@ def when(time: dt.datetime) -> str:
     return f"on {time:%Y-%m-%d} at {time:%H:%M}"
 
 
+def last(time: dt.datetime, count: int) -> str:
+    """When the last of several was, or when the only one was."""
+    return when(time) if count == 1 else f"last {when(time)}"
+
+
 def hour(time: dt.datetime) -> str:
     """The hour of the clock that begins then."""
     end = time + dt.timedelta(hours=1)
@@ -139,6 +151,6 @@ def at_least(count: int, *, is_cut: bool) -> str:
     return f"{count:,} or more" if is_cut else f"{count:,}"
 
 
-def of(persons: Sequence[str | None]) -> str:
-    """Whose requests they are, or most of them."""
-    return f"{'mostly ' if len(persons) > 1 else ''}of {who(persons[0])}"
+def by(persons: Sequence[str | None]) -> str:
+    """Who sent requests, or most of them."""
+    return f"{'mostly ' if len(persons) > 1 else ''}by {who(persons[0])}"

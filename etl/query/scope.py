@@ -167,8 +167,11 @@ def matches(pattern: str) -> Callable[[str], bool]:
 
 def matches_any(patterns: Sequence[str]) -> Callable[[str], bool]:
     """What tells whether a bucket is one of these; without any, all are."""
-    tests = [matches(pattern) for pattern in patterns]
-    return lru_cache(lambda name: not tests or any(test(name) for test in tests))
+    names = {one for one in patterns if not is_pattern(one)}
+    tests = [matches(one) for one in patterns if is_pattern(one)]
+    return lru_cache(
+        lambda name: not patterns or name in names or any(test(name) for test in tests)
+    )
 
 
 def is_of_bucket(name: str) -> bool:

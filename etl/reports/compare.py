@@ -25,12 +25,11 @@ from etl.query import (
     check_days,
     moved_back,
 )
+from etl.query.known import first_days, known_end, newest_time, with_a_day_more
 from etl.query.scope import between
 from etl.reports.report import Report, bind, query_report
 from etl.store import ReadableStore
 
-_HOUR = dt.timedelta(hours=1)
-_DAY = dt.timedelta(days=1)
 # More rows than there can be.
 _NO_LIMIT = 2**62
 # Of costs, which are floats: beyond it there is no money.
@@ -73,7 +72,7 @@ def compare_report(
 
     Other numbers have `_before` only. The rows of both periods are there, with counts of 0 where one of them has none;
     of a report with a limit, those that are among the first of either. The period before is equally long. While the
-    last day is not over, both end at the same hour of it. Days and hours of the period before are shown as those that
+    last day is not over, both end at the same time of it. Days and hours of the period before are shown as those that
     they are compared with.
 
     A period without an end ends with the last day that has records.
@@ -88,10 +87,10 @@ def compare_report(
     database = Database(store, _both_periods(scope), settings, advance=advance)
     values = bind(report, parameters or {})
     columns = _Columns.of(report, database, values)
-    first_day, newest = _records_of(database, now)
+    newest = newest_time(database, now)
     end = scope.end or _end_of_days(scope.begin, newest)
     length = end - scope.begin
-    period = between(scope, scope.begin, _known_end(scope, end, now, newest))
+    period = between(scope, scope.begin, known_end(scope, end, newest, now))
     before = moved_back(period, length)
     sides = [
         _Side(report, database.within(period), columns, dt.timedelta()),
@@ -99,6 +98,7 @@ def compare_report(
     ]
     rows = list(_joined(columns, *_rows_of(sides, values)))
     table = pa.Table.from_pylist(rows, columns.schema)
+    first_day = min(first_days(database, now.date()).values(), default=None)
     return Comparison(Result(table.to_reader()), period, before, first_day)
 
 
@@ -106,42 +106,17 @@ def _both_periods(scope: Scope) -> Scope:
     """The scope that both periods are in; of all days, where it is not known how long the period is."""
     if scope.begin is None or scope.end is None:
         return scope.until_its_end()
-    try:
-        # With a day more: where that has records, the last one of the period is over.
-        first, last = scope.begin - (scope.end - scope.begin), scope.end + _DAY
-    except OverflowError as error:
+    length = scope.end - scope.begin
+    if scope.begin - dt.datetime.min < length:  # noqa: DTZ901 - naive, as the times of records
         raise UsageError(
             "the period is too long for one of equal length before it; choose a shorter one"
-        ) from error
-    return between(scope, first, last)
+        )
+    return with_a_day_more(between(scope, scope.begin - length, scope.end))
 
 
 def _end_of_days(begin: dt.datetime, newest: dt.datetime | None) -> dt.datetime:
     """Where the last day ends that has records; that of the beginning, where there are none since."""
     return day_span(max(begin, newest or begin).date()).end
-
-
-def _records_of(
-    database: Database, now: dt.datetime
-) -> tuple[dt.date | None, dt.datetime | None]:
-    """The first day with records, and the time of the newest one; what is of the future, somebody made up."""
-    sql = "SELECT min(date) AS first, max(time) AS newest FROM access_log WHERE time <= $now"
-    (row,) = database.query(sql, {"now": now}, reads_all=True).to_arrow().to_pylist()
-    return row["first"], row["newest"]
-
-
-def _known_end(
-    scope: Scope, end: dt.datetime, now: dt.datetime, newest: dt.datetime | None
-) -> dt.datetime:
-    """Where a period ends as far as there are records: of its last day, the lake may not have all hours yet."""
-    until = min(end, now)
-    last_day = (until - dt.timedelta(microseconds=1)).date()
-    is_over = scope.end is not None and last_day < now.date() - _DAY
-    if is_over or newest is None or newest.date() != last_day:
-        return until
-    hour = newest.replace(minute=0, second=0, microsecond=0)
-    known = min(until, hour + _HOUR)
-    return known if scope.begin is None or known > scope.begin else until
 
 
 @dataclass(frozen=True, slots=True)

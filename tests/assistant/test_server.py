@@ -78,7 +78,7 @@ def test_findings_and_views_are_told(lake: Path) -> None:
     """Findings as objects, views with the meaning of each column."""
     findings, views = call(lake, ("show_findings", {}), ("describe_views", {}))
     assert not findings[0]
-    assert isinstance(json.loads(findings[1]), list)
+    assert isinstance(json.loads(findings[1])["findings"], list)
     assert {"access_log", "visits"} <= {one["view"] for one in json.loads(views[1])["columns"]}
 
 

@@ -137,6 +137,14 @@ def test_its_records_are_up_to_yesterday(recent: Path) -> None:
     assert "days old" not in page
 
 
+def test_its_dashboard_tells_what_somebody_did(recent: Path) -> None:
+    """A change of the bucket's policy, and no unusual days, though one bucket is much younger than the other."""
+    changed = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=3)
+    found = [finding.title for finding in open_lake(str(recent / "lake")).findings()]
+    assert found == [f"site-admin changed the policy of `{DEMO_WEBSITE}` on {changed} at 09:12"]
+    assert found[0] in (recent / "dashboard.html").read_text()
+
+
 def test_names_tell_the_delivery(recent: Path) -> None:
     """In simple naming a name begins with the time of delivery, after the last record in it and within the hour."""
     for path in sorted((recent / "logs" / "website").iterdir())[:20]:

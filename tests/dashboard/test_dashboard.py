@@ -331,7 +331,7 @@ def test_quiet_times_and_empty_lakes(lake: Path, tmp_path: Path) -> None:
     """A first week has nothing to be compared with; a lake without records is an error, not an empty page."""
     store = open_store(str(lake))
     first = render_dashboard(store, Scope("site", None, dt.date(2026, 1, 7)), Settings(), NOW)
-    assert "no full period before" in first
+    assert "It is not compared with the period before" in first
     assert first.count('class="change"') == 0
     assert "2026-01-01 to 2026-01-07" in first
     with pytest.raises(UsageError, match="no records of this bucket and period"):

@@ -12,7 +12,6 @@ from small_lake import (
     BOTO,
     CHROME,
     CLI,
-    DATA,
     FIREFOX,
     NEWCOMER,
     OWN_PAGE,
@@ -33,6 +32,7 @@ ACCOUNT = "111122223333"
 MALLORY = f"arn:aws:iam::{ACCOUNT}:user/mallory"
 BACKUP = f"arn:aws:sts::{ACCOUNT}:assumed-role/backup/nightly"
 TERRAFORM = f"arn:aws:sts::{ACCOUNT}:assumed-role/terraform/run-1"
+TERRAFORM_AGAIN = f"arn:aws:sts::{ACCOUNT}:assumed-role/terraform/run-2"
 SERVICE = "svc:delivery.logs.amazonaws.com"
 NOBODY: dict[str, Any] = {"requester": None, "sig": None, "auth": None, "ip": PROBER}
 LAST_DAY = 30
@@ -74,7 +74,7 @@ def incidents() -> Iterator[Record]:
     yield api("29 09:12:00", "REST.PUT.BUCKETPOLICY", None, 204, bucket=SITE, requester=MALLORY)
     for bucket in MANY_BUCKETS:
         yield api("25 10:00:00", "REST.PUT.PUBLIC_ACCESS_BLOCK", None, bucket=bucket, requester=TERRAFORM)
-    yield api("25 10:05:00", "REST.DELETE.PUBLIC_ACCESS_BLOCK", None, 204, bucket=DATA, requester=TERRAFORM)
+    yield api("25 10:05:00", "REST.DELETE.PUBLIC_ACCESS_BLOCK", None, 204, requester=TERRAFORM_AGAIN)
     yield api("28 23:00:00", "REST.PUT.LOGGING_STATUS", None, requester=MALLORY)
     yield api("26 08:00:00", "REST.PUT.LIFECYCLE", None, requester=MALLORY)
     yield api("26 08:01:00", "REST.PUT.VERSIONING", None, requester=MALLORY)

@@ -3,11 +3,13 @@
 import datetime as dt
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import run_cli
+from geo_databases import write_database, write_geo_databases
 from markupsafe import escape
 from month import ACCOUNT, MALLORY, eventful_month, make_lake, quiet_month
 from small_lake import DATA, SITE
@@ -21,6 +23,11 @@ from etl.store.open import open_store
 from etl.text import safe_text
 
 NOW = dt.datetime(2026, 3, 30, 16, tzinfo=dt.UTC)
+OWN_COUNTRIES = {"203.0.113.77/32": {"country": {"iso_code": "CN"}}, "10.0.0.0/8": {"country": {"iso_code": "SE"}}}
+"""Where somebody who is new comes from, and where the backup does."""
+WEEK_IN_WORDS = (
+    "2026-03-24 to 2026-03-30 (UTC), buckets data and www.example.org, compared with 2026-03-17 to 2026-03-23."
+)
 WEEK = ("--from", "2026-03-24", "--to", "2026-03-30")
 
 
@@ -54,7 +61,7 @@ def test_usual_days_are_quiet(quiet: str) -> None:
     assert found(quiet, Scope(DATA, day(20), day(20))) == []
     assert [one for one in found(quiet, Scope(None, None, day(4))) if one.is_alarm] == []
     done = run_cli("findings", "--lake", quiet, *WEEK, "--fail-on", "notice")
-    assert (done.returncode, done.stdout) == (0, "Nothing unusual.\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, f"{WEEK_IN_WORDS}\nNothing unusual.\n"), done.stderr
 
 
 def test_each_incident_is_found(findings: list[Finding]) -> None:
@@ -88,14 +95,97 @@ def test_page_and_command_say_the_same(eventful: str) -> None:
     printed = json.loads(done.stdout)
     lake = open_lake(eventful, accounts=[ACCOUNT])
     week = {"date_from": "2026-03-24", "date_to": "2026-03-30"}
-    assert printed == [finding.as_dict(eventful) for finding in lake.findings(**week)]
+    assert printed["findings"] == [finding.as_dict(eventful) for finding in lake.findings(**week)]
     page = lake.dashboard(**week)
     notices, _, _ = page.partition('class="notices"')[2].partition("</ul>")
     assert re.findall(r">([^<>]+)</a>|> ?([^<>]+) <code>", notices) == [
         (text, "") if f'href="#{one["report"]}"' in notices else ("", text)
-        for one in printed
+        for one in printed["findings"]
         for text in [str(escape(safe_text(one["title"])))]
     ]
+
+
+def test_a_period_of_hours_is_named_by_its_hours(eventful: str) -> None:
+    """What a finding counts within hours, its command counts within these hours, too, and JSON names them."""
+    inspection = open_lake(eventful).inspect(bucket=DATA, date_from="2026-03-28T21:30", date_to="2026-03-28T22")
+    found = {one.id: one for one in inspection.findings()}
+    assert "mass-reading" not in found
+    deletions = found["bulk-deletions"]
+    period = {"from": "2026-03-28T21:30", "to": "2026-03-28T22"}
+    assert deletions.as_dict(eventful)["period"] == period
+    printed = inspection.as_dict(eventful, found.values())
+    assert printed["period"] == period
+    assert printed["compared_with"] == {"from": "2026-03-28T20", "to": "2026-03-28T21:29"}
+    assert inspection.period_in_words == "2026-03-28 from 21:30 to 23:00"
+    assert deletions.query
+    command = shlex.split(deletions.query.command(eventful))
+    assert command[-4:] == ["--from", "2026-03-28T21:30", "--to", "2026-03-28T22", "-p", "threshold=100"][-4:]
+    done = run_cli(*command[1:], "--format", "json")
+    assert [row["deletions"] for row in json.loads(done.stdout)] == [150] == [deletions.counts["deletions"]]
+
+
+def test_a_newcomer_of_earlier_hours_is_none_of_later_ones(eventful: str) -> None:
+    """Who came at 12 is new in that hour, and no more in the next one."""
+    lake = open_lake(eventful)
+    for hour, names in (("2026-03-27T12", ["newcomers"]), ("2026-03-27T13", [])):
+        found = lake.findings(date_from=hour, date_to=hour)
+        assert [one.id for one in found if one.id == "newcomers"] == names
+
+
+def test_a_period_without_one_before_says_so(quiet: str) -> None:
+    """The command, JSON and the page say in one line that there is nothing to compare with, and why."""
+    lake = open_lake(quiet)
+    note = (
+        "It is not compared with the period before: that begins on 2026-02-09, and the first record is of 2026-03-01."
+    )
+    period = {"date_from": "2026-03-06", "date_to": "2026-03-30"}
+    inspection = lake.inspect(**period)
+    printed = inspection.as_dict(quiet, [])
+    assert (printed["note"], printed["compared_with"], printed["buckets"]) == (note, None, [DATA, SITE])
+    assert lake.inspect(date_from="2026-03-16", date_to="2026-03-30").note is None
+    assert note in lake.dashboard(**period)
+    done = run_cli("findings", "--lake", quiet, "--from", "2026-03-06", "--to", "2026-03-30")
+    assert done.stdout.splitlines()[:2] == ["2026-03-06 to 2026-03-30 (UTC), buckets data and www.example.org.", note]
+
+
+def test_the_newest_day_ends_where_comparisons_end_it(quiet: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Findings, the page and `report --compare` have one rule for a day that is not over."""
+    monkeypatch.setattr("etl.reports.compare.utc_now", lambda: NOW.replace(tzinfo=None))
+    until = dt.datetime(2026, 3, 30, 14, 6)  # noqa: DTZ001 - naive, as the times of records
+    comparison = open_lake(quiet).compare("overview/figures", date_from="2026-03-24")
+    assert (comparison.period.end, comparison.before.end) == (until, until - dt.timedelta(days=7))
+    inspection = inspect_lake(open_store(quiet), EVERYTHING, load_settings({}, {}), NOW, load_reports())
+    assert inspection.period.until == until
+    assert inspection.compared_with == "2026-03-17 to 2026-03-23 14:06"
+    # A day is over when there is more: on the 30th, the 29th is.
+    of_yesterday = inspect_lake(
+        open_store(quiet), Scope(None, day(23), day(29)), load_settings({}, {}), NOW, load_reports()
+    )
+    assert of_yesterday.period.until is None
+
+
+def test_countries_and_networks_are_told_where_databases_are_set(eventful: str, tmp_path: Path) -> None:
+    """Whose requests come from a new country is a finding, and the page has how many there are and the largest."""
+    country, network = write_geo_databases(tmp_path)
+    databases = [write_database(tmp_path / "own.mmdb", OWN_COUNTRIES), country, network]
+    lake = open_lake(eventful, geo_database=databases)
+    week = {"date_from": "2026-03-24", "date_to": "2026-03-30"}
+    (finding,) = [one for one in lake.findings(**week) if one.id == "new-countries"]
+    assert finding.title == (
+        "mallory sent 1 request to `data` from CN, on 2026-03-28 at 21:00;"
+        " in the weeks before, those of others to the bucket came from SE"
+    )
+    assert (finding.technique, finding.principals, finding.counts) == (
+        "T1078",
+        (MALLORY,),
+        {"requests": 1, "countries": 1},
+    )
+    page = lake.dashboard(**week)
+    tiles = re.findall(
+        r'<dt>(Countries|Networks)</dt><dd class="value">(\d+)</dd><dd class="change">([^<]+)</dd>', page
+    )
+    assert tiles == [("Countries", "4", "most from SE"), ("Networks", "3", "most from Example Search")]
+    assert "<dt>Countries</dt>" not in open_lake(eventful).dashboard(**week)
 
 
 def test_json_has_all_of_a_finding(eventful: str) -> None:

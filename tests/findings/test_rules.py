@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from geo_databases import write_geo_databases
 from month import MALLORY
 
 from etl.config import load_settings
-from etl.findings.access import ANONYMOUS, DAYS, NEWCOMERS
+from etl.findings.access import ANONYMOUS, COUNTRIES, DAYS, NEWCOMERS
 from etl.findings.case import NOTHING, Case, Question, Window
 from etl.findings.configuration import CHANGES
-from etl.findings.days import SO_FAR
-from etl.findings.figures import BEFORE, COST, FIGURES, NOW, TRAFFIC
+from etl.findings.figures import BEFORE, COST, FIGURES, NOW, OLD_BEFORE, OLD_NOW, TRAFFIC
 from etl.findings.find import RULES, chart_failed, find, questions
 from etl.findings.finding import Excerpt, Finding, Period
 from etl.findings.objects import DELETIONS
 from etl.findings.operations import DRIFT, ERRORS, REJECTS
+from etl.findings.usual import SO_FAR
 from etl.findings.words import whose
 from etl.kinds import KINDS
 from etl.query import Database
@@ -31,7 +32,7 @@ OPEN_WEEK = Period(WEEK.first, WEEK.last, dt.datetime.fromisoformat("2026-03-29 
 USUAL = {"requests": 1000, "visitors": 100, "bytes_sent": 10**9, "error_percent": 2.0, "denied": 10}
 GIGABYTE = 10**9
 
-Rows = Sequence[Mapping[str, Any]]
+Rows = Sequence[dict[str, Any]]
 
 
 def at(text: str) -> dt.datetime:
@@ -40,7 +41,11 @@ def at(text: str) -> dt.datetime:
 
 
 def case(
-    rows: Mapping[Question, Rows] | None = None, period: Period = WEEK, has_before: bool = True, **settings: Any
+    rows: Mapping[Question, Rows] | None = None,
+    period: Period = WEEK,
+    has_before: bool = True,
+    first_days: Mapping[str, dt.date] | None = None,
+    **settings: Any,
 ) -> Case:
     """A case in which reports have these rows, and others none."""
     results = {question: NOTHING for rule in RULES for question in rule.reads}
@@ -52,17 +57,24 @@ def case(
         period=period,
         settings=load_settings({"findings": settings}, {}).findings,
         results=results,
-        begun=dt.date(2026, 1, 1),
+        first_days={"b": dt.date(2026, 1, 1), **(first_days or {})},
+        old_buckets={"b"},
         has_before=has_before,
     )
+
+
+def of(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a kind of finding, by its name."""
+    return {kind: settings}
 
 
 def sentences(found: Sequence[Finding]) -> list[str]:
     return [f"{'!' if one.is_alarm else ''}{one.title}" for one in found]
 
 
-def compared(now: Mapping[str, Any], before: Mapping[str, Any], **more: Any) -> list[str]:
-    return sentences(find(case({NOW: [now], BEFORE: [before]}, **more)))
+def compared(now: dict[str, Any], before: dict[str, Any], **more: Any) -> list[str]:
+    rows = {NOW: [now], BEFORE: [before], OLD_NOW: [now], OLD_BEFORE: [before]}
+    return sentences(find(case(rows, **more)))
 
 
 def test_as_before_is_nothing_unusual() -> None:
@@ -103,13 +115,21 @@ def test_changes(changed: dict[str, Any], sentence: str) -> None:
 
 
 def test_a_day_that_is_not_over_is_compared_up_to_its_hour() -> None:
-    """The sentence says up to when, and the period before ends at the same time of its last day."""
+    """The sentence says up to when."""
     assert compared(USUAL | {"requests": 2000}, USUAL, period=OPEN_WEEK) == [
         "Requests: 2,000, against 1,000 in the period before (both until 14:32 of the last day)"
     ]
-    before = OPEN_WEEK.before()
-    assert before == Period(dt.date(2026, 3, 16), dt.date(2026, 3, 22), at("22 14:32:08"))
-    assert WEEK.before().until is None
+
+
+def test_hours_are_compared_with_the_hours_before() -> None:
+    """They end at another time of the day, of which the sentence says nothing."""
+    rows: dict[Question, Rows] = {OLD_NOW: [USUAL | {"requests": 2000}], OLD_BEFORE: [USUAL]}
+    day = Period(WEEK.last, WEEK.last, at("29 15:00"))
+    hours = replace(case(rows, period=day), begin=at("29 12:00"), end=day.until)
+    (finding,) = find(hours)
+    assert finding.title == "Requests: 2,000, against 1,000 in the period before"
+    assert finding.query
+    assert (finding.query.date_from, finding.query.date_to) == (hours.begin, hours.end)
 
 
 def traffic(**counts: Sequence[float]) -> Rows:
@@ -128,8 +148,8 @@ def test_a_day_of_bytes_and_cost_is_found() -> None:
     """51 GB and 4.60 against 9 GB and 0.85 are told, each with what a usual day has."""
     rows = traffic(bytes_sent=[9 * GIGABYTE] * 5 + [51 * GIGABYTE, 9 * GIGABYTE], cost=[0.85] * 5 + [4.6, 0.85])
     assert sentences(find(case({TRAFFIC: rows, COST: rows}, has_before=False))) == [
-        "2026-03-28 cost 4.60; the median day costs 0.85",
-        "51.0 GB were sent on 2026-03-28, mostly in `b`; the median day has 9.0 GB",
+        "2026-03-28 cost 4.60, against 0.85 on a usual day",
+        "51.0 GB were sent on 2026-03-28, against 9.0 GB on a usual day",
     ]
 
 
@@ -140,7 +160,7 @@ def test_days_are_compared_with_the_same_day_of_the_week() -> None:
     assert find(case({TRAFFIC: now, TRAFFIC.over(Window.RECENT): recent})) == []
     now = traffic(requests=[100] * 7)
     assert sentences(find(case({TRAFFIC: now, TRAFFIC.over(Window.RECENT): recent}))) == [
-        "2026-03-29 had 100 requests, mostly in `b`; a usual Sunday has 20"
+        "2026-03-29 had 100 requests, against 20 on a usual Sunday"
     ]
 
 
@@ -151,11 +171,131 @@ def test_the_last_day_is_judged_by_its_hours_so_far() -> None:
     assert find(case({TRAFFIC: whole, SO_FAR: usual}, period=OPEN_WEEK)) == []
     few = traffic(requests=[20, 20, 20, 20, 20, 20, 55])
     assert sentences(find(case({TRAFFIC: whole, SO_FAR: few}, period=OPEN_WEEK))) == [
-        "2026-03-29 had 55 requests until 14:00, mostly in `b`; the median day until then has 20"
+        "2026-03-29 had 55 requests until 14:00, against 20 by then on a usual day"
     ]
     cheap = traffic(cost=[9, 9, 9, 9, 9, 9, 1])
     assert find(case({COST: cheap}, period=OPEN_WEEK, has_before=False)) == []
-    assert sentences(find(case({COST: cheap}, has_before=False))) == ["2026-03-29 cost 1.00; the median day costs 9.00"]
+    assert sentences(find(case({COST: cheap}, has_before=False))) == [
+        "2026-03-29 cost 1.00, against 9.00 on a usual day"
+    ]
+
+
+def by_bucket(**of_buckets: Rows) -> Rows:
+    """Rows of several buckets, of which `b` is the oldest."""
+    return [row | {"bucket": name} for name, some in of_buckets.items() for row in some]
+
+
+def test_a_new_bucket_is_one_finding_and_no_unusual_days() -> None:
+    """Neither its days nor its records make those of the whole lake unusual; a lake's first bucket is no news."""
+    old, new = traffic(requests=[30] * 35), traffic(requests=[500] * 14)
+    rows = by_bucket(b=old, young=new)
+    now = [row for row in rows if row["date"] >= WEEK.first]
+    recent = [row for row in rows if row["date"] < WEEK.first]
+    questions = {TRAFFIC: now, TRAFFIC.over(Window.RECENT): recent}
+    since = {"young": dt.date(2026, 3, 16)}
+    assert find(case(questions, first_days=since)) == []
+    present_days = [{"bucket": "young", "date": dt.date(2026, 3, 25), "records": 500}]
+    since = {"young": dt.date(2026, 3, 25)}
+    (finding,) = find(case({DAYS: present_days}, first_days=since))
+    assert finding.title == "Bucket `young` is new: its first record is of 2026-03-25"
+    assert (finding.id, finding.buckets, finding.is_alarm) == ("new-buckets", ("young",), False)
+    assert find(case({DAYS: present_days}, first_days=since, has_before=False)) == []
+    assert find(case({DAYS: present_days}, first_days=since, **of("new-buckets", {"silent_buckets": "y*"}))) == []
+    many = [row | {"bucket": name} for name in ("x", "y") for row in present_days]
+    since = {"x": dt.date(2026, 3, 25), "y": dt.date(2026, 3, 26)}
+    assert sentences(find(case({DAYS: many}, first_days=since))) == [
+        "2 buckets are new, the first since 2026-03-25: `x` and `y`"
+    ]
+
+
+def test_figures_are_compared_without_new_buckets() -> None:
+    """They are those of the buckets that there were, which the sentence says; costs are summed up of these."""
+    young = {"young": dt.date(2026, 3, 25)}
+    figures = {OLD_NOW: [USUAL | {"requests": 2000}], OLD_BEFORE: [USUAL], NOW: [USUAL | {"requests": 90_000}]}
+    assert sentences(find(case(figures, first_days=young))) == [
+        "Requests: 2,000, against 1,000 in the period before (without 1 new bucket)"
+    ]
+    costs = {COST: by_bucket(b=traffic(cost=[2] * 7), young=traffic(cost=[0, 0, 0, 9, 9, 9, 9]))}
+    before = {COST.over(Window.BEFORE): traffic(cost=[2] * 7)}
+    assert find(case({**costs, **before}, first_days=young)) == []
+
+
+def weeks(**last_week: Sequence[float]) -> Mapping[Question, Rows]:
+    """Five weeks of a large bucket `b` with 100,000 requests a day, and of others with 100, but for the last week."""
+    rows = by_bucket(
+        b=traffic(requests=[100_000] * 35),
+        **{name: traffic(requests=[100] * 28 + [*days]) for name, days in last_week.items()},
+    )
+    return {
+        TRAFFIC: [row for row in rows if row["date"] >= WEEK.first],
+        TRAFFIC.over(Window.RECENT): [row for row in rows if row["date"] < WEEK.first],
+    }
+
+
+def test_a_jump_in_one_of_many_buckets_is_found() -> None:
+    """Each bucket is judged by itself; what repeats is one finding that names the worst, and few requests are none."""
+    one = {"shop": [100, 100, 5000, 100, 100, 100, 100]}
+    (finding,) = find(case(weeks(**one)))
+    assert finding.title == (
+        "`shop` had 5,000 requests (usually 100) on 2026-03-25, more than on any day of the weeks before"
+    )
+    assert finding.query
+    assert finding.query.command("l").endswith("--bucket shop --from 2026-03-25 --to 2026-03-25")
+    twice = {"shop": [100, 100, 5000, 4000, 100, 100, 100]}
+    assert find(case(weeks(**twice)))[0].title.endswith("than on any day of the weeks before; also on 2026-03-26")
+    several = {f"shop-{number}": [100] * 5 + [900 + number, 100] for number in range(3)}
+    (finding,) = find(case(weeks(**several, quiet=[100] * 7, small=[100, 290, 100, 100, 100, 100, 100])))
+    assert finding.title == (
+        "3 buckets had a day with far more than usual; the worst: `shop-2` had 902 requests (usually 100) on 2026-03-28"
+    )
+    assert (finding.buckets[0], finding.counts) == ("shop-2", {"buckets": 3, "days": 3})
+    assert find(case(weeks(**one), **of("bucket-days", {"threshold": 51}))) == []
+    assert find(case(weeks(**one), **of("bucket-days", {"requests": 5000}))) == []
+    assert find(case(weeks(**one), **of("bucket-days", {"silent_buckets": "shop"}))) == []
+
+
+def test_a_bucket_with_much_less_is_found_once() -> None:
+    """A day with less than ever is told; one without any record is a missing day."""
+    rows = weeks(shop=[100] * 7)
+    for of_window in rows.values():
+        for row in of_window:
+            if row["bucket"] == "shop":
+                row["requests"] *= 10
+    last = rows[TRAFFIC][-1]
+    last["requests"] = 0
+    sentence = "`shop` had 0 requests (usually 1,000) on 2026-03-29, less than on any day of the weeks before"
+    assert sentences(find(case(rows))) == [sentence]
+    without = {**rows, DAYS: present("shop", WEEK.last)}
+    assert [finding.id for finding in find(case(without))] == ["missing-days"]
+
+
+def test_a_bucket_with_little_so_far_may_be_late() -> None:
+    """Of a day that is not over, only what is much already is told of a bucket."""
+    rows = weeks(shop=[1000, 1000, 1000, 1000, 1000, 1000, 5], lively=[100, 100, 100, 100, 100, 100, 900])
+    for window in (Window.PERIOD, Window.RECENT):
+        for row in rows[TRAFFIC.over(window)]:
+            if row["bucket"] == "shop" and window is Window.RECENT:
+                row["requests"] = 1000
+    both = {**rows, SO_FAR: rows[TRAFFIC], SO_FAR.over(Window.RECENT): rows[TRAFFIC.over(Window.RECENT)]}
+    assert sentences(find(case(both, period=OPEN_WEEK))) == [
+        "`lively` had 900 requests (usually 100) on 2026-03-29 until 14:00, more than on any day of the weeks before"
+    ]
+
+
+def test_what_irregular_programs_do_is_usual() -> None:
+    """Who comes now and then with as much, whatever the day of the week, does what he did in the weeks before."""
+    rows = weeks(batch=[100, 100, 5000, 100, 100, 100, 100])
+    now_and_then = next(row for row in rows[TRAFFIC.over(Window.RECENT)] if row["bucket"] == "batch")
+    now_and_then["requests"] = 4000
+    assert find(case(rows)) == []
+
+
+def test_what_the_whole_lake_shows_is_told_once() -> None:
+    """A bucket that makes a day of the lake unusual is named there, and not again."""
+    rows = weeks(shop=[100, 100, 900_000, 100, 100, 100, 100])
+    assert sentences(find(case(rows))) == [
+        "2026-03-25 had 1,000,000 requests, against 100,100 on a usual Wednesday; most of the difference is in `shop`"
+    ]
 
 
 def changes(count: int, requester: str = MALLORY) -> Rows:
@@ -167,7 +307,9 @@ def changes(count: int, requester: str = MALLORY) -> Rows:
 def test_what_repeats_is_one_finding() -> None:
     """The same change of 200 buckets is one finding that has all of them; many people are told in few sentences."""
     (finding,) = find(case({CHANGES: changes(200)}))
-    assert finding.title == "mallory changed the policy of 200 buckets, 200 times, first `b-000` on 2026-03-25 at 09:12"
+    assert (
+        finding.title == "mallory changed the policy of 200 buckets, 200 times, first of `b-000` on 2026-03-25 at 09:12"
+    )
     assert len(finding.buckets) == 200
     assert finding.query
     assert finding.query.command("my lake") == (
@@ -207,6 +349,34 @@ def test_who_surpasses_himself_is_found_again() -> None:
     assert deleted(900, 900, "scratch") == [f"!{told}"]
 
 
+def from_country(country: str, principal: str = MALLORY, requests: int = 5, bucket: str = "b") -> dict[str, Any]:
+    moment = at("25 09:12")
+    names = {"principal": principal, "country": country, "bucket": bucket}
+    return {**names, "requests": requests, "first_time": moment, "last_time": moment}
+
+
+def test_a_country_that_is_new_for_somebody_is_found() -> None:
+    """Who came from one country and comes from another is told; who is new, if nobody came to the bucket from there."""
+    before = [from_country("US", requests=50), from_country("DE"), from_country("FR", f"{MALLORY}2", bucket="c")]
+
+    def told(*now: dict[str, Any], **settings: Any) -> list[str]:
+        rows = {COUNTRIES: now, COUNTRIES.over(Window.RECENT): before}
+        return sentences(find(replace(case(rows, **settings), has_locations=True)))
+
+    new = from_country("CN", requests=2)
+    sentence = "mallory sent 2 requests to `b` from CN, last on 2026-03-25 at 09:12; in the weeks before,"
+    assert told(from_country("DE"), new) == [f"{sentence} they came from US and DE"]
+    assert told(from_country("US", "carol")) == []
+    sentence = "carol sent 5 requests to `b` from FR, last on 2026-03-25 at 09:12; in the weeks before,"
+    assert told(from_country("FR", "carol")) == [f"{sentence} those of others to the bucket came from US and DE"]
+    # Of a bucket of which no country is known, every one would be new.
+    assert told(from_country("FR", "carol", bucket="d")) == []
+    assert told(from_country("CN", "svc:logging.s3.amazonaws.com")) == []
+    assert told(new, **of("new-countries", {"threshold": 3})) == []
+    assert told(new, **of("new-countries", {"silent_buckets": "b"})) == []
+    assert find(case({COUNTRIES: [new], COUNTRIES.over(Window.RECENT): before})) == []
+
+
 def present(bucket: str, *missing: dt.date) -> Rows:
     days = [WEEK.last - dt.timedelta(days=number) for number in range(35)]
     return [{"bucket": bucket, "date": day, "records": 0 if day in missing else 9} for day in sorted(days)]
@@ -219,7 +389,7 @@ def test_missing_days() -> None:
     rare = present("rare", *[WEEK.last - dt.timedelta(days=number) for number in range(0, 35, 2)])
     assert sentences(find(case({DAYS: [*rows, *rare]}))) == [
         "2 buckets (`a` and `b`) have no records on 2026-03-29",
-        "Bucket `c` has no records on 2 days, the last 2026-03-29",
+        "Bucket `c` has no records on 2 days, last on 2026-03-29",
     ]
     assert find(case({DAYS: present("a", sunday)}, period=OPEN_WEEK)) == []
 
@@ -276,8 +446,9 @@ def test_a_rule_reads_only_what_it_declares() -> None:
 
 def test_every_question_can_be_asked(tmp_path: Path) -> None:
     """Each report that a rule reads exists, with the parameters that it is given and the columns that are read."""
-    database, reports = Database(open_store(str(tmp_path))), load_reports()
-    settings = load_settings({}, {}).findings
+    loaded = load_settings({"geo_database": write_geo_databases(tmp_path)}, {})
+    database, reports = Database(open_store(str(tmp_path / "lake")), settings=loaded), load_reports()
+    settings = loaded.findings
     for question in dict.fromkeys(question for rule in RULES for question in rule.reads):
         result = query_report(reports[question.report], database, question.parameters(settings, OPEN_WEEK))
         assert set(question.columns) <= set(result.columns), question

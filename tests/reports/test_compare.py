@@ -13,7 +13,8 @@ from etl import Lake, open_lake
 from etl.dates import Span
 from etl.errors import UsageError
 from etl.query import Database, scope_of
-from etl.reports.compare import _Columns, _known_end
+from etl.query.known import known_end
+from etl.reports.compare import _Columns
 from etl.reports.loader import load_reports
 from etl.reports.report import bind
 from etl.store.open import open_store
@@ -74,10 +75,10 @@ def test_days_are_compared_with_days(lake: Lake) -> None:
 
 
 def test_a_period_without_an_end_ends_with_the_records(lake: Lake) -> None:
-    """The last day with records is compared up to its last hour, as the lake may not have all of it."""
+    """The last day with records is compared up to the newest one, as the lake may not have all of it."""
     comparison = lake.compare("website/top_objects", date_from="2026-03-15")
-    assert comparison.period.end == dt.datetime(2026, 3, 15, 9)  # noqa: DTZ001
-    assert comparison.before.end == dt.datetime(2026, 3, 14, 9)  # noqa: DTZ001
+    assert comparison.period.end == dt.datetime(2026, 3, 15, 8, 1)  # noqa: DTZ001
+    assert comparison.before.end == dt.datetime(2026, 3, 14, 8, 1)  # noqa: DTZ001
     assert comparison.first_day == dt.date(2026, 3, 1)
 
 
@@ -85,10 +86,11 @@ def test_a_period_without_an_end_ends_with_the_records(lake: Lake) -> None:
     ("begin", "end", "newest", "known"),
     [
         # Now is 10:12 on the 20th: of that day, the lake has what was there at the last run.
-        ("2026-03-14", "2026-03-21", "2026-03-20 02:40", "2026-03-20 03:00"),
-        ("2026-03-14", "2026-03-21", "2026-03-20 10:05", "2026-03-20 10:12"),
-        # Of yesterday it may not have all either, unless there is more.
-        ("2026-03-14", "2026-03-20", "2026-03-19 22:30", "2026-03-19 23:00"),
+        ("2026-03-14", "2026-03-21", "2026-03-20 02:40", "2026-03-20 02:41"),
+        ("2026-03-14", "2026-03-21", "2026-03-20 10:05:30", "2026-03-20 10:06"),
+        # Of yesterday it may not have all either, unless there is more, or it has its last hour.
+        ("2026-03-14", "2026-03-20", "2026-03-19 22:30", "2026-03-19 22:31"),
+        ("2026-03-14", "2026-03-20", "2026-03-19 23:30", "2026-03-20 00:00"),
         ("2026-03-14", "2026-03-20", "2026-03-20 02:40", "2026-03-20 00:00"),
         # What ended is to be seen; so is an hour without anything.
         ("2026-03-14", "2026-03-21", "2026-03-17 08:30", "2026-03-20 10:12"),
@@ -97,13 +99,13 @@ def test_a_period_without_an_end_ends_with_the_records(lake: Lake) -> None:
         ("2026-03-14", "2026-03-21", None, "2026-03-20 10:12"),
     ],
 )
-def test_a_day_that_is_not_over_counts_up_to_its_last_hour(
+def test_a_day_that_is_not_over_counts_up_to_its_newest_record(
     begin: str, end: str, newest: str | None, known: str
 ) -> None:
     """Both periods end there; a day is over when another has begun, or two days later."""
     first, last, now, until = map(dt.datetime.fromisoformat, (begin, end, "2026-03-20 10:12", known))
     scope = scope_of(None, Span(first, first), Span(last, last))
-    assert _known_end(scope, last, now, dt.datetime.fromisoformat(newest) if newest else None) == until
+    assert known_end(scope, last, dt.datetime.fromisoformat(newest) if newest else None, now) == until
 
 
 def test_numbers_that_are_no_counts(lake: Lake) -> None:
@@ -151,4 +153,4 @@ def test_compare_on_the_command_line(lake: Lake) -> None:
     period = ("--from", "2026-03-08", "--to", "2026-03-14", "--compare")
     done = run_cli("report", "website/top_objects", "--lake", lake.url, *period, "--format", "csv")
     assert done.stdout.splitlines()[1] == "c,6,3,3,6,3,3,0,0,0"
-    assert "2026-03-08 00:00 until 2026-03-15 00:00, compared with 2026-03-01 00:00 until" in done.stderr
+    assert "2026-03-08 to 2026-03-14 is compared with 2026-03-01 to 2026-03-07" in done.stderr

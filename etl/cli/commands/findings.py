@@ -19,10 +19,11 @@ from etl.cli.options import (
 )
 from etl.cli.progress import working
 from etl.cli.terminal import print_prose
-from etl.findings import Finding
+from etl.findings import Finding, Inspection
 from etl.kinds import Severity
 from etl.text import safe_text
 
+_NAMED_BUCKETS = 2
 _INDENT = " " * 8
 
 
@@ -35,7 +36,8 @@ def findings(
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one list of JSON objects.")
+        bool,
+        typer.Option("--json", help="Print one JSON object, with a list of findings."),
     ] = False,
     fail_on: Annotated[
         Severity | None,
@@ -51,10 +53,12 @@ def findings(
     lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
     begin, end = parse_period(date_from, date_to, last)
     with working("querying") as lake.advance:
-        found = lake.findings(bucket=bucket or None, date_from=begin, date_to=end)
+        inspection = lake.inspect(bucket=bucket or None, date_from=begin, date_to=end)
+        found = inspection.findings(advance=lake.advance)
     if as_json:
-        typer.echo(json.dumps([finding.as_dict(lake.url) for finding in found]))
+        typer.echo(json.dumps(inspection.as_dict(lake.url, found)))
     else:
+        _print_summary(inspection)
         _print(found, lake.url)
     if fail_on and _is_met(found, fail_on):
         raise typer.Exit(EXIT_ATTENTION)
@@ -62,6 +66,23 @@ def findings(
 
 def _is_met(found: Iterable[Finding], severity: Severity) -> bool:
     return any(severity in (finding.severity, Severity.NOTICE) for finding in found)
+
+
+def _print_summary(inspection: Inspection) -> None:
+    """The period, the buckets, and what they are compared with, above what is found."""
+    where = _buckets(inspection.buckets)
+    before = inspection.compared_with
+    text = f"{inspection.period_in_words} (UTC), {where}"
+    print_prose(f"{text}, compared with {before}." if before else f"{text}.", 0)
+    if inspection.note:
+        print_prose(inspection.note, 0)
+
+
+def _buckets(names: Sequence[str]) -> str:
+    """A few by their names, and how many there are of many."""
+    if len(names) > _NAMED_BUCKETS:
+        return f"{len(names):,} buckets"
+    return f"bucket{'s' if names[1:] else ''} {' and '.join(names)}"
 
 
 def _print(found: Sequence[Finding], lake: str) -> None:

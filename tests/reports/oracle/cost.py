@@ -78,6 +78,11 @@ def by_bucket(records: Records) -> Rows:
     return in_order(summarize(records, ["bucket"], *_COSTS), -12, 1)
 
 
+def by_bucket_and_day(records: Records) -> Rows:
+    measures = (requests_of_somebody, billed_requests, cost)
+    return in_order(summarize(records, ["date", "bucket"], *measures), 1, 2)
+
+
 def by_day(records: Records) -> Rows:
     return in_order(summarize(records, ["date"], *_COSTS), 1)
 

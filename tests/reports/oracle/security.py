@@ -146,6 +146,15 @@ def configuration_changes(records: Records) -> Rows:
     return chronological(of_bucket, "time bucket op status error requester ip agent rid", "bucket", "op", "rid")
 
 
+def countries_by_principal(records: Records) -> Rows:
+    def country(record: Record) -> str | None:
+        return country_of(record.ip)
+
+    located = [record for record in by_principal(successes(authenticated(records))) if country(record)]
+    measures = (len, addresses, bytes_sent, first_time, last_time)
+    return in_order(summarize(located, ["requester", country, "bucket"], *measures), -4, 1, 2, 3)
+
+
 def deleters(records: Records) -> Rows:
     deleted = by_principal(successes(deletes(records)))
     measures = (*_DELETION_MEASURES, objects, object_sizes, first_time, last_time)
@@ -184,9 +193,21 @@ def first_seen_requesters(records: Records, days: int) -> Rows:
     def days_before(group: Records) -> int:
         return (first_time(group).date() - oldest).days
 
-    measures = (first_time, last_time, days_before, len, failed, operations, addresses)
-    rows = summarize(by_principal(authenticated(records)), ["requester"], *measures)
-    return in_order((row for row in rows if row[1].date() >= since), 2, 1)
+    def most_active(group: Records) -> Any:
+        by_session = group_by(group, "requester")
+        ((requester,), _) = min(by_session.items(), key=lambda item: (-len(item[1]), item[0]))
+        return requester
+
+    def requesters(group: Records) -> int:
+        return distinct(group, "requester")
+
+    def principal(record: Record) -> str | None:
+        (same,) = by_principal([record])
+        return same.requester
+
+    measures = (most_active, requesters, first_time, last_time, days_before, len, failed, operations, addresses)
+    rows = summarize(authenticated(records), [principal], *measures)
+    return in_order((row for row in rows if row[3].date() >= since), 4, 1)
 
 
 def high_request_rates(records: Records, threshold: int) -> Rows:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from etl.resources import bundled
+from etl.reports.files import bundled_files, files_below
 
 
 def complete_report(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -30,16 +30,6 @@ def _own_directories() -> Iterable[Path]:
 
 
 def _report_names(own: Iterable[Path]) -> Iterator[str]:
-    sections = bundled("sql")
-    for path in sorted(sections.glob("*/*.sql")):
-        name = _name(path, sections)
-        # Of macros, not of reports.
-        if not name.startswith("views/"):
-            yield name
+    yield from bundled_files()
     for directory in own:
-        for path in sorted(directory.glob("**/*.sql")):
-            yield _name(path, directory)
-
-
-def _name(path: Path, directory: Path) -> str:
-    return path.relative_to(directory).with_suffix("").as_posix()
+        yield from files_below(directory)

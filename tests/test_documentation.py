@@ -315,6 +315,14 @@ def test_the_commands_run(command: str, demo: Path) -> None:
     run_in_shell(command, demo)
 
 
+def test_a_copy_of_a_lake_is_a_lake(demo: Path) -> None:
+    """The steps of moving a lake: nothing is missing in the copy, and nothing is new to it."""
+    (steps,) = [block for block in code_blocks(ROOT / "config" / "operating.md", "sh") if "cp -r" in block]
+    printed = run_in_shell(steps.replace("\naccesslake ", f"\n{sys.executable} -m etl "), demo)
+    assert "all is right" in printed
+    assert re.search(r"^objects new +0$", printed, flags=re.MULTILINE)
+
+
 def test_the_notebook_lines_run(demo: Path) -> None:
     """The Python of the README works on the lake of the demo."""
     (code,) = code_blocks(README, "python")

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -54,6 +55,18 @@ def _network(text: str) -> str:
     network = ipaddress.ip_network(text, strict=False)
     is_address = network.prefixlen == network.max_prefixlen
     return str(network.network_address if is_address else network)
+
+
+def _web_url(url: SecretStr) -> SecretStr:
+    try:
+        parts = urlsplit(url.get_secret_value())
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        # Its text may have the URL in it.
+        is_web = False
+    if not is_web:
+        raise ValueError("not an https:// or http:// URL")
+    return url
 
 
 _Texts = Annotated[
@@ -170,7 +183,7 @@ class Settings(BaseModel):
     workers: int = Field(default=0, ge=0, le=256)
     fetch_concurrency: int = Field(default=64, ge=1, le=1024)
     max_reject_fraction: float = Field(default=0.01, ge=0, le=1)
-    ping_url: SecretStr | None = None
+    ping_url: Annotated[SecretStr, AfterValidator(_web_url)] | None = None
     lease_seconds: int = Field(default=120, ge=5)
     query_memory: ByteSize = Field(default=ByteSize(1536 * MIB), ge=64 * MIB)
     query_spill: ByteSize = Field(default=ByteSize(10 * 1024 * MIB), ge=0)
@@ -243,7 +256,9 @@ SETTINGS = frozenset(
     ]
 )
 """The names of all settings; those of a table with its name."""
-_SECRETS = frozenset({"privacy.hash_key"})
+# In no message, and the first in no file.
+_KEY = "privacy.hash_key"
+_SECRETS = frozenset({_KEY, "ping_url"})
 
 
 def load_settings(
@@ -291,7 +306,7 @@ def _from_file(path: str) -> dict[str, tuple[Any, str]]:
         raise UsageError(f"{path}: not valid TOML: {error}") from error
     values = _flat(table)
     for key in values:
-        if key in _SECRETS:
+        if key == _KEY:
             raise UsageError(
                 f"{path}: a key is not set here: put it into a file of its own, {key}_file, or a variable"
             )

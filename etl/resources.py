@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+DEFINITIONS = "views"
+"""The folder of `sql` that has no reports, but what they are made of."""
+
 _PACKAGE = Path(__file__).resolve().parent
 
 

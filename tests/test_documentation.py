@@ -20,6 +20,8 @@ from lines import LINE
 
 from etl.api import Lake, open_lake
 from etl.cli.app import app
+from etl.cli.events import EVENTS, FIGURES
+from etl.cli.exits import MEANINGS
 from etl.kinds import KINDS
 from etl.monitoring.gauges import GAUGES
 from etl.parser import Note
@@ -29,7 +31,13 @@ from etl.reports.loader import load_reports
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("config", "etl", "sql", "tests")
 README = ROOT / "README.md"
-READMES = [README, *(path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("README.md")))]
+RUNNING = ROOT / "config" / "running.md"
+READMES = [
+    README,
+    *(path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("README.md"))),
+    *sorted((ROOT / "config").glob("[a-z]*.md")),
+]
+"""The pages of the documentation: each folder's own, and those beside the settings."""
 LONGEST_README = 200
 """Lines of the first page: a reader should see all that there is before losing patience."""
 DEMO_LAKE = "accesslake-demo/lake"
@@ -118,13 +126,28 @@ def gauge_table() -> str:
     return markdown_table(("gauge", "label beside `lake`", "meaning"), rows)
 
 
+def event_table() -> str:
+    """Log lines; the fields of the one with all figures are in a table of their own."""
+    rows = []
+    for event in EVENTS:
+        fields = "those of the next table" if set(event.fields) == set(FIGURES) else ", ".join(event.fields)
+        rows.append((f"`{event.name}`", event.level, event.meaning, fields))
+    return markdown_table(("`event`", "`level`", "when", "further fields"), rows)
+
+
+def figure_table() -> str:
+    return markdown_table(("figure", "meaning"), [(f"`{name}`", meaning) for name, meaning in FIGURES.items()])
+
+
 GENERATED: dict[str, tuple[Path, Callable[[], str]]] = {
     "reports": (ROOT / "sql" / "README.md", report_tables),
     "columns": (ROOT / "sql" / "README.md", column_table),
     "functions": (ROOT / "sql" / "README.md", function_table),
     "findings": (ROOT / "etl" / "README.md", findings_table),
     "settings": (ROOT / "config" / "README.md", setting_table),
-    "gauges": (ROOT / "config" / "running.md", gauge_table),
+    "gauges": (RUNNING, gauge_table),
+    "events": (RUNNING, event_table),
+    "figures": (RUNNING, figure_table),
 }
 """The generated parts: the file that each is in, and its text."""
 
@@ -162,6 +185,13 @@ def test_every_setting_is_described() -> None:
     text = section(ROOT / "config" / "README.md", "## Settings")
     assert all(f"| `{name}` |" in text for name in settings)
     assert all(f"| `privacy.{name}` |" in text for name in settings["privacy"])
+
+
+@pytest.mark.parametrize(("path", "heading"), [(README, "## Commands"), (RUNNING, "## What to alert on")])
+def test_every_exit_code_is_described(path: Path, heading: str) -> None:
+    """The tables of exit codes have each of them, in order."""
+    cells = re.findall(r"^\| ([\d, ]+) \|", section(path, heading), flags=re.MULTILINE)
+    assert [int(code) for cell in cells for code in cell.split(",")] == list(MEANINGS)
 
 
 def test_the_first_page_is_short() -> None:
@@ -283,6 +313,14 @@ def demo_commands() -> list[str]:
 def test_the_commands_run(command: str, demo: Path) -> None:
     """Each command over the lake of the demo succeeds."""
     run_in_shell(command, demo)
+
+
+def test_a_copy_of_a_lake_is_a_lake(demo: Path) -> None:
+    """The steps of moving a lake: nothing is missing in the copy, and nothing is new to it."""
+    (steps,) = [block for block in code_blocks(ROOT / "config" / "operating.md", "sh") if "cp -r" in block]
+    printed = run_in_shell(steps.replace("\naccesslake ", f"\n{sys.executable} -m etl "), demo)
+    assert "all is right" in printed
+    assert re.search(r"^objects new +0$", printed, flags=re.MULTILINE)
 
 
 def test_the_notebook_lines_run(demo: Path) -> None:

@@ -1,5 +1,6 @@
 """What a user installs works, and has in it what belongs there."""
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -16,27 +17,43 @@ READMES = [ROOT / "README.md", *(ROOT / "tests").rglob("README.md"), *ROOT.glob(
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    done = subprocess.run([str(word) for word in command], cwd=cwd, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    """What a command prints, that nobody has told where the source tree is."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    words = [str(word) for word in command]
+    done = subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the source archive, and with the wheel that is made of it."""
     directory = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--outdir", directory, ROOT, cwd=directory)
+    run(sys.executable, "-m", "build", "--installer", "uv", "--outdir", directory, ROOT, cwd=directory)
     return directory
 
 
+def test_the_packages_can_be_published(built: Path) -> None:
+    """Their metadata is complete, and the first page can be shown on the page of the package."""
+    run(sys.executable, "-m", "twine", "check", "--strict", *built.iterdir(), cwd=built)
+
+
 def test_the_wheel_works_from_another_directory(built: Path, tmp_path: Path) -> None:
-    """Installed in an empty environment, with SQL and settings inside, the demo runs anywhere."""
+    """Installed in an empty environment, with SQL, templates and settings inside, the demo and reports run anywhere."""
     (wheel,) = built.glob("*.whl")
-    venv.create(tmp_path / "venv", with_pip=True)
+    venv.create(tmp_path / "venv")
     programs = tmp_path / "venv" / "bin"
-    run(programs / "pip", "install", "--quiet", wheel, cwd=tmp_path)
+    run(sys.executable, "-m", "uv", "pip", "install", "--python", programs / "python", wheel, cwd=tmp_path)
+    (place,) = run(programs / "python", "-c", "import etl; print(etl.__file__)", cwd=tmp_path).split()
+    assert Path(place).is_relative_to(tmp_path / "venv")
     text = run(programs / "accesslake", "demo", cwd=tmp_path)
     assert "favicon.ico" in text
-    assert (tmp_path / "accesslake-demo" / "lake" / "access_log").is_dir()
+    lake = tmp_path / "accesslake-demo" / "lake"
+    assert (lake / "access_log").is_dir()
+    report = ("report", "website/top_objects", "--lake", lake, "--format", "csv")
+    assert run(programs / "accesslake", *report, cwd=tmp_path).startswith(
+        "key,requests,successful,failed\nfavicon.ico,"
+    )
     assert len(load_reports()) == run(programs / "accesslake", "reports", "--json", cwd=tmp_path).count('"title"')
 
 

@@ -45,7 +45,6 @@ app = typer.Typer(
     help="Amazon S3 server access logs: read the new ones into a Parquet lake, and query it with SQL.",
     epilog="Settings: flag, then ACCESSLAKE_* variable, then --config file. Credentials: the AWS chain.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 

@@ -17,7 +17,11 @@ from etl.text import safe_text
 
 
 def settings_of(config: str | None, **flags: Any) -> Settings:
-    return load_settings(flags, os.environ, config)
+    return load_settings(flags, os.environ, config, _flag_of)
+
+
+def _flag_of(setting: str) -> str:
+    return "--ping" if setting == "ping_url" else f"--{setting.replace('_', '-')}"
 
 
 def open_lake(config: str | None, **flags: Any) -> Lake:

@@ -19,6 +19,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from etl.cli import events
+from etl.cli.events import Event
 from etl.cli.interrupt import on_interrupt
 from etl.ingest import Activity, RunSummary
 from etl.query import Advance
@@ -78,6 +80,8 @@ class Reporter:
         self._next_line = time.monotonic() + _JSON_SECONDS
         self.summary: RunSummary | None = None
         """The figures of the run so far."""
+        self.has_stale_table = False
+        """Whether a table of another engine could not be brought up to date after the run."""
         self._exits = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -93,15 +97,16 @@ class Reporter:
     ) -> None:
         self._exits.__exit__(kind, error, trace)
 
-    def event(self, level: str, message: str, **fields: object) -> None:
-        """One log line: `level` is info, warning or error."""
-        if self._quiet and level == "info":
+    def event(self, event: Event, message: str, **fields: object) -> None:
+        """One log line, with those of the event's fields that are known."""
+        if self._quiet and event.level == "info":
             return
         if self.is_terminal:
-            self._print(level, message)
+            self._print(event.level, message)
         else:
             now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
-            self._write_json({"time": now, "level": level, "message": message, **fields})
+            line = {"time": now, "level": event.level, "event": event.name}
+            self._write_json({**line, "message": message, **fields})
 
     def progress(self, summary: RunSummary) -> None:
         """Show how far a run is."""
@@ -112,7 +117,7 @@ class Reporter:
             self._next_line = time.monotonic() + _JSON_SECONDS
             activity = summary.activity
             self.event(
-                "info",
+                events.PROGRESS,
                 "progress",
                 objects_new=summary.new,
                 objects_read=activity.objects_read,
@@ -134,7 +139,7 @@ class Reporter:
         if self.summary is not None:
             new, committed = self.summary.new, self.summary.result.objects_ingested
         self.event(
-            "warning",
+            events.RUN_INTERRUPTED,
             f"interrupted: {committed:,} of the {new:,} new log objects found so far are in the lake; "
             "run it again: it goes on where this ended",
             objects_new=new,

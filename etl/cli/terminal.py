@@ -12,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from etl.api import Lake
+from etl.cli import events
+from etl.cli.exits import exceeds_rejects
 from etl.cli.progress import Reporter
 from etl.dates import Span, day_span
 from etl.ingest import RunSummary
@@ -43,54 +45,55 @@ def report_problems(reporter: Reporter, summary: RunSummary) -> None:
     failures = summary.result.failures
     for name, problem in islice(failures.items(), _MAX_SHOWN):
         reporter.event(
-            "error",
+            events.LOG_OBJECT_FAILED,
             f"{name}: {problem}; the next run tries it again, "
             "unless `accesslake ingest --skip NAME` sets it aside for good",
             log_object=name,
         )
-    if len(failures) > _MAX_SHOWN:
+    more = len(failures) - _MAX_SHOWN
+    if more > 0:
         reporter.event(
-            "error",
-            f"... and {len(failures) - _MAX_SHOWN} more log objects; --json has them all",
+            events.MORE_LOG_OBJECTS_FAILED,
+            f"... and {more} more log objects; --json has them all",
+            objects_failed=more,
         )
     for name in summary.found.changed:
         reporter.event(
-            "warning",
+            events.LOG_OBJECT_OVERWRITTEN,
             f"{name}: was overwritten after it was ingested; the lake keeps the older text",
             log_object=name,
         )
     for name in summary.found.set_aside_changed:
         reporter.event(
-            "warning",
+            events.SKIPPED_LOG_OBJECT_OVERWRITTEN,
             f"{name}: was overwritten after it was set aside, and stays so; `accesslake ingest --unskip NAME` reads it",
             log_object=name,
         )
     if not summary.found.discovered:
         reporter.event(
-            "warning",
+            events.NO_LOG_OBJECTS,
             "the sources list no log objects; check their names, unless nothing was delivered yet",
         )
     if not reporter.is_terminal:
-        reporter.event("info", "done", **_figures(summary))
+        reporter.event(events.RUN_DONE, "done", **_figures(summary))
 
 
-def report_rejects(reporter: Reporter, summary: RunSummary, lake: Lake) -> bool:
-    """Whether more lines were rejected than the settings allow; a log line then says which, and where they are."""
+def report_rejects(reporter: Reporter, summary: RunSummary, lake: Lake) -> None:
+    """Say where more lines were rejected than the settings allow, which, and where they are."""
+    if not exceeds_rejects(summary, lake.settings):
+        return
     allowed = lake.settings.max_reject_fraction
-    if summary.reject_fraction <= allowed:
-        return False
     result = summary.result
     worst = result.reject_reasons.most_common(_REASONS)
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in worst)
     reporter.event(
-        "error",
+        events.TOO_MANY_REJECTS,
         f"{result.rejects:,} of {result.lines:,} lines ({summary.reject_fraction:.2%}) could not be parsed, more than "
         f"max_reject_fraction allows ({allowed:.2%}); most of them: {reasons}. They are kept: "
         f"`accesslake report operations/rejects --lake {quote(lake.url)}` shows them",
         reject_fraction=round(summary.reject_fraction, 6),
         max_reject_fraction=allowed,
     )
-    return True
 
 
 def print_summary(summary: RunSummary) -> None:

@@ -5,52 +5,71 @@ import datetime as dt
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from etl.api import Lake
+from etl.cli import events
+from etl.cli.exits import EXIT_FAILED, exit_code_of
 from etl.cli.progress import Reporter
 from etl.errors import AccessLakeError, LeaseHeldError
+from etl.ingest import RunSummary
 
 if TYPE_CHECKING:
     from etl.monitoring import Ping
 
 
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a run ended: with which exit code, of those that mean the same for every run."""
+
+    exit_code: int
+    is_success: bool = False
+    """Whether it brought the lake up to date."""
+    is_news: bool = True
+    """Not of a run that gives way to another: that one tells of itself."""
+
+
 @contextlib.contextmanager
-def watched(
-    lake: Lake, reporter: Reporter, metrics_file: Path | None, nothing_new: int
-) -> Iterator[None]:
+def watched(lake: Lake, reporter: Reporter, metrics_file: Path | None) -> Iterator[None]:
     """Tell how the run within ends, by `metrics_file` and the setting `ping_url`; it ends the same without them.
 
-    The exit code `nothing_new` is a success.
+    A run that is not broken off leaves its summary with the reporter.
     """
-    started, exit_code = time.monotonic(), 0
+    started = time.monotonic()
+    end = _End(EXIT_FAILED)
     ping = _ping(lake, reporter)
     if ping:
         ping.start()
     try:
         yield
+        if reporter.summary:
+            end = _end_of(reporter.summary, lake, reporter.has_stale_table)
     except BaseException as error:
-        exit_code = _exit_code(error)
+        end = _broken_off(error)
         raise
     finally:
-        exit_code = 0 if exit_code == nothing_new else exit_code
-        if metrics_file and exit_code != LeaseHeldError.exit_code:
+        if metrics_file and end.is_news:
             seconds = time.monotonic() - started
-            _write_gauges(lake, reporter, metrics_file, exit_code, seconds)
+            _write_gauges(lake, reporter, metrics_file, end, seconds)
         if ping:
             summary = reporter.summary.as_dict() if reporter.summary else {}
-            ping.end(exit_code, json.dumps(summary))
+            ping.end(end.exit_code, json.dumps(summary))
 
 
-def _exit_code(error: BaseException) -> int:
-    if isinstance(error, (typer.Exit, AccessLakeError)):
-        return error.exit_code
+def _end_of(summary: RunSummary, lake: Lake, has_stale_table: bool) -> _End:
+    code = exit_code_of(summary, lake.settings, has_stale_table=has_stale_table)
+    return _End(code, is_success=not summary.result.failures)
+
+
+def _broken_off(error: BaseException) -> _End:
+    if isinstance(error, AccessLakeError):
+        is_news = not isinstance(error, LeaseHeldError)
+        return _End(error.exit_code, is_news=is_news)
     if isinstance(error, SystemExit) and isinstance(error.code, int):
-        return error.code
-    return 1
+        return _End(error.code)
+    return _End(EXIT_FAILED)
 
 
 def _ping(lake: Lake, reporter: Reporter) -> "Ping | None":
@@ -60,20 +79,22 @@ def _ping(lake: Lake, reporter: Reporter) -> "Ping | None":
         return None
     from etl.monitoring import Ping  # noqa: PLC0415 - few runs are watched
 
-    return Ping(url, lambda text: reporter.event("warning", text))
+    return Ping(url, lambda text: reporter.event(events.PING_FAILED, text))
 
 
 def _write_gauges(
-    lake: Lake, reporter: Reporter, path: Path, exit_code: int, seconds: float
+    lake: Lake, reporter: Reporter, path: Path, end: _End, seconds: float
 ) -> None:
     """Write the gauges; where that fails, the run has ended as it has."""
     from etl.monitoring import RunOutcome, write_run_gauges  # noqa: PLC0415 - as above
 
     ended = dt.datetime.now(dt.UTC)
-    outcome = RunOutcome(reporter.summary, exit_code, ended, seconds)
+    outcome = RunOutcome(
+        reporter.summary, end.exit_code, ended, seconds, is_success=end.is_success
+    )
     try:
         # A run that brought the lake up to date tells its state, too.
-        status = lake.status() if outcome.is_complete else None
+        status = lake.status() if outcome.is_success else None
         write_run_gauges(path, lake.url, outcome, status)
     except AccessLakeError as error:
-        reporter.event("warning", f"--metrics-file: {error}")
+        reporter.event(events.GAUGES_FAILED, f"--metrics-file: {error}")

@@ -1,11 +1,21 @@
 """How far a run is: what its batches have read and written so far, in this process or in several."""
 
+import contextlib
 import ctypes
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-_COUNTED = ("objects_read", "bytes_read", "parts_planned", "parts_written")
+_COUNTED = (
+    "objects_read",
+    "bytes_read",
+    "parts_planned",
+    "parts_written",
+    "reading_ns",
+    "writing_ns",
+)
+_NS = 1e9
 
 
 @dataclass(slots=True)
@@ -22,6 +32,22 @@ class Activity:
     parts_planned: int = 0
     """Of the batches that are read; one for each partition."""
     parts_written: int = 0
+    listing_ns: int = 0
+    reading_ns: int = 0
+    writing_ns: int = 0
+
+    @property
+    def stages(self) -> Mapping[str, float]:
+        """Seconds spent at each stage, of all processes together; they work at the same time."""
+        return {
+            "listing": self.listing_ns / _NS,
+            "reading": self.reading_ns / _NS,
+            "writing": self.writing_ns / _NS,
+        }
+
+    def listing(self) -> contextlib.AbstractContextManager[None]:
+        """Listing goes on within."""
+        return _clocked(self, "listing_ns")
 
     def count(self, batches: "Iterable[Counts]") -> None:
         """Take over what batches have counted."""
@@ -37,6 +63,8 @@ class Counts(ctypes.Structure):
     bytes_read: int
     parts_planned: int
     parts_written: int
+    reading_ns: int
+    writing_ns: int
 
 
 class Meter:
@@ -48,6 +76,14 @@ class Meter:
         self._counts = counts or Counts()
         self._changed = changed
         self._bytes_begun = 0
+
+    def reading(self) -> contextlib.AbstractContextManager[None]:
+        """Reading and parsing go on within."""
+        return _clocked(self._counts, "reading_ns")
+
+    def writing(self) -> contextlib.AbstractContextManager[None]:
+        """Writing goes on within."""
+        return _clocked(self._counts, "writing_ns")
 
     def reads(self, size: int) -> None:
         """So many bytes are read of a log object that has more."""
@@ -70,3 +106,11 @@ class Meter:
         """One of them is written, or was there already."""
         self._counts.parts_written += 1
         self._changed()
+
+
+@contextlib.contextmanager
+def _clocked(counts: object, name: str) -> Iterator[None]:
+    """Add the time within to one of the counts."""
+    begin = time.monotonic_ns()
+    yield
+    setattr(counts, name, getattr(counts, name) + time.monotonic_ns() - begin)

@@ -34,11 +34,16 @@ def ingest_batch(
     """
     meter = meter or Meter()
     writer = _Writer(batch, store, meter)
-    for piece in read_pieces(batch, session, meter):
-        writer.write(piece)
+    pieces = read_pieces(batch, session, meter)
+    while True:
+        with meter.reading():
+            piece = next(pieces, None)
+        if piece is None:
+            return writer.done
+        with meter.writing():
+            writer.write(piece)
         # Only one is in memory at a time.
         del piece
-    return writer.done
 
 
 class _Writer:

@@ -108,6 +108,10 @@ class RunSummary:
             else None,
             **self.usage.as_dict(),
             **estimate,
+            **{
+                f"{stage}_seconds": round(seconds, 3)
+                for stage, seconds in self.activity.stages.items()
+            },
             "seconds": round(self.seconds, 3),
             "failures": failures,
             "changed": self.found.changed,
@@ -302,7 +306,7 @@ class _Run:
         pool = ThreadPoolExecutor(1, thread_name_prefix="listing")
 
         def next_chunk() -> "Future[list[LogObject]]":
-            return pool.submit(lambda: list(islice(objects, _CHUNK_OBJECTS)))
+            return pool.submit(self._list_chunk, objects)
 
         count = weight = 0
         try:
@@ -318,6 +322,10 @@ class _Run:
                 yield from chunk
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def _list_chunk(self, objects: Iterator[LogObject]) -> list[LogObject]:
+        with self.summary.activity.listing():
+            return list(islice(objects, _CHUNK_OBJECTS))
 
     def _awaited(self, chunk: "Future[list[LogObject]]") -> list[LogObject]:
         while not chunk.done():

@@ -22,23 +22,22 @@ from etl.query.output import write_file
 
 # Each bucket is a time series for whoever stores the gauges.
 MOST_BUCKETS = 200
-# Runs that brought the lake up to date: done, or done with too many rejects.
-_COMPLETE = frozenset({0, 3})
+# Prefix of what is said of one run only.
+_OF_RUN = "last_run_"
 
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """How a run ended: its figures (None where it ended before it had any), exit code, end (UTC) and duration."""
+    """How a run ended: its figures (None where it ended before it had any), exit code, end (UTC) and duration.
+
+    `is_success`: it brought the lake up to date, whatever it exits with.
+    """
 
     summary: RunSummary | None
     exit_code: int
     ended: dt.datetime
     seconds: float
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether it brought the lake up to date."""
-        return self.exit_code in _COMPLETE
+    is_success: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +50,15 @@ class _Gauge:
 GAUGES: Mapping[str, _Gauge] = {
     "build_info": _Gauge("Always 1; the label has the version.", "version"),
     "last_run_timestamp_seconds": _Gauge("When the last run ended, however it ended."),
-    "last_success_timestamp_seconds": _Gauge("When the last complete run ended."),
+    "last_success_timestamp_seconds": _Gauge(
+        "When the last run ended that brought the lake up to date, with exit code 0 or 3."
+    ),
     "last_run_duration_seconds": _Gauge("How long the last run took."),
+    "last_run_stage_duration_seconds": _Gauge(
+        "How long the last run was at a stage: listing, reading (and parsing) or writing; of all its processes "
+        "together, which work at the same time.",
+        "stage",
+    ),
     "last_run_exit_code": _Gauge("The exit code of the last run."),
     "last_run_log_objects": _Gauge("Log objects that the last run ingested."),
     "last_run_failed_log_objects": _Gauge(
@@ -90,12 +96,18 @@ def write_run_gauges(
     values = _of_run(outcome)
     if status:
         values |= _of_lake(status)
-    _write(path, lake, values)
+    # What is not known of this run is not what it was in the one before.
+    kept = {
+        name: of_name
+        for name, of_name in _read(path).items()
+        if not name.startswith(_OF_RUN)
+    }
+    _write(path, lake, kept | values)
 
 
 def write_lake_gauges(path: Path, status: LakeStatus) -> None:
     """Write the state of the lake. Raises StoreError."""
-    _write(path, status.lake, _of_lake(status))
+    _write(path, status.lake, _read(path) | _of_lake(status))
 
 
 def _of_run(outcome: RunOutcome) -> _Values:
@@ -105,7 +117,7 @@ def _of_run(outcome: RunOutcome) -> _Values:
         "last_run_duration_seconds": {"": outcome.seconds},
         "last_run_exit_code": {"": float(outcome.exit_code)},
     }
-    if outcome.is_complete:
+    if outcome.is_success:
         values["last_success_timestamp_seconds"] = {"": ended}
     return values | (_of_summary(outcome.summary) if outcome.summary else {})
 
@@ -127,7 +139,10 @@ def _of_summary(summary: RunSummary) -> _Values:
     }
     values = {name: {"": float(figure)} for name, figure in figures.items()}
     by_kind = {kind: float(count) for kind, count in requests.by_kind.items()}
-    return values | {"last_run_requests": by_kind}
+    return values | {
+        "last_run_requests": by_kind,
+        "last_run_stage_duration_seconds": dict(activity.stages),
+    }
 
 
 def _of_lake(status: LakeStatus) -> _Values:
@@ -146,8 +161,7 @@ def _of_lake(status: LakeStatus) -> _Values:
 
 def _write(path: Path, lake: str, values: _Values) -> None:
     known = {"build_info": {version("accesslake"): 1.0}}
-    # Not merged gauge by gauge: a bucket that is gone, or a kind of request that was not made, has no value any more.
-    families = _families(lake, {**_read(path), **known, **values})
+    families = _families(lake, values | known)
     registry = CollectorRegistry()
     registry.register(_Collected(list(families)))
     text = generate_latest(registry)  # type: ignore[no-untyped-call]
@@ -180,6 +194,7 @@ def _families(lake: str, values: _Values) -> Iterator[Metric]:
 
 def _read(path: Path) -> _Values:
     """What the file says already; nothing where there is none, or where it is of another kind."""
+    # By whole gauges: a bucket that is gone, or a kind of request that was not made, has no value any more.
     try:
         families = list(text_string_to_metric_families(path.read_text("utf-8")))
     except (OSError, ValueError):

@@ -11,7 +11,7 @@ from etl.fields import FIELDS
 from etl.query.files import SCHEME
 from etl.query.scope import EVERYTHING, Scope
 from etl.query.snapshot import Snapshot
-from etl.resources import bundled
+from etl.resources import DEFINITIONS, bundled
 from etl.schema import ACCESS_LOG, LEDGER, PARTITION_COUNTS, REJECTS, TABLES, Table
 
 _PARTITION_TYPES = {ACCESS_LOG.name: {"bucket": "VARCHAR", "date": "DATE"}}
@@ -67,9 +67,7 @@ _DERIVED = {LEDGER.name: [_DELIVERED_AT]}
 _WITHOUT_EXCLUDED = {"website_requests", "website_requests_of", "visits"}
 # What needs databases that tell where addresses are.
 _LOCATIONS = {"located_addresses", "location_of"}
-DEFINITIONS = "views"
-"""The folder of `sql` that has no reports, but what they are made of."""
-# The files in it, each after those that it builds on.
+# The files of `sql/views`, each after those that it builds on.
 _FILES_OF_DEFINITIONS = ("requests", "objects", "costs", "storage", "website")
 _DUCKDB_TYPES = {
     pa.string(): "VARCHAR",

@@ -19,7 +19,7 @@ from etl.config import Settings
 from etl.errors import UsageError, nearest, reason_of
 from etl.query import Database, LimitError, QueryError
 from etl.query.connection import without_semicolons
-from etl.query.views import DEFINITIONS
+from etl.reports.files import bundled_files, files_below
 from etl.reports.report import (
     Report,
     ReportFileError,
@@ -28,7 +28,6 @@ from etl.reports.report import (
     in_file,
     query_report,
 )
-from etl.resources import bundled
 from etl.store import open_store
 
 _BEGIN, _END = "-- /// report", "-- ///"
@@ -44,24 +43,28 @@ def load_reports(directories: Iterable[Path] = ()) -> dict[str, Report]:
     Raises ReportFileError for a file that breaks the rules or has the name of another report, UsageError for a
     directory that does not exist.
     """
-    reports = {report.name: report for report in _load_all(bundled("sql"), "*/*.sql")}
+    reports = _load_all(bundled_files())
     for directory in directories:
         if not directory.is_dir():
             raise UsageError(f"--sql-dir {directory}: no such directory")
-        own = _load_all(directory, "**/*.sql")
-        for report in own:
+        own = _load_all(files_below(directory))
+        for report in own.values():
             if report.name in reports:
                 raise ReportFileError(
                     f"{report.path}: {reports[report.name].path} has this name already: {report.name}"
                 )
             reports[report.name] = report
-        _check_results(own)
+        _check_results(list(own.values()))
     return reports
 
 
 def find_report(name: str, directories: Iterable[Path] = ()) -> Report:
     """The report `name`. Raises UsageError with the nearest name, and what `load_reports` does."""
-    reports = load_reports(directories)
+    own, bundled = list(directories), bundled_files()
+    if name in bundled and not own:
+        # Of this one only; to read all of them takes as long as many a report.
+        return _load(name, bundled[name])
+    reports = load_reports(own)
     if name not in reports:
         raise UsageError(
             f"no report {name!r} (`accesslake reports` lists them){nearest(name, reports)}"
@@ -69,17 +72,12 @@ def find_report(name: str, directories: Iterable[Path] = ()) -> Report:
     return reports[name]
 
 
-def _load_all(root: Path, pattern: str) -> list[Report]:
-    return [
-        _load(path, root)
-        for path in sorted(root.glob(pattern))
-        if path.parent != bundled("sql") / DEFINITIONS
-    ]
+def _load_all(files: Mapping[str, Path]) -> dict[str, Report]:
+    return {name: _load(name, path) for name, path in files.items()}
 
 
-def _load(path: Path, root: Path) -> Report:
+def _load(name: str, path: Path) -> Report:
     source = _split(path, _read(path))
-    name = path.relative_to(root).with_suffix("").as_posix()
     values = {
         **_parse_toml(path, source.toml),
         "path": path,

@@ -8,7 +8,8 @@ from lines import LINE
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from etl.errors import LeaseHeldError
+from etl.cli.exits import check_free
+from etl.errors import LeaseHeldError, UsageError
 from etl.lake import hold_lease
 from etl.store import open_store
 
@@ -66,6 +67,8 @@ def test_a_run_writes_what_it_did_and_the_state_of_the_lake(logs: Path) -> None:
     assert expected.items() <= values.items()
     assert values["last_success_timestamp_seconds"] == values["last_run_timestamp_seconds"]
     assert 0 < values["last_run_duration_seconds"] < 60
+    stages = [values[f"last_run_stage_duration_seconds {stage}"] for stage in ("listing", "reading", "writing")]
+    assert all(0 < seconds < values["last_run_duration_seconds"] for seconds in stages)
     assert [file.name for file in logs.parent.iterdir() if "prom" in file.name] == ["lake.prom"]
 
 
@@ -79,6 +82,16 @@ def test_a_failed_run_keeps_the_time_of_the_last_success(logs: Path) -> None:
     assert after["last_run_timestamp_seconds"] > before["last_run_timestamp_seconds"]
     for name in ("last_success_timestamp_seconds", "rows", "newest_record_timestamp_seconds site"):
         assert after[name] == before[name]
+    # A run that ends before it has done anything has no figures, and not those of the one before either.
+    code, last = ingest(logs, "--source", str(logs / "none"))
+    assert code == last["last_run_exit_code"] == 2
+    assert not {"last_run_rows", "last_run_failed_log_objects"} & set(last)
+    assert last["last_success_timestamp_seconds"] == before["last_success_timestamp_seconds"]
+
+
+def test_a_dry_run_is_nobodys_business(logs: Path) -> None:
+    """It neither succeeds nor fails at bringing the lake up to date: its gauges would be those of a run."""
+    assert ingest(logs, "--dry-run") == (0, {})
 
 
 def test_a_run_that_gives_way_to_another_changes_nothing(logs: Path) -> None:
@@ -103,8 +116,16 @@ def test_status_writes_the_state_of_the_lake_and_keeps_what_is_said_of_runs(logs
     assert "last_run_exit_code" not in alone
 
 
+@pytest.mark.parametrize("code", [*range(1, 6), 75, 126, 127, 130, 143, 255])
+def test_no_code_gets_a_second_meaning(code: int) -> None:
+    """With `--exit-code-if-nothing-new 1` no scheduler could tell a failure from nothing new."""
+    with pytest.raises(UsageError, match=f"^--exit-code-if-nothing-new {code}: that means already: "):
+        check_free("--exit-code-if-nothing-new", code)
+
+
 def test_nothing_new_is_a_success_with_a_code_of_its_own(logs: Path) -> None:
-    """`--exit-code-if-nothing-new 99` ends with 99, and the gauges say 0."""
+    """`--exit-code-if-nothing-new 99` ends with 99, and the gauges say 0; 1 is refused before anything is done."""
+    assert ingest(logs, "--exit-code-if-nothing-new", "1") == (2, {})
     (logs / "2026-02-06-00-10-00-AAAA").write_text(f"{LINE}\n")
     assert ingest(logs)[0] == 0
     code, values = ingest(logs, "--exit-code-if-nothing-new", "99")

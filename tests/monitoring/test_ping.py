@@ -58,9 +58,9 @@ def logs(tmp_path: Path) -> Path:
     return directory
 
 
-def ingest(logs: Path, url: str) -> tuple[int, str]:
+def ingest(logs: Path, url: str, *arguments: str) -> tuple[int, str]:
     """A run that reports to the URL: its exit code, and all that it printed."""
-    options = ("--source", str(logs), "--lake", str(logs.parent / "lake"))
+    options = ("--source", str(logs), "--lake", str(logs.parent / "lake"), *arguments)
     run = run_cli("ingest", *options, environment={"ACCESSLAKE_PING_URL": url})
     return run.returncode, run.stdout + run.stderr
 
@@ -74,6 +74,25 @@ def test_the_begin_and_the_end_of_a_run_are_told(logs: Path, service: Service) -
     ids = [parse_qs(urlsplit(path).query)["rid"] for path in (start, end)]
     assert ids[0] == ids[1]
     assert json.loads(body)["rows"] == 1
+
+
+def test_the_option_goes_before_the_variable(logs: Path, service: Service) -> None:
+    """`--ping URL` does the same for one run; a dry run tells nobody."""
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    assert ingest(logs, nowhere, "--ping", service.url, "--dry-run")[0] == 0
+    assert service.seen == []
+    assert ingest(logs, nowhere, "--ping", service.url)[0] == 0
+    assert len(service.seen) == 2
+
+
+@pytest.mark.parametrize("url", [f"file:///{PATH}", PATH, f"https://[{PATH}", f"https:///{PATH}"])
+def test_what_is_no_web_address_is_refused(logs: Path, url: str) -> None:
+    """As wrong usage, before anything is done, and without the URL, which may be a secret with a slip in it."""
+    for arguments, origin in (((), "environment variable ACCESSLAKE_PING_URL"), (("--ping", url), "--ping")):
+        code, said = ingest(logs, url, *arguments)
+        assert code == 2
+        assert f"{origin}: bad value for ping_url: not an https:// or http:// URL" in said
+        assert PATH not in said
 
 
 def test_a_failure_is_told_with_its_exit_code(logs: Path, service: Service) -> None:

@@ -19,6 +19,8 @@ from etl.parser.line import parse_line
 from etl.parser.parser import Parser
 from etl.parser.record import format_line
 
+# Traced, these lines take twice as long, and the tests of single lines cover the parser.
+pytestmark = pytest.mark.no_cover
 LINES = int(os.environ.get("ACCESSLAKE_EXAMPLES", "8000"))
 """How many lines are compared. A long run: ACCESSLAKE_EXAMPLES=1000000 pytest tests/parser/test_fast_path.py"""
 BLOCK = 32

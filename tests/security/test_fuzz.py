@@ -15,6 +15,8 @@ from etl.config import Privacy
 from etl.ingest.privacy import protect
 from etl.parser.parser import Parsed, Parser
 
+# Traced, these lines take twice as long, and the tests of single lines cover the parser.
+pytestmark = pytest.mark.no_cover
 LINES = int(os.environ.get("ACCESSLAKE_EXAMPLES", "100000"))
 PER_OBJECT = 50
 OBJECTS = 10

@@ -1,5 +1,6 @@
 """Log injection: whatever a client puts into URI, referrer and user agent, it changes no other field unnoticed."""
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lines import HEAD, HOST, TAIL, read
@@ -33,6 +34,7 @@ def text_of(hostile: str) -> str | None:
     return None if hostile in ("", "-") else hostile
 
 
+@pytest.mark.no_cover  # traced, it takes twice as long
 @settings(max_examples=4_000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     operation=st.sampled_from(["REST.GET.OBJECT", "REST.COPY.OBJECT_GET"]),

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from etl.cli import events
 from etl.cli.demo import Dates, build_demo, print_demo
 from etl.cli.lakes import next_step
 from etl.cli.progress import Reporter
@@ -28,7 +29,7 @@ def demo(
         build_demo(
             directory,
             dates,
-            lambda text: reporter.event("info", text),
+            lambda text: reporter.event(events.DEMO_STEP, text),
             reporter.progress,
         )
     print_demo(directory, sys.stdout)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from etl.api import Lake
+from etl.cli import events
 from etl.cli.lakes import open_lake
 from etl.cli.options import ConfigOption, EndpointOption, LakeOption
 from etl.cli.progress import Reporter, working
@@ -118,19 +119,19 @@ def parse_target(text: str, lake: Lake) -> Target:
 def keep_table(lake: Lake, target: Target, reporter: Reporter) -> bool:
     """Bring a table up to date after a run, and say so; whether that worked. It undoes nothing of the run."""
     if lake.is_empty:
-        reporter.event(
-            "info", "--glue: the lake has no records yet, so there is no table"
-        )
+        text = "--glue: the lake has no records yet, so there is no table"
+        reporter.event(events.TABLE_NOTE, text)
         return True
     try:
         change = lake.glue(*target)
     except AccessLakeError as error:
         text = f"--glue: {error}; the records are in the lake, the table is as it was"
-        reporter.event("error", text)
+        reporter.event(events.TABLE_FAILED, text)
         return False
-    reporter.event("info", _sentence(change), changes=list(change.changes))
+    text = _sentence(change)
+    reporter.event(events.TABLE_CHECKED, text, changes=list(change.changes))
     for note in change.notes:
-        reporter.event("info", f"--glue: {note}")
+        reporter.event(events.TABLE_NOTE, f"--glue: {note}")
     return True
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from etl.cli.commands.lake import EXIT_ATTENTION
+from etl.cli.exits import EXIT_ATTENTION
 from etl.cli.lakes import open_lake, parse_period
 from etl.cli.options import (
     BucketOption,

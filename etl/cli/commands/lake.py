@@ -1,13 +1,18 @@
 """The commands that fill, check and tidy a lake."""
 
+import contextlib
 import datetime as dt
 import json
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from etl.api import Lake
+from etl.cli import events
 from etl.cli.commands.engines import keep_table, parse_target
+from etl.cli.exits import EXIT_ATTENTION, EXIT_DIFFERENCES, check_free, exit_code_of
 from etl.cli.lakes import next_step, open_lake, warn_if_empty, warn_if_incomplete
 from etl.cli.options import (
     ConfigOption,
@@ -34,9 +39,7 @@ from etl.errors import AccessLakeError
 from etl.ingest import RunSummary
 from etl.maintenance import parse_age
 
-EXIT_REJECTS = 3
-EXIT_DIFFERENCES = 4
-EXIT_ATTENTION = 5
+_NOTHING_NEW = "--exit-code-if-nothing-new"
 _GOES_ON = "interrupted; run it again: it goes on where this ended"
 
 
@@ -80,11 +83,11 @@ def ingest(
     nothing_new: Annotated[
         int,
         typer.Option(
-            "--exit-code-if-nothing-new",
+            _NOTHING_NEW,
             metavar="N",
             min=0,
             max=255,
-            help="For schedulers that skip what follows, such as Airflow with 99.",
+            help="For schedulers that skip what follows, such as Airflow with 99. Gauges and pings say 0 all the same.",
         ),
     ] = 0,
     metrics_file: MetricsOption = None,
@@ -93,6 +96,14 @@ def ingest(
         typer.Option(
             metavar="DATABASE.TABLE",
             help="Then bring this table in AWS Glue up to date, as `accesslake glue` does.",
+        ),
+    ] = None,
+    ping: Annotated[
+        str | None,
+        typer.Option(
+            "--ping",
+            metavar="URL",
+            help="Tell this URL how the run goes. Better in ACCESSLAKE_PING_URL: all users of a machine see options.",
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -104,6 +115,7 @@ def ingest(
     """
     with Reporter(quiet=quiet) as reporter:
         try:
+            check_free(_NOTHING_NEW, nothing_new)
             lake = open_lake(
                 config,
                 source=source,
@@ -111,9 +123,10 @@ def ingest(
                 endpoint_url=endpoint_url,
                 since=since,
                 workers=workers,
+                ping_url=ping,
             )
             target = None if glue is None else parse_target(glue, lake)
-            with watched(lake, reporter, metrics_file, nothing_new):
+            with _watched(lake, reporter, metrics_file, dry_run=dry_run):
                 summary = lake.ingest(
                     full=full,
                     dry_run=dry_run,
@@ -125,22 +138,32 @@ def ingest(
                 reporter.summary = summary
                 reporter.take_down_bars()
                 report_problems(reporter, summary)
-                code = _exit_code(
-                    summary,
-                    nothing_new,
-                    has_too_many_rejects=report_rejects(reporter, summary, lake),
-                )
-                if target and not dry_run and not keep_table(lake, target, reporter):
-                    code = 1
-                _print_run(summary, code, as_json=as_json, quiet=quiet)
-                if reporter.is_terminal and not (
-                    dry_run or as_json or quiet or lake.is_empty
-                ):
-                    typer.echo(next_step(lake.url), err=True)
-                raise typer.Exit(code)
+                report_rejects(reporter, summary, lake)
+                if target and not dry_run:
+                    reporter.has_stale_table = not keep_table(lake, target, reporter)
+            code = exit_code_of(
+                summary, lake.settings, has_stale_table=reporter.has_stale_table
+            )
+            if code == 0 and not summary.new:
+                code = nothing_new
+            _print_run(summary, code, as_json=as_json, quiet=quiet)
+            if reporter.is_terminal and not (
+                dry_run or as_json or quiet or lake.is_empty
+            ):
+                typer.echo(next_step(lake.url), err=True)
+            raise typer.Exit(code)
         except AccessLakeError as error:
-            reporter.event("error", str(error))
+            reporter.event(events.RUN_FAILED, str(error), exit_code=error.exit_code)
             raise typer.Exit(error.exit_code) from error
+
+
+def _watched(
+    lake: Lake, reporter: Reporter, metrics_file: Path | None, *, dry_run: bool
+) -> contextlib.AbstractContextManager[None]:
+    """Have others told how the run goes; a dry run, which leaves the lake as it is, is nobody's business."""
+    if dry_run:
+        return contextlib.nullcontext()
+    return watched(lake, reporter, metrics_file)
 
 
 def _print_run(
@@ -152,16 +175,6 @@ def _print_run(
         typer.echo(json.dumps({**summary.as_dict(), "exit_code": exit_code}))
     elif not quiet:
         print_summary(summary)
-
-
-def _exit_code(
-    summary: RunSummary, nothing_new: int, *, has_too_many_rejects: bool
-) -> int:
-    if summary.result.failures:
-        return 1
-    if has_too_many_rejects:
-        return EXIT_REJECTS
-    return 0 if summary.new else nothing_new
 
 
 def status(

@@ -10,6 +10,7 @@ import typer
 
 from etl.api import Lake
 from etl.cli.choice import choose_report
+from etl.cli.completion import complete_report, complete_section_or_report
 from etl.cli.lakes import (
     open_lake,
     parse_parameters,
@@ -66,6 +67,7 @@ def reports(
         list[str] | None,
         typer.Argument(
             metavar="NAME|WORD",
+            autocompletion=complete_section_or_report,
             help="Describe this report or section, or find the reports about these words.",
         ),
     ] = None,
@@ -99,7 +101,11 @@ def reports(
 def report(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="As `accesslake reports` lists it."),
+        typer.Argument(
+            metavar="NAME",
+            autocompletion=complete_report,
+            help="As `accesslake reports` lists it.",
+        ),
     ] = None,
     lake_url: LakeOption = None,
     bucket: BucketOption = None,
@@ -193,10 +199,18 @@ def _run(
     return comparison.result
 
 
+def _views(incomplete: str) -> list[str]:
+    return [view for view in NOTES if view.startswith(incomplete)]
+
+
 def schema(
     view: Annotated[
         str | None,
-        typer.Argument(metavar="VIEW", help="Only this one, such as access_log."),
+        typer.Argument(
+            metavar="VIEW",
+            autocompletion=_views,
+            help="Only this one, such as access_log.",
+        ),
     ] = None,
     output_format: FormatOption = None,
     output: OutputOption = None,

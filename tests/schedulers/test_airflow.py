@@ -64,10 +64,10 @@ def log_name(moment: dt.datetime, unique: str) -> str:
     return f"logs/{moment:%Y-%m-%d-%H-%M-%S}-{unique}"
 
 
-def line(moment: dt.datetime, request_id: str, operation: str = "REST.GET.OBJECT") -> str:
+def line(moment: dt.datetime, request_id: str, request: str = "REST.GET.OBJECT a.html") -> str:
     """A record of this moment."""
     text = LINE.replace("06/Feb/2026:00:00:38", f"{moment:%d/%b/%Y:%H:%M:%S}")
-    return f"{text.replace('3E57427F3EXAMPLE', request_id).replace('REST.GET.OBJECT', operation)}\n"
+    return f"{text.replace('3E57427F3EXAMPLE', request_id).replace('REST.GET.OBJECT a.html', request)}\n"
 
 
 @dataclass
@@ -341,7 +341,7 @@ def test_runs_that_are_ended_or_fail(scheduled: Airflow) -> None:
         run = scheduled.trigger()
         scheduled.until(tried, run, 1)
     scheduled.until(tried, run, 2)
-    scheduled.put_log(name, line(NOW, "G1", "REST.PUT.LOGGING_STATUS") + "nonsense\n" * 100)
+    scheduled.put_log(name, line(NOW, "G1", "REST.PUT.LOGGING_STATUS -") + "nonsense\n" * 100)
     assert scheduled.ended(run) == (
         "failed",
         {

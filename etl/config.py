@@ -21,9 +21,10 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
 )
 
-from etl.dates import parse_day
+from etl.dates import parse_day, parse_last_day
 from etl.errors import UsageError, nearest, reason_of
 from etl.kinds import KINDS, FindingSettings, all_finding_settings, finding_defaults
 from etl.store.requests import Requests, Usage
@@ -48,6 +49,20 @@ def _day(value: object) -> object:
     if value is None or type(value) is dt.date:
         return value
     return parse_day(value if isinstance(value, str) else "")
+
+
+def _last_day(value: object) -> object:
+    """As `_day`, but of a month or a year the last one."""
+    if value is None or type(value) is dt.date:
+        return value
+    return parse_last_day(value if isinstance(value, str) else "")
+
+
+def _not_before_since(until: dt.date | None, settings: ValidationInfo) -> dt.date | None:
+    since = settings.data.get("since")
+    if since and until and until < since:
+        raise ValueError(f"that is before `since`, {since}")
+    return until
 
 
 def _network(text: str) -> str:
@@ -176,6 +191,9 @@ class Settings(BaseModel):
     endpoint_url: str | None = None
     reader: ReaderName = "auto"
     since: Annotated[dt.date | None, BeforeValidator(_day)] = None
+    until: Annotated[
+        dt.date | None, BeforeValidator(_last_day), AfterValidator(_not_before_since)
+    ] = None
     lookback_days: int = Field(default=10, ge=0)
     batch_size: ByteSize = Field(default=ByteSize(256 * MIB), ge=1)
     max_object_size: ByteSize = Field(default=ByteSize(8192 * MIB), ge=1)

@@ -68,13 +68,23 @@ def parse_last(name: str, text: str, now: dt.datetime | None = None) -> Span:
 
 def parse_day(text: str, now: dt.datetime | None = None) -> dt.date:
     """The first day that a text in one of the `FORMS` names. Raises ValueError where that is no day."""
+    return _span_of_days(text, now).begin.date()
+
+
+def parse_last_day(text: str, now: dt.datetime | None = None) -> dt.date:
+    """The last day that a text in one of the `FORMS` names: of a month its end. Raises ValueError as `parse_day`."""
+    end = _span_of_days(text, now).end
+    return moment_before(end, dt.timedelta(microseconds=1)).date()
+
+
+def _span_of_days(text: str, now: dt.datetime | None) -> Span:
     try:
-        begin = parse_span("", text, now).begin
+        span = parse_span("", text, now)
     except UsageError:
-        begin = None
-    if begin is None or begin.time() != dt.time():
+        span = None
+    if span is None or span.begin.time() != dt.time():
         raise ValueError("write YYYY-MM-DD, YYYY-MM, today, yesterday or -7d")
-    return begin.date()
+    return span
 
 
 def day_span(day: dt.date) -> Span:

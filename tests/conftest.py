@@ -54,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The files that take longest come first, so that two processes end at about the same time."""
-    slow = ("test_kills", "test_fast_path", "test_faults", "test_packaging", "test_memory")
+    slow = ("test_kills", "test_fast_path", "test_faults", "test_airflow", "test_packaging", "test_memory")
     items.sort(
         key=lambda item: (item.path.stem not in slow, slow.index(item.path.stem) if item.path.stem in slow else 0)
     )

@@ -121,7 +121,7 @@ def test_a_period_that_ends_before_it_begins() -> None:
 
 
 def test_settings_take_the_same_words() -> None:
-    """`since` is a day by any name; an hour is none."""
+    """`since` is a day by any name, `until` the last one that it names; an hour is none."""
     today = dt.datetime.now(dt.UTC).date()
     assert load_settings({"since": "yesterday"}, {}).since in (today - dt.timedelta(1), today)
     assert load_settings({"since": "2026-02"}, {}).since == dt.date(2026, 2, 1)
@@ -129,3 +129,9 @@ def test_settings_take_the_same_words() -> None:
         UsageError, match=r"--since: bad value '2026-02-01T13' for since: write YYYY-MM-DD, .*yesterday"
     ):
         load_settings({"since": "2026-02-01T13"}, {})
+    assert load_settings({"until": "2026-02"}, {}).until == dt.date(2026, 2, 28)
+    assert load_settings({"until": "2026"}, {"ACCESSLAKE_SINCE": "2026-12-31"}).until == dt.date(2026, 12, 31)
+    with pytest.raises(UsageError, match=r"--until: bad value '2026-02-01T13' for until: write YYYY-MM-DD"):
+        load_settings({"until": "2026-02-01T13"}, {})
+    with pytest.raises(UsageError, match=r"--until: bad value '2026-01' for until: that is before `since`, 2026-02-01"):
+        load_settings({"until": "2026-01"}, {"ACCESSLAKE_SINCE": "2026-02"})

@@ -5,7 +5,8 @@ where the page goes, are Airflow's variables `accesslake_command` and `accesslak
 the environment variable `ACCESSLAKE_CONFIG` of the workers.
 
 A run makes up for all runs that were missed before it. Triggered with the configuration `{"full": true}`, it lists
-everything again, also log objects of days long past.
+everything again, also log objects of days long past; with `{"since": "2026-08", "until": "2026-08"}` those of these
+days. A run of a backfill reads the log objects of the day of its logical date, and no others.
 """
 
 import datetime as dt
@@ -23,7 +24,19 @@ DASHBOARD = (
 LAKE = Asset("accesslake://lake")
 
 NOTHING_NEW = 99
-FULL = "{{ ' --full' if params.full else '' }}"
+NO_RECORDS = 2
+IS_BACKFILL = "{% if dag_run.run_type == 'backfill' %}"
+DAYS = (
+    f"{IS_BACKFILL} --since {{{{ ds }}}} --until {{{{ ds }}}}{{% else %}}"
+    "{% if params.since %} --since {{ params.since }}{% endif %}"
+    "{% if params.until %} --until {{ params.until }}{% endif %}"
+    "{% if params.full %} --full{% endif %}{% endif %}"
+)
+# They are about the lake as it is now, and left to the nightly run.
+NOT_IN_BACKFILLS = f"{IS_BACKFILL}exit {NOTHING_NEW}; {{% endif %}}"
+
+# What somebody enters becomes part of a command: `2026-08-31`, `2026-08`, `yesterday`, `-7d`.
+DAY = "^-?[0-9a-z][0-9a-z-]{0,9}$"
 
 # What it finds does not change when it is tried again.
 ONCE = {"retries": 0}
@@ -34,10 +47,15 @@ with DAG(
     "accesslake",
     description="Amazon S3 server access logs into a Parquet lake",
     schedule="30 2 * * *",
-    start_date=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+    # No log is older: backfills may begin anywhere.
+    start_date=dt.datetime(2006, 3, 1, tzinfo=dt.UTC),
     catchup=False,
     max_active_runs=1,
-    params={"full": Param(False, type="boolean")},
+    params={
+        "full": Param(False, type="boolean"),
+        "since": Param(None, type=["null", "string"], pattern=DAY),
+        "until": Param(None, type=["null", "string"], pattern=DAY),
+    },
     # A store that fails (exit code 1) and a lease that another run holds (75) are better later.
     default_args={
         "retries": 3,
@@ -50,13 +68,15 @@ with DAG(
     ingest = BashOperator(
         task_id="ingest",
         bash_command=(
-            f"{COMMAND} ingest --json --exit-code-if-nothing-new {NOTHING_NEW}{FULL} || "
+            f"{COMMAND} ingest --json --exit-code-if-nothing-new {NOTHING_NEW}{DAYS} || "
             "{ code=$?; [ $code -eq 3 ] || exit $code; }"
         ),
         skip_on_exit_code=NOTHING_NEW,
         # The last line of its output is the summary, which other tasks get as the task's XCom.
         output_processor=json.loads,
         outlets=[LAKE],
+        # One run at a time can write. Those of a backfill, which may be many at once, wait here.
+        max_active_tis_per_dag=1,
     )
     rejects = BashOperator(
         task_id="rejects",
@@ -66,6 +86,7 @@ with DAG(
     verify_on_sundays = BashOperator(
         task_id="verify_on_sundays",
         bash_command=(
+            f"{NOT_IN_BACKFILLS}"
             f"[ {{{{ dag_run.run_after.isoweekday() }}}} -eq 7 ] || exit {NOTHING_NEW}; {COMMAND} verify"
         ),
         skip_on_exit_code=NOTHING_NEW,
@@ -74,12 +95,16 @@ with DAG(
     )
     findings = BashOperator(
         task_id="findings",
-        bash_command=f"{COMMAND} findings --json --fail-on alarm",
+        bash_command=f"{NOT_IN_BACKFILLS}{COMMAND} findings --json --fail-on alarm",
+        # Until the first log objects are delivered there are no records. A wrong setting would have failed `ingest`.
+        skip_on_exit_code=[NOTHING_NEW, NO_RECORDS],
         output_processor=json.loads,
         **ONCE,
         **WHATEVER_IS_NEW,
     )
     dashboard = BashOperator(
-        task_id="dashboard", bash_command=f"{COMMAND} dashboard --output {DASHBOARD}"
+        task_id="dashboard",
+        bash_command=f"{NOT_IN_BACKFILLS}{COMMAND} dashboard --output {DASHBOARD}",
+        skip_on_exit_code=NOTHING_NEW,
     )
     ingest >> [rejects, verify_on_sundays, findings, dashboard]

@@ -2,7 +2,7 @@
 
 Needs apache-airflow-providers-cncf-kubernetes, and an image built from `config/docker/Dockerfile`. The settings file is
 a config map called `accesslake`, with the key `accesslake.toml`; credentials come from the service account of the same
-name.
+name. Its runs are not bound to days: backfills by dates are for `accesslake_dag.py`.
 """
 
 import datetime as dt

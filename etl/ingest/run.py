@@ -280,9 +280,14 @@ class _Run:
         seen: set[str] = set()
         for source in self._sources:
             since = self._first_day(source, covered)
-            today = self._started_at.date()
             objects = discover_objects(
-                source, since, today, self._session, found, full=self._full
+                source,
+                since,
+                self._started_at.date(),
+                self._session,
+                found,
+                until=self._settings.until,
+                full=self._full,
             )
             new = subtract(objects, ledger.lookup(source.below), found)
             for one in pass_over(new, self._skips.etags, found):
@@ -340,7 +345,10 @@ class _Run:
         since = self._settings.since
         if source.has_window and not self._full:
             since = coverage.first_day(
-                covered.get(source.url), since, self._settings.lookback_days
+                covered.get(source.url),
+                since,
+                self._settings.lookback_days,
+                self._settings.until,
             )
         return max(filter(None, (since, self._expired_before)), default=None)
 
@@ -368,14 +376,20 @@ class _Run:
     def _covered(
         self, before: Mapping[str, coverage.Covered]
     ) -> dict[str, coverage.Covered]:
-        return {
-            source.url: coverage.now_covered(
+        now_covered = (
+            coverage.now_covered(
                 before.get(source.url),
                 self._settings.since,
                 self._settings.lookback_days,
                 self._started_at,
+                self._settings.until,
             )
             for source in self._sources
+        )
+        return {
+            source.url: covered
+            for source, covered in zip(self._sources, now_covered, strict=True)
+            if covered
         }
 
     def _report_often(self) -> None:

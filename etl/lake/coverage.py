@@ -37,14 +37,19 @@ def forget_covered(store: Store) -> None:
 
 
 def first_day(
-    covered: Covered | None, since: dt.date | None, lookback_days: int
+    covered: Covered | None,
+    since: dt.date | None,
+    lookback_days: int,
+    until: dt.date | None = None,
 ) -> dt.date | None:
     """The first day that a run has to list (None: every day there is).
 
     The trailing window counts back from the last complete run, if that run covered at least the days from
-    `since` on; else everything from `since` on is listed.
+    `since` on; else everything from `since` on is listed. So it is where both ends of a period are given: whoever
+    names it wants it looked through, as when old logs are back from an archive.
     """
-    if covered is None or not _covers(covered.since, since):
+    is_period = since is not None and until is not None
+    if is_period or covered is None or not _covers(covered.since, since):
         return since
     # Not further back than asked for, though the window may begin earlier.
     window = _window(covered, lookback_days)
@@ -56,17 +61,27 @@ def now_covered(
     since: dt.date | None,
     lookback_days: int,
     listed_at: dt.datetime,
-) -> Covered:
-    """What is covered after a complete run from `first_day` on.
+    until: dt.date | None = None,
+) -> Covered | None:
+    """What is covered after a complete run from `first_day` on, and up to the day `until`; None: nothing yet.
 
     A run that began later than its trailing window, because of `since`, leaves what was covered as it was: the
-    days between are still to be listed.
+    days between are still to be listed. So does one that ended before the window, because of `until`. One that ended
+    in it counts as if it had listed everything when its last day was over.
     """
+    if until is not None:
+        if until < listed_at.date() - dt.timedelta(days=lookback_days):
+            return before
+        listed_at = min(listed_at, _end_of(until))
     if before is None or not _covers(before.since, since):
         return Covered(since=since, listed_at=listed_at)
     if since is not None and since > _window(before, lookback_days):
         return before
-    return Covered(since=before.since, listed_at=listed_at)
+    return Covered(since=before.since, listed_at=max(before.listed_at, listed_at))
+
+
+def _end_of(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time.max, dt.UTC)
 
 
 def _window(covered: Covered, lookback_days: int) -> dt.date:

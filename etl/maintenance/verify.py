@@ -413,7 +413,13 @@ class _Verifier:
         today = dt.datetime.now(dt.UTC).date()
         since = max(filter(None, (self.settings.since, self._first_day)), default=None)
         yield from discover_objects(
-            source, since, today, self._session, Found(), full=True
+            source,
+            since,
+            today,
+            self._session,
+            Found(),
+            until=self.settings.until,
+            full=True,
         )
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
 
-from etl.dates import parse_date
+from etl.dates import parse_date, shifted
 from etl.errors import StoreError, UsageError
 from etl.sources.log_object import DAY_FOLDER, LogObject, log_day
 from etl.store import Location, S3Session, parse_location
@@ -161,13 +161,16 @@ def discover_objects(
     session: S3Session,
     found: Found,
     *,
+    until: dt.date | None = None,
     full: bool = False,
 ) -> Iterator[LogObject]:
     """The log objects of a source from the day `since` on (None: all), in the order of their names.
 
     An S3 prefix is listed only for the days from `since` to `today`; with `full` all of it is, and what is
-    older is dropped, as it is from other sources.
+    older is dropped, as it is from other sources. With `until` none of a later day is found.
     """
+    # Clocks differ: a log object may have tomorrow's name.
+    last = min(filter(None, (shifted(today, 1), until)))
     if not source.location.is_s3:
         objects = _list_local(source, since)
     else:
@@ -176,14 +179,14 @@ def discover_objects(
         if source.pattern is not None:
             objects = s3_listing.list_glob(source.location, source.pattern, session)
         elif since is not None and not full:
-            objects = s3_listing.list_window(source.location, since, today, session)
+            objects = s3_listing.list_window(source.location, since, last, session)
         else:
             objects = s3_listing.list_all(source.location, session)
     for one in objects:
         if isinstance(one, str):
             found.skipped += 1
             found.example = found.example or _unless_mark(one)
-        elif since is None or one.day >= since:
+        elif (since or dt.date.min) <= one.day <= (until or dt.date.max):
             found.discovered += 1
             yield one
 

@@ -54,13 +54,12 @@ def list_glob(location: Location, pattern: str, session: S3Session) -> Listed:
 
 
 def list_window(
-    location: Location, since: dt.date, today: dt.date, session: S3Session
+    location: Location, since: dt.date, until: dt.date, session: S3Session
 ) -> Listed:
-    """The objects of the days from `since` to the one after `today` (clocks differ), day prefix by day prefix."""
+    """The objects of the days from `since` to `until`, day prefix by day prefix."""
     bucket, prefix = location.bucket or "", location.key
     client = session.client
-    # Clocks differ: a log object may have tomorrow's name.
-    days = [since + dt.timedelta(days=n) for n in range((today - since).days + 2)]
+    days = [since + dt.timedelta(days=n) for n in range((until - since).days + 1)]
     roots = _Roots(client, bucket)
     roots.walk(prefix)
     # There may be any number of them, and only how many matters here.

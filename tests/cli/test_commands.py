@@ -44,7 +44,7 @@ def test_help_names_every_command_and_flag() -> None:
     text = run_cli("--help", environment={"COLUMNS": "200"}).stdout
     for command in COMMANDS:
         assert re.search(rf"^\W*{command} +\w", text, flags=re.MULTILINE), command
-    flags = "--source --lake --config --endpoint-url --since --full --workers --dry-run --json"
+    flags = "--source --lake --config --endpoint-url --since --until --full --workers --dry-run --json"
     ingest = run_cli("ingest", "--help", environment={"COLUMNS": "200"}).stdout
     assert all(flag in ingest for flag in flags.split())
     report = run_cli("report", "--help", environment={"COLUMNS": "200"}).stdout

@@ -297,6 +297,33 @@ def test_since_leaves_no_gap_in_what_is_covered(s3: S3) -> None:
     assert Lake(settings).ingest().new == 3
 
 
+def test_until_leaves_later_days_to_later_runs(s3: S3) -> None:
+    """A backfill part by part, in any order and with late log objects, gives the lake of one whole run."""
+    settings = Settings(source=(f"s3://{s3.logs}/",), **lake_of(s3))
+    lines = list(traffic(300, ["a"], TODAY - dt.timedelta(days=29), 30))
+    for one in partitioned_objects(lines, "", 10):
+        s3.put(one.key, one.data)
+    whole = Lake(settings.model_copy(update={"lake": f"s3://{s3.lake}/whole"}))
+    whole.ingest()
+    ages = [(TODAY - line.time.date()).days for line in lines]
+    read: set[int] = set()
+    # In days before today: old ones, some within the window of past days, older ones again, and all but the newest.
+    for first, last in ((29, 20), (9, 3), (19, 10), (19, 10), (None, 2)):
+        days = {"since": None if first is None else TODAY - dt.timedelta(first), "until": TODAY - dt.timedelta(last)}
+        part = Lake(settings.model_copy(update=days))
+        new = set(range(last, (first or 29) + 1)) - read
+        assert part.ingest().result.rows == sum(age in new for age in ages)
+        read |= new
+    assert part.verify().differences == []
+    late = f"111122223333/eu-central-1/a/{TODAY - dt.timedelta(days=5):%Y/%m/%d/%Y-%m-%d}-00-00-00-LATE"
+    s3.put(late, LINE.encode())
+    whole.ingest()
+    assert Lake(settings).ingest().result.rows == sum(age not in read for age in ages) + 1
+    assert Lake(settings).verify().differences == []
+    fields = "SELECT * FROM access_log ORDER BY ALL"
+    assert Lake(settings).sql(fields).to_arrow().equals(whole.sql(fields).to_arrow())
+
+
 def test_a_prefix_that_ends_within_a_name(s3: S3) -> None:
     """The window lists nothing that does not start with the source's prefix."""
     day = TODAY - dt.timedelta(days=1)

@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 import random
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -73,6 +74,20 @@ def test_the_window_is_listed_in_both_layouts(
     # A name with an impossible date is stepped over with the days before the window.
     assert found.skipped == (len(NO_LOGS) - 1 if where == "remote" and not full else len(NO_LOGS))
     assert {one.day for one in objects if "by-day" in one.name} == {dt.date(2026, 3, 5), dt.date(2026, 3, 11)}
+
+
+@pytest.mark.parametrize("where", ["local", "remote"])
+def test_what_is_later_than_asked_for_is_not_found(where: str, s3: S3, request: pytest.FixtureRequest) -> None:
+    """Neither is it counted; where the last day comes before the first, there is nothing."""
+    root: str = request.getfixturevalue(where)
+    source, session = parse_source(root), S3Session(s3.endpoint_url)
+    found = Found()
+    objects = list(discover_objects(source, SINCE, TODAY, session, found, until=dt.date(2026, 3, 7)))
+    assert names(objects, root) == {one for one in IN_WINDOW if re.search(r"2026-03-0[567]", one)}
+    assert found.discovered == len(objects)
+    everything = discover_objects(source, None, TODAY, session, Found(), until=dt.date(2021, 3, 8))
+    assert names(everything, root) == {one for one in BEFORE_WINDOW if re.search(r"2013-|2021-", one)}
+    assert list(discover_objects(source, SINCE, TODAY, session, Found(), until=SINCE - dt.timedelta(days=9))) == []
 
 
 @pytest.mark.parametrize("where", ["local", "remote"])

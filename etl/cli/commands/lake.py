@@ -52,6 +52,13 @@ def ingest(
         str | None,
         typer.Option(metavar="DATE", help="Ignore log objects of earlier days."),
     ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE",
+            help="Ignore log objects of later days. With --since all between are listed, as for a backfill.",
+        ),
+    ] = None,
     full: Annotated[
         bool,
         typer.Option("--full", help="List everything, not only the trailing window."),
@@ -122,6 +129,7 @@ def ingest(
                 lake=lake_url,
                 endpoint_url=endpoint_url,
                 since=since,
+                until=until,
                 workers=workers,
                 ping_url=ping,
             )

@@ -121,6 +121,10 @@ class Lake:
         self._store = open_store(settings.lake_url, self._session)
         self._listed = ListedStore(self._store)
 
+    def check(self) -> None:
+        """Raise NoLakeError where there is no lake, as each call that reads it does."""
+        self._look()
+
     @property
     def is_empty(self) -> bool:
         """Whether it had no records when the last call looked at it; the first use looks, too.

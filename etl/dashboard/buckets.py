@@ -133,6 +133,7 @@ def _index(
     silent: Sequence[_Entry],
 ) -> str:
     ranked = sorted(drawn, key=lambda entry: entry.rank)
+    width = _width(ranked)
     return page_of(
         "index.html",
         lake=safe_text(url),
@@ -141,7 +142,8 @@ def _index(
         now=now,
         entries=ranked,
         silent=silent,
-        width=_width(ranked),
+        width=width,
+        steps=[width],
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from etl.config import Settings
-from etl.dashboard.cards import SHOWN_ROWS, Card, card_of, sizes_of
+from etl.dashboard.cards import SHOWN_ROWS, Card, card_of
 from etl.dashboard.render import page_of
 from etl.dashboard.tiles import Tile, tiles_of
 from etl.findings import (
@@ -96,6 +96,7 @@ def render_page(
     findings = inspection.findings(_failures(results, cards))
     notices = [_notice(finding, sections, store.url) for finding in findings]
     tiles = tiles_of(figures, before)
+    shown = [card for card in chain.from_iterable(cards.values()) if card.rows]
     html = page_of(
         "dashboard.html",
         lake=safe_text(store.url),
@@ -110,7 +111,7 @@ def render_page(
         left_out=[safe_text(name) for name in left_out(reports[FIGURES].sql, settings)],
         unusual=notices,
         sections=cards,
-        sizes_of=sizes_of,
+        steps=sorted({step for card in shown for step in (card.width, card.room)}),
     )
     return Page(html, tiles, notices)
 

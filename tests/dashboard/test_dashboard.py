@@ -306,7 +306,7 @@ def test_series_end_with_their_newest_day(browser: Browser, long_page: Path) -> 
     """Of more rows than are shown the last ones are, and the newest is in sight."""
     with Opened(browser, long_page) as opened:
         page = opened.page
-        for name in ("website/requests_by_day", "lifecycle/events_by_day", "cost/by_day", "operations/completeness"):
+        for name in ("website/requests_by_day", "lifecycle/events_by_day", "cost/by_day"):
             card = page.locator(f"article[id='{name}']")
             assert "The last 100 of 121 rows, the newest at the end." in card.inner_text(), name
             rows = card.locator("tbody tr")

@@ -109,7 +109,7 @@ class Lake:
     """Is called, perhaps by another thread, with how much is done, and of how much.
 
     Of a query these are the parts with records that are read, of `verify` the parts that are checked, of the dashboard
-    its reports.
+    its questions.
     """
 
     def __init__(self, settings: Settings) -> None:

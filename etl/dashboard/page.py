@@ -48,6 +48,21 @@ class Page:
     notices: list[Notice]
 
 
+@dataclass(slots=True)
+class _Steps:
+    """How far the page is: its reports first, then what findings ask of others."""
+
+    advance: Advance | None
+    total: int
+    done: int = 0
+
+    def take(self, *_: int) -> None:
+        """One more is done."""
+        self.done += 1
+        if self.advance:
+            self.advance(self.done, self.total)
+
+
 def reports_by_section(reports: Iterable[Report]) -> dict[Section, list[Report]]:
     """The reports that are on the page, in its order, as their front matter places them."""
     placed = [(report.dashboard, report) for report in reports if report.dashboard]
@@ -67,7 +82,7 @@ def render_dashboard(
 ) -> str:
     """The page as HTML; without a period in `scope`, of the last week with records. Raises UsageError without any.
 
-    `advance` is called with the number of reports that are done, and of all on the page.
+    `advance` is called with the number of questions that are asked, those of findings too, and of all.
     """
     return render_page(store, scope, settings, now, advance).html
 
@@ -89,11 +104,12 @@ def render_page(
     reports = load_reports()
     inspection = inspect_lake(store, scope, settings, now, reports, whole)
     sections = reports_by_section(reports.values())
-    results = _query_all(sections, inspection, advance)
+    steps = _Steps(advance, sum(map(len, sections.values())) + inspection.questions)
+    results = _query_all(sections, inspection, steps)
     figures, before = inspection.figures, inspection.figures_before
     period = inspection.period
     cards = _cards(sections, results, scope.buckets, period.until)
-    findings = inspection.findings(_failures(results, cards))
+    findings = inspection.findings(_failures(results, cards), steps.take)
     notices = [_notice(finding, sections, store.url) for finding in findings]
     tiles = tiles_of(figures, before)
     shown = [card for card in chain.from_iterable(cards.values()) if card.rows]
@@ -137,17 +153,13 @@ def _cards(
 
 
 def _query_all(
-    sections: Mapping[Section, Iterable[Report]],
-    inspection: Inspection,
-    advance: Advance | None,
+    sections: Mapping[Section, Iterable[Report]], inspection: Inspection, steps: _Steps
 ) -> dict[str, ReportResult]:
     """The result of each report of the page, over the period or all records up to its end."""
-    reports = list(chain.from_iterable(sections.values()))
     results = {}
-    for done, report in enumerate(reports, 1):
+    for report in chain.from_iterable(sections.values()):
         results[report.name] = _query(report, inspection)
-        if advance:
-            advance(done, len(reports))
+        steps.take()
     return results
 
 

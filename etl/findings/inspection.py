@@ -100,6 +100,11 @@ class Inspection:
             return row
         return dict.fromkeys(self.figures, 0)
 
+    @property
+    def questions(self) -> int:
+        """How many questions `findings` asks."""
+        return len(questions(self._case()))
+
     def findings(
         self, failures: Iterable[Finding] = (), advance: Advance | None = None
     ) -> list[Finding]:

@@ -16,6 +16,7 @@ from etl.dashboard.tiles import Tile
 from etl.dates import FIRST_DAY, shifted
 from etl.findings.inspection import DAYS, latest_day, no_records
 from etl.query import Advance, Database, Scope, check_days
+from etl.reports import load_reports
 from etl.store import ReadableStore
 from etl.text import safe_text
 
@@ -79,9 +80,13 @@ def render_buckets(
     period = Scope(None, scope.date_from or shifted(last, 1 - DAYS), last)
     shown = [entry for entry in entries if entry.last_day >= (period.date_from or last)]
 
+    reports = load_reports()
+
     def draw(entry: _Entry) -> Page:
         of_bucket = Scope(entry.bucket, period.date_from, period.date_to)
-        return render_page(store, of_bucket, settings, now, whole=whole, index=INDEX)
+        return render_page(
+            store, of_bucket, settings, now, whole=whole, index=INDEX, reports=reports
+        )
 
     drawn = []
     pool = ThreadPoolExecutor(_PAGES_AT_A_TIME)

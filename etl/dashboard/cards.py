@@ -26,6 +26,7 @@ CHART = 18.5
 _LINE = 16
 # Texts are broken before a word that follows one of these, so that numbers, dates and addresses stay in one piece.
 _BREAK = re.compile(r"(?<=[:/.])(?=[^:/.\d\s])")
+_SPACE = re.compile(r"\s")
 # What is longer without a place to break is no word, but perhaps a key that somebody has made up.
 _LONGEST_PIECE = 24
 _WHO = ("principal", "requester")
@@ -172,7 +173,13 @@ def _cell(value: object, text: str) -> Cell:
     longest = max(len(word) for piece in pieces for word in piece.split() or [""])
     style = "long endless" if longest > _LONGEST_PIECE else "long"
     width = max(_LINE, min(longest, _LONGEST_PIECE))
-    return Cell(Markup("<wbr>").join(pieces), None, width, style)
+    return Cell(Markup("<wbr>").join(map(_unbroken, pieces)), None, width, style)
+
+
+def _unbroken(piece: str) -> Markup:
+    """A piece of a text for a cell; browsers would break a name such as that of a bucket after a hyphen."""
+    is_name = "-" in piece and len(piece) <= _LONGEST_PIECE and not _SPACE.search(piece)
+    return Markup("<span>{}</span>").format(piece) if is_name else escape(piece)
 
 
 def _width(name: str, cells: Iterable[Cell]) -> float:

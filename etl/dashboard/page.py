@@ -96,12 +96,14 @@ def render_page(
     *,
     whole: Database | None = None,
     index: str | None = None,
+    reports: Mapping[str, Report] | None = None,
 ) -> Page:
     """The page and its figures; see `render_dashboard`.
 
-    Of a page that is one of several, `whole` has the records of all, and `index` is the name of their list.
+    Of a page that is one of several, `whole` has the records of all, `index` is the name of their list, and `reports`
+    are those that were loaded for all.
     """
-    reports = load_reports()
+    reports = load_reports() if reports is None else reports
     inspection = inspect_lake(store, scope, settings, now, reports, whole)
     sections = reports_by_section(reports.values())
     steps = _Steps(advance, sum(map(len, sections.values())) + inspection.questions)

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from textwrap import wrap
@@ -192,7 +192,7 @@ def specification(
 
     figure = drawn(chart, table, until)
     figure = replace(figure, remark="\n".join(wrap(figure.remark, width // _LETTER)))
-    base = alt.Chart(alt.InlineData(values=figure.rows or [{}]))
+    base = alt.Chart(alt.InlineData(values=[]))
     base = base.properties(width=width, height=height)
     drawing = _drawing_of(alt, base, chart, figure, foreground)
     if fits:
@@ -201,8 +201,10 @@ def specification(
         drawing = drawing.properties(autosize=fit)
     if title:
         drawing = drawing.properties(title=_heading(alt, title, subtitles, foreground))
-    spec = _styled(drawing, foreground, background, _padding(chart, figure))
-    return spec.to_dict(validate=False)  # type: ignore[no-any-return]  # validation takes longer than all the rest
+    drawing = _styled(drawing, foreground, background, _padding(chart, figure))
+    spec: dict[str, Any] = drawing.to_dict(validate=False)  # longer than all the rest
+    # Altair would copy them at each step.
+    return spec | {"data": {"values": figure.rows or [{}]}}
 
 
 def _drawing_of(alt: Any, base: Any, chart: Chart, figure: Drawn, foreground: str) -> Any:
@@ -274,7 +276,9 @@ def _pie(alt: Any, base: Any, chart: Chart, figure: Drawn) -> Any:
         for row, color in zip(figure.rows, _COLORS, strict=False)
     ]
     scale = alt.Scale(domain=legend_order, range=colors)
-    color = alt.Color("name:N", scale=scale, title=title_of(chart.label))
+    is_narrow = base.width <= _PAGE_WIDTH
+    legend = _legend_below(alt, legend_order, base.width) if is_narrow else alt.Legend()
+    color = alt.Color("name:N", scale=scale, title=title_of(chart.label), legend=legend)
     order = alt.Order("value:Q", sort="descending")
     angle = alt.Theta("value:Q", stack=True)
     return slices.encode(theta=angle, order=order, color=color, **_tips(alt, chart))
@@ -369,15 +373,20 @@ def _value_axis(alt: Any, chart: Chart, remark: str = "", **more: Any) -> dict[s
 def _color(alt: Any, chart: Chart, rows: list[Row], width: int) -> dict[str, Any]:
     if not chart.series:
         return {"color": alt.value(_COLORS[0])}
-    longest = max((len(row["series"]) for row in rows), default=0)
-    fitting = (width - _BESIDE_LEGEND) // (longest * _LETTER + _SYMBOL)
-    columns = max(1, min(fitting, _LEGEND_COLUMNS))
-    legend = alt.Legend(orient="bottom", columns=columns)
+    legend = _legend_below(alt, [row["series"] for row in rows], width)
     scale = _scale(alt, {row["series"] for row in rows})
     color = alt.Color(
         "series:N", title=title_of(chart.series), legend=legend, scale=scale
     )
     return {"color": color}
+
+
+def _legend_below(alt: Any, names: Iterable[str], width: int) -> Any:
+    """A legend in as many columns as fit below a chart of so many pixels."""
+    longest = max(map(len, names), default=0)
+    fitting = (width - _BESIDE_LEGEND) // (longest * _LETTER + _SYMBOL)
+    columns = max(1, min(fitting, _LEGEND_COLUMNS))
+    return alt.Legend(orient="bottom", columns=columns)
 
 
 def _scale(alt: Any, names: set[str]) -> Any:

@@ -114,7 +114,7 @@ class Lake:
     """Is called, perhaps by another thread, with how much is done, and of how much.
 
     Of a query these are the parts with records that are read, of `verify` the parts that are checked, of the dashboard
-    its reports.
+    its questions.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -125,6 +125,10 @@ class Lake:
         self._session = S3Session(settings.endpoint_url, settings.reader)
         self._store = open_store(settings.lake_url, self._session)
         self._listed = ListedStore(self._store)
+
+    def check(self) -> None:
+        """Raise NoLakeError where there is no lake, as each call that reads it does."""
+        self._look()
 
     @property
     def is_empty(self) -> bool:

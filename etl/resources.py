@@ -1,5 +1,6 @@
 """Where the bundled `sql/` and `config/` directories are, and the templates of pages."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ def template_text(package: str, name: str) -> str:
     return (_templates(package) / name).read_text("utf-8")
 
 
+@cache
 def template(package: str, name: str) -> Any:
     """A Jinja template of one of the packages; what is put into it is escaped unless it is marked as safe."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - only pages need it

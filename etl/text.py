@@ -4,10 +4,11 @@ import datetime as dt
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from enum import Enum, auto
 from functools import cache
+from typing import TypeGuard
 
 # What a terminal obeys, what turns the direction of text or breaks lines, what XML forbids, and what nobody sees.
 #
@@ -76,8 +77,13 @@ _COUNTED = frozenset({"count", "number", "unknown", "without"})
 # `requests_per_hour` are no hours.
 _RATES = frozenset({"by", "per"})
 _COSTS = frozenset({"cost", "costs", "price", "prices"})
-# Below it, four decimals show nothing.
-_SMALLEST = 0.0001
+# At the end of what a comparison adds to a column.
+_COMPARED = frozenset({"before", "change"})
+# What a name has of the unit that each of its values has, too, and perhaps another one.
+_UNIT = re.compile(r"_(?:minutes|ms)(?=(?:_before|_change)?\W*$)")
+_ONLY_UNIT = re.compile(r"\b(?:minutes|ms)(?=\W*$)")
+_CENTS = 2
+_MOST_DECIMALS = 4
 # From here on, digits say less than a power of ten does.
 _LARGEST = 1e15
 
@@ -101,6 +107,8 @@ def kind_of(column: str) -> Kind:
     The name is one of a report's columns, or of a query of the user's own: `sum(bytes_sent)` are bytes, too.
     """
     words = _WORDS.findall(column.lower())
+    if len(words) > 1 and words[-1] in _COMPARED:
+        del words[-1]
     if not words or (words[0] in _COUNTED and len(words) > 1):
         return Kind.COUNT
     if words[-1] in _UNITS:
@@ -128,6 +136,43 @@ def _is_name(column: str, words: list[str]) -> bool:
     # DuckDB calls a column without a name like its expression: `year("time")`.
     is_call = "(" in column
     return words[0 if is_call else -1] in _IDENTIFIERS | _DATES
+
+
+def header(column: str) -> str:
+    """What a column is called above values with their units: `lag_minutes` is `lag`, as one may be `2.0 days`."""
+    if kind_of(column) not in (Kind.MINUTES, Kind.MILLISECONDS):
+        return column
+    return _ONLY_UNIT.sub("duration", _UNIT.sub("", column))
+
+
+def column_in_words(name: str, values: Sequence[object]) -> list[str]:
+    """The values of a column as `in_words` has them, but costs with as many decimals as one another."""
+    if kind_of(name) is not Kind.COST:
+        return [in_words(name, value) for value in values]
+    numbers = [_plain(value) for value in values if _is_finite(value)]
+    decimals = _decimals_of_costs(numbers)
+    return [
+        money(_plain(value), decimals) if _is_finite(value) else in_words(name, value)
+        for value in values
+    ]
+
+
+def _decimals_of_costs(values: Sequence[float]) -> int:
+    """Two decimals where one of the costs is 1 or more, else as many as say something."""
+    if any(abs(value) >= 1 for value in values):
+        return _CENTS
+    return max(map(_decimals_of_cost, values), default=_CENTS)
+
+
+def _decimals_of_cost(value: float) -> int:
+    _, _, decimals = f"{value:.{_MOST_DECIMALS}f}".partition(".")
+    is_lost = value and not decimals.strip("0")
+    return _MOST_DECIMALS if is_lost else len(decimals.rstrip("0"))
+
+
+def _is_finite(value: object) -> TypeGuard[int | float | Decimal]:
+    is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)  # type: ignore[arg-type]
 
 
 def in_words(name: str, value: object) -> str:
@@ -176,11 +221,15 @@ def minutes(count: float) -> str:
     )
 
 
-def money(value: float) -> str:
-    """A price with two decimals, or with up to four where it is below 1: a single request costs a millionth."""
-    if abs(value) >= 1 or not value:
-        return f"{value:,.2f}"
-    return _not_nothing(value, _without_zeros(f"{value:.4f}", keep=2))
+def money(value: float, decimals: int | None = None) -> str:
+    """A price with two decimals, or with up to four where it is below 1: a single request costs a millionth.
+
+    With `decimals` it has so many, but two of them at least.
+    """
+    if decimals is None:
+        decimals = _decimals_of_costs([value])
+    decimals = max(decimals, _CENTS)
+    return _not_nothing(value, f"{value:,.{decimals}f}", decimals)
 
 
 def percent(value: float) -> str:
@@ -196,21 +245,21 @@ def count(value: float) -> str:
         return f"{value:,}"
     if abs(value) >= _LARGEST:
         return f"{value:,.0f}"
-    decimals = 2 if abs(value) >= 1 else 4
+    decimals = 2 if abs(value) >= 1 else _MOST_DECIMALS
     return _not_nothing(value, _without_zeros(f"{value:,.{decimals}f}"))
 
 
-def _without_zeros(text: str, keep: int = 0) -> str:
-    """Decimals without the zeros at their end, but `keep` of them at least."""
-    whole, _, decimals = text.partition(".")
-    kept = decimals[:keep] + decimals[keep:].rstrip("0")
-    return f"{whole}.{kept}" if kept else whole
+def _without_zeros(text: str) -> str:
+    """Decimals without the zeros at their end."""
+    return text.rstrip("0").removesuffix(".") if "." in text else text
 
 
-def _not_nothing(value: float, text: str) -> str:
+def _not_nothing(value: float, text: str, decimals: int = _MOST_DECIMALS) -> str:
+    """The text of a number, or that it is less than what so many decimals show."""
     if not value or text.strip("-0."):
         return text
-    return f"<{_SMALLEST}" if value > 0 else f">-{_SMALLEST}"
+    smallest = f"{10**-decimals:.{decimals}f}"
+    return f"<{smallest}" if value > 0 else f">-{smallest}"
 
 
 _READINGS: dict[Kind, Callable[[float], str]] = {

@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import select
 import subprocess
 import sys
 import time
@@ -61,18 +62,26 @@ class Terminal:
 
     def end(self) -> int:
         """The exit code of the command. Raises TimeoutError where one of its processes is still there after it."""
-        code = self.process.wait(_PATIENCE)
         deadline = time.monotonic() + _PATIENCE
-        while self._processes():
+        while self.process.poll() is None or self._processes():
             if time.monotonic() > deadline:
                 raise TimeoutError(self._processes())
-            time.sleep(0.05)
+            self._read_for(0.05)
+        while self._read_for(0):
+            pass
+        os.close(self._ours)
+        return self.process.wait()
+
+    def _read_for(self, seconds: float) -> bytes:
+        """What comes in that time at most; a terminal that nobody reads would stop what writes to it."""
         try:
-            while True:
-                self._output += os.read(self._ours, 65536)
+            ready, _, _ = select.select([self._ours], [], [], seconds)
+            read = os.read(self._ours, 65536) if ready else b""
         except OSError:  # nobody has the other end
-            os.close(self._ours)
-        return code
+            time.sleep(seconds)
+            return b""
+        self._output += read
+        return read
 
     def _processes(self) -> list[str]:
         """The processes on the terminal."""

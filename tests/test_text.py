@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from etl.text import in_words
+from etl.text import column_in_words, header, in_words
 
 READINGS = [
     ("requests", 1234567, "1,234,567"),
@@ -44,6 +44,9 @@ READINGS = [
     ("p95_minutes", 1500, "25.0 hours"),
     ("total_time", 1234, "1,234 ms"),
     ("first_byte_ms", 5, "5 ms"),
+    # beside which a comparison puts those of the period before
+    ("p95_minutes_before", 1500, "25.0 hours"),
+    ("object_size_change", -2_000, "-2.0 kB"),
     # what is no number
     ("http_status", None, "\u2013"),
     ("account", "012345678901", "012345678901"),
@@ -55,3 +58,39 @@ READINGS = [
 def test_a_number_is_read_by_the_name_of_its_column(column: str, value: object, text: str) -> None:
     """Thousands, units and decimals of what a column is documented to have; also of a query of one's own."""
     assert in_words(column, value) == text
+
+
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [
+        ("lag_minutes", "lag"),
+        ("p95_minutes_before", "p95_before"),
+        ("max(lag_minutes)", "max(lag)"),
+        ("first_byte_ms", "first_byte"),
+        ("minutes", "duration"),
+        ("ms", "duration"),
+        # whose values have no other unit
+        ("missing_hours", "missing_hours"),
+        ("error_percent", "error_percent"),
+        ("total_time", "total_time"),
+        ("minutes_per_day", "minutes_per_day"),
+    ],
+)
+def test_a_header_names_no_unit_that_its_values_may_not_have(column: str, name: str) -> None:
+    """A lag of 23 hours stands below `lag`, not below `lag_minutes`."""
+    assert header(column) == name
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([12.5, 0.0123, Decimal(3), 0.00001, None], ["12.50", "0.01", "3.00", "<0.01", "\u2013"]),
+        ([0.5, 0.0123, 0.1, 0.00001], ["0.5000", "0.0123", "0.1000", "<0.0001"]),
+        ([0.5, 0.125], ["0.500", "0.125"]),
+        ([0.5, 0.0], ["0.50", "0.00"]),
+        ([float("nan"), 2], ["nan", "2.00"]),
+    ],
+)
+def test_costs_have_as_many_decimals_as_one_another(values: list[object], texts: list[str]) -> None:
+    """So that they can be compared from top to bottom: cents where one of them is 1 or more."""
+    assert column_in_words("cost", values) == texts

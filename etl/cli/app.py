@@ -1,6 +1,5 @@
 """The command line itself: how it starts, and how it ends."""
 
-import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import typer
 from etl.cli.commands import demo, engines, findings, lake, pages, questions, sql, storage
 from etl.cli.hints import ReportCommand
 from etl.cli.interrupt import Interrupted, end_on_signals, say_farewell
+from etl.cli.streams import end_with_reader
 from etl.errors import AccessLakeError
 from etl.text import safe_lines, safe_message
 
@@ -67,11 +67,10 @@ for _name, _command in _COMMANDS.items():
 def main() -> NoReturn:
     """Run the command line; every error ends it with one line on standard error and its exit code."""
     end_on_signals()
+    end_with_reader()
     sys.excepthook = _print_unexpected
-    # A locale may lack characters that logs have: they are escaped rather than an error in the middle of the output.
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        app()
+        _run()
     except AccessLakeError as error:
         typer.echo(f"accesslake: {safe_message(error)}", err=True)
         sys.exit(error.exit_code)
@@ -84,10 +83,15 @@ def main() -> NoReturn:
             err=True,
         )
         sys.exit(1)
-    except BrokenPipeError:
-        # As with `| head`. At its end Python flushes standard output, which would fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(0)
+
+
+def _run() -> None:
+    try:
+        app()
+    finally:
+        # Python would do it later, where nobody is told what fails.
+        sys.stdout.flush()
 
 
 def _print_unexpected(

@@ -42,10 +42,13 @@ class Shell:
         open_database: Callable[[], Database],
         reports: Iterable[Report],
         output: Format,
+        say_of: Callable[[str], None],
     ) -> None:
+        """`say_of` says what is to be known of the result of a statement."""
         self._open = open_database
         self._reports = reports
         self._format = output
+        self._say_of = say_of
         self._database = open_database()
         self.exit_code = 0
         """That of the first error."""
@@ -83,6 +86,7 @@ class Shell:
     def _query(self, statement: str) -> None:
         with working("querying"):
             result = self._database.query(statement)
+        self._say_of(statement)
         self._write(result)
 
     def _write(self, result: Result) -> None:

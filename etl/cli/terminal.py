@@ -207,30 +207,29 @@ def print_expired(expired: Expired) -> None:
 
 
 def print_reports(reports: Iterable[Report]) -> None:
-    """The reports by section: what each is called, and its parameters."""
-    for _, of_section in groupby(
-        reports, key=lambda report: report.name.partition("/")[0]
-    ):
-        section = list(of_section)
-        descriptions = [safe_text(_description(report)) for report in section]
-        _print_table(
-            Column("report", [safe_text(report.name) for report in section]),
-            Column("title (and parameters)", descriptions, Overflow.WRAP),
-        )
+    """The reports by section: what each is called, its parameters, and below that the question that it answers."""
+    sections = groupby(reports, key=lambda report: report.name.partition("/")[0])
+    for name, section in sections:
+        _print(Text(safe_text(name.capitalize()), "bold"))
+        for report in section:
+            _print(_with_parameters(report))
+            print_prose(report.question, 4)
         _print("")
-    _print(
+    print_prose(
         "`accesslake reports NAME` (or a section) describes them, `accesslake reports WORD...` finds those about"
-        " something. Every report takes --bucket, --from and --to."
+        " something. Every report takes --bucket, --from and --to.",
+        0,
     )
 
 
-def _description(report: Report) -> str:
-    """A report's title and its parameters, with the defaults of those that have one."""
+def _with_parameters(report: Report) -> Text:
+    """A report's name and its parameters, with the defaults of those that have one."""
     texts = []
     for name, parameter in report.params.items():
         default = shortened(str(parameter.default), _LONGEST_DEFAULT)
         texts.append(name if parameter.required else f"{name}={default}")
-    return f"{report.title} ({', '.join(texts)})" if texts else report.title
+    line = Text(safe_text(f"  {report.name}"), "cyan")
+    return line.append(safe_text(f"  {', '.join(texts)}"), "dim") if texts else line
 
 
 def describe_reports(reports: Iterable[Report]) -> None:
@@ -272,13 +271,25 @@ def heading_of(
 
 
 def _period(extent: Extent | None, begin: Span | None, end: Span | None) -> str:
+    """The period of the selection; that of the records where it has no begin or no end."""
+    if extent:
+        begin = begin or day_span(extent.first_day)
+        end = end or day_span(extent.last_day)
+    # What was asked for matters the more where nothing is in it.
+    described = _between(begin.begin if begin else None, end.end if end else None)
     if extent is None:
-        return "no records"
-    first = begin.begin if begin else day_span(extent.first_day).begin
-    after = end.end if end else day_span(extent.last_day).end
-    if first.time() == after.time() == dt.time():
+        return f"{described} (no records)" if described else "no records"
+    return described
+
+
+def _between(first: dt.datetime | None, after: dt.datetime | None) -> str:
+    if first and after and first.time() == after.time() == dt.time():
         return f"{first:%Y-%m-%d} to {after - dt.timedelta(days=1):%Y-%m-%d}"
-    return f"{first:%Y-%m-%d %H:%M} until {after:%Y-%m-%d %H:%M}"
+    begin = f"{first:%Y-%m-%d %H:%M}" if first else ""
+    end = f"until {after:%Y-%m-%d %H:%M}" if after else ""
+    if begin and not end:
+        return f"from {begin}"
+    return f"{begin} {end}".strip()
 
 
 def print_found(reports: Iterable[Report]) -> None:

@@ -17,6 +17,7 @@ from etl.dates import FIRST_DAY, shifted
 from etl.findings.inspection import DAYS, latest_day, no_records
 from etl.query import Advance, Database, Scope, check_days
 from etl.query.known import with_a_day_more
+from etl.reports import load_reports
 from etl.store import ReadableStore
 from etl.text import safe_text
 
@@ -80,9 +81,13 @@ def render_buckets(
     period = Scope(None, scope.date_from or shifted(last, 1 - DAYS), last)
     shown = [entry for entry in entries if entry.last_day >= (period.date_from or last)]
 
+    reports = load_reports()
+
     def draw(entry: _Entry) -> Page:
         of_bucket = Scope(entry.bucket, period.date_from, period.date_to)
-        return render_page(store, of_bucket, settings, now, whole=whole, index=INDEX)
+        return render_page(
+            store, of_bucket, settings, now, whole=whole, index=INDEX, reports=reports
+        )
 
     drawn = []
     pool = ThreadPoolExecutor(_PAGES_AT_A_TIME)
@@ -134,6 +139,7 @@ def _index(
     silent: Sequence[_Entry],
 ) -> str:
     ranked = sorted(drawn, key=lambda entry: entry.rank)
+    width = _width(ranked)
     return page_of(
         "index.html",
         lake=safe_text(url),
@@ -142,7 +148,8 @@ def _index(
         now=now,
         entries=ranked,
         silent=silent,
-        width=_width(ranked),
+        width=width,
+        steps=[width],
     )
 
 

@@ -1,28 +1,34 @@
 """What the page shows of each report: its chart, its most important columns first, and the newest end of a series."""
 
 import datetime as dt
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from etl.findings import Excerpt
 from etl.findings.series import is_by_time
 from etl.reports import ChartError, Report, svg
 from etl.reports.chart import Chart
-from etl.text import in_words, safe_text
+from etl.text import column_in_words, header, safe_text
 
 SHOWN_ROWS = 100
 """A table on the page shows so many rows at most; it is also the limit of a report that has one."""
-STEPS: tuple[int, ...] = (*range(12, 60, 4), *range(60, 121, 10))
-"""Widths in rem that a table may need. On less than that, each of its rows is a list of names and values."""
-# The widths that a card of one and of two columns of the page has for its table, in rem.
-_NARROW, _WIDE = 24, 54
-# In rem: a character of a table, the space around a cell, and a chart beside the table.
-_CHARACTER, _PADDING, _CHART = 0.54, 1.0, 21.5
+STEPS: tuple[int, ...] = (*range(12, 121, 3),)
+"""Widths in rem that a table or a card may need. On less, each row of a table is a list of names and values."""
+# In rem: a character of a table, the space around a cell, and around a card's content.
+_CHARACTER, _PADDING, _FRAME = 0.54, 1.0, 2.25
+CHART = 18.5
+"""The width in rem that a chart beside a table takes at least, with the space between them."""
 # A longer text is broken into lines of at least so many characters.
 _LINE = 16
+# Texts are broken before a word that follows one of these, so that numbers, dates and addresses stay in one piece.
+_BREAK = re.compile(r"(?<=[:/.])(?=[^:/.\d\s])")
+_SPACE = re.compile(r"\s")
+# What is longer without a place to break is no word, but perhaps a key that somebody has made up.
+_LONGEST_PIECE = 24
 _WHO = ("principal", "requester")
 
 
@@ -30,9 +36,12 @@ _WHO = ("principal", "requester")
 class Cell:
     """A table's cell: what is shown, and the number by which it is sorted, where it is one."""
 
-    text: str
+    html: Markup
     number: float | None
-    is_long: bool
+    width: int
+    """How many characters it needs beside each other."""
+    style: str = ""
+    """`long` where it is broken into lines, between words; `endless` where also within one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,11 @@ class Card:
         return not self.rows and not self.problem
 
     @property
+    def is_single(self) -> bool:
+        """Whether there is no more to it than one row."""
+        return len(self.rows) == 1 and not self.problem and not self.chart_problem
+
+    @property
     def are_numbers(self) -> list[bool]:
         """Of each column, whether it has numbers; where it has none in a row, there is a dash."""
         return [
@@ -70,26 +84,9 @@ class Card:
         return step_of(sum(_width(name, column) for name, column in columns))
 
     @property
-    def size(self) -> str:
-        """How many columns of the page it takes: `narrow`, `wide` or `full`."""
-        if self.width <= _NARROW or len(self.rows) == 1:
-            return "narrow"
-        width = self.width + (_CHART if self.chart else 0)
-        return "wide" if width <= _WIDE else "full"
-
-
-def sizes_of(cards: Iterable[Card]) -> dict[str, str]:
-    """The size of each card of a section, by its report; `tall` are narrow ones with a chart above their table.
-
-    A tall one takes two rows of the page. Where there are too few others to fill the place beside it, it has its chart
-    beside the table, and is wide.
-    """
-    shown = [card for card in cards if not card.is_empty]
-    sizes = {card.report.name: card.size for card in shown}
-    tall = [card.report.name for card in shown if card.chart and card.size == "narrow"]
-    small = [name for name, size in sizes.items() if size != "full"]
-    has_neighbors = len(small) > 2 * len(tall)
-    return sizes | dict.fromkeys(tall, "narrow tall" if has_neighbors else "wide")
+    def room(self) -> int:
+        """The width that the card needs in rem, as one of STEPS, to have its chart beside its table."""
+        return step_of(self.width + (CHART if self.chart else 0) + _FRAME)
 
 
 def card_of(
@@ -109,10 +106,11 @@ def card_of(
     rows = excerpt.rows[-SHOWN_ROWS:] if is_series else excerpt.rows[:SHOWN_ROWS]
     columns = _in_order(table.column_names, report.chart, bucket)
     chart, chart_problem = _chart(report, table, until)
+    cells = [_cells(name, [row[name] for row in rows]) for name in columns]
     return Card(
         report=report,
-        columns=columns,
-        rows=[[_cell(name, row[name]) for name in columns] for row in rows],
+        columns=[header(name).replace("_", " ") for name in columns],
+        rows=list(map(list, zip(*cells, strict=True))),
         problem=None if problem is None else safe_text(problem),
         chart_problem=chart_problem,
         chart=chart,
@@ -146,7 +144,7 @@ def _chart(
     report: Report, table: pa.Table, until: dt.datetime | None
 ) -> tuple[Markup | None, str | None]:
     """The chart of a result, or why it cannot be drawn; none where it would have a single bar or point."""
-    if report.chart is None or not _has_shape(report.chart, table):
+    if report.chart is None or not table.num_rows or not _has_shape(report.chart, table):
         return None, None
     try:
         image = svg(report.chart, table, until=until)
@@ -156,21 +154,36 @@ def _chart(
 
 
 def _has_shape(chart: Chart, table: pa.Table) -> bool:
-    """Whether there is something to compare: two labels or more."""
-    return table.num_rows > 1 and len(table[chart.label].unique()) > 1
+    """Whether there is something to compare: two labels or more, and of one of them something."""
+    values = table[chart.value].to_pylist()
+    return len(table[chart.label].unique()) > 1 and any(values)
 
 
-def _cell(name: str, value: object) -> Cell:
-    text = in_words(name, value)
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if is_number:
-        return Cell(text, value, is_long=False)  # type: ignore[arg-type]
-    return Cell(text, None, isinstance(value, str) and len(text) > _LINE)
+def _cells(name: str, values: Sequence[object]) -> list[Cell]:
+    texts = column_in_words(name, values)
+    return [_cell(value, text) for value, text in zip(values, texts, strict=True)]
+
+
+def _cell(value: object, text: str) -> Cell:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return Cell(escape(text), value, len(text))
+    if not isinstance(value, str) or len(text) <= _LINE:
+        return Cell(escape(text), None, len(text))
+    pieces = _BREAK.split(text)
+    longest = max(len(word) for piece in pieces for word in piece.split() or [""])
+    style = "long endless" if longest > _LONGEST_PIECE else "long"
+    width = max(_LINE, min(longest, _LONGEST_PIECE))
+    return Cell(Markup("<wbr>").join(map(_unbroken, pieces)), None, width, style)
+
+
+def _unbroken(piece: str) -> Markup:
+    """A piece of a text for a cell; browsers would break a name such as that of a bucket after a hyphen."""
+    is_name = "-" in piece and len(piece) <= _LONGEST_PIECE and not _SPACE.search(piece)
+    return Markup("<span>{}</span>").format(piece) if is_name else escape(piece)
 
 
 def _width(name: str, cells: Iterable[Cell]) -> float:
-    longest_cell = max(_LINE if cell.is_long else len(cell.text) for cell in cells)
-    return column_width(name.replace("_", " "), longest_cell)
+    return column_width(name, max(cell.width for cell in cells))
 
 
 def column_width(header: str, longest_cell: int) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from etl.config import Settings
-from etl.dashboard.cards import SHOWN_ROWS, Card, card_of, sizes_of
+from etl.dashboard.cards import SHOWN_ROWS, Card, card_of
 from etl.dashboard.render import page_of
 from etl.dashboard.tiles import Tile, place_tiles_of, tiles_of
 from etl.findings import (
@@ -48,6 +48,21 @@ class Page:
     notices: list[Notice]
 
 
+@dataclass(slots=True)
+class _Steps:
+    """How far the page is: its reports first, then what findings ask of others."""
+
+    advance: Advance | None
+    total: int
+    done: int = 0
+
+    def take(self, *_: int) -> None:
+        """One more is done."""
+        self.done += 1
+        if self.advance:
+            self.advance(self.done, self.total)
+
+
 def reports_by_section(reports: Iterable[Report]) -> dict[Section, list[Report]]:
     """The reports that are on the page, in its order, as their front matter places them."""
     placed = [(report.dashboard, report) for report in reports if report.dashboard]
@@ -67,7 +82,7 @@ def render_dashboard(
 ) -> str:
     """The page as HTML; without a period in `scope`, of the last week with records. Raises UsageError without any.
 
-    `advance` is called with the number of reports that are done, and of all on the page.
+    `advance` is called with the number of questions that are asked, those of findings too, and of all.
     """
     return render_page(store, scope, settings, now, advance).html
 
@@ -81,22 +96,26 @@ def render_page(
     *,
     whole: Database | None = None,
     index: str | None = None,
+    reports: Mapping[str, Report] | None = None,
 ) -> Page:
     """The page and its figures; see `render_dashboard`.
 
-    Of a page that is one of several, `whole` has the records of all, and `index` is the name of their list.
+    Of a page that is one of several, `whole` has the records of all, `index` is the name of their list, and `reports`
+    are those that were loaded for all.
     """
-    reports = load_reports()
+    reports = load_reports() if reports is None else reports
     inspection = inspect_lake(store, scope, settings, now, reports, whole)
     sections = reports_by_section(reports.values())
-    results = _query_all(sections, inspection, advance)
+    steps = _Steps(advance, sum(map(len, sections.values())) + inspection.questions)
+    results = _query_all(sections, inspection, steps)
     figures, before = inspection.figures, inspection.figures_before
     period = inspection.period
     cards = _cards(sections, results, scope.buckets, period.until)
-    findings = inspection.findings(_failures(results, cards))
+    findings = inspection.findings(_failures(results, cards), steps.take)
     notices = [_notice(finding, sections, store.url) for finding in findings]
     tiles = tiles_of(figures, before)
     tiles += place_tiles_of(inspection.places, inspection.places_before)
+    shown = [card for card in chain.from_iterable(cards.values()) if card.rows]
     html = page_of(
         "dashboard.html",
         lake=safe_text(store.url),
@@ -110,7 +129,7 @@ def render_page(
         left_out=[safe_text(name) for name in left_out(reports[FIGURES].sql, settings)],
         unusual=notices,
         sections=cards,
-        sizes_of=sizes_of,
+        steps=sorted({step for card in shown for step in (card.width, card.room)}),
     )
     return Page(html, tiles, notices)
 
@@ -136,17 +155,13 @@ def _cards(
 
 
 def _query_all(
-    sections: Mapping[Section, Iterable[Report]],
-    inspection: Inspection,
-    advance: Advance | None,
+    sections: Mapping[Section, Iterable[Report]], inspection: Inspection, steps: _Steps
 ) -> dict[str, ReportResult]:
     """The result of each report of the page, over the period or all records up to its end."""
-    reports = list(chain.from_iterable(sections.values()))
     results = {}
-    for done, report in enumerate(reports, 1):
+    for report in chain.from_iterable(sections.values()):
         results[report.name] = _query(report, inspection)
-        if advance:
-            advance(done, len(reports))
+        steps.take()
     return results
 
 

@@ -199,6 +199,11 @@ class Inspection:
             "network": next((names[number] for number in networks), None),
         }
 
+    @property
+    def questions(self) -> int:
+        """How many questions `findings` asks."""
+        return len(questions(self._case()))
+
     def findings(
         self, failures: Iterable[Finding] = (), advance: Advance | None = None
     ) -> list[Finding]:

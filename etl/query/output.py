@@ -30,7 +30,7 @@ from rich.text import Text
 from etl.errors import StoreError, UsageError
 from etl.query import Result
 from etl.query.table import Column, Overflow, aligned, print_table
-from etl.text import in_words, safe_cell, safe_json, safe_text
+from etl.text import column_in_words, header, safe_cell, safe_json, safe_text
 
 
 class Format(StrEnum):
@@ -191,13 +191,17 @@ def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> list[Colu
 
 def _column(name: str, values: Sequence[object]) -> Column:
     texts = [
-        safe_text(None) if value is None else in_words(name, value) for value in values
+        safe_text(None) if value is None else text
+        for value, text in zip(values, column_in_words(name, values), strict=True)
     ]
     known = [value for value in values if value is not None]
     is_numeric = bool(known) and all(isinstance(value, _NUMBERS) for value in known)
     overflow = Overflow.NEVER if is_numeric else _overflow(name, known)
     return Column(
-        safe_text(name), aligned(texts) if is_numeric else texts, overflow, is_numeric
+        safe_text(header(name)),
+        aligned(texts) if is_numeric else texts,
+        overflow,
+        is_numeric,
     )
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from textwrap import wrap
@@ -31,10 +31,11 @@ __all__ = [
 ]
 
 SUFFIXES = (".svg", ".png", ".html")
-# Names of so many letters stand four in a line.
-_SHORT_SERIES = 10
 _LEGEND_COLUMNS = 4
-_LEGEND_COLUMNS_OF_LONG_NAMES = 2
+# Pixels of a legend beside its names, and of what is beside a legend.
+_SYMBOL, _BESIDE_LEGEND = 26, 40
+# Pixels of a chart on a page, with all that belongs to it: of a phone's width.
+_PAGE_WIDTH = 340
 _GREY = "#8d8d8d"
 _COLORS = [
     "#3d7dd8",
@@ -68,6 +69,9 @@ _AXIS_UNITS = {Kind.BYTES: "B", Kind.PERCENT: "%"}
 # Texts are measured with one font and shown with whatever a browser has: so many pixels a letter may be wider.
 _SLACK = 0.9
 _PADDING = 8
+_FONT_SIZE = 12
+# Half the label of a last tick may be beyond it, as far as it is wider than Vega takes it to be.
+_LAST_TICK = 6
 _MIDNIGHT = "T00:00:00+00:00"
 _DAYS_WITH_TICKS = 8
 # Pixels of a letter, rather more than less.
@@ -133,8 +137,9 @@ def svg(chart: Chart, table: pa.Table, *, until: dt.datetime | None = None) -> s
         table,
         None,
         until=until,
-        width=320,
+        width=_PAGE_WIDTH,
         height=190,
+        fits=True,
         foreground="currentColor",
         background="transparent",
     )
@@ -175,21 +180,31 @@ def specification(
     until: dt.datetime | None = None,
     width: int = 560,
     height: int = 320,
+    fits: bool = False,
     foreground: str = "#222222",
     background: str = "white",
 ) -> dict[str, Any]:
-    """The chart as a Vega-Lite specification."""
+    """The chart as a Vega-Lite specification.
+
+    `width` and `height` are pixels of what is drawn without axes and legends; where it `fits`, the width is of all.
+    """
     import altair as alt  # noqa: PLC0415 - as above
 
     figure = drawn(chart, table, until)
     figure = replace(figure, remark="\n".join(wrap(figure.remark, width // _LETTER)))
-    base = alt.Chart(alt.InlineData(values=figure.rows or [{}]))
+    base = alt.Chart(alt.InlineData(values=[]))
     base = base.properties(width=width, height=height)
     drawing = _drawing_of(alt, base, chart, figure, foreground)
+    if fits:
+        # So that no chart is scaled down, and its texts with it.
+        fit = alt.AutoSizeParams(type="fit-x", contains="padding")
+        drawing = drawing.properties(autosize=fit)
     if title:
         drawing = drawing.properties(title=_heading(alt, title, subtitles, foreground))
-    spec = _styled(drawing, foreground, background, _padding(chart, figure))
-    return spec.to_dict(validate=False)  # type: ignore[no-any-return]  # validation takes longer than all the rest
+    drawing = _styled(drawing, foreground, background, _padding(chart, figure))
+    spec: dict[str, Any] = drawing.to_dict(validate=False)  # longer than all the rest
+    # Altair would copy them at each step.
+    return spec | {"data": {"values": figure.rows or [{}]}}
 
 
 def _drawing_of(alt: Any, base: Any, chart: Chart, figure: Drawn, foreground: str) -> Any:
@@ -223,6 +238,8 @@ def _padding(chart: Chart, figure: Drawn) -> dict[str, float]:
         ("left", "right", "top", "bottom"), _PADDING
     )
     padding["left" if has_labels_on_left else "right"] += slack
+    if has_labels_on_left:
+        padding["right"] += _LAST_TICK
     return padding
 
 
@@ -231,9 +248,9 @@ def _styled(
 ) -> Any:
     text = {
         "labelColor": foreground,
-        "labelFontSize": 11,
+        "labelFontSize": _FONT_SIZE,
         "titleColor": foreground,
-        "titleFontSize": 11,
+        "titleFontSize": _FONT_SIZE,
         "titleFontWeight": "normal",
         # Vega cuts no text: it would cut letters beyond U+FFFF in two, and then fail.
         "labelLimit": 0,
@@ -259,7 +276,9 @@ def _pie(alt: Any, base: Any, chart: Chart, figure: Drawn) -> Any:
         for row, color in zip(figure.rows, _COLORS, strict=False)
     ]
     scale = alt.Scale(domain=legend_order, range=colors)
-    color = alt.Color("name:N", scale=scale, title=title_of(chart.label))
+    is_narrow = base.width <= _PAGE_WIDTH
+    legend = _legend_below(alt, legend_order, base.width) if is_narrow else alt.Legend()
+    color = alt.Color("name:N", scale=scale, title=title_of(chart.label), legend=legend)
     order = alt.Order("value:Q", sort="descending")
     angle = alt.Theta("value:Q", stack=True)
     return slices.encode(theta=angle, order=order, color=color, **_tips(alt, chart))
@@ -273,7 +292,7 @@ def _bars(alt: Any, base: Any, chart: Chart, figure: Drawn) -> Any:
     else:
         base = base.properties(height=alt.Step(_BAR_PIXELS))
         position = _lying(alt, chart, names, figure.remark)
-    color = _status_color(alt, chart, rows) or _color(alt, chart, rows)
+    color = _status_color(alt, chart, rows) or _color(alt, chart, rows, base.width)
     bars = base.mark_bar().encode(**position, **color, **_tips(alt, chart))
     if not any(row.get("open") for row in rows):
         return bars
@@ -291,7 +310,9 @@ def _upright(alt: Any, chart: Chart, names: list[str], remark: str) -> dict[str,
 def _lying(alt: Any, chart: Chart, names: list[str], remark: str) -> dict[str, Any]:
     """Bars one below the other: long labels have their place beside them."""
     y = alt.Y("name:O", sort=names, title=None)
-    return {"y": y, "x": alt.X("value:Q", **_value_axis(alt, chart, remark))}
+    # Long labels may leave the bars less room than the remark needs.
+    axis = _value_axis(alt, chart, remark, titleAnchor="end")
+    return {"y": y, "x": alt.X("value:Q", **axis)}
 
 
 def _line(alt: Any, base: Any, chart: Chart, figure: Drawn) -> Any:
@@ -307,7 +328,7 @@ def _line(alt: Any, base: Any, chart: Chart, figure: Drawn) -> Any:
     axis = alt.Axis(tickCount=ticks, labelFlush=False, labelSeparation=4)
     x = alt.X("label:T", title=figure.remark.splitlines() or None, scale=utc, axis=axis)
     y = alt.Y("value:Q", **_value_axis(alt, chart))
-    base = base.encode(x=x, y=y, **_color(alt, chart, rows))
+    base = base.encode(x=x, y=y, **_color(alt, chart, rows, base.width))
     layers = [base.transform_filter("!datum.open").mark_line(aria=False)]
     if any(row.get("open") for row in rows):
         end = base.transform_filter("datum.open || datum.before")
@@ -338,28 +359,34 @@ def _mark_ends(rows: list[Row]) -> None:
         previous[row.get("series")] = row
 
 
-def _value_axis(alt: Any, chart: Chart, remark: str = "") -> dict[str, Any]:
+def _value_axis(alt: Any, chart: Chart, remark: str = "", **more: Any) -> dict[str, Any]:
     unit = _AXIS_UNITS.get(kind_of(chart.value), "")
     labels = f"({_SHORT_NUMBER}) + '{unit}'"
     return {
         "title": [title_of(chart.value), *remark.splitlines()],
-        "axis": alt.Axis(labelExpr=labels, tickCount=5),
+        "axis": alt.Axis(
+            labelExpr=labels, tickCount=5, labelOverlap=True, labelSeparation=6, **more
+        ),
     }
 
 
-def _color(alt: Any, chart: Chart, rows: list[Row]) -> dict[str, Any]:
+def _color(alt: Any, chart: Chart, rows: list[Row], width: int) -> dict[str, Any]:
     if not chart.series:
         return {"color": alt.value(_COLORS[0])}
-    longest = max((len(row["series"]) for row in rows), default=0)
-    columns = (
-        _LEGEND_COLUMNS if longest <= _SHORT_SERIES else _LEGEND_COLUMNS_OF_LONG_NAMES
-    )
-    legend = alt.Legend(orient="bottom", columns=columns)
+    legend = _legend_below(alt, [row["series"] for row in rows], width)
     scale = _scale(alt, {row["series"] for row in rows})
     color = alt.Color(
         "series:N", title=title_of(chart.series), legend=legend, scale=scale
     )
     return {"color": color}
+
+
+def _legend_below(alt: Any, names: Iterable[str], width: int) -> Any:
+    """A legend in as many columns as fit below a chart of so many pixels."""
+    longest = max(map(len, names), default=0)
+    fitting = (width - _BESIDE_LEGEND) // (longest * _LETTER + _SYMBOL)
+    columns = max(1, min(fitting, _LEGEND_COLUMNS))
+    return alt.Legend(orient="bottom", columns=columns)
 
 
 def _scale(alt: Any, names: set[str]) -> Any:

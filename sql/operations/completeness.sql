@@ -1,7 +1,6 @@
 -- /// report
 -- title = "Completeness"
 -- question = "Does every bucket have records of every day since its first, and of how many hours of it? A day without any may be a day without requests, or one that was not delivered."
--- dashboard = { section = "Operations", position = 6, history = true }
 --
 -- [params.days]
 -- type = "integer"

@@ -3,7 +3,7 @@
 -- question = "How long do requests take that are answered (2xx), each day and in each bucket, in milliseconds: in all (total), and until the first byte (turn-around)? Median, 95th and 99th percentile."
 -- note = "The total time is from the first byte of the request to the last byte of the response, so a large object or a slow client makes it longer; the turn-around time is what S3 itself took, from the last byte of the request to the first of the response. Both are of the requests that have both times; where none of a day has a turn-around time, total is of all. All operations together, unless one is named: a day with more large uploads is slower than others. Of many buckets, the busiest."
 -- chart = { kind = "line", label = "date", value = "total_p95", series = "bucket" }
--- dashboard = { section = "Operations", position = 9 }
+-- dashboard = { section = "Operations", position = 8 }
 --
 -- [params.operation]
 -- type = "string"

@@ -2,7 +2,7 @@
 -- title = "Rejects"
 -- question = "Which lines could not be read, and why? The table rejects has them all."
 -- chart = { kind = "bar", label = "reason", value = "lines" }
--- dashboard = { section = "Operations", position = 7 }
+-- dashboard = { section = "Operations", position = 6 }
 -- ///
 SELECT
     reason,

@@ -2,7 +2,7 @@
 -- title = "Schema drift"
 -- question = "How many fields do lines have, since when, and is there anything after those known today?"
 -- chart = { kind = "bar", label = "field_count", value = "records" }
--- dashboard = { section = "Operations", position = 8 }
+-- dashboard = { section = "Operations", position = 7 }
 -- ///
 SELECT
     bucket,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ingest_local
+from conftest import ingest_local, run_cli
 from lines import LINE
 from mcp import Client, StdioServerParameters
 
@@ -35,6 +35,12 @@ def call(lake: Path, *calls: tuple[str, dict[str, Any]]) -> list[tuple[bool, str
         return [(bool(one.is_error), str(getattr(one.content[0], "text", ""))) for one in results]
 
     return asyncio.run(talk())
+
+
+def test_a_lake_that_is_none(tmp_path: Path) -> None:
+    """It ends the server before it serves, as it ends every command."""
+    done = run_cli("mcp", "--lake", str(tmp_path / "nosuch"))
+    assert (done.returncode, done.stdout, "there is no lake here" in done.stderr) == (2, "", True)
 
 
 def test_reports_are_found_described_and_run(lake: Path) -> None:

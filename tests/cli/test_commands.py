@@ -206,9 +206,25 @@ def test_reports_lists_every_report() -> None:
     assert {one["name"] for one in json.loads(run_cli("reports", "--json").stdout)} == set(load_reports())
 
 
-def test_a_closed_pipe_is_no_error(lake: str) -> None:
-    """`accesslake ... | head` ends quietly."""
-    command = f"{sys.executable} -m etl sql --lake {lake} --format csv 'SELECT range FROM range(300000)' | head -1"
-    shell = ["/bin/bash", "-c", f"set -o pipefail; {command}"]
-    done = subprocess.run(shell, capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("range\n", "")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sql --lake {lake} --format csv 'SELECT range FROM range(300000)'",
+        "report website/requests_by_day --lake {lake}",
+        "status --lake {lake}",
+        "dashboard --output - --lake {lake}",
+        "reports",
+        "--help",
+    ],
+)
+def test_a_reader_may_stop(lake: str, command: str) -> None:
+    """`accesslake ... | head` ends quietly, as a program that SIGPIPE has ended; a full disk is told."""
+    command = f"{sys.executable} -m etl {command.format(lake=lake)}"
+    for rest, code, said in (
+        ("| true; exit ${PIPESTATUS[0]}", 141, ""),
+        ("2>&1 | true; exit ${PIPESTATUS[0]}", 141, ""),
+        ("> /dev/full", 1, "accesslake: cannot write the output: No space left on device\n"),
+    ):
+        shell = ["/bin/bash", "-c", f"{command} {rest}"]
+        done = subprocess.run(shell, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (code, said), rest

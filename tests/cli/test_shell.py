@@ -1,6 +1,7 @@
 """SQL from files, from standard input and at a prompt; and finding reports."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,10 @@ from conftest import events, ingest_local, run_cli
 from lines import LINE
 from terminals import Terminal
 
+from etl.lake.lease import hold_lease
 from etl.reports.loader import load_reports
 from etl.reports.search import find_reports
+from etl.store import open_store
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +61,18 @@ def test_statements_from_a_pipe(lake: str) -> None:
     for message in (b'column "b" was not found', b"no command '.nope'", b"one SELECT statement is expected"):
         assert message in done.stderr
     assert b"\\n" not in done.stderr
+
+
+def test_what_is_not_in_an_answer(lake: str, tmp_path: Path) -> None:
+    """The shell says at its start, and after `.reload`, that the last run was not complete, as `sql` does."""
+    copy = str(tmp_path / "lake")
+    shutil.copytree(lake, copy)
+    with hold_lease(open_store(copy), "a run that fails", 60, ingests=True):
+        pass
+    of_sql = run_cli("sql", "SELECT 1", "--lake", copy).stderr
+    of_shell = with_input(b"SELECT 1;\n.reload\n", "shell", "--lake", copy).stderr.decode()
+    assert "records may be missing until a run is complete" in of_sql
+    assert of_shell == of_sql * 2
 
 
 def test_a_prompt(lake: str, tmp_path: Path) -> None:

@@ -34,14 +34,30 @@ def shown(width: int, *command: str) -> list[str]:
 
 @pytest.mark.parametrize("width", [80, 160])
 def test_names_are_in_one_piece(lake: Path, width: int) -> None:
-    """`reports` splits no report's name, `status` no bucket's."""
+    """`reports` splits no report's name, and shows the question of each; `status` splits no bucket's."""
     lines = shown(width, "reports")
-    listed = {line.split()[0] for line in lines if "/" in line.partition("  ")[0]}
-    assert set(load_reports()) <= listed
-    assert max(map(cell_len, lines[:-1])) <= width
+    reports = load_reports()
+    assert set(reports) <= {line.split()[0] for line in lines if line.startswith("  ")}
+    assert max(map(cell_len, lines)) <= width
+    text = " ".join(line.strip() for line in lines)
+    assert [name for name, report in reports.items() if report.question not in text] == []
     status = shown(width, "status", "--lake", str(lake))
     assert [line for line in status if BUCKET in line] != []
     assert len(BUCKET) == 63
+
+
+@pytest.mark.parametrize(
+    ("options", "period"),
+    [
+        (("--from", "2026-03-01", "--to", "2026-03-02"), "2026-03-01 to 2026-03-02 (no records), all buckets"),
+        (("--from", "2026-03-01T13"), "from 2026-03-01 13:00 (no records), all buckets"),
+        (("--to", "2026-01-31"), "until 2026-02-01 00:00 (no records), all buckets"),
+        (("--bucket", BUCKET), f"2026-02-06 to 2026-02-06, bucket {BUCKET}"),
+    ],
+)
+def test_the_period_of_an_empty_answer(lake: Path, options: tuple[str, ...], period: str) -> None:
+    """It is the one that was asked for, and it is said that there are no records in it."""
+    assert period in " ".join(shown(160, "report", "website/top_objects", "--lake", str(lake), *options))
 
 
 def test_sentences_are_wrapped_between_words(lake: Path) -> None:

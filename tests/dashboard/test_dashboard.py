@@ -70,6 +70,51 @@ def page_file(lake: Path) -> Path:
     return path
 
 
+# Words between which a cell may be broken: after `:`, `/`, `.` and spaces. Longer ones are no words.
+_SPLIT_WORDS = r"""
+() => [...document.querySelectorAll('td')].flatMap((cell) => {
+    const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), split = [];
+    while (walker.nextNode()) {
+        for (const word of walker.currentNode.data.matchAll(/[\w-]+/g)) {
+            const range = document.createRange();
+            range.setStart(walker.currentNode, word.index);
+            range.setEnd(walker.currentNode, word.index + word[0].length);
+            if (word[0].length <= 24 && range.getClientRects().length > 1) split.push(word[0]);
+        }
+    }
+    return cell.classList.contains('endless') ? [] : split;
+})
+"""
+_BLANK_BESIDE_CARDS = """
+() => [...document.querySelectorAll('.cards')].flatMap((cards) => {
+    const right = cards.getBoundingClientRect().right;
+    const ends = new Map();
+    for (const card of cards.children) {
+        const box = card.getBoundingClientRect();
+        ends.set(box.top, Math.max(box.right, ends.get(box.top) ?? 0));
+    }
+    return [...ends.values()].filter((end) => end < right - 1);
+})
+"""
+_PIXELS_OF_LETTERS = """
+() => [...document.querySelectorAll('figure svg text')].map((text) =>
+    {
+        const { a, b } = text.getScreenCTM();
+        return parseFloat(getComputedStyle(text).fontSize) * Math.hypot(a, b);
+    })
+"""
+
+
+@pytest.mark.parametrize("width", [400, 1400, 2560])
+def test_a_page_is_easy_to_read(browser: Browser, page_file: Path, width: int) -> None:
+    """No word is broken, nothing is blank beside cards, and the texts of charts are not small."""
+    with Opened(browser, page_file, width) as opened:
+        opened.unfold()
+        assert opened.page.evaluate(_SPLIT_WORDS) == []
+        assert opened.page.evaluate(_BLANK_BESIDE_CARDS) == []
+        assert min(opened.page.evaluate(_PIXELS_OF_LETTERS)) > 9
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1400, 2560])
 def test_every_section_renders(browser: Browser, page_file: Path, width: int, scheme: str) -> None:
@@ -306,7 +351,7 @@ def test_series_end_with_their_newest_day(browser: Browser, long_page: Path) -> 
     """Of more rows than are shown the last ones are, and the newest is in sight."""
     with Opened(browser, long_page) as opened:
         page = opened.page
-        for name in ("website/requests_by_day", "lifecycle/events_by_day", "cost/by_day", "operations/completeness"):
+        for name in ("website/requests_by_day", "lifecycle/events_by_day", "cost/by_day"):
             card = page.locator(f"article[id='{name}']")
             assert "The last 100 of 121 rows, the newest at the end." in card.inner_text(), name
             rows = card.locator("tbody tr")

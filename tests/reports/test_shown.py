@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from etl.query.output import Heading, write_table
 from etl.reports.chart import render, svg
 from etl.reports.drawn import drawn
 from etl.reports.loader import load_reports
-from etl.text import in_words
+from etl.text import column_in_words, header
 
 EXPECTED = Path(__file__).parent / "expected"
 REPORTS = load_reports()
@@ -70,14 +71,18 @@ def test_a_table_splits_no_number_time_or_name(name: str, width: int, monkeypatc
     assert len(lines) == rows + 2 or rows == 1 or lines[0].startswith(" 1 \u2500")
     assert count == f"{rows} row{'' if rows == 1 else 's'}"
     whole = {
-        in_words(column, value)
+        text
         for column in table.column_names
-        for value in table[column].to_pylist()
+        for value, text in in_words_of(column, table[column].to_pylist())
         if is_whole(value)
     }
     words = " ".join(lines)
     assert [text for text in whole if text not in words] == []
-    assert [column for column in table.column_names if column not in words] == []
+    assert [column for column in table.column_names if header(column) not in words] == []
+
+
+def in_words_of(column: str, values: list[Any]) -> Iterator[tuple[Any, str]]:
+    return zip(values, column_in_words(column, values), strict=True)
 
 
 def is_whole(value: object) -> bool:

@@ -252,4 +252,6 @@ def mcp(
             f"{error.name} is not installed: pip install 'accesslake[mcp]'"
         ) from error
     lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url, sql_dir=sql_dir)
+    # A client may ask its first question much later, and shows an error of then to nobody who could mend it.
+    lake.check()
     make_server(lake).run("stdio")

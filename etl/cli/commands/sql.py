@@ -10,9 +10,11 @@ import typer
 from etl.cli.lakes import (
     open_lake,
     parse_scope,
+    say_what_is_left_out,
     say_what_is_selected,
     say_what_to_know,
     warn_if_empty,
+    warn_if_incomplete,
 )
 from etl.cli.options import (
     BucketOption,
@@ -31,6 +33,7 @@ from etl.cli.options import (
 from etl.cli.progress import working
 from etl.cli.shell import Shell, run_interactively, state_folder
 from etl.errors import UsageError
+from etl.query import Database
 from etl.query.output import Format, choose_format, write_result
 
 
@@ -121,9 +124,18 @@ def shell(
         raise UsageError("Parquet is for files: use `accesslake sql --output`")
     scope = parse_scope(bucket, date_from, date_to, last, key_prefix)
     lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
-    shell = Shell(lambda: lake.database(**scope), lake.reports(), output_format)
-    warn_if_empty(lake)
+
+    def open_database() -> Database:
+        database = lake.database(**scope)
+        warn_if_empty(lake)
+        warn_if_incomplete(lake)
+        return database
+
+    def say_of(statement: str) -> None:
+        say_what_is_left_out(lake, statement)
+
     say_what_is_selected(key_prefix)
+    shell = Shell(open_database, lake.reports(), output_format, say_of)
     if sys.stdin.isatty() and sys.stdout.isatty():
         run_interactively(shell, state_folder(os.environ))
         return

@@ -217,7 +217,7 @@ def test_every_parse_note_is_described() -> None:
 def test_every_method_of_the_handle_is_described() -> None:
     """What the table says of the lake in Python is there, and the other way round."""
     text = (ROOT / "etl" / "README.md").read_text("utf-8").partition("## From Python")[2].partition("\n## ")[0]
-    described = set(re.findall(r"`\.(\w+)", text)) - {"to_arrow", "to_pandas", "batches"}
+    described = set(re.findall(r"`\.(\w+)", text)) - {"batches"}
     assert described == {name for name in vars(Lake) if not name.startswith("_")}
     (signature,) = re.findall(r"open_lake\((.*)\)\n", text)
     named = re.findall(r"(\w+)(?==|,|$)", re.sub(r"=\S+?(?=,|$)", "", signature))

@@ -30,8 +30,6 @@ _LOCATION_FIELDS = pa.struct(
     {"country": pa.string(), "asn": pa.int64(), "organization": pa.string()}
 )
 _SETTINGS = {
-    # It would be drawn on standard output, amid the rows.
-    "enable_progress_bar": "false",
     # Each read goes through another process, and often to S3, so what was read once is cached, without asking again
     # whether it is still right: no file of a snapshot changes. DuckDB takes these files for local ones, which it does
     # not cache by default, and would read in blocks of 16 KiB: the size here is its own for remote files.
@@ -80,11 +78,21 @@ def open_connection(
     with query_errors():
         for setting, value in _SETTINGS.items():
             connection.execute(f"SET {setting} = {value}")
+        _hide_progress(connection)
         register_functions(connection, geo_databases)
         run_statements(connection, statements)
         for lock in _LOCKS:
             connection.execute(lock)
     return connection
+
+
+def _hide_progress(connection: Any) -> None:
+    """Have no progress bar, which would be drawn on standard output, amid the rows."""
+    setting = "SELECT current_setting('enable_progress_bar')"
+    ((is_shown,),) = connection.execute(setting).fetchall()
+    # In a notebook without widgets DuckDB has none, and refuses to have it set.
+    if is_shown:
+        connection.execute("SET enable_progress_bar = false")
 
 
 def register_functions(connection: Any, geo_databases: Sequence[str] = ()) -> None:

@@ -189,10 +189,10 @@ def query_lake(
 def connect(
     store: ReadableStore, scope: Scope = EVERYTHING, settings: Settings = DEFAULTS
 ) -> Any:
-    """A DuckDB in this process, over the lake's part in `scope`: for small queries of our own.
+    """A DuckDB in this process, over the lake's part in `scope`: for small queries of our own, and for notebooks.
 
-    All others go through `Database`, whose process can do no harm. Raises UsageError for a bucket that is not in the
-    lake.
+    All others go through `Database`, whose process can do no harm. Nothing is spilled to disk. Raises UsageError for a
+    bucket that is not in the lake.
     """
     from etl.query.connection import open_connection  # noqa: PLC0415 - nothing else here needs DuckDB
 

@@ -124,7 +124,14 @@ def _page(spec: dict[str, Any], title: str, bundle: str) -> str:
     )
 
 
-def svg(chart: Chart, table: pa.Table, *, until: dt.datetime | None = None) -> str:
+def svg(
+    chart: Chart,
+    table: pa.Table,
+    *,
+    until: dt.datetime | None = None,
+    width: int = 320,
+    height: int = 190,
+) -> str:
     """An SVG element without title for a page, in the page's own text color; for `until` see `render`."""
     import vl_convert  # noqa: PLC0415 - as above
 
@@ -133,8 +140,8 @@ def svg(chart: Chart, table: pa.Table, *, until: dt.datetime | None = None) -> s
         table,
         None,
         until=until,
-        width=320,
-        height=190,
+        width=width,
+        height=height,
         foreground="currentColor",
         background="transparent",
     )

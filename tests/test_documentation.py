@@ -344,8 +344,8 @@ def files_read(query: str) -> int:
 def test_the_queries_of_the_parquet_page_run(demo: Path) -> None:
     """They show what columns mean, and open the files of the days in question only, as the condition on `date` says."""
     meanings, records = (one.replace(DEMO_LAKE, str(demo / DEMO_LAKE)) for one in code_blocks(PARQUET, "sql"))
-    assert ("tls_version", "such as TLSv1.3; NULL without TLS") in duckdb.sql(meanings).fetchall()
-    assert duckdb.sql(records).fetchall() == [(3390,)]
+    assert ("tls_version", "such as TLSv1.3; NULL without TLS") in duckdb.connect().sql(meanings).fetchall()
+    assert duckdb.connect().sql(records).fetchall() == [(3390,)]
     files = list((demo / DEMO_LAKE / "access_log").glob("*/date=*/*.parquet"))
     of_days = [path for path in files if path.parent.name >= "date=2021-11-03"]
     assert files_read(records) == len(of_days) < len(files)

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from etl.catalog import CatalogSummary, write_catalog
 from etl.config import Settings, load_settings
 from etl.dashboard import render_buckets, render_dashboard
@@ -35,13 +37,18 @@ from etl.query import (
     Result,
     Scope,
     buckets,
+    connect,
+    described,
     left_out,
     query_lake,
     scope_of,
+    select_records,
+    to_frame,
 )
 from etl.reports import (
     Comparison,
     Report,
+    ReportResult,
     check_rules,
     compare_report,
     find_report,
@@ -228,14 +235,14 @@ class Lake:
         last: str | None = None,
         key_prefix: str | None = None,
         **parameters: Any,
-    ) -> Result:
+    ) -> ReportResult:
         """The result of a report, named or found before; both days are part of the period.
 
         `last` is a period that ends now, such as `24h` or `7d`. Of a `key_prefix`, only records of keys that begin with
         it count. Raises UsageError for an unknown report, bucket or parameter, naming the nearest.
         """
         report = self.find_report(name) if isinstance(name, str) else name
-        return run_report(
+        result = run_report(
             self._look(),
             report,
             _scope(bucket, date_from, date_to, last, key_prefix),
@@ -243,6 +250,7 @@ class Lake:
             self.settings,
             self.advance,
         )
+        return ReportResult(report, result)
 
     def compare(
         self,
@@ -304,6 +312,71 @@ class Lake:
         """A database for several queries, which all see the lake as it is when the first one comes."""
         scope = _scope(bucket, date_from, date_to, last, key_prefix)
         return Database(self._look(), scope, self.settings)
+
+    def to_arrow(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        bucket: Buckets = None,
+        date_from: Moment = None,
+        date_to: Moment = None,
+        last: str | None = None,
+        key_prefix: str | None = None,
+    ) -> pa.Table:
+        """The records as one Arrow table; `columns` names those of `access_log`, in any order, by default all.
+
+        All of it is in memory. Fields have a `description`, and perhaps a `unit`, in their metadata. Rows come in no
+        particular order. For more than fits into memory, read `sql(...).batches()`.
+        """
+        scope = _scope(bucket, date_from, date_to, last, key_prefix)
+        return described(
+            query_lake(
+                self._look(),
+                select_records(columns),
+                scope=scope,
+                settings=self.settings,
+                advance=self.advance,
+            ).to_arrow()
+        )
+
+    def to_pandas(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        bucket: Buckets = None,
+        date_from: Moment = None,
+        date_to: Moment = None,
+        last: str | None = None,
+        key_prefix: str | None = None,
+    ) -> Any:
+        """The records as a pandas DataFrame; see `to_arrow`, and for its types `to_frame`."""
+        return to_frame(
+            self.to_arrow(
+                columns,
+                bucket=bucket,
+                date_from=date_from,
+                date_to=date_to,
+                last=last,
+                key_prefix=key_prefix,
+            )
+        )
+
+    def duckdb(
+        self,
+        *,
+        bucket: Buckets = None,
+        date_from: Moment = None,
+        date_to: Moment = None,
+        last: str | None = None,
+        key_prefix: str | None = None,
+    ) -> Any:
+        """A DuckDB connection in this process with the views and functions of `accesslake schema`.
+
+        It reads the lake as it is now, and no other file; data of your own comes in by `register(name, frame)`. Call
+        again after an `ingest`. `database` is for SQL of others: it runs it in a process that can do nothing else.
+        """
+        scope = _scope(bucket, date_from, date_to, last, key_prefix)
+        return connect(self._look(), scope, self.settings)
 
     def left_out(self, query: str | Report) -> list[str]:
         """Whose requests the settings (`exclude`) keep out of the result of a report or a SELECT."""

@@ -1,4 +1,4 @@
-"""The tables of the lake: columns, types, sort order and Parquet encodings."""
+"""The tables of the lake: columns and what they mean, types, sort order and Parquet encodings."""
 
 import re
 from collections.abc import Mapping
@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from etl.fields import TEXT, TIME, columns
+
+Notes = dict[str, tuple[str, str]]
+"""The unit of each column ("" where there is none), and what it means."""
 
 PARTITION_COUNTS = pa.list_(
     pa.struct({"bucket": TEXT, "date": pa.date32(), "rows": pa.int64()})
@@ -33,8 +36,13 @@ class Table:
     encodings: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Columns that hardly repeat, on which a dictionary would only cost, and their Parquet encodings instead."""
     bloom: tuple[str, ...] = ()
+    notes: Notes = field(default_factory=dict, hash=False)
+    """Of each column inside a part; its footer has them, too."""
 
 
+_LOG_OBJECT: Notes = {
+    "log_object": ("", "full name of the log object: its path, or its s3:// URL")
+}
 _STORED = {name: kind for name, kind in LOG_FIELDS.items() if name != "bucket"}
 
 # Sorted so that lookups by operation and key skip row groups. The request id alone is no identity: a copy or a delete
@@ -46,6 +54,10 @@ ACCESS_LOG = Table(
     identity=tuple(_STORED),
     encodings=dict.fromkeys(("request_id", "host_id"), "DELTA_LENGTH_BYTE_ARRAY"),
     bloom=("key", "request_id"),
+    notes={
+        **{one.name: (one.unit, one.meaning) for one in columns() if one.name in _STORED},
+        **_LOG_OBJECT,
+    },
 )
 
 REJECTS = Table(
@@ -60,6 +72,13 @@ REJECTS = Table(
         }
     ),
     sort_by=("log_object", "line_number"),
+    notes={
+        **_LOG_OBJECT,
+        "line_number": ("", "from 1"),
+        "reason": ("", "why the line could not be parsed"),
+        "line": ("", "the line; bytes that are not text as \\xNN"),
+        "ingested_at": ("UTC", "when it was read"),
+    },
 )
 
 LEDGER = Table(
@@ -87,6 +106,23 @@ LEDGER = Table(
         "etag": "DELTA_LENGTH_BYTE_ARRAY",
         "size": "DELTA_BINARY_PACKED",
         "last_modified": "DELTA_BINARY_PACKED",
+    },
+    notes={
+        **_LOG_OBJECT,
+        "etag": ("", "of the log object when it was read"),
+        "size": ("bytes", "of the log object"),
+        "last_modified": (
+            "UTC",
+            "of the log object: when S3 stored it or its copy; of a file when it was written",
+        ),
+        "lines": ("lines", "rows + rejects + duplicates + blank_lines"),
+        "rows": ("records", "that are in access_log, or were before they expired"),
+        "rejects": ("lines", "that could not be parsed"),
+        "duplicates": ("lines", "equal to a record that was there already"),
+        "blank_lines": ("lines", "without a record: without text, or a known header"),
+        "run_id": ("", "run that read it"),
+        "committed_at": ("UTC", "when the run added it to the ledger"),
+        "partitions": ("", "how many rows are in which bucket and day"),
     },
 )
 

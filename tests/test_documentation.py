@@ -31,6 +31,7 @@ from etl.reports.loader import load_reports
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("config", "etl", "sql", "tests")
 README = ROOT / "README.md"
+PARQUET = ROOT / "config" / "parquet.md"
 RUNNING = ROOT / "config" / "running.md"
 READMES = [
     README,
@@ -247,7 +248,7 @@ def test_every_parse_note_is_described() -> None:
 def test_every_method_of_the_handle_is_described() -> None:
     """What the table says of the lake in Python is there, and the other way round."""
     text = (ROOT / "etl" / "README.md").read_text("utf-8").partition("## From Python")[2].partition("\n## ")[0]
-    described = set(re.findall(r"`\.(\w+)", text)) - {"to_arrow", "to_pandas", "batches"}
+    described = set(re.findall(r"`\.(\w+)", text)) - {"batches"}
     assert described == {name for name in vars(Lake) if not name.startswith("_")}
     (signature,) = re.findall(r"open_lake\((.*)\)\n", text)
     named = re.findall(r"(\w+)(?==|,|$)", re.sub(r"=\S+?(?=,|$)", "", signature))
@@ -356,6 +357,38 @@ def test_the_plain_query_keeps_names_of_buckets(bucket: str, tmp_path: Path) -> 
     assert duckdb.connect().sql(query).fetchall() == [(bucket, dt.date(2026, 2, 6), 1)]
     guessed = re.sub(r", hive_types = \{.*?\}", "", query)
     assert duckdb.connect().sql(guessed).fetchall() != duckdb.connect().sql(query).fetchall()
+
+
+def test_the_python_of_the_parquet_page_runs(demo: Path) -> None:
+    """Its blocks, one after the other, get at what columns mean, and at days and whole numbers in pandas."""
+    shown = 'print(meanings["object_size"], len(df[df["date"] >= "2021-11-03"]), *map(str, df.dtypes), sep="; ")'
+    program = "\n".join([*code_blocks(PARQUET, "python"), shown])
+    done = subprocess.run([sys.executable, "-c", program], cwd=demo, capture_output=True, text=True, check=False)
+    meaning, rows, *types = done.stdout.rstrip().split("; ")
+    assert meaning == "of the whole object, also where a range was requested [bytes]", done.stderr
+    assert rows == "3531"
+    assert types[0].startswith("str")
+    assert types[1].startswith("datetime64")
+    assert types[4] == "Int16"
+
+
+def files_read(query: str) -> int:
+    """How many files a DuckDB without accesslake opens for a query."""
+    ((_, plan),) = duckdb.connect().sql(f"EXPLAIN ANALYZE {query}").fetchall()
+    (count,) = re.findall(r"Total Files Read: (\d+)", plan)
+    return int(count)
+
+
+def test_the_queries_of_the_parquet_page_run(demo: Path) -> None:
+    """They show what columns mean, and open the files of the days in question only, as the condition on `date` says."""
+    meanings, records = (one.replace(DEMO_LAKE, str(demo / DEMO_LAKE)) for one in code_blocks(PARQUET, "sql"))
+    assert ("tls_version", "such as TLSv1.3; NULL without TLS") in duckdb.connect().sql(meanings).fetchall()
+    assert duckdb.connect().sql(records).fetchall() == [(3390,)]
+    files = list((demo / DEMO_LAKE / "access_log").glob("*/date=*/*.parquet"))
+    of_days = [path for path in files if path.parent.name >= "date=2021-11-03"]
+    assert files_read(records) == len(of_days) < len(files)
+    by_time_alone = records.replace("date >= '2021-11-03' AND ", "")
+    assert files_read(by_time_alone) == len(files)
 
 
 def test_the_own_report_runs(tmp_path: Path) -> None:

@@ -22,11 +22,12 @@ from etl.config import Settings
 from etl.errors import UsageError
 from etl.lake import read_retention
 from etl.query import EVERYTHING, Database, Result, SharedReader, sql_literal
-from etl.query.catalog import NOTES, Notes
+from etl.query.catalog import NOTES
 from etl.query.connection import query_errors, register_functions, run_statements
 from etl.query.files import LakeFiles
 from etl.query.views import asks_for_locations, plain_statements
 from etl.reports import Report, literal, query_report
+from etl.schema import Notes
 from etl.store import ReadableStore
 from etl.text import Kind, kind_of
 

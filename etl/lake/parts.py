@@ -2,7 +2,7 @@
 
 A partition's parts are `part-00000.parquet`, `part-00001.parquet`, ...; one of at least the minimum size is
 sealed, and only the last may be smaller: the open part. Every part's footer names the log objects whose rows it holds,
-and has a digest of its data.
+has a digest of its data, and says what the columns mean.
 """
 
 import base64
@@ -34,6 +34,7 @@ ROW_GROUP_ROWS = 128 * 1024
 _FOOTER_LOG_OBJECTS = b"accesslake.log_objects"
 _FOOTER_MIN_PART_SIZE = b"accesslake.min_part_size"
 _FOOTER_DIGEST = b"accesslake.digest"
+_FOOTER_COLUMNS = b"accesslake.columns"
 # Characters of a log object's ETag in a footer: enough to tell that it was overwritten.
 _ETAG_LENGTH = 12
 # Between a log object and the number of a piece: a byte that no name has.
@@ -198,6 +199,7 @@ def encode_part(
     footer = {
         _FOOTER_LOG_OBJECTS: packed,
         _FOOTER_MIN_PART_SIZE: str(min_part_size).encode(),
+        _FOOTER_COLUMNS: _described(table),
     }
     columns = rows.schema.names
     encodings = {
@@ -223,6 +225,19 @@ def encode_part(
             footer[_FOOTER_DIGEST] = _digest(written).encode()
         writer.add_key_value_metadata(footer)
     return sink.getvalue()
+
+
+def _described(table: Table) -> bytes:
+    """What the columns mean, as JSON: `{"bytes_sent": "sent as ... [bytes]", ...}`, with the unit in brackets.
+
+    Plain text, which DuckDB shows in SQL. As metadata of fields in an Arrow schema, which only Arrow reads, it would
+    take more than three times the space, in each of many small parts.
+    """
+    texts = {
+        name: f"{meaning} [{unit}]" if unit else meaning
+        for name, (unit, meaning) in table.notes.items()
+    }
+    return json.dumps(texts, separators=(",", ":")).encode()
 
 
 def _row_groups(rows: pa.Table) -> Iterator[pa.Table]:

@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING
 from etl.faces import lazy_face
 
 if TYPE_CHECKING:
-    from etl.query.database import Database, check_locations, query_lake
+    from etl.query.database import Database, check_locations, connect, query_lake
     from etl.query.reader import Advance, SharedReader
+    from etl.query.records import described, select_records
     from etl.query.result import (
         ChangedError,
         LimitError,
         QueryError,
         Result,
         UnreadableError,
+        to_frame,
     )
     from etl.query.scope import (
         EVERYTHING,
@@ -31,14 +33,16 @@ if TYPE_CHECKING:
 __getattr__ = lazy_face(
     __name__,
     {
-        "database": ("Database", "check_locations", "query_lake"),
+        "database": ("Database", "check_locations", "connect", "query_lake"),
         "reader": ("Advance", "SharedReader"),
+        "records": ("described", "select_records"),
         "result": (
             "ChangedError",
             "LimitError",
             "QueryError",
             "Result",
             "UnreadableError",
+            "to_frame",
         ),
         "scope": (
             "EVERYTHING",
@@ -71,6 +75,8 @@ __all__ = [
     "buckets",
     "check_days",
     "check_locations",
+    "connect",
+    "described",
     "duplicate_rows",
     "is_pattern",
     "left_out",
@@ -80,5 +86,7 @@ __all__ = [
     "query_lake",
     "rows_by_object",
     "scope_of",
+    "select_records",
     "sql_literal",
+    "to_frame",
 ]

@@ -8,36 +8,29 @@ from typing import Any
 
 import pyarrow as pa
 
-from etl import fields
-from etl.query import Result
+from etl.query import Result, records
 from etl.query.connection import run_query
 from etl.query.database import connect
 from etl.query.views import view_definitions
+from etl.schema import LEDGER, REJECTS, Notes
 from etl.store import open_store
-
-Notes = dict[str, tuple[str, str]]
-"""The unit of each column of a view ("" where there is none), and what it means."""
 
 # A function of `sql/views`: the lines of comment right before it, and how it is called.
 _FUNCTION = re.compile(r"((?:^-- .*\n)+)CREATE MACRO (\w+\([^)]*\))", re.MULTILINE)
 
-_LOG_OBJECT: Notes = {
-    "log_object": ("", "full name of the log object: its path, or its s3:// URL")
-}
-_DATE: Notes = {"date": ("UTC day", "day of time (partition)")}
-_FIELDS: Notes = {field.name: (field.unit, field.meaning) for field in fields.columns()}
-_ACCESS_LOG: Notes = {"bucket": _FIELDS["bucket"], **_DATE, **_FIELDS, **_LOG_OBJECT}
+_FIELDS = records.NOTES
+_DATE: Notes = {"date": _FIELDS["date"]}
 _CHARGED_BYTES: Notes = {
     "egress_bytes": ("bytes", "sent to the internet at the owner's expense"),
     "region_bytes": ("bytes", "sent to another Region at the owner's expense"),
     "accelerated_bytes": ("bytes", "accelerated, both ways, at the owner's expense"),
 }
 NOTES: dict[str, Notes] = {
-    "access_log": _ACCESS_LOG,
-    "requests": _ACCESS_LOG,
-    "website_requests": _ACCESS_LOG,
-    "visits": _ACCESS_LOG,
-    "lifecycle_events": _ACCESS_LOG,
+    "access_log": _FIELDS,
+    "requests": _FIELDS,
+    "website_requests": _FIELDS,
+    "visits": _FIELDS,
+    "lifecycle_events": _FIELDS,
     "objects": {
         "bucket": _FIELDS["bucket"],
         "key": _FIELDS["key"],
@@ -77,29 +70,11 @@ NOTES: dict[str, Notes] = {
     },
     "rejects": {
         "date": ("UTC day", "day of the log object (partition)"),
-        **_LOG_OBJECT,
-        "line_number": ("", "from 1"),
-        "reason": ("", "why the line could not be parsed"),
-        "line": ("", "the line; bytes that are not text as \\xNN"),
-        "ingested_at": ("UTC", "when it was read"),
+        **REJECTS.notes,
     },
     "ledger": {
         "date": ("UTC day", "day of the log object (partition)"),
-        **_LOG_OBJECT,
-        "etag": ("", "of the log object when it was read"),
-        "size": ("bytes", "of the log object"),
-        "last_modified": (
-            "UTC",
-            "of the log object: when S3 stored it or its copy; of a file when it was written",
-        ),
-        "lines": ("lines", "rows + rejects + duplicates + blank_lines"),
-        "rows": ("records", "that are in access_log, or were before they expired"),
-        "rejects": ("lines", "that could not be parsed"),
-        "duplicates": ("lines", "equal to a record that was there already"),
-        "blank_lines": ("lines", "without a record: without text, or a known header"),
-        "run_id": ("", "run that read it"),
-        "committed_at": ("UTC", "when the run added it to the ledger"),
-        "partitions": ("", "how many rows are in which bucket and day"),
+        **LEDGER.notes,
         "delivered_at": (
             "UTC",
             "when AWS delivered the log object, by its name, else last_modified on S3; NULL where nothing tells",
@@ -138,12 +113,12 @@ NOTES: dict[str, Notes] = {
         "region": ("", "of the bucket, as hosts tell; NULL where none does"),
     },
     "transfers": {
-        **_ACCESS_LOG,
+        **_FIELDS,
         "transfer": ("", "where the response went: see transfer()"),
         **_CHARGED_BYTES,
     },
     "cold_reads": {
-        **_ACCESS_LOG,
+        **_FIELDS,
         "retrieved_bytes": ("bytes", "of the object that were read"),
         "storage_class": ("", "of the object, by the last move of a lifecycle rule"),
     },

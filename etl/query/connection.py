@@ -1,6 +1,7 @@
 """A DuckDB that reads the parts of one snapshot and nothing else, and queries over it."""
 
 import contextlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -9,6 +10,7 @@ import duckdb
 import pyarrow as pa
 from duckdb.func import PythonUDFType
 
+from etl.query.days import EVERY_DAY, Days, days_of
 from etl.query.files import SCHEME, LakeFiles
 from etl.query.locations import Locations
 from etl.query.messages import Limits
@@ -21,6 +23,7 @@ from etl.query.user_agents import parse_user_agent
 # Of a subquery: see `as_subquery`.
 _LINES_BEFORE = 1
 _BATCH_ROWS = 64 * 1024
+_TIME = re.compile(r"\btime\b", re.IGNORECASE)
 _USER_AGENT = "STRUCT(kind VARCHAR, family VARCHAR, system VARCHAR)"
 _USER_AGENT_FIELDS = pa.struct(
     {"kind": pa.string(), "family": pa.string(), "system": pa.string()}
@@ -30,8 +33,6 @@ _LOCATION_FIELDS = pa.struct(
     {"country": pa.string(), "asn": pa.int64(), "organization": pa.string()}
 )
 _SETTINGS = {
-    # It would be drawn on standard output, amid the rows.
-    "enable_progress_bar": "false",
     # Each read goes through another process, and often to S3, so what was read once is cached, without asking again
     # whether it is still right: no file of a snapshot changes. DuckDB takes these files for local ones, which it does
     # not cache by default, and would read in blocks of 16 KiB: the size here is its own for remote files.
@@ -80,11 +81,21 @@ def open_connection(
     with query_errors():
         for setting, value in _SETTINGS.items():
             connection.execute(f"SET {setting} = {value}")
+        _hide_progress(connection)
         register_functions(connection, geo_databases)
         run_statements(connection, statements)
         for lock in _LOCKS:
             connection.execute(lock)
     return connection
+
+
+def _hide_progress(connection: Any) -> None:
+    """Have no progress bar, which would be drawn on standard output, amid the rows."""
+    setting = "SELECT current_setting('enable_progress_bar')"
+    ((is_shown,),) = connection.execute(setting).fetchall()
+    # In a notebook without widgets DuckDB has none, and refuses to have it set.
+    if is_shown:
+        connection.execute("SET enable_progress_bar = false")
 
 
 def register_functions(connection: Any, geo_databases: Sequence[str] = ()) -> None:
@@ -117,19 +128,43 @@ def run_statements(connection: Any, texts: Iterable[str]) -> None:
 
 
 def run_query(
-    connection: Any, sql: str, parameters: Mapping[str, object] | None = None
+    connection: Any,
+    sql: str,
+    parameters: Mapping[str, object] | None = None,
+    files: LakeFiles | None = None,
 ) -> Result:
-    """The result of one SELECT. Raises QueryError for anything else and for what DuckDB refuses."""
+    """The result of one SELECT. Raises QueryError for anything else and for what DuckDB refuses.
+
+    With the `files` of the connection, only those of days that the conditions on `time` allow are opened.
+    """
     values = dict(parameters or {})
     with query_errors():
         subquery = as_subquery(sql)
     with query_errors(_LINES_BEFORE):
-        try:
-            relation = connection.sql(subquery, params=values)
-        except _WRONG_QUERY as error:
-            raise _with_place(connection, subquery, values, error) from error
-        reader = relation.to_arrow_reader(_BATCH_ROWS)
+        if files is None or not _TIME.search(sql):
+            return _result_of(connection, subquery, values)
+        with files.only(_days_in_question(connection, subquery, values)):
+            return _result_of(connection, subquery, values)
+
+
+def _result_of(connection: Any, sql: str, values: Mapping[str, object]) -> Result:
+    try:
+        relation = connection.sql(sql, params=values)
+    except _WRONG_QUERY as error:
+        raise _with_place(connection, sql, values, error) from error
+    reader = relation.to_arrow_reader(_BATCH_ROWS)
     return Result(_Translated(reader))
+
+
+def _days_in_question(connection: Any, sql: str, values: Mapping[str, object]) -> Days:
+    """The days that a query is about; of one that is wrong every day, as it will fail anyway."""
+    try:
+        plan = connection.execute(f"EXPLAIN (FORMAT JSON) {sql}", values).fetchall()
+    except duckdb.InterruptException:
+        raise
+    except _WRONG_QUERY:
+        return EVERY_DAY
+    return days_of(plan[0][1])
 
 
 def _with_place(

@@ -75,6 +75,8 @@ class Database:
     ) -> Result:
         """The result of one SELECT; one that `reads_all` has the parts of its tables read ahead.
 
+        For all others, parts of days that their conditions on `time` leave out are not opened.
+
         The lake is listed anew and the query tried again where a run replaced a part since it was listed. Raises
         QueryError for a wrong query, LimitError for one that needs too much, StoreError for a store that fails, and
         UsageError for a bucket that is not in the lake.
@@ -85,7 +87,7 @@ class Database:
                 process = self._running()
                 if reads_all:
                     self._read_ahead(tables_of(sql))
-                return process.query(sql, parameters)
+                return process.query(sql, parameters, is_pruned=not reads_all)
             except ChangedError:
                 self._start_again()
                 raise
@@ -189,10 +191,10 @@ def query_lake(
 def connect(
     store: ReadableStore, scope: Scope = EVERYTHING, settings: Settings = DEFAULTS
 ) -> Any:
-    """A DuckDB in this process, over the lake's part in `scope`: for small queries of our own.
+    """A DuckDB in this process, over the lake's part in `scope`: for small queries of our own, and for notebooks.
 
-    All others go through `Database`, whose process can do no harm. Raises UsageError for a bucket that is not in the
-    lake.
+    All others go through `Database`, whose process can do no harm. Nothing is spilled to disk. Raises UsageError for a
+    bucket that is not in the lake.
     """
     from etl.query.connection import open_connection  # noqa: PLC0415 - nothing else here needs DuckDB
 

@@ -1,14 +1,18 @@
 """The file system that DuckDB reads: the parts of one snapshot. It has no function that writes."""
 
+import contextlib
 import datetime as dt
 import io
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice, takewhile
 from typing import Any
 
 from fsspec import AbstractFileSystem
+
+from etl.query.days import EVERY_DAY, Days
+from etl.schema import ACCESS_LOG
 
 SCHEME = "lake://"
 # DuckDB compares a file's time of modification with that of what it has cached of it. Nothing in a snapshot changes,
@@ -36,6 +40,18 @@ class LakeFiles(AbstractFileSystem):  # type: ignore[misc]
         self._sizes = {root + path: size for path, size in sorted(sizes.items())}
         self._names = list(self._sizes)
         self._read = read
+        self._records = f"{root}{ACCESS_LOG.name}/"
+        # DuckDB looks for the files of a query in the thread that runs it.
+        self._of_thread = threading.local()
+
+    @contextlib.contextmanager
+    def only(self, days: Days) -> Iterator[None]:
+        """Let this thread find the records of these days only."""
+        self._of_thread.days = days
+        try:
+            yield
+        finally:
+            self._of_thread.days = EVERY_DAY
 
     @classmethod
     def _strip_protocol(cls, path: str) -> str:
@@ -43,13 +59,20 @@ class LakeFiles(AbstractFileSystem):  # type: ignore[misc]
         return path
 
     def glob(self, path: str, **_options: Any) -> list[str]:
-        """The files whose paths begin as `path` does, up to its first asterisk; without one, the file itself."""
+        """The files whose paths begin as `path` does, up to its first asterisk; without one, the file itself.
+
+        Of records those that the thread is to find, but at least one: of no files DuckDB would not know the columns.
+        """
         prefix, asterisk, _ = path.partition("*")
         if not asterisk:
             return [path] if path in self._sizes else []
         first = bisect_left(self._names, prefix)
         from_first = islice(self._names, first, None)
-        return list(takewhile(lambda name: name.startswith(prefix), from_first))
+        found = list(takewhile(lambda name: name.startswith(prefix), from_first))
+        days = getattr(self._of_thread, "days", EVERY_DAY)
+        if days == EVERY_DAY or not prefix.startswith(self._records):
+            return found
+        return [name for name in found if days.has(name)] or found[:1]
 
     def info(self, path: str, **_options: Any) -> dict[str, Any]:
         return {"name": path, "type": "file", "size": self._size(path)}

@@ -65,6 +65,8 @@ class Query:
 
     sql: str
     parameters: dict[str, object]
+    is_pruned: bool = False
+    """Whether parts of days that its conditions on `time` leave out stay closed."""
 
 
 def send(control: socket.socket, message: Task | Query, descriptors: list[int]) -> None:

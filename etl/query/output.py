@@ -127,10 +127,11 @@ def write_file(output: Path, data: bytes) -> None:
 
 def _rows(result: Result) -> Iterator[tuple[Any, ...]]:
     for batch in result.batches():
-        yield from zip(*(_values(column) for column in batch.columns), strict=True)
+        yield from zip(*(values_of(column) for column in batch.columns), strict=True)
 
 
-def _values(column: pa.Array) -> list[Any]:
+def values_of(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    """The values of a column as Python has them."""
     try:
         return column.to_pylist()  # type: ignore[no-any-return]
     except (OverflowError, ValueError):

@@ -89,12 +89,19 @@ class WorkerProcess:
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
-    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Result:
-        """The result of one SELECT; several may be open at a time."""
+    def query(
+        self,
+        sql: str,
+        parameters: Mapping[str, object] | None = None,
+        *,
+        is_pruned: bool = False,
+    ) -> Result:
+        """The result of one SELECT; several may be open at a time. For `is_pruned` see `Query`."""
         channel, theirs = socket.socketpair()
         channel.settimeout(self._seconds + _GRACE_SECONDS)
         with theirs, contextlib.suppress(*_GONE), self._sending:
-            send(self._control, Query(sql, dict(parameters or {})), [theirs.fileno()])
+            query = Query(sql, dict(parameters or {}), is_pruned)
+            send(self._control, query, [theirs.fileno()])
         return Result(_ReceivedRows(self, channel))
 
     @contextlib.contextmanager

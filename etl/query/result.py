@@ -64,9 +64,47 @@ class Result:
             yield self._first_batches.pop(0)
         yield from self._rows
 
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        return self.batches()
+
     def to_arrow(self) -> pa.Table:
         return pa.Table.from_batches(list(self.batches()), self.schema)
 
     def to_pandas(self) -> Any:
-        """A pandas DataFrame; times are naive and UTC."""
-        return self.to_arrow().to_pandas()
+        """A pandas DataFrame: see `to_frame`."""
+        return to_frame(self.to_arrow())
+
+    def peek(self, rows: int) -> pa.Table | None:
+        """The first rows, so many and a few more if there are; they can still be read. None once they were."""
+        if self._is_read:
+            return None
+        batches = self._first_batches
+        while sum(batch.num_rows for batch in batches) < rows:
+            batch = next(self._rows, None)
+            if batch is None:
+                break
+            batches.append(batch)
+        return pa.Table.from_batches(batches, self.schema)
+
+    def _repr_html_(self) -> str:
+        """The first rows as a table, for notebooks; the result can still be read."""
+        from etl.query.page import as_html  # noqa: PLC0415 - for notebooks only
+
+        return as_html(self)
+
+
+def to_frame(table: pa.Table) -> Any:
+    """A pandas DataFrame with the same types whatever the values are.
+
+    Times are naive and UTC, days are times at midnight. Whole numbers stay whole where some are NULL (`Int64`), which
+    pandas would make floating-point numbers otherwise.
+    """
+    import pandas as pd  # noqa: PLC0415 - slow to import, and few need it
+
+    types = {
+        pa.int16(): pd.Int16Dtype(),
+        pa.int32(): pd.Int32Dtype(),
+        pa.int64(): pd.Int64Dtype(),
+        pa.bool_(): pd.BooleanDtype(),
+    }
+    return table.to_pandas(types_mapper=types.get, date_as_object=False)

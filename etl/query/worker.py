@@ -121,6 +121,7 @@ class _Database:
             self._readers.put(socket.socket(fileno=descriptor))
         self._lock = threading.Lock()
         self._connection: Any = None
+        self._files = LakeFiles(task.sizes, self._read)
 
     def run(self, query: Query, descriptor: int) -> None:
         """Run a query and write its result to a socket."""
@@ -137,7 +138,8 @@ class _Database:
 
     def _write_result(self, query: Query, stream: BinaryIO) -> None:
         with self._cursor() as cursor:
-            result = run_query(cursor, query.sql, query.parameters)
+            files = self._files if query.is_pruned else None
+            result = run_query(cursor, query.sql, query.parameters, files)
             write_outcome(stream)
             # Closed also by an error amid the rows: the reader then finds the outcome after the stream's end.
             with pa.ipc.new_stream(stream, result.schema) as writer:
@@ -165,8 +167,9 @@ class _Database:
 
     def _open(self) -> Any:
         task = self._task
-        files = LakeFiles(task.sizes, self._read)
-        return open_connection(files, task.statements, task.limits, task.geo_databases)
+        return open_connection(
+            self._files, task.statements, task.limits, task.geo_databases
+        )
 
     def _read(self, path: str, position: int, length: int) -> bytes:
         reader = self._readers.get()

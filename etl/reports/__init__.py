@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         statement,
     )
     from etl.reports.search import find_reports
+    from etl.reports.shown import ReportResult
 
 __getattr__ = lazy_face(
     __name__,
@@ -34,6 +35,7 @@ __getattr__ = lazy_face(
         "loader": ("find_report", "load_reports"),
         "never_read": ("unread_objects",),
         "search": ("find_reports",),
+        "shown": ("ReportResult",),
         "report": (
             "Placement",
             "Report",
@@ -53,6 +55,7 @@ __all__ = [
     "Comparison",
     "Placement",
     "Report",
+    "ReportResult",
     "Section",
     "bind",
     "check_drawable",

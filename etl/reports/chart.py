@@ -128,7 +128,14 @@ def _page(spec: dict[str, Any], title: str, bundle: str) -> str:
     )
 
 
-def svg(chart: Chart, table: pa.Table, *, until: dt.datetime | None = None) -> str:
+def svg(
+    chart: Chart,
+    table: pa.Table,
+    *,
+    until: dt.datetime | None = None,
+    width: int = _PAGE_WIDTH,
+    height: int = 190,
+) -> str:
     """An SVG element without title for a page, in the page's own text color; for `until` see `render`."""
     import vl_convert  # noqa: PLC0415 - as above
 
@@ -137,8 +144,8 @@ def svg(chart: Chart, table: pa.Table, *, until: dt.datetime | None = None) -> s
         table,
         None,
         until=until,
-        width=_PAGE_WIDTH,
-        height=190,
+        width=width,
+        height=height,
         fits=True,
         foreground="currentColor",
         background="transparent",

@@ -20,8 +20,8 @@ MEANINGS: Mapping[int, str] = {
     EXIT_ATTENTION: "`findings` or `status` found something to look at",
     75: "another run is at work",
     130: "ended by Ctrl-C",
-    141: "nobody reads the output any more",
     143: "ended by SIGTERM",
+    141: "nobody reads the output any more",
 }
 """All of them. Whoever alerts on one relies on it, so none ever gets another meaning."""
 # Shells take these for themselves: no such command, or ended by a signal.

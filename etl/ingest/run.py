@@ -242,7 +242,7 @@ class _Run:
         before = self._session.requests.counts()
         self.summary.dry_run = True
         estimate = Estimate()
-        objects = self._new_objects(coverage.read_covered(self._store))
+        objects = self._new_objects(self._read_covered())
         for batch in plan_batches(
             objects, self._settings, self.summary.run_id, workers=self._workers
         ):
@@ -254,7 +254,7 @@ class _Run:
         self._report()
 
     def execute(self, still_held: Callable[[], bool]) -> None:
-        before = coverage.read_covered(self._store)
+        before = self._read_covered()
         new = self._new_objects(before)
         with (
             Workers(self._workers) as workers,
@@ -270,6 +270,9 @@ class _Run:
         if self.summary.is_complete:
             coverage.write_covered(self._store, self._covered(before))
         self._report()
+
+    def _read_covered(self) -> dict[str, coverage.Covered]:
+        return coverage.believable(coverage.read_covered(self._store), self._started_at)
 
     def _new_objects(
         self, covered: Mapping[str, coverage.Covered]

@@ -16,6 +16,7 @@ class Covered(BaseModel):
     listed_at: AwareDatetime
 
 
+_CLOCKS_DIFFER = dt.timedelta(days=1)
 # Unreadable, it only costs time: everything is listed again.
 _DOCUMENT = Document("_runs.json", dict[str, Covered])
 
@@ -23,6 +24,12 @@ _DOCUMENT = Document("_runs.json", dict[str, Covered])
 def read_covered(store: ReadableStore) -> dict[str, Covered]:
     """What each source's last complete run covered. A missing or unreadable file means: nothing is known."""
     return _DOCUMENT.read(store) or {}
+
+
+def believable(covered: Mapping[str, Covered], now: dt.datetime) -> dict[str, Covered]:
+    """What can be counted on: not what a run wrote whose clock, or this one's, is wrong by more than a day."""
+    latest = now + _CLOCKS_DIFFER
+    return {name: one for name, one in covered.items() if one.listed_at <= latest}
 
 
 def write_covered(store: Store, updates: Mapping[str, Covered]) -> None:

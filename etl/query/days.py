@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 _SCAN = "READ_PARQUET"
-_BOUND = r"time (>=|>|<=|<|=) '([0-9]{4}-[0-9]{2}-[0-9]{2})[^']*'::TIMESTAMP"
+# What begins a plan without reading a file.
+_NO_FILES = frozenset({"DUMMY_SCAN", "EMPTY_RESULT", "CTE_SCAN", "DELIM_SCAN"})
+# A year before Christ has more behind the time.
+_BOUND = r"time (>=|>|<=|<|=) '([0-9]{4}-[0-9]{2}-[0-9]{2})[ 0-9:.]*'::TIMESTAMP"
 # A conjunction of bounds, and nothing else: whatever this does not know is no bound.
 _BOUNDS = re.compile(rf"\(*{_BOUND}(?:\)* AND \(*{_BOUND})*\)*")
 _FIRST, _LAST = "0001-01-01", "9999-12-31"
@@ -37,24 +40,33 @@ EVERY_DAY = Days()
 def days_of(plan: str) -> Days:
     """The days of all records that a query reads, by its plan as `EXPLAIN (FORMAT JSON)` has it.
 
-    They are at least those: a scan without bounds, or with others than are known here, is of every day. Only records
-    have a column `time`; what else there is to scan has no such bound.
+    They are at least those: a scan without bounds, or with others than are known here, is of every day, and so is what
+    is no scan of a table, as functions that list files. Only records have a column `time`; what else there is to scan
+    has no such bound.
     """
-    scans = [_bounds_of(scan) for root in json.loads(plan) for scan in _scans(root)]
+    begins = [begin for root in json.loads(plan) for begin in _begins(root)]
+    scans = [_bounds_of(one) for one in begins if _name(one) not in _NO_FILES]
     if not scans:
         return EVERY_DAY
     return Days(min(one.first for one in scans), max(one.last for one in scans))
 
 
-def _scans(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    if node["name"].strip() == _SCAN:
+def _begins(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What has nothing before it in a plan, and all scans."""
+    if not node["children"] or _name(node) == _SCAN:
         yield node
     for child in node["children"]:
-        yield from _scans(child)
+        yield from _begins(child)
+
+
+def _name(node: dict[str, Any]) -> str:
+    return str(node["name"]).strip()
 
 
 def _bounds_of(scan: dict[str, Any]) -> Days:
     """From when to when a scan reads, by all of its conditions, which have to be met together."""
+    if _name(scan) != _SCAN:
+        return EVERY_DAY
     filters = scan["extra_info"].get("Filters", [])
     first, last = _FIRST, _LAST
     for text in [filters] if isinstance(filters, str) else filters:

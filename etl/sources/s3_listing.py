@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice, pairwise, repeat
+from itertools import islice, repeat
 from os.path import commonprefix
 from typing import Any, cast
 
@@ -27,8 +27,6 @@ _LISTERS = 16
 _TASK_KEYS = 10_000
 # Where AWS goes on in a name: what is listed is cut at these. Keys with other characters fall between two of them.
 _CUTS = "0123456789ABCDEF"
-# Sorts after every character that a key can go on with.
-_LAST = "\U0010ffff"
 _FOLDERS = "%Y/%m/%d/"
 _NUMBER_FOLDER = re.compile("[0-9]{2}/")
 
@@ -37,9 +35,11 @@ Listed = Iterator[LogObject | str]
 
 
 def list_all(location: Location, session: S3Session) -> Listed:
-    """Every object below `location`."""
-    bucket, prefix = location.bucket or "", location.key
-    return _list_ranges(session.client, bucket, [_Range(prefix)])
+    """Every object below `location`; who takes only the first ones pays for no more."""
+    client, bucket = session.client, location.bucket or ""
+    left: list[_Range] = []
+    yield from _first_objects(client, bucket, _Range(location.key), left)
+    yield from _list_ranges(client, bucket, left)
 
 
 def list_glob(location: Location, pattern: str, session: S3Session) -> Listed:
@@ -80,33 +80,36 @@ def list_window(
 
 @dataclass(frozen=True, slots=True)
 class _Range:
-    """The keys that begin with `prefix`, behind the key `after` and up to `last`."""
+    """The keys that begin with `prefix`, behind the key `after` and up to `last`, if there is one."""
 
     prefix: str
     after: str = ""
-    last: str = _LAST
+    last: str | None = None
+
+    def ends_before(self, key: str) -> bool:
+        return self.last is not None and key > self.last
 
     def cut_behind(self, first: str, listed: str) -> "list[_Range]":
         """What is left where the keys from `first` to `listed` are listed, in ranges of about as many keys."""
         common = commonprefix([first, listed])  # noqa: RUF071 - of texts, not of paths
         cuts = [common + one for one in _CUTS]
-        inside = [one for one in cuts if listed < one < self.last]
-        return [
-            _Range(self.prefix, after, last)
-            for after, last in pairwise([listed, *inside, self.last])
-        ]
+        inside = [one for one in cuts if one > listed and not self.ends_before(one)]
+        begins = [listed, *inside]
+        ends = [*inside, self.last]
+        return [_Range(self.prefix, *bounds) for bounds in zip(begins, ends, strict=True)]
 
 
 def _list_ranges(client: Any, bucket: str, ranges: Iterable[_Range]) -> Listed:
     """The objects of ranges, in their order.
 
     Several are listed at a time, and of a large one its parts: a day of millions of log objects takes thousands of
-    requests. However many there are, a few tasks' keys are in memory.
+    requests. However many there are, the keys of some tens of tasks are in memory.
     """
     list_one = partial(_list_range, client, bucket)
     waiting: deque[Future[tuple[list[LogObject | str], list[_Range]]]] = deque()
     remaining = iter(ranges)
-    with ThreadPoolExecutor(_LISTERS) as pool:
+    pool = ThreadPoolExecutor(_LISTERS)
+    try:
         while True:
             more = islice(remaining, max(0, _LISTERS - len(waiting)))
             waiting.extend(pool.submit(list_one, one) for one in more)
@@ -115,26 +118,34 @@ def _list_ranges(client: Any, bucket: str, ranges: Iterable[_Range]) -> Listed:
             objects, left = waiting.popleft().result()
             waiting.extendleft([pool.submit(list_one, one) for one in left][::-1])
             yield from objects
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _list_range(
     client: Any, bucket: str, keys: _Range
 ) -> tuple[list[LogObject | str], list[_Range]]:
     """The first objects of a range, and what is left of it."""
-    objects: list[LogObject | str] = []
+    left: list[_Range] = []
+    return list(_first_objects(client, bucket, keys, left)), left
+
+
+def _first_objects(client: Any, bucket: str, keys: _Range, left: list[_Range]) -> Listed:
+    """The first objects of a range; what is left of it then is added to `left`."""
     first = before = ""
     # Where a store does not list in order, a range can only be listed whole.
     is_in_order = True
-    for item in _pages(client, bucket, Prefix=keys.prefix, StartAfter=keys.after):
+    pages = _pages(client, bucket, Prefix=keys.prefix, StartAfter=keys.after)
+    for count, item in enumerate(pages, start=1):
         key = item["Key"]
-        if key > keys.last:
+        if keys.ends_before(key):
             break
         is_in_order = is_in_order and key > before
         first, before = first or key, key
-        objects.append(_log_object(bucket, item))
-        if is_in_order and len(objects) == _TASK_KEYS:
-            return objects, keys.cut_behind(first, key)
-    return objects, []
+        yield _log_object(bucket, item)
+        if is_in_order and count == _TASK_KEYS:
+            left += keys.cut_behind(first, key)
+            return
 
 
 class _Roots:

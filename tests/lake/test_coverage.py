@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.errors import StoreError
-from etl.lake.coverage import Covered, first_day, now_covered, read_covered, write_covered
+from etl.lake.coverage import Covered, believable, first_day, now_covered, read_covered, write_covered
 from etl.store.base import Store
 from etl.store.open import open_store
 
@@ -50,6 +50,16 @@ def test_no_run_loses_what_it_leaves_out(
                 ingested.add(number)
         covered = now_covered(covered, since, lookback, now, until)
     assert ingested == set(range(len(delivered)))
+
+
+def test_a_clock_that_was_wrong_hides_nothing() -> None:
+    """A window that begins in the future would find nothing, run after run: what such a run wrote is not believed."""
+    hour, year = dt.timedelta(hours=1), dt.timedelta(days=365)
+    known = {
+        "ahead": Covered(since=None, listed_at=LISTED + year),
+        "soon": Covered(since=None, listed_at=LISTED + hour),
+    }
+    assert believable(known, LISTED) == {"soon": known["soon"]}
 
 
 @pytest.mark.parametrize(

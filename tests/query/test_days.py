@@ -104,6 +104,12 @@ OUTER_JOIN = """
 SELECT count(*) AS n, count(late.time) AS late FROM access_log AS a
 LEFT JOIN access_log AS late ON late.request_id = a.request_id AND late.time >= '2026-02-09'
 """
+BEFORE_CHRIST = "SELECT count(*) AS n FROM access_log WHERE time > TIMESTAMP '3000-03-15 (BC)'"
+BESIDE_LISTS = """
+SELECT count(*) AS n, (SELECT count(*) FROM parquet_scan('lake://access_log/*')) AS scanned,
+    (SELECT count(*) FROM glob('lake://access_log/*')) AS files
+FROM access_log WHERE time >= '2026-02-10'
+"""
 
 
 @pytest.mark.parametrize(
@@ -117,6 +123,8 @@ LEFT JOIN access_log AS late ON late.request_id = a.request_id AND late.time >= 
         (ANOTHER_TIME, {"n": 8}),
         (OF_GROUPS, {"n": 8}),
         (OUTER_JOIN, {"n": 40, "late": 8}),
+        (BEFORE_CHRIST, {"n": 40}),
+        (BESIDE_LISTS, {"n": 4, "scanned": 40, "files": 20}),
     ],
 )
 def test_no_record_is_missed(sql: str, expected: dict[str, int], lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from listing_server import listing_server
 
 from etl.errors import UsageError
 from etl.sources import s3_listing
-from etl.sources.discover import Found, discover_objects, parse_source, refuse_inside, subtract
+from etl.sources.discover import Found, discover_objects, parse_source, refuse_inside, require_log_objects, subtract
 from etl.sources.log_object import LogObject
 from etl.store.s3_session import S3Session
 
@@ -135,6 +135,18 @@ def test_a_day_of_many_log_objects_is_listed_in_parts(full: bool, monkeypatch: p
         objects = [one.name for one in discover_objects(source, SINCE, TODAY, session, found, full=full)]
     assert objects == [f"s3://bucket/{key}" for key in keys if key not in odd]
     assert found.skipped == len(odd)
+
+
+def test_whether_there_are_log_objects_costs_one_request() -> None:
+    """Each run asks it of each source, however many there are."""
+    keys = [
+        f"logs/2026-03-05-{number // 60 // 60:02}-{number // 60 % 60:02}-{number % 60:02}-AB"
+        for number in range(30_000)
+    ]
+    with listing_server(keys) as server:
+        session = S3Session(server.url)
+        require_log_objects(parse_source("s3://bucket/logs/"), session)
+        assert session.requests.counts().list == 1
 
 
 def test_ceph_names_cost_no_list_for_each_day(s3: S3, caplog: pytest.LogCaptureFixture) -> None:

@@ -55,6 +55,16 @@ def ingest(
     workers: Annotated[
         int | None, typer.Option(metavar="N", help="Processes; 0: one per processor.")
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local|spark", help="What ingests batches: this machine, or Spark."
+        ),
+    ] = None,
+    spark_conf: Annotated[
+        list[str] | None,
+        typer.Option(metavar="K=V", help="An option for Spark. May be repeated."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be read; write nothing.")
     ] = False,
@@ -102,6 +112,8 @@ def ingest(
                 endpoint_url=endpoint_url,
                 since=since,
                 workers=workers,
+                engine=engine,
+                spark_conf=spark_conf,
             )
             with watched(lake, reporter, metrics_file, nothing_new):
                 summary = lake.ingest(

@@ -36,6 +36,7 @@ from etl.sources import (
     LogObject,
     Source,
     discover_objects,
+    overlapping,
     parse_source,
     pass_over,
     refuse_around,
@@ -278,6 +279,7 @@ class _Run:
         """The log objects of all sources that are not in the ledger, each once."""
         found = self.summary.found
         ledger = Ledger(self._store)
+        shared = overlapping(self._sources)
         seen: set[str] = set()
         for source in self._sources:
             since = self._first_day(source, covered)
@@ -289,8 +291,8 @@ class _Run:
             for one in pass_over(new, self._skips.etags, found):
                 if one.name in seen:
                     continue
-                # Sources may overlap. Of a single one nothing needs to be remembered, however much it has.
-                if len(self._sources) > 1:
+                # Of a source on its own nothing needs to be remembered, however much it has.
+                if source in shared:
                     seen.add(one.name)
                 self.summary.new += 1
                 self.summary.activity.bytes_new += one.size

@@ -11,10 +11,12 @@ import fnmatch
 import glob
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from shlex import quote
+from typing import Protocol
 
 from etl.dates import parse_date
 from etl.errors import StoreError, UsageError
@@ -165,8 +167,8 @@ def discover_objects(
 ) -> Iterator[LogObject]:
     """The log objects of a source from the day `since` on (None: all), in the order of their names.
 
-    An S3 prefix is listed only for the days from `since` to `today`; with `full` all of it is, and what is
-    older is dropped, as it is from other sources.
+    An S3 prefix is listed only for the days from `since` to `today`, day by day; with `full` all of it is, and what
+    is older is dropped, as it is from other sources.
     """
     if not source.location.is_s3:
         objects = _list_local(source, since)
@@ -194,9 +196,15 @@ def _unless_mark(name: str) -> str:
     return "" if last.startswith(".") or not last else name
 
 
+class Known(Protocol):
+    """The ETags of log objects by name."""
+
+    def get(self, name: str, /) -> str | None: ...
+
+
 def subtract(
     objects: Iterable[LogObject],
-    known: Callable[[dt.date], Mapping[str, str]],
+    known: Callable[[dt.date], Known],
     found: Found,
 ) -> Iterator[LogObject]:
     """The objects that are not ingested; `known` gives, for a day, the ETags of ingested objects by name."""
@@ -236,6 +244,20 @@ def find_object(
     alone = Source(name, Location(place.bucket, folder + slash), glob.escape(last))
     objects = discover_objects(alone, None, dt.date.max, session, Found())
     return next((one for one in objects if one.name == name), None)
+
+
+def overlapping(sources: Sequence[Source]) -> list[Source]:
+    """The sources that may have log objects of another one, too."""
+    pairs = [pair for pair in combinations(sources, 2) if _meet(*pair)]
+    return [one for one in sources if any(one in pair for pair in pairs)]
+
+
+def _meet(one: Source, other: Source) -> bool:
+    """Whether one is below the other, or the same. An S3 prefix may end in the middle of a name."""
+    here, there = one.location, other.location
+    if here.is_s3 and there.is_s3 and here.bucket == there.bucket:
+        return here.key.startswith(there.key) or there.key.startswith(here.key)
+    return here.is_inside(there) or there.is_inside(here)
 
 
 def _has(source: Source, place: Location) -> bool:

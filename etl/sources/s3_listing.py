@@ -4,12 +4,11 @@ import datetime as dt
 import fnmatch
 import re
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import repeat
+from itertools import islice, repeat
 from typing import Any, cast
 
-from etl.ahead import results_ahead
+from etl.ahead import items_ahead
 from etl.sources.log_object import (
     LIKELY_YEAR_FOLDER,
     LOG_NAME,
@@ -21,6 +20,9 @@ from etl.store import Location, S3Session
 from etl.store.s3_errors import etag_of, s3_errors
 
 _LISTERS = 16
+# Listed ahead for each of them, and listed at a time.
+_PAGES = 5
+_PAGE = 1_000
 _FOLDERS = "%Y/%m/%d/"
 _NUMBER_FOLDER = re.compile("[0-9]{2}/")
 
@@ -49,7 +51,10 @@ def list_glob(location: Location, pattern: str, session: S3Session) -> Listed:
 def list_window(
     location: Location, since: dt.date, today: dt.date, session: S3Session
 ) -> Listed:
-    """The objects of the days from `since` to the one after `today` (clocks differ), day prefix by day prefix."""
+    """The objects of the days from `since` to the one after `today` (clocks differ), day by day.
+
+    So each day of the ledger is needed once, however many source buckets there are.
+    """
     bucket, prefix = location.bucket or "", location.key
     client = session.client
     # Clocks differ: a log object may have tomorrow's name.
@@ -60,8 +65,8 @@ def list_window(
     yield from repeat("", roots.skipped)
     day_prefixes = [
         f"{root}{day:{form}}"
-        for root, form in sorted(roots.day_formats.items())
         for day in days
+        for root, form in sorted(roots.day_formats.items())
     ]
     # A source may end in the middle of a name: what it leaves out is not its own.
     prefixes = [
@@ -69,18 +74,21 @@ def list_window(
         for one in day_prefixes
         if one.startswith(prefix) or prefix.startswith(one)
     ]
-    with ThreadPoolExecutor(_LISTERS) as pool:
-        listings = (
-            (1, partial(_list_prefix, client, bucket, prefix)) for prefix in prefixes
-        )
-        # So many at a time, however many days and buckets there are: they wait in memory for whoever reads the objects.
-        for items in results_ahead(pool, listings, _LISTERS):
-            for item in items:
-                yield _log_object(bucket, item)
+    # However many days, buckets and objects there are, few of them wait in memory for whoever reads them.
+    listings = (partial(_list_prefix, client, bucket, prefix) for prefix in prefixes)
+    for objects in items_ahead(listings, _LISTERS, _PAGES):
+        yield from objects
 
 
-def _list_prefix(client: Any, bucket: str, prefix: str) -> list[dict[str, Any]]:
-    return list(_pages(client, bucket, Prefix=prefix))
+def _list_prefix(
+    client: Any, bucket: str, prefix: str
+) -> Iterator[list[LogObject | str]]:
+    """The objects of a prefix, some at a time."""
+    objects = (
+        _log_object(bucket, item) for item in _pages(client, bucket, Prefix=prefix)
+    )
+    while page := list(islice(objects, _PAGE)):
+        yield page
 
 
 class _Roots:

@@ -15,6 +15,8 @@ from typing import Any
 DONE = "done"
 FAILED = "failed"
 REFUSED = "refused"
+WARM_UP = b""
+"""A task without a batch: whoever gets it imports what the next one needs."""
 
 Outcome = tuple[str, bytes]
 """One of the words above, and the pickled result of the batch, the pickled error, or why the executor cannot do it."""
@@ -39,6 +41,8 @@ def task_function(
         if problem:
             where = f"executor {socket.gethostname()}, {sys.executable}: {problem}"
             return REFUSED, where.encode()
+        if task == WARM_UP:
+            return DONE, WARM_UP
         from etl.ingest.remote import ingest_task  # noqa: PLC0415 - may not be there
 
         outcome, counted = ingest_task(task)

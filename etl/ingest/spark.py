@@ -25,7 +25,14 @@ from etl.config import Settings
 from etl.errors import AccessLakeError, UsageError
 from etl.ingest import executor
 from etl.ingest.activity import COUNTED, Counts
-from etl.ingest.executor import FAILED, REFUSED, Outcome, task_function, unpack
+from etl.ingest.executor import (
+    FAILED,
+    REFUSED,
+    WARM_UP,
+    Outcome,
+    task_function,
+    unpack,
+)
 from etl.ingest.plan import Batch
 from etl.ingest.remote import pack_batch
 from etl.ingest.result import BatchResult
@@ -63,6 +70,7 @@ class SparkEngine:
         self._context: Any = None
         self._counts = Counts()
         self._counters: list[Any] = []
+        self._warm_up: Future[list[Outcome]] | None = None
         self._end = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -72,6 +80,7 @@ class SparkEngine:
             _refuse_local_disks(self._settings, self._context.master)
             self._counters = [self._context.accumulator(0) for _ in COUNTED]
             stack.push(self._cancel_after_error)
+            self._pool = stack.enter_context(_job_threads())
             self._end = stack.pop_all()
         return self
 
@@ -104,7 +113,10 @@ class SparkEngine:
         return [self._counts]
 
     def start(self) -> None:
-        """Nothing is left to start: executors are there, or on their way."""
+        """Have executors import accesslake, which takes them a second, while log objects are listed."""
+        if self._warm_up is None:
+            # Nobody asks for its result: where something is wrong, the first batch tells.
+            self._warm_up = self._pool.submit(self._run_job, [WARM_UP] * self.parallelism)
 
     def results(
         self, batches: Iterator[Batch], tick: Callable[[], None]
@@ -114,12 +126,11 @@ class SparkEngine:
         Raises the error of a batch, UsageError where executors have no accesslake or another version, and
         AccessLakeError where Spark gives up.
         """
-        pool = self._end.enter_context(_job_threads())
         waves = self._waves(batches)
         pending: set[Future[list[Outcome]]] = set()
         while True:
             planned = islice(waves, _WAVES - len(pending))
-            pending |= {pool.submit(self._run_job, wave) for wave in planned}
+            pending |= {self._pool.submit(self._run_job, wave) for wave in planned}
             if not pending:
                 return
             done, pending = wait(pending, _TICK_SECONDS, FIRST_COMPLETED)
@@ -167,8 +178,8 @@ def _send_code_along() -> None:
 
 @contextlib.contextmanager
 def _job_threads() -> Iterator[ThreadPoolExecutor]:
-    """A thread for each wave at work; after an error nobody waits for them."""
-    pool = ThreadPoolExecutor(_WAVES, thread_name_prefix="spark-job")
+    """A thread for each wave at work, and one to warm up; after an error nobody waits for them."""
+    pool = ThreadPoolExecutor(_WAVES + 1, thread_name_prefix="spark-job")
     try:
         yield pool
     finally:

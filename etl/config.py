@@ -31,6 +31,8 @@ from etl.store.requests import Requests, Usage
 from etl.store.s3_session import ReaderName
 
 ENV_PREFIX = "ACCESSLAKE_"
+HASH_KEY_VARIABLE = "ACCESSLAKE_PRIVACY_HASH_KEY"
+"""Where the key for hashed addresses may be, on executors too."""
 # Where the settings file is, and two variables of the tests.
 _NO_SETTINGS = frozenset(
     {"ACCESSLAKE_CONFIG", "ACCESSLAKE_SAMPLES", "ACCESSLAKE_EXAMPLES"}
@@ -86,6 +88,10 @@ def _web_url(url: SecretStr) -> SecretStr:
 
 _Texts = Annotated[
     tuple[Annotated[str, StringConstraints(min_length=1)], ...],
+    BeforeValidator(_one_or_many),
+]
+_SparkOptions = Annotated[
+    tuple[Annotated[str, StringConstraints(pattern=r"^spark\.[^=\s]+=")], ...],
     BeforeValidator(_one_or_many),
 ]
 _Networks = Annotated[
@@ -198,7 +204,9 @@ class Settings(BaseModel):
     batch_size: ByteSize = Field(default=ByteSize(256 * MIB), ge=1)
     max_object_size: ByteSize = Field(default=ByteSize(8192 * MIB), ge=1)
     min_part_size: ByteSize = Field(default=ByteSize(4 * MIB), ge=1)
-    workers: int = Field(default=0, ge=0, le=256)
+    workers: int = Field(default=0, ge=0, le=4096)
+    engine: Literal["local", "spark"] = "local"
+    spark_conf: _SparkOptions = ()
     fetch_concurrency: int = Field(default=64, ge=1, le=1024)
     max_reject_fraction: float = Field(default=0.01, ge=0, le=1)
     ping_url: Annotated[SecretStr, AfterValidator(_web_url)] | None = None
@@ -260,6 +268,7 @@ _LISTS = frozenset(
         "site_hosts",
         "accounts",
         "requester_pays",
+        "spark_conf",
         *(f"exclude.{name}" for name in Exclude.model_fields),
         *(name for name in _OF_FINDINGS if name.endswith(".silent_buckets")),
     }

@@ -1,5 +1,6 @@
 """What the tests share: an isolated environment, a moto server, S3 buckets, the command line."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -224,3 +225,13 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Any]:
         )
         yield browser
         browser.close()
+
+
+def require_spark(request: pytest.FixtureRequest) -> None:
+    """Skip, or with --all-servers fail, where Spark cannot run."""
+    if shutil.which("java") and importlib.util.find_spec("pyspark"):
+        return
+    reason = "Java is not installed (Debian: openjdk-17-jre-headless), or pyspark is not"
+    if request.config.getoption("--all-servers"):
+        pytest.fail(reason)
+    pytest.skip(reason)

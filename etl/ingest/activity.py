@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-_COUNTED = (
+COUNTED = (
     "objects_read",
     "bytes_read",
     "parts_planned",
@@ -51,14 +51,14 @@ class Activity:
 
     def count(self, batches: "Iterable[Counts]") -> None:
         """Take over what batches have counted."""
-        for name in _COUNTED:
+        for name in COUNTED:
             setattr(self, name, sum(getattr(counts, name) for counts in batches))
 
 
 class Counts(ctypes.Structure):
     """What the batches of one process have read and written; in memory that processes may share."""
 
-    _fields_: ClassVar = [(name, ctypes.c_int64) for name in _COUNTED]
+    _fields_: ClassVar = [(name, ctypes.c_int64) for name in COUNTED]
     objects_read: int
     bytes_read: int
     parts_planned: int

@@ -4,6 +4,7 @@ A batch needs nothing but itself and the lake: it may be ingested, and again, in
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from etl.errors import StaleRowsError
 from etl.ingest.activity import Meter
@@ -14,7 +15,11 @@ from etl.ingest.result import BatchResult
 from etl.ingest.write import Written, append_piece, commit_piece
 from etl.lake import remove_rows
 from etl.schema import ACCESS_LOG, LEDGER, REJECTS
-from etl.store import S3Session, Store
+from etl.store import S3Session, Store, open_store
+from etl.store.s3_session import ReaderName
+
+GARBAGE = 100_000
+"""Objects after which garbage is looked for. Those of a batch are nearly all in use until it ends, without cycles."""
 
 _OVERWRITTEN = (
     "was overwritten after a run that was killed had written rows of an older text of it; "
@@ -44,6 +49,23 @@ def ingest_batch(
             writer.write(piece)
         # Only one is in memory at a time.
         del piece
+
+
+def ingest_alone(batch: Batch, meter: Meter | None = None) -> BatchResult:
+    """The same in a process that has nothing but the batch: the result has what it requested of S3."""
+    settings = batch.settings
+    session = _session(settings.endpoint_url, settings.reader)
+    before = session.requests.counts()
+    store = open_store(settings.lake_url, session)
+    result = ingest_batch(batch, store, session, meter)
+    result.requests = session.requests.counts() - before
+    return result
+
+
+@lru_cache(maxsize=1)
+def _session(endpoint_url: str | None, reader: ReaderName) -> S3Session:
+    """One for all batches: its clients take half as long to set up as a batch of small objects takes."""
+    return S3Session(endpoint_url, reader)
 
 
 class _Writer:

@@ -3,12 +3,18 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import ceil
 
 from etl.config import Settings
 from etl.sources import LogObject
 
 # What a log object costs beside its text, in bytes of text that would take as much memory: many have a line or two.
 _OBJECT_WEIGHT = 3072
+# Batches that are held back at most, to be shared at the end: there may be hundreds of workers, and each of these
+# batches has up to 85,000 log objects.
+_MOST_HELD_BACK = 16
+# So many parts of a batch are still worth a worker of their own.
+_SHARES = 8
 # Log text shrinks by about this much; a compressed object weighs as much as its text.
 _COMPRESSED_RATIO = 8
 
@@ -49,19 +55,21 @@ def plan_batches(
     A cut falls between two days where there is one, so that a day's partition is rewritten less often. What is left at
     the end is shared evenly by so many `workers`, unless it is little.
     """
+    most = settings.batch_size * min(workers, _MOST_HELD_BACK)
     planned: deque[LogObject] = deque()
     weight = 0
     for one in objects:
         planned.append(one)
         weight += text_size(one)
         # A batch for each worker is held back: only the end of the listing tells how much there is to share.
-        if weight > settings.batch_size * workers and len(planned) > 1:
+        if weight > most and len(planned) > 1:
             batch = _take_batch(planned, settings.batch_size)
             weight -= sum(map(text_size, batch))
             yield Batch(batch, settings, run_id, replace)
-    shared_by = 1 if is_little(weight, settings) else workers
-    for shares in range(shared_by, 0, -1):
-        batch = _take_batch(planned, weight / shares)
+    shares = ceil(weight * _SHARES / settings.batch_size)
+    shared_by = 1 if is_little(weight, settings) else min(workers, shares)
+    for left in range(shared_by, 0, -1):
+        batch = _take_batch(planned, weight / left)
         weight -= sum(map(text_size, batch))
         if batch:
             yield Batch(batch, settings, run_id, replace, is_last=not planned)

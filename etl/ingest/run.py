@@ -1,27 +1,25 @@
-"""One run of the job: discover and plan, then batch by batch, in this process or in several."""
+"""One run of the job: discover and plan, and have an engine ingest batch by batch."""
 
 import contextlib
 import datetime as dt
-import os
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from etl.config import Settings
 from etl.errors import LeaseHeldError, UsageError
-from etl.ingest.activity import Activity, Counts, Meter
-from etl.ingest.batch import ingest_batch
+from etl.ingest.activity import Activity
+from etl.ingest.engine import Engine, open_engine
 from etl.ingest.estimate import Estimate
-from etl.ingest.plan import Batch, is_little, plan_batches, text_size
+from etl.ingest.plan import is_little, plan_batches, text_size
 from etl.ingest.privacy import with_hash_key
 from etl.ingest.result import BatchResult
 from etl.ingest.skips import NO_CHANGE, SkipRequest, Skips, plan_skips
-from etl.ingest.workers import Workers
 from etl.lake import (
     Ledger,
     check_policy,
@@ -38,6 +36,7 @@ from etl.sources import (
     LogObject,
     Source,
     discover_objects,
+    overlapping,
     parse_source,
     pass_over,
     refuse_around,
@@ -146,7 +145,10 @@ def run_ingest(
     if is_first_run:
         _check_place(store, settings, session, sources)
     skipped = plan_skips(skips, store, sources, session)
-    run = _Run(settings, store, session, sources, skipped, full=full, progress=progress)
+    engine = open_engine(settings, store, session)
+    run = _Run(
+        settings, store, session, sources, skipped, engine, full=full, progress=progress
+    )
     if dry_run:
         run.count_new()
     else:
@@ -218,6 +220,7 @@ class _Run:
         session: S3Session,
         sources: list[Source],
         skips: Skips,
+        engine: Engine,
         *,
         full: bool,
         progress: Progress,
@@ -228,11 +231,10 @@ class _Run:
         self._sources = sources
         self._skips = skips
         self._full = full
-        self._workers = settings.workers or os.cpu_count() or 1
+        self._engine = engine
         self._progress = progress
         self._clock = time.monotonic()
         self._reported_at = 0.0
-        self._counts: Sequence[Counts] = [Counts()]
         self._started_at = dt.datetime.now(dt.UTC)
         self._expired_before = read_retention(store).expired_before
         self.summary = RunSummary(run_id=new_run_id(self._started_at))
@@ -244,7 +246,7 @@ class _Run:
         estimate = Estimate()
         objects = self._new_objects(self._read_covered())
         for batch in plan_batches(
-            objects, self._settings, self.summary.run_id, workers=self._workers
+            objects, self._settings, self.summary.run_id, workers=self._engine.parallelism
         ):
             estimate.add(batch)
             self._report_often()
@@ -257,15 +259,19 @@ class _Run:
         before = self._read_covered()
         new = self._new_objects(before)
         with (
-            Workers(self._workers) as workers,
-            contextlib.closing(self._listed_ahead(new, workers)) as objects,
+            self._engine as engine,
+            contextlib.closing(self._listed_ahead(new)) as objects,
         ):
             batches = plan_batches(
-                objects, self._settings, self.summary.run_id, workers=self._workers
+                objects,
+                self._settings,
+                self.summary.run_id,
+                workers=self._engine.parallelism,
             )
-            for result in self._results(batches, workers, still_held):
+            for result in engine.results(batches, self._report_often):
                 self.summary.result += result
                 self._report()
+                _refuse_lost(self._store, still_held)
         # Only of a complete run: what failed has to be listed again, however old it is by then.
         if self.summary.is_complete:
             coverage.write_covered(self._store, self._covered(before))
@@ -280,6 +286,7 @@ class _Run:
         """The log objects of all sources that are not in the ledger, each once."""
         found = self.summary.found
         ledger = Ledger(self._store)
+        shared = overlapping(self._sources)
         seen: set[str] = set()
         for source in self._sources:
             since = self._first_day(source, covered)
@@ -296,8 +303,8 @@ class _Run:
             for one in pass_over(new, self._skips.etags, found):
                 if one.name in seen:
                     continue
-                # Sources may overlap. Of a single one nothing needs to be remembered, however much it has.
-                if len(self._sources) > 1:
+                # Of a source on its own nothing needs to be remembered, however much it has.
+                if source in shared:
                     seen.add(one.name)
                 self.summary.new += 1
                 self.summary.activity.bytes_new += one.size
@@ -305,11 +312,11 @@ class _Run:
         self.summary.activity.is_listed = True
 
     def _listed_ahead(
-        self, objects: Iterator[LogObject], workers: Workers
+        self, objects: Iterator[LogObject]
     ) -> Generator[LogObject, None, None]:
         """The same, found in a thread while batches are at work.
 
-        As soon as they are enough for several batches, `workers` start, and are there when all are found.
+        As soon as they are enough for several batches, the engine starts, and is there when all are found.
         """
         pool = ThreadPoolExecutor(1, thread_name_prefix="listing")
 
@@ -325,8 +332,8 @@ class _Run:
                 weight += sum(map(text_size, chunk))
                 # A single log object, however large, is one batch.
                 is_shared = count > 1 and not is_little(weight, self._settings)
-                if self._workers > 1 and is_shared:
-                    workers.start()
+                if is_shared:
+                    self._engine.start()
                 yield from chunk
         finally:
             pool.shutdown(cancel_futures=True)
@@ -355,27 +362,6 @@ class _Run:
             )
         return max(filter(None, (since, self._expired_before)), default=None)
 
-    def _results(
-        self,
-        batches: Iterator[Batch],
-        workers: Workers,
-        still_held: Callable[[], bool],
-    ) -> Iterator[BatchResult]:
-        """Results as they come: in this process for a single batch or worker, else from `workers`."""
-        # A single batch is not worth the start of a process.
-        first = list(islice(batches, 1))
-        if self._workers == 1 or all(batch.is_last for batch in first):
-            meter = Meter(self._counts[0], self._report_often)
-            for batch in chain(first, batches):
-                yield ingest_batch(batch, self._store, self._session, meter)
-                _refuse_lost(self._store, still_held)
-            return
-        workers.start()
-        self._counts = workers.counts
-        for result in workers.results(chain(first, batches), self._report_often):
-            yield result
-            _refuse_lost(self._store, still_held)
-
     def _covered(
         self, before: Mapping[str, coverage.Covered]
     ) -> dict[str, coverage.Covered]:
@@ -403,7 +389,7 @@ class _Run:
     def _report(self) -> None:
         self._reported_at = time.monotonic()
         self.summary.seconds = self._reported_at - self._clock
-        self.summary.activity.count(self._counts)
+        self.summary.activity.count(self._engine.counts)
         self._progress(self.summary)
 
 

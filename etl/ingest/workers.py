@@ -15,7 +15,7 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     wait,
 )
-from functools import lru_cache, partial
+from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -24,19 +24,14 @@ from typing import Any, Self, cast
 
 from etl.errors import AccessLakeError
 from etl.ingest.activity import Counts, Meter
-from etl.ingest.batch import ingest_batch
+from etl.ingest.batch import GARBAGE, ingest_alone
 from etl.ingest.plan import Batch
 from etl.ingest.result import BatchResult
-from etl.store import S3Session, open_store
-from etl.store.s3_session import ReaderName
 
 # Spawned, not forked: the process of the run has threads.
 _SPAWN = multiprocessing.get_context("spawn")
 # Between two looks at what workers have counted.
 _TICK_SECONDS = 0.1
-
-# Objects after which garbage is looked for. Those of a batch are nearly all in use until it ends, and have no cycles.
-_GARBAGE = 100_000
 
 # In a worker process, its meter.
 _meters: list[Meter] = []
@@ -133,7 +128,7 @@ def _start_worker(
         first_free.value += 1
     _meters.append(Meter(own_counts))
     gc.freeze()
-    gc.set_threshold(_GARBAGE)
+    gc.set_threshold(GARBAGE)
 
     def watch() -> None:
         # A killed run cannot end its workers; they would go on writing beside the next one, for nothing.
@@ -161,16 +156,4 @@ def _submit_all(
 
 
 def _ingest(batch: Batch) -> BatchResult:
-    settings = batch.settings
-    session = _session(settings.endpoint_url, settings.reader)
-    before = session.requests.counts()
-    store = open_store(settings.lake_url, session)
-    result = ingest_batch(batch, store, session, *_meters)
-    result.requests = session.requests.counts() - before
-    return result
-
-
-@lru_cache(maxsize=1)
-def _session(endpoint_url: str | None, reader: ReaderName) -> S3Session:
-    """One for all batches: its clients take half as long to set up as a batch of small objects takes."""
-    return S3Session(endpoint_url, reader)
+    return ingest_alone(batch, *_meters)

@@ -11,8 +11,9 @@ import fnmatch
 import glob
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from shlex import quote
 
@@ -166,8 +167,8 @@ def discover_objects(
 ) -> Iterator[LogObject]:
     """The log objects of a source from the day `since` on (None: all), in the order of their names.
 
-    An S3 prefix is listed only for the days from `since` to `today`; with `full` all of it is, and what is
-    older is dropped, as it is from other sources. With `until` none of a later day is found.
+    An S3 prefix is listed only for the days from `since` to `today`, day by day; with `full` all of it is, and what
+    is older is dropped, as it is from other sources. With `until` none of a later day is found.
     """
     # Clocks differ: a log object may have tomorrow's name.
     last = min(filter(None, (shifted(today, 1), until)))
@@ -239,6 +240,20 @@ def find_object(
     alone = Source(name, Location(place.bucket, folder + slash), glob.escape(last))
     objects = discover_objects(alone, None, dt.date.max, session, Found())
     return next((one for one in objects if one.name == name), None)
+
+
+def overlapping(sources: Sequence[Source]) -> list[Source]:
+    """The sources that may have log objects of another one, too."""
+    pairs = [pair for pair in combinations(sources, 2) if _meet(*pair)]
+    return [one for one in sources if any(one in pair for pair in pairs)]
+
+
+def _meet(one: Source, other: Source) -> bool:
+    """Whether one is below the other, or the same. An S3 prefix may end in the middle of a name."""
+    here, there = one.location, other.location
+    if here.is_s3 and there.is_s3 and here.bucket == there.bucket:
+        return here.key.startswith(there.key) or there.key.startswith(here.key)
+    return here.is_inside(there) or there.is_inside(here)
 
 
 def _has(source: Source, place: Location) -> bool:

@@ -56,7 +56,7 @@ def list_glob(location: Location, pattern: str, session: S3Session) -> Listed:
 def list_window(
     location: Location, since: dt.date, until: dt.date, session: S3Session
 ) -> Listed:
-    """The objects of the days from `since` to `until`, day prefix by day prefix."""
+    """The objects of the days from `since` to `until`, day by day, as the ledger has them."""
     bucket, prefix = location.bucket or "", location.key
     client = session.client
     days = [since + dt.timedelta(days=n) for n in range((until - since).days + 1)]
@@ -66,8 +66,8 @@ def list_window(
     yield from repeat("", roots.skipped)
     day_prefixes = [
         f"{root}{day:{form}}"
-        for root, form in sorted(roots.day_formats.items())
         for day in days
+        for root, form in sorted(roots.day_formats.items())
     ]
     # A source may end in the middle of a name: what it leaves out is not its own.
     prefixes = [

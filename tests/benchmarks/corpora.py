@@ -64,6 +64,14 @@ def make_corpora(directory: Path) -> Corpora:
     return corpora
 
 
+def make_logs(directory: Path) -> Path:
+    """Only `Corpora.logs`, generated where it is not there yet."""
+    logs = directory / "s3" / "logs"
+    logs.parent.mkdir(parents=True, exist_ok=True)
+    _make(logs, _write_logs)
+    return logs
+
+
 def varied(line: LogLine, rng: random.Random) -> LogLine:
     """Half a million keys, many versions of browsers, referrers of the site and of others, some presigned requests."""
     number = f"/{rng.randrange(100)}-page-"

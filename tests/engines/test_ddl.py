@@ -15,7 +15,7 @@ import duckdb
 import fsspec
 import pytest
 import sqlglot
-from conftest import S3, empty_lake, ingest_local, run_cli
+from conftest import S3, empty_lake, ingest_local, require_spark, run_cli
 from lines import LINE
 from small_lake import all_lines, write_log_objects
 from sqlglot import exp
@@ -26,8 +26,8 @@ from etl.engines.table import COLUMNS, PARTITIONS
 from etl.errors import UsageError
 from etl.store import open_store
 
-SPARK = Path(__file__).parents[2] / ".venv-spark" / "bin" / "python"
-ENGINES = Path(__file__).parents[2] / "config" / "engines.md"
+ROOT = Path(__file__).parents[2]
+ENGINES = ROOT / "config" / "engines.md"
 RUNNER = Path(__file__).with_name("spark_runner.py")
 HOSTILE = r"it's; `odd` \ and 'more'" + ' "still" -- /*'
 TABLE = LakeTable(
@@ -201,10 +201,7 @@ def test_the_view_of_duckdb_has_columns_that_older_files_lack(tmp_path: Path) ->
 
 def test_spark_reads_the_same_rows_and_types(lake: Lake, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Whatever the time zone of its session; and after the last statement, which it gets again, what a run added."""
-    if not SPARK.exists():
-        if request.config.getoption("--all-servers"):
-            pytest.fail("Spark is not installed in .venv-spark")
-        pytest.skip("Spark is not installed in .venv-spark")
+    require_spark(request)
     root = Path(lake.url).parent
     added = root / "logs" / "2026-03-20-00-10-00-CCCC"
     added_rows = "".join(LINE.replace("06/Feb", "20/Mar").replace("3E57", f"{n:04}") + "\n" for n in range(50))
@@ -222,12 +219,12 @@ def test_spark_reads_the_same_rows_and_types(lake: Lake, request: pytest.Fixture
     before, types = rows_in_duckdb(lake)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     run = subprocess.run(
-        [str(SPARK), str(RUNNER)],
+        [sys.executable, str(RUNNER)],
         input=json.dumps(task),
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        env={**environment, "PYTHONPATH": str(SPARK.parents[2]), "TZ": "America/New_York"},
+        env={**environment, "PYTHONPATH": str(ROOT), "TZ": "America/New_York"},
         check=False,
     )
     assert run.returncode == 0, run.stderr

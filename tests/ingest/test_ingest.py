@@ -467,6 +467,15 @@ def test_workers_share_what_is_left_evenly() -> None:
     assert planned([], workers=2) == []
 
 
+def test_many_workers_are_no_reason_to_hold_much_back() -> None:
+    """With hundreds of workers, sixteen batches are held back and shared, and no share is less than an eighth."""
+    objects = [small_object(n) for n in range(200)]
+    batches = planned(objects, workers=400)
+    assert batches[:4] == [10, 10, 10, 10]
+    assert len(batches[4:]) == 16 * 8
+    assert set(batches[4:]) == {1, 2}
+
+
 def test_batches_of_one_day_hardly_rewrite(tmp_path: Path) -> None:
     """Batches that follow each other into the same partitions fill parts of their own."""
     lines = traffic(12_000, ["a", "b", "c"], dt.date(2026, 1, 1), 1)

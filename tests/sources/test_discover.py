@@ -13,7 +13,15 @@ from listing_server import listing_server
 
 from etl.errors import UsageError
 from etl.sources import s3_listing
-from etl.sources.discover import Found, discover_objects, parse_source, refuse_inside, require_log_objects, subtract
+from etl.sources.discover import (
+    Found,
+    discover_objects,
+    overlapping,
+    parse_source,
+    refuse_inside,
+    require_log_objects,
+    subtract,
+)
 from etl.sources.log_object import LogObject
 from etl.store.s3_session import S3Session
 
@@ -204,6 +212,21 @@ def test_known_objects_are_taken_off_and_changed_ones_told() -> None:
     known = {"a": "new", "b": "old"}
     assert [one.name for one in subtract(objects, lambda _day, name: known.get(name), found)] == ["c"]
     assert (found.known, found.changed) == (2, ["b"])
+
+
+@pytest.mark.parametrize(
+    ("urls", "shared"),
+    [
+        (["s3://b/logs/", "s3://b/other/", "s3://c/logs/"], []),
+        (["s3://b/logs/a", "s3://c/", "s3://b/logs/"], [0, 2]),
+        (["s3://b/logs/*.gz", "s3://b/logs/2026-*", "s3://b/log"], [0, 1, 2]),
+        (["{tmp}", "s3://b/", "{tmp}/*.log", "s3://bb/"], [0, 2]),
+    ],
+)
+def test_sources_that_overlap(urls: list[str], shared: list[int], tmp_path: Path) -> None:
+    """Of these, names have to be remembered: where one is below another, or may be."""
+    sources = [parse_source(url.format(tmp=tmp_path)) for url in urls]
+    assert overlapping(sources) == [sources[number] for number in shared]
 
 
 def test_a_source_inside_the_lake_is_refused(tmp_path: Path) -> None:

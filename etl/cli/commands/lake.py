@@ -66,6 +66,16 @@ def ingest(
     workers: Annotated[
         int | None, typer.Option(metavar="N", help="Processes; 0: one per processor.")
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local|spark", help="What ingests batches: this machine, or Spark."
+        ),
+    ] = None,
+    spark_conf: Annotated[
+        list[str] | None,
+        typer.Option(metavar="K=V", help="An option for Spark. May be repeated."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be read; write nothing.")
     ] = False,
@@ -132,6 +142,8 @@ def ingest(
                 until=until,
                 workers=workers,
                 ping_url=ping,
+                engine=engine,
+                spark_conf=spark_conf,
             )
             target = None if glue is None else parse_target(glue, lake)
             with _watched(lake, reporter, metrics_file, dry_run=dry_run):

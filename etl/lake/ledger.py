@@ -10,12 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.dates import parse_date
-from etl.lake.parts import READ_WHOLE, list_parts, open_part, partition_path
+from etl.lake.parts import list_parts, open_part, partition_path
 from etl.schema import LEDGER
 from etl.store import Entry, ReadableStore
 
 # About 330 bytes each. What is asked for at the moment is held, however much it is.
-_NAMES_IN_MEMORY = 1_000_000
+_NAMES_IN_MEMORY = 500_000
+# Bytes of a day's parts up to which all of it is read at once, with fewer requests: at most some 200,000 names.
+_WHOLE_DAY = 8 * 1024 * 1024
 _COLUMNS = ["log_object", "etag"]
 # Sorts after every name.
 _LAST = "\U0010ffff"
@@ -114,18 +116,17 @@ class Ledger:
         return list_parts(self._store, partition_path(LEDGER, date=day))
 
     def _read_day(self, day: dt.date) -> dict[str, str]:
-        """The log objects of a day but for those of large sealed parts, whose row groups are noted."""
+        """The log objects of a day; of one with many only those of the last part, and row groups are noted.
+
+        The last part may be open, and be replaced by this very run.
+        """
         parts = self._parts(day)
-        # The last one may be open, and be replaced by this very run.
-        large = [part for part in parts[:-1] if part.size > READ_WHOLE]
+        is_large = sum(part.size for part in parts) > _WHOLE_DAY
+        sealed, whole = (parts[:-1], parts[-1:]) if is_large else ([], parts)
         self._groups[day] = tuple(
-            group for part in large for group in self._groups_of(part)
+            group for part in sealed for group in self._groups_of(part)
         )
-        etags: dict[str, str] = {}
-        for part in parts:
-            if part not in large:
-                etags.update(self._read(part))
-        return etags
+        return {name: etag for part in whole for name, etag in self._read(part).items()}
 
     def _groups_of(self, part: Entry) -> list[_Group]:
         with open_part(self._store, part) as file:

@@ -14,7 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from bisect import bisect_right
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +55,10 @@ class Listings:
             names = {one[: one.index("/", len(prefix)) + 1] for one in below}
             yield {"CommonPrefixes": [{"Prefix": name} for name in sorted(names)]}
             return
+        after = options.get("StartAfter", "")
         for folder in below:
-            for start in range(0, self._in_folder, PAGE):
+            first = bisect_right(range(self._in_folder), after, key=partial(key, folder))
+            for start in range(first, self._in_folder, PAGE):
                 stop = min(start + PAGE, self._in_folder)
                 yield {"Contents": [listed(folder, number) for number in range(start, stop)]}
 

@@ -68,7 +68,7 @@ def test_a_day_with_many_log_objects_is_read_as_it_is_asked_for(
     parts = [names[:20], names[100:], names[10:150:7], names[50:60], names[60:90:3]]
     for part in parts:
         append(store, DAY, part)
-    monkeypatch.setattr(ledger, "READ_WHOLE", 0)
+    monkeypatch.setattr(ledger, "_WHOLE_DAY", 0)
     monkeypatch.setattr(ledger, "_NAMES_IN_MEMORY", held)
     known = Ledger(store).lookup(None)
     ingested = {name for part in parts for name in part}

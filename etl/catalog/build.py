@@ -26,7 +26,7 @@ from etl.query.connection import query_errors, register_functions, run_statement
 from etl.query.files import LakeFiles
 from etl.query.views import asks_for_locations, plain_statements
 from etl.reports import Report, literal, query_report
-from etl.schema import Notes
+from etl.schema import Notes, with_unit
 from etl.store import ReadableStore
 from etl.text import Kind, kind_of
 
@@ -155,9 +155,8 @@ class _Catalog:
     def comment_columns(self, name: str, notes: Notes) -> None:
         """Say what the columns of a view or a table are: by its notes, or by their names as far as these tell."""
         for column in self._columns(name):
-            unit, meaning = notes.get(column) or (_UNITS.get(kind_of(column), ""), "")
-            text = f"{meaning} ({unit})" if unit and meaning else meaning or unit
-            if text:
+            note = notes.get(column) or (_UNITS.get(kind_of(column), ""), "")
+            if text := with_unit(*note):
                 quoted = column.replace('"', '""')
                 self._comment(f'COLUMN {name}."{quoted}"', text)
 

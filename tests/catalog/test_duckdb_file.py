@@ -201,8 +201,8 @@ def test_networks_are_the_same_without_python() -> None:
     ]
     bits = ["", "/0", "/8", "/25", "/32", "/33", "/96", "/104", "/121", "/128", "/129"]
     bits += ["/", "/08", "/+8", "/-1", "/8/8", "/255.0.0.0", "/99999999999"]
-    pairs = [(one, f"{other}{some}") for one in addresses for other in addresses for some in bits]
-    pairs.append(("192.0.2.7", None))
+    pairs: list[tuple[str | None, str | None]] = [("192.0.2.7", None)]
+    pairs += [(one, f"{other}{some}") for one in addresses for other in addresses for some in bits]
     table = pa.table(dict(zip(("address", "network"), zip(*pairs, strict=True), strict=True)))
     with duckdb.connect() as connection:
         for statement in duckdb.extract_statements(NETWORK_FUNCTIONS):
@@ -229,7 +229,7 @@ def test_materialized_reports_are_tables_that_need_no_lake(
             ).fetchall()
         )
     assert re.search(r"\? .*As of \d{4}-\d\d-\d\d \d\d:\d\d UTC\.$", comments["cost_by_day"])
-    assert columns["egress_cost"] == "currency"
+    assert columns["egress_cost"] == "[currency]"
 
 
 def test_all_columns_have_plain_types_and_those_of_the_lake_say_what_they_are(catalog: Path) -> None:
@@ -246,8 +246,8 @@ def test_all_columns_have_plain_types_and_those_of_the_lake_say_what_they_are(ca
     notes = {(view, column): note for view, column, _, note in columns}
     assert "bytes" in notes["access_log", "bytes_sent"]
     assert all(note for (view, _), note in notes.items() if view == "access_log")
-    assert notes["access_log", "time"] == "when S3 received the request (UTC)"
-    assert notes["cost_by_day", "egress_bytes"] == "bytes"
+    assert notes["access_log", "time"] == "when S3 received the request [UTC]"
+    assert notes["cost_by_day", "egress_bytes"] == "[bytes]"
     assert views["website_top_objects"].startswith("Most requested objects: ")
     assert "p_limit: how many objects" in about[0]
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from etl.fields import TEXT, TIME, columns
 
 Notes = dict[str, tuple[str, str]]
-"""The unit of each column ("" where there is none), and what it means."""
+"""The unit of each column ("" where there is none), and what it means; `with_unit` makes one text of both."""
 
 PARTITION_COUNTS = pa.list_(
     pa.struct({"bucket": TEXT, "date": pa.date32(), "rows": pa.int64()})
@@ -21,6 +21,11 @@ CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)")
 
 LOG_FIELDS: dict[str, pa.DataType] = {one.name: one.type for one in columns()}
 """What a log line says, in the order of the line. Times are UTC, sizes bytes, durations milliseconds."""
+
+
+def with_unit(unit: str, meaning: str) -> str:
+    """What a column means with its unit in brackets, wherever one text has to say both: `sent in total [bytes]`."""
+    return " ".join(filter(None, (meaning, unit and f"[{unit}]")))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from conftest import run_cli
 from etl.api import Lake, open_lake
 from etl.text import in_words
 
-NOTEBOOK = Path(__file__).resolve().parent.parent / "config" / "notebooks" / "access_logs.ipynb"
+CONFIG = Path(__file__).resolve().parent.parent / "config"
+NOTEBOOK = CONFIG / "notebooks" / "access_logs.ipynb"
 SITE, ARCHIVE = "demo-cf-origin", "demo-lifecycle"
 DAY = {"date_from": "2021-11-04", "date_to": "2021-11-04"}
 ANSWERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -93,6 +94,17 @@ def test_the_frames_agree_with_the_reports(outputs: dict[str, str], directory: P
     keys = (directory / "expired-keys.csv").read_text("utf-8").splitlines()
     assert keys == list(expired.drop_duplicates())
     assert str(len(keys)) in outputs["expired_keys.nunique()"]
+
+
+def test_the_notebook_and_what_tells_of_it_count_its_questions() -> None:
+    """As many as there are numbered headings, in all and in each part."""
+    cells = json.loads(NOTEBOOK.read_text("utf-8"))["cells"]
+    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    website, rules = "\n".join(texts).split("## Lifecycle rules")
+    numbers = [[int(number) for number in re.findall(r"^### (\d+)\.", part, re.MULTILINE)] for part in (website, rules)]
+    assert numbers == [[1, 2, 3, 4, 5], [6, 7, 8, 9]]
+    assert re.search(r"five about a website, four about lifecycle\s+rules", texts[0])
+    assert "asks nine questions about a website and its lifecycle rules" in (CONFIG / "parquet.md").read_text("utf-8")
 
 
 def test_the_notebook_is_stored_without_results() -> None:

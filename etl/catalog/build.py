@@ -7,17 +7,16 @@ results of reports by day. DuckDB 1.3 and later open it.
 
 import contextlib
 import datetime as dt
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
 
 from etl.catalog.networks import NETWORK_FUNCTIONS
+from etl.catalog.place import new_file
 from etl.config import Settings
 from etl.errors import UsageError
 from etl.lake import read_retention
@@ -27,7 +26,7 @@ from etl.query.connection import query_errors, register_functions, run_statement
 from etl.query.files import LakeFiles
 from etl.query.views import asks_for_locations, plain_statements
 from etl.reports import Report, literal, query_report
-from etl.schema import Notes
+from etl.schema import Notes, with_unit
 from etl.store import ReadableStore
 from etl.text import Kind, kind_of
 
@@ -80,20 +79,17 @@ def write_catalog(
 
     Without a `geo_database` it has no reports of locations.
     `materialize` stores the results of reports that have rows by day. Raises UsageError for a report whose name
-    something else in the catalog has, QueryError for one that does not run.
+    something else in the catalog has, QueryError for one that does not run, StoreError where no file can be written.
     """
     shared = SharedReader(store, EVERYTHING, int(settings.query_spill))
     database = Database(store, settings=settings, shared=shared)
-    with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as folder:
-        path = Path(folder) / output.name
-        with query_errors(), _attached(path) as connection:
-            catalog = _Catalog(connection, database)
-            _add_lake(catalog, store, shared, settings)
-            for report in reports:
-                if asks_for_locations(report.sql) and not settings.geo_database:
-                    continue
-                catalog.add_report(report, materialize=materialize)
-        os.replace(path, output)  # noqa: PTH105 - over what is there
+    with new_file(output) as path, query_errors(), _attached(path) as connection:
+        catalog = _Catalog(connection, database)
+        _add_lake(catalog, store, shared, settings)
+        for report in reports:
+            if asks_for_locations(report.sql) and not settings.geo_database:
+                continue
+            catalog.add_report(report, materialize=materialize)
     return catalog.summary
 
 
@@ -159,9 +155,8 @@ class _Catalog:
     def comment_columns(self, name: str, notes: Notes) -> None:
         """Say what the columns of a view or a table are: by its notes, or by their names as far as these tell."""
         for column in self._columns(name):
-            unit, meaning = notes.get(column) or (_UNITS.get(kind_of(column), ""), "")
-            text = f"{meaning} ({unit})" if unit and meaning else meaning or unit
-            if text:
+            note = notes.get(column) or (_UNITS.get(kind_of(column), ""), "")
+            if text := with_unit(*note):
                 quoted = column.replace('"', '""')
                 self._comment(f'COLUMN {name}."{quoted}"', text)
 

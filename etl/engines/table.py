@@ -14,7 +14,7 @@ from etl.fields import TEXT
 from etl.lake import has_older_parts, partition_path, read_retention
 from etl.query import buckets
 from etl.query.catalog import NOTES
-from etl.schema import ACCESS_LOG
+from etl.schema import ACCESS_LOG, with_unit
 from etl.store import ReadableStore
 
 DESCRIPTION = "Records of Amazon S3 server access logs, kept by accesslake"
@@ -32,8 +32,7 @@ class Column:
 
 
 def _column(name: str, kind: pa.DataType) -> Column:
-    unit, meaning = NOTES[ACCESS_LOG.name][name]
-    return Column(name, kind, ": ".join(filter(None, (unit, meaning))))
+    return Column(name, kind, with_unit(*NOTES[ACCESS_LOG.name][name]))
 
 
 PARTITIONS = (_column("bucket", TEXT), _column("date", pa.date32()))

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from etl.arrow import are_sorted, compacted, count_distinct, reader_of, sort_order
 from etl.dates import parse_date
 from etl.errors import GoneError, StoreError
-from etl.schema import Table
+from etl.schema import Table, with_unit
 from etl.store import Entry, ReadableStore
 
 SET_ASIDE = "_damaged/"
@@ -233,10 +233,7 @@ def _described(table: Table) -> bytes:
     Plain text, which DuckDB shows in SQL. As metadata of fields in an Arrow schema, which only Arrow reads, it would
     take more than three times the space, in each of many small parts.
     """
-    texts = {
-        name: f"{meaning} [{unit}]" if unit else meaning
-        for name, (unit, meaning) in table.notes.items()
-    }
+    texts = {name: with_unit(*note) for name, note in table.notes.items()}
     return json.dumps(texts, separators=(",", ":")).encode()
 
 

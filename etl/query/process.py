@@ -26,7 +26,7 @@ from etl.query.messages import (
 )
 from etl.query.reader import SnapshotReader
 from etl.query.result import ChangedError, LimitError, Result, UnreadableError
-from etl.query.spill import make_spill_directory, remove_spill_directory
+from etl.query.spill import make_spill_directory, remove_directory
 
 # Sending to a process that has died raises one of these. It is ignored: reading the result then finds out why.
 _GONE = (BrokenPipeError, ConnectionResetError)
@@ -256,4 +256,4 @@ def _end(
     for thread in threads:
         if thread is not threading.current_thread():
             thread.join(max(0, deadline - time.monotonic()))
-    remove_spill_directory(directory, lock)
+    remove_directory(directory, lock)

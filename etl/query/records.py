@@ -1,5 +1,6 @@
 """The records themselves, as Arrow and pandas have them: which columns, and what they mean."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -18,11 +19,19 @@ NOTES: Notes = {
 
 
 def select_records(columns: Sequence[str] | None = None) -> str:
-    """SQL for these columns of all records, without one for all columns. Raises UsageError for an unknown one."""
-    names = [columns] if isinstance(columns, str) else list(columns or NOTES)
-    for name in names:
+    """SQL for these columns of all records; None means all columns.
+
+    Raises UsageError for an unknown one, for one that is named twice, and where none is.
+    """
+    given = NOTES if columns is None else columns
+    names = [given] if isinstance(given, str) else list(given)
+    if not names:
+        raise UsageError("columns: name at least one; without the argument it is all")
+    for name, count in Counter(names).items():
         if name not in NOTES:
             raise UsageError(f"records have no column {name!r}{nearest(name, NOTES)}")
+        if count > 1:
+            raise UsageError(f"columns: {name!r} is named {count} times")
     selected = ", ".join(f'"{name}"' for name in names)
     return f"SELECT {selected} FROM access_log"
 

@@ -129,7 +129,7 @@ def test_what_others_gave_the_table_stays(glue: Glue) -> None:
     assert run.stdout.splitlines() == [
         "logs.access_log would be updated",
         "  projection.bucket.values: site -> other,site",
-        "  column time: none -> timestamp (UTC: when S3 received the request)",
+        "  column time: none -> timestamp (when S3 received the request [UTC])",
     ]
     assert glue.versions() == 2
     assert glue.keep().action == "updated"

@@ -71,10 +71,19 @@ def test_pandas_types_do_not_depend_on_values(lake: Lake) -> None:
     assert list(frame[frame["date"] >= "2026-02-07"]["bucket"]) == ["12345"]
 
 
-def test_unknown_columns_are_refused(lake: Lake) -> None:
-    """The nearest name is told."""
-    with pytest.raises(UsageError, match=r"no column 'byte_sent'.*bytes_sent"):
-        lake.to_arrow(["byte_sent"])
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (["byte_sent"], r"no column 'byte_sent'.*bytes_sent"),
+        (["time", "key", "time"], r"'time' is named 2 times"),
+        ([], r"name at least one; without the argument it is all"),
+    ],
+)
+def test_columns_that_are_no_choice_are_refused(lake: Lake, columns: list[str], message: str) -> None:
+    """Unknown ones with the nearest name, those that would be two of one name, and none at all."""
+    for read in (lake.to_arrow, lake.to_pandas):
+        with pytest.raises(UsageError, match=message):
+            read(columns)
 
 
 def test_the_connection_reads_the_lake_and_nothing_else(lake: Lake, tmp_path: Path) -> None:

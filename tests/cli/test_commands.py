@@ -124,6 +124,8 @@ def test_report_formats_and_files(lake: str, tmp_path: Path) -> None:
             ("report", "website/top_objects", "--from", "1 May"),
             "--from '1 May' names no day or hour; write 2026-11-24, 2026-11, ",
         ),
+        (("findings", "--fail-on", "bad"), "Invalid value for '--fail-on': 'bad' is not one of 'alarm',"),
+        (("report", "--format", "xml"), "Invalid value for '--format': 'xml' is not one of 'table',"),
         (("sql", "SELECT x FROM access_log"), 'Referenced column "x" not found'),
         (("sql", "DROP VIEW access_log"), "one SELECT statement is expected"),
     ],

@@ -21,7 +21,7 @@ from etl.lake import Skip
 from etl.maintenance import Expired, Extent, LakeStatus, Repaired, Verification
 from etl.query.catalog import Function
 from etl.query.output import Heading
-from etl.query.table import Column, Overflow, print_table
+from etl.query.table import Column, Overflow, print_table, width_of
 from etl.reports import Report
 from etl.shorten import shortened
 from etl.store import Requests, Usage
@@ -339,7 +339,7 @@ def _print(content: Table | Text | str) -> None:
 
 
 def _console() -> Console:
-    width = None if sys.stdout.isatty() else _DEFAULT_WIDTH
+    width = width_of(sys.stdout) or _DEFAULT_WIDTH
     return Console(width=width, highlight=False, markup=False)
 
 

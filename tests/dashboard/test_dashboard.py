@@ -105,14 +105,33 @@ _PIXELS_OF_LETTERS = """
 """
 
 
-@pytest.mark.parametrize("width", [400, 1400, 2560])
+_TOUCHING_TEXTS = """
+() => [...document.querySelectorAll('figure svg')].flatMap((chart) => {
+    const texts = [...chart.querySelectorAll('text')].filter((text) => text.getAttribute('opacity') !== '0');
+    const boxes = texts.map((text) => [text.textContent, text.getBoundingClientRect()]);
+    const touch = (one, other) => one.left < other.right + 3 && other.left < one.right + 3
+        && one.top < other.bottom - 4 && other.top < one.bottom - 4;
+    return boxes.flatMap(([one, box], number) =>
+        boxes.slice(number + 1).filter(([, other]) => touch(box, other)).map(([other]) => `${one} | ${other}`));
+})
+"""
+_SCROLLING = """
+() => [...document.querySelectorAll('.scroll')]
+    .filter((box) => box.scrollHeight > box.clientHeight + 1 && box.querySelectorAll('tbody tr').length <= 24)
+    .map((box) => box.ariaLabel)
+"""
+
+
+@pytest.mark.parametrize("width", [400, 460, 1400, 2560])
 def test_a_page_is_easy_to_read(browser: Browser, page_file: Path, width: int) -> None:
-    """No word is broken, nothing is blank beside cards, and the texts of charts are not small."""
+    """No word is broken, nothing is blank beside cards, texts of charts are not small, and short tables whole."""
     with Opened(browser, page_file, width) as opened:
         opened.unfold()
         assert opened.page.evaluate(_SPLIT_WORDS) == []
         assert opened.page.evaluate(_BLANK_BESIDE_CARDS) == []
         assert min(opened.page.evaluate(_PIXELS_OF_LETTERS)) > 9
+        assert opened.page.evaluate(_TOUCHING_TEXTS) == []
+        assert width < 1400 or opened.page.evaluate(_SCROLLING) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

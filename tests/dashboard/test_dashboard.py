@@ -13,6 +13,7 @@ from playwright.sync_api import Browser
 from etl import open_lake
 from etl.cli.demo_logs import ADMIN, BROWSERS, LineWriter
 from etl.config import Settings
+from etl.dashboard.cards import unbroken
 from etl.dashboard.page import render_dashboard, reports_by_section
 from etl.dashboard.tiles import tiles_of
 from etl.errors import UsageError
@@ -201,8 +202,8 @@ def test_reports_with_history_read_what_was_before_the_period(tmp_path: Path) ->
     ingest_local(f"{tmp_path}/logs/*", tmp_path / "lake")
     ninth = dt.date(2026, 1, 9)
     page = render_dashboard(open_store(str(tmp_path / "lake")), Scope(None, ninth, ninth), Settings(), NOW)
-    assert "site-admin-2 was seen for the first time, on 2026-01-09 at 12:00: 1 request" in page
-    assert "Bucket `silent` has no records on 2026-01-09" in page
+    assert unbroken("site-admin-2 was seen for the first time, on 2026-01-09 at 12:00: 1 request") in page
+    assert unbroken("Bucket `silent` has no records on 2026-01-09") in page
 
 
 def test_a_table_sorts_on_click(browser: Browser, page_file: Path) -> None:
@@ -259,6 +260,11 @@ def test_findings_come_first(browser: Browser, page_file: Path) -> None:
         assert any(text.startswith("Requests: ") and "against 280" in text for text in texts)
         assert any("1 line could not be read" in text for text in texts)
         assert any("site-admin-2 was seen for the first time" in text for text in texts)
+        commands = notices.locator("code")
+        assert commands.count() > 0
+        assert not commands.first.is_visible()
+        notices.locator("summary").first.click()
+        assert "accesslake report " in commands.first.inner_text()
         top = [page.locator(where).bounding_box() for where in ("#unusual", ".tiles", "#overview")]
         assert [box["y"] for box in top if box] == sorted(box["y"] for box in top if box)
         for target in notices.locator("a").evaluate_all("all => all.map(one => one.getAttribute('href'))"):

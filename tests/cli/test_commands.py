@@ -189,6 +189,7 @@ def test_sql_and_status_and_verify(lake: str, logs: Path) -> None:
     status = run_cli("status", "--lake", lake)
     assert "5 lines = 5 rows + 0 rejects + 0 duplicates + 0 blank lines" in status.stdout
     assert re.search(r"newest record: 2026-02-06 00:00:38 UTC \(\d+ days? \d+ hours? ago\)", status.stdout)
+    assert re.search(r"last complete run: .* UTC \(\d+ minutes? ago\)", status.stdout)
     as_json = json.loads(run_cli("status", "--lake", lake, "--json").stdout)
     assert (as_json["rows"], as_json["newest_record"]) == (5, "2026-02-06T00:00:38Z")
     proved = run_cli("verify", "--lake", lake, "--source", str(logs))

@@ -424,13 +424,19 @@ class Lake:
         return inspect_lake(self._look(), scope, self.settings, now, load_reports())
 
     def dashboards(
-        self, *, date_from: Moment = None, date_to: Moment = None, last: str | None = None
+        self,
+        *,
+        bucket: str | Sequence[str] | None = None,
+        date_from: Moment = None,
+        date_to: Moment = None,
+        last: str | None = None,
     ) -> Iterator[tuple[str, str]]:
         """A dashboard of each bucket, and one page that lists them: file names and HTML, as they are done.
 
-        The period is the same for all; by default the last 7 days with records.
+        They are of all buckets, or of those that `bucket` names. The period is the same for all; by default the last
+        7 days with records.
         """
-        scope = _scope(None, date_from, date_to, last)
+        scope = _scope(bucket, date_from, date_to, last)
         now = dt.datetime.now(dt.UTC)
         return render_buckets(self._look(), scope, self.settings, now, self.advance)
 

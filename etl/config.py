@@ -37,6 +37,8 @@ HASH_KEY_VARIABLE = "ACCESSLAKE_PRIVACY_HASH_KEY"
 _NO_SETTINGS = frozenset(
     {"ACCESSLAKE_CONFIG", "ACCESSLAKE_SAMPLES", "ACCESSLAKE_EXAMPLES"}
 )
+# The forms of `dates.FORMS` that name days.
+_DAYS = "2026-11-24, 2026-11, 2026, today, yesterday or -7d"
 MIB = 1024 * 1024
 _REQUESTS_PER_PRICE = 1000
 
@@ -48,16 +50,21 @@ def _one_or_many(value: object) -> object:
 
 def _day(value: object) -> object:
     """A day is written as in `dates.FORMS`, or as a date in TOML; no number is one."""
-    if value is None or type(value) is dt.date:
-        return value
-    return parse_day(value if isinstance(value, str) else "")
+    return _day_by(parse_day, value)
 
 
 def _last_day(value: object) -> object:
     """As `_day`, but of a month or a year the last one."""
+    return _day_by(parse_last_day, value)
+
+
+def _day_by(parse: Callable[[str], dt.date], value: object) -> object:
     if value is None or type(value) is dt.date:
         return value
-    return parse_last_day(value if isinstance(value, str) else "")
+    try:
+        return parse(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise ValueError(f"it names no day; write {_DAYS}") from error
 
 
 def _not_before_since(until: dt.date | None, settings: ValidationInfo) -> dt.date | None:
@@ -317,9 +324,10 @@ def load_settings(
         key = ".".join(str(part) for part in first["loc"] if isinstance(part, str))
         key = next(known for known in origin if key.startswith(known))
         value = "" if key in _SECRETS else f" {values[key]!r}"
-        raise UsageError(
-            f"{origin[key]}: bad value{value} for {key}: {reason_of(first['msg'])}"
-        ) from error
+        # A flag is called like its setting, a file is not.
+        is_flag = origin[key] == name_of(key)
+        what = value if is_flag else f": bad value{value} for {key}"
+        raise UsageError(f"{origin[key]}{what}: {reason_of(first['msg'])}") from error
 
 
 def _from_file(path: str) -> dict[str, tuple[Any, str]]:

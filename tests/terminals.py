@@ -6,7 +6,9 @@ import re
 import select
 import subprocess
 import sys
+import termios
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 # Far more than a command takes to end, and far less than it would be at work.
@@ -20,10 +22,12 @@ class Terminal:
     Ctrl-C there reaches all of its processes.
     """
 
-    def __init__(self, *arguments: str, **environment: str) -> None:
+    def __init__(self, *arguments: str, command: Sequence[str] = (), **environment: str) -> None:
+        """`arguments` are those of the command line; `command` is another one instead."""
         self._ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, 80))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "etl", *arguments],
+            command or [sys.executable, "-m", "etl", *arguments],
             preexec_fn=lambda: os.login_tty(theirs),  # noqa: PLW1509 - there is no other way to a terminal of its own
             env={**os.environ, "TERM": "xterm", "COLUMNS": "80", **environment},
         )

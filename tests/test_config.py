@@ -46,7 +46,7 @@ def test_the_file_may_be_named_by_a_variable(tmp_path: Path) -> None:
         ('min_part_size = "big"', r"settings\.toml: bad value 'big' for min_part_size"),
         (
             "since = 'some day'",
-            r"settings\.toml: bad value 'some day' for since: write YYYY-MM-DD, .*yesterday or -7d$",
+            r"settings\.toml: bad value 'some day' for since: it names no day; write 2026-11-24, .*yesterday or -7d$",
         ),
         ("lookback_days =", r"settings\.toml: not valid TOML"),
     ],
@@ -61,13 +61,13 @@ def test_wrong_variables_and_flags_are_named() -> None:
     """A bad value says whether it came from a variable or a flag; an unknown variable is warned of."""
     with pytest.raises(UsageError, match="environment variable ACCESSLAKE_WORKERS: bad value 'many' for workers"):
         load_settings({}, {"ACCESSLAKE_WORKERS": "many"})
-    with pytest.raises(UsageError, match="--since: bad value '2026-13-01' for since"):
+    with pytest.raises(UsageError, match="--since '2026-13-01': it names no day; write 2026-11-24, 2026-11, 2026, "):
         load_settings({"since": "2026-13-01"}, {})
     with pytest.raises(UsageError, match="no-such-file: cannot read the configuration file"):
         load_settings({}, {}, "no-such-file")
     with pytest.raises(UsageError, match="ACCESSLAKE_LAKES: no such setting; did you mean 'ACCESSLAKE_LAKE'"):
         load_settings({}, {"ACCESSLAKE_LAKES": "x"})
-    with pytest.raises(UsageError, match=r"bad value 0 for since: .*write YYYY-MM-DD"):
+    with pytest.raises(UsageError, match=r"--since 0: it names no day; write 2026-11-24"):
         load_settings({"since": 0}, {})
 
 

@@ -125,13 +125,11 @@ def test_settings_take_the_same_words() -> None:
     today = dt.datetime.now(dt.UTC).date()
     assert load_settings({"since": "yesterday"}, {}).since in (today - dt.timedelta(1), today)
     assert load_settings({"since": "2026-02"}, {}).since == dt.date(2026, 2, 1)
-    with pytest.raises(
-        UsageError, match=r"--since: bad value '2026-02-01T13' for since: write YYYY-MM-DD, .*yesterday"
-    ):
+    with pytest.raises(UsageError, match=r"--since '2026-02-01T13': it names no day; write 2026-11-24, .*yesterday"):
         load_settings({"since": "2026-02-01T13"}, {})
     assert load_settings({"until": "2026-02"}, {}).until == dt.date(2026, 2, 28)
     assert load_settings({"until": "2026"}, {"ACCESSLAKE_SINCE": "2026-12-31"}).until == dt.date(2026, 12, 31)
-    with pytest.raises(UsageError, match=r"--until: bad value '2026-02-01T13' for until: write YYYY-MM-DD"):
+    with pytest.raises(UsageError, match=r"--until '2026-02-01T13': it names no day; write 2026-11-24"):
         load_settings({"until": "2026-02-01T13"}, {})
-    with pytest.raises(UsageError, match=r"--until: bad value '2026-01' for until: that is before `since`, 2026-02-01"):
+    with pytest.raises(UsageError, match=r"--until '2026-01': that is before `since`, 2026-02-01"):
         load_settings({"until": "2026-01"}, {"ACCESSLAKE_SINCE": "2026-02"})

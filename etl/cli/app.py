@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from etl.cli.commands import demo, engines, findings, lake, pages, questions, sql, storage
-from etl.cli.hints import ReportCommand
+from etl.cli.hints import Command, ReportCommand
 from etl.cli.interrupt import Interrupted, end_on_signals, say_farewell
 from etl.cli.streams import end_with_reader
 from etl.errors import AccessLakeError
@@ -61,7 +61,7 @@ def _start(
 
 
 for _name, _command in _COMMANDS.items():
-    app.command(_name, cls=_CLASSES.get(_name))(_command)
+    app.command(_name, cls=_CLASSES.get(_name, Command))(_command)
 
 
 def main() -> NoReturn:

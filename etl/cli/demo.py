@@ -100,7 +100,10 @@ def build_demo(
 
     Raises UsageError where the directory holds anything else than an earlier demo of such dates.
     """
+    is_earlier = (directory / _MARK).is_file()
     last_day = _claim(directory, dates)
+    if is_earlier:
+        log(f"{directory} holds an earlier demo: this one goes on with what is there")
     logs = directory / "logs"
     count = write_objects(demo_objects(last_day), logs)
     log(f"{count} log objects of two buckets in {logs}")

@@ -2,13 +2,25 @@
 
 from typing import Any
 
+import typer
 from typer.core import TyperCommand
 
-from etl.errors import UsageError
+from etl.errors import UsageError, reason_of
 from etl.reports import load_reports
 
 
-class ReportCommand(TyperCommand):
+class Command(TyperCommand):
+    """A command that says what is wrong with an option, without pydantic's words for it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            error.message = reason_of(error.message)
+            raise
+
+
+class ReportCommand(Command):
     """A command that tells parameters of reports from options of its own."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

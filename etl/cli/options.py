@@ -49,7 +49,7 @@ BucketOption = Annotated[
     typer.Option(
         "--bucket",
         metavar="B",
-        help="Only this source bucket, or those of a pattern like 'web-*'. May be repeated.",
+        help="Only this source bucket, or those of a pattern: 'web-*', 'web-0[78]'. May be repeated.",
     ),
 ]
 FromOption = Annotated[

@@ -21,7 +21,7 @@ from etl.lake import Skip
 from etl.maintenance import Expired, Extent, LakeStatus, Repaired, Verification
 from etl.query.catalog import Function
 from etl.query.output import Heading
-from etl.query.table import Column, Overflow, print_table
+from etl.query.table import Column, Overflow, print_table, width_of
 from etl.reports import Report
 from etl.shorten import shortened
 from etl.store import Requests, Usage
@@ -339,7 +339,7 @@ def _print(content: Table | Text | str) -> None:
 
 
 def _console() -> Console:
-    width = None if sys.stdout.isatty() else _DEFAULT_WIDTH
+    width = width_of(sys.stdout) or _DEFAULT_WIDTH
     return Console(width=width, highlight=False, markup=False)
 
 
@@ -359,9 +359,15 @@ def _ago(moment: dt.datetime | None) -> str:
     aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
     # A clock may be behind that of S3.
     age = max(dt.timedelta(), dt.datetime.now(dt.UTC) - aware)
-    hours = counted(age.seconds // 3600, "hour")
-    elapsed = f"{counted(age.days, 'day')} {hours}" if age.days else hours
-    return f"{aware:%Y-%m-%d %H:%M:%S} UTC ({elapsed} ago)"
+    return f"{aware:%Y-%m-%d %H:%M:%S} UTC ({_in_units(age)} ago)"
+
+
+def _in_units(age: dt.timedelta) -> str:
+    """An age in days and hours, or in minutes where it is less than an hour."""
+    hours, minutes = divmod(age.seconds // 60, 60)
+    if age.days:
+        return f"{counted(age.days, 'day')} {counted(hours, 'hour')}"
+    return counted(hours, "hour") if hours else counted(minutes, "minute")
 
 
 def json_time(moment: object) -> str:

@@ -68,8 +68,9 @@ def render_buckets(
 ) -> Iterator[tuple[str, str]]:
     """The file name and the HTML of a page for each bucket, as they are done; last of all the list of them.
 
-    The lake is listed once, for all of them, and the period is the same: by default the last week with records of any.
-    Raises UsageError without records. `advance` is called with the number of pages that are done, and of all.
+    They are the buckets of the scope. The lake is listed once, for all of them, and the period is the same: by default
+    the last week with records of any. Raises UsageError without records. `advance` is called with the number of pages
+    that are done, and of all.
     """
     check_days(scope)
     whole = Database(store, with_a_day_more(scope.until_its_end()), settings)
@@ -101,7 +102,7 @@ def render_buckets(
         # Whoever stops here, or fails, does not wait for pages that are not begun.
         pool.shutdown(cancel_futures=True)
     silent = [entry for entry in entries if entry not in shown]
-    yield INDEX, _index(store.url, period, now, drawn, silent)
+    yield INDEX, _index(store.url, scope.buckets, period, now, drawn, silent)
 
 
 def _entries(whole: Database, latest: dt.date) -> list[_Entry]:
@@ -133,6 +134,7 @@ def file_name(bucket: str) -> str:
 
 def _index(
     url: str,
+    buckets: Sequence[str],
     period: Scope,
     now: dt.datetime,
     drawn: Sequence[_Entry],
@@ -143,6 +145,7 @@ def _index(
     return page_of(
         "index.html",
         lake=safe_text(url),
+        selected=[safe_text(bucket) for bucket in buckets],
         first=period.date_from,
         last=period.date_to,
         now=now,

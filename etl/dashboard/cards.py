@@ -26,7 +26,11 @@ CHART = 18.5
 _LINE = 16
 # Texts are broken before a word that follows one of these, so that numbers, dates and addresses stay in one piece.
 _BREAK = re.compile(r"(?<=[:/.])(?=[^:/.\d\s])")
-_SPACE = re.compile(r"\s")
+_WORDS = re.compile(r"(\s+)")
+# An operation is looked up by its whole name.
+_OPERATION = re.compile(r"[A-Z0-9]+(\.[A-Z_]+)+")
+# A table of so many rows is shown whole where there is room: nobody scrolls for a row or two.
+_FEW_ROWS = 24
 # What is longer without a place to break is no word, but perhaps a key that somebody has made up.
 _LONGEST_PIECE = 24
 _WHO = ("principal", "requester")
@@ -67,6 +71,10 @@ class Card:
     def is_single(self) -> bool:
         """Whether there is no more to it than one row."""
         return len(self.rows) == 1 and not self.problem and not self.chart_problem
+
+    @property
+    def is_short(self) -> bool:
+        return len(self.rows) <= _FEW_ROWS
 
     @property
     def are_numbers(self) -> list[bool]:
@@ -167,19 +175,23 @@ def _cells(name: str, values: Sequence[object]) -> list[Cell]:
 def _cell(value: object, text: str) -> Cell:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return Cell(escape(text), value, len(text))
-    if not isinstance(value, str) or len(text) <= _LINE:
-        return Cell(escape(text), None, len(text))
+    if not isinstance(value, str) or len(text) <= _LINE or _OPERATION.fullmatch(text):
+        return Cell(unbroken(text), None, len(text))
     pieces = _BREAK.split(text)
     longest = max(len(word) for piece in pieces for word in piece.split() or [""])
     style = "long endless" if longest > _LONGEST_PIECE else "long"
     width = max(_LINE, min(longest, _LONGEST_PIECE))
-    return Cell(Markup("<wbr>").join(map(_unbroken, pieces)), None, width, style)
+    return Cell(Markup("<wbr>").join(map(unbroken, pieces)), None, width, style)
 
 
-def _unbroken(piece: str) -> Markup:
-    """A piece of a text for a cell; browsers would break a name such as that of a bucket after a hyphen."""
-    is_name = "-" in piece and len(piece) <= _LONGEST_PIECE and not _SPACE.search(piece)
-    return Markup("<span>{}</span>").format(piece) if is_name else escape(piece)
+def unbroken(text: str) -> Markup:
+    """A text as HTML; browsers would break dates, and names such as those of buckets, after a hyphen."""
+    return Markup().join(map(_unbroken_word, _WORDS.split(text)))
+
+
+def _unbroken_word(word: str) -> Markup:
+    is_name = "-" in word and len(word) <= _LONGEST_PIECE
+    return Markup('<span class="one">{}</span>').format(word) if is_name else escape(word)
 
 
 def _width(name: str, cells: Iterable[Cell]) -> float:

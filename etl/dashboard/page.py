@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
+from markupsafe import Markup
+
 from etl.config import Settings
-from etl.dashboard.cards import SHOWN_ROWS, Card, card_of
+from etl.dashboard.cards import SHOWN_ROWS, Card, card_of, unbroken
 from etl.dashboard.render import page_of
 from etl.dashboard.tiles import Tile, place_tiles_of, tiles_of
 from etl.findings import (
@@ -33,7 +35,7 @@ _READ_ROWS = 10_000
 class Notice:
     """A finding: its sentence, the report on the page that shows it, if one does, and the command that does."""
 
-    text: str
+    text: Markup
     is_alarm: bool
     report: str
     command: str
@@ -192,7 +194,7 @@ def _notice(
     shown = {report.name for report in chain.from_iterable(sections.values())}
     command = finding.query.command(lake) if finding.query else ""
     return Notice(
-        text=safe_text(finding.title),
+        text=unbroken(safe_text(finding.title)),
         is_alarm=finding.is_alarm,
         report=finding.report if finding.report in shown else "",
         command=safe_text(command),

@@ -29,7 +29,7 @@ from rich.text import Text
 
 from etl.errors import StoreError, UsageError
 from etl.query import Result
-from etl.query.table import Column, Overflow, aligned, print_table
+from etl.query.table import Column, Overflow, aligned, print_table, width_of
 from etl.text import column_in_words, header, safe_cell, safe_json, safe_text
 
 
@@ -156,7 +156,7 @@ def write_table(
 ) -> None:
     """Write a table of the first `max_rows` rows of a result, and how many rows it has in all.
 
-    On a terminal it has that one's width, below the heading.
+    It has the width of the terminal that shows it; on a terminal itself the heading is above it.
     """
     all_rows = _rows(result)
     rows = list(islice(all_rows, max_rows))
@@ -166,8 +166,13 @@ def write_table(
     if heading and is_terminal:
         _print_heading(console, heading)
     columns = _columns(result.columns, rows)
-    width = console.width if is_terminal else _UNLIMITED_WIDTH
-    is_upright = is_terminal and len(rows) == 1 and len(columns) > _COLUMNS_OF_ONE_ROW
+    terminal_width = width_of(stream)
+    width = terminal_width or _UNLIMITED_WIDTH
+    is_upright = (
+        terminal_width is not None
+        and len(rows) == 1
+        and len(columns) > _COLUMNS_OF_ONE_ROW
+    )
     print_table(console, columns, width, upright=is_upright)
     shown = f", of which the first {len(rows):,} are shown" if len(rows) < count else ""
     console.print(f"{count:,} row{'' if count == 1 else 's'}{shown}")

@@ -1,6 +1,7 @@
 """The part of a lake that a query is about."""
 
 import datetime as dt
+import fnmatch
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from etl.lake import partition_path
 from etl.schema import ACCESS_LOG
 from etl.store import Entry, ReadableStore
 
-_WILDCARDS = re.compile(r"[*?]")
+_WILDCARDS = re.compile(r"[*?[\]]")
 _FOLDER = "bucket="
 _RECORDS = f"{ACCESS_LOG.name}/{_FOLDER}"
 
@@ -27,7 +28,7 @@ class Scope:
     """
 
     bucket: str | tuple[str, ...] | None = None
-    """Names of buckets, or patterns of names: `*` is any text and `?` any character, neither of which a name has."""
+    """Names of buckets, or patterns of names, as of a shell: `*`, `?` and `[78]`, none of which a name has."""
     date_from: dt.date | None = None
     date_to: dt.date | None = None
     time_from: dt.datetime | None = None
@@ -160,9 +161,8 @@ def is_pattern(bucket: str) -> bool:
 
 def matches(pattern: str) -> Callable[[str], bool]:
     """What tells whether a bucket has this name, or one of this pattern."""
-    text = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
-    regex = re.compile(text, re.DOTALL)
-    return lambda name: regex.fullmatch(name) is not None
+    regex = re.compile(fnmatch.translate(pattern))
+    return lambda name: regex.match(name) is not None
 
 
 def matches_any(patterns: Sequence[str]) -> Callable[[str], bool]:

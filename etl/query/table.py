@@ -4,10 +4,14 @@ Where a table is wider than that, its long texts are cut in the middle, or wrapp
 not enough, each row is a block of lines, one for each column. All text is safe already when it comes here.
 """
 
+import os
+import stat
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import islice, zip_longest
+from typing import TextIO
 
 from rich.cells import cell_len, chop_cells
 from rich.console import Console
@@ -20,6 +24,8 @@ _LEAST_WIDTH = 24
 # What is longer is no word: the pattern of a parameter.
 _LONGEST_WORD = 40
 _LINES_AT_ONCE = 100
+# Of a terminal.
+_USUAL_WIDTH = 80
 _BETWEEN = "  "
 _MARGIN = " "
 _RULE = "\u2500"
@@ -71,6 +77,27 @@ class Column:
             names = fitted(self.texts, width)
             return [[text if _is_number(text) else names[text]] for text in self.texts]
         return [_wrapped(text, width) for text in self.texts]
+
+
+def width_of(stream: TextIO) -> int | None:
+    """The width of a terminal that shows the stream, also behind a pipe such as `| head`; None where there is none.
+
+    COLUMNS says it for any standard output; a file has no width, as nothing is to be cut there.
+    """
+    if stream is not sys.stdout:
+        return Console(file=stream).width if stream.isatty() else None
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    if stream.isatty():
+        return _terminal_width(stream)
+    is_pipe = stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
+    return _terminal_width(sys.stderr) if is_pipe and sys.stderr.isatty() else None
+
+
+def _terminal_width(stream: TextIO) -> int:
+    # A terminal that does not know its width says 0.
+    return os.get_terminal_size(stream.fileno()).columns or _USUAL_WIDTH
 
 
 def print_table(

@@ -69,6 +69,8 @@ _AXIS_UNITS = {Kind.BYTES: "B", Kind.PERCENT: "%"}
 # Texts are measured with one font and shown with whatever a browser has: so many pixels a letter may be wider.
 _SLACK = 0.9
 _PADDING = 8
+# Room for that between two labels, each of some ten letters, and between those of an axis and its title.
+_BETWEEN_LABELS, _TITLE_PADDING = 14, 10
 _FONT_SIZE = 12
 # Half the label of a last tick may be beyond it, as far as it is wider than Vega takes it to be.
 _LAST_TICK = 6
@@ -308,7 +310,7 @@ def _bars(alt: Any, base: Any, chart: Chart, figure: Drawn) -> Any:
 
 def _upright(alt: Any, chart: Chart, names: list[str], remark: str) -> dict[str, Any]:
     """Bars side by side: short labels, such as hours, have their place below them."""
-    axis = alt.Axis(labelAngle=0, labelOverlap=True, labelSeparation=6)
+    axis = alt.Axis(labelAngle=0, labelOverlap=True, labelSeparation=_BETWEEN_LABELS)
     title = [title_of(chart.label), *remark.splitlines()]
     x = alt.X("name:O", sort=names, title=title, axis=axis)
     return {"x": x, "y": alt.Y("value:Q", **_value_axis(alt, chart))}
@@ -332,7 +334,12 @@ def _line(alt: Any, base: Any, chart: Chart, figure: Drawn) -> Any:
     utc = alt.Scale(type="utc")  # as the days of the lake are
     ticks = _ticks({row["label"] for row in rows})
     # Labels at the ends that are moved inwards would run into those beside them.
-    axis = alt.Axis(tickCount=ticks, labelFlush=False, labelSeparation=4)
+    axis = alt.Axis(
+        tickCount=ticks,
+        labelFlush=False,
+        labelOverlap=True,
+        labelSeparation=_BETWEEN_LABELS,
+    )
     x = alt.X("label:T", title=figure.remark.splitlines() or None, scale=utc, axis=axis)
     y = alt.Y("value:Q", **_value_axis(alt, chart))
     base = base.encode(x=x, y=y, **_color(alt, chart, rows, base.width))
@@ -372,7 +379,12 @@ def _value_axis(alt: Any, chart: Chart, remark: str = "", **more: Any) -> dict[s
     return {
         "title": [title_of(chart.value), *remark.splitlines()],
         "axis": alt.Axis(
-            labelExpr=labels, tickCount=5, labelOverlap=True, labelSeparation=6, **more
+            labelExpr=labels,
+            tickCount=5,
+            labelOverlap=True,
+            labelSeparation=_BETWEEN_LABELS,
+            titlePadding=_TITLE_PADDING,
+            **more,
         ),
     }
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from etl.arrow import reader_of
-from etl.errors import StoreError, UsageError
+from etl.errors import StoreError, UsageError, reason_of
 from etl.parser.fast.keys import decode_keys
 from etl.store import S3Session, open_store, parse_location
 
@@ -79,7 +79,7 @@ def _read_manifest(name: str, session: S3Session) -> pa.Table:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise UsageError(
-            f"{name}: not the manifest of an S3 Inventory: {where}: {first['msg']}"
+            f"{name}: not the manifest of an S3 Inventory: {where}: {reason_of(first['msg'])}"
         ) from error
     return pa.concat_tables([OBJECTS.empty_table(), *_tables_of(manifest, name, session)])
 

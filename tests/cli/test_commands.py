@@ -124,6 +124,8 @@ def test_report_formats_and_files(lake: str, tmp_path: Path) -> None:
             ("report", "website/top_objects", "--from", "1 May"),
             "--from '1 May' names no day or hour; write 2026-11-24, 2026-11, ",
         ),
+        (("findings", "--fail-on", "bad"), "Invalid value for '--fail-on': 'bad' is not one of 'alarm',"),
+        (("report", "--format", "xml"), "Invalid value for '--format': 'xml' is not one of 'table',"),
         (("sql", "SELECT x FROM access_log"), 'Referenced column "x" not found'),
         (("sql", "DROP VIEW access_log"), "one SELECT statement is expected"),
     ],
@@ -187,6 +189,7 @@ def test_sql_and_status_and_verify(lake: str, logs: Path) -> None:
     status = run_cli("status", "--lake", lake)
     assert "5 lines = 5 rows + 0 rejects + 0 duplicates + 0 blank lines" in status.stdout
     assert re.search(r"newest record: 2026-02-06 00:00:38 UTC \(\d+ days? \d+ hours? ago\)", status.stdout)
+    assert re.search(r"last complete run: .* UTC \(\d+ minutes? ago\)", status.stdout)
     as_json = json.loads(run_cli("status", "--lake", lake, "--json").stdout)
     assert (as_json["rows"], as_json["newest_record"]) == (5, "2026-02-06T00:00:38Z")
     proved = run_cli("verify", "--lake", lake, "--source", str(logs))

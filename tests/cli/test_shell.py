@@ -39,7 +39,7 @@ def test_sql_from_a_file_or_a_pipe(lake: str, tmp_path: Path) -> None:
     file.write_bytes(b"\xef\xbb\xbf" + query.encode())
     expected = "n,e\r\n1,é\r\n".encode()
     assert with_input(b"", *base, "-f", str(file)).stdout.replace(b"\r", b"") == expected.replace(b"\r", b"")
-    for dash in ((), ("-",)):
+    for dash in ((), ("-",), ("-f", "-")):
         assert with_input(query.encode(), *base, *dash).stdout.split() == expected.split()
     for arguments, data, message in (
         (("-f", str(tmp_path / "none")), b"", b"none: cannot be read: No such file"),

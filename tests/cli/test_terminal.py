@@ -1,5 +1,6 @@
 """What commands print on a terminal: names in one piece, and what a report is about."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,19 @@ def test_names_are_in_one_piece(lake: Path, width: int) -> None:
     status = shown(width, "status", "--lake", str(lake))
     assert [line for line in status if BUCKET in line] != []
     assert len(BUCKET) == 63
+
+
+def test_a_table_behind_a_pipe_fits_the_terminal(lake: Path, tmp_path: Path) -> None:
+    """As on the terminal that shows it, or as COLUMNS says; in a file nothing is cut."""
+    report = f"{sys.executable} -m etl report website/top_objects --lake {lake}"
+    for ending, columns in (("| cat", ""), ("| cat", "60"), (f"> {tmp_path / 'all'}", "")):
+        terminal = Terminal(command=["sh", "-c", f"{report} {ending}"], COLUMNS=columns)
+        assert terminal.end() == 0
+        lines = [line.rstrip() for line in terminal.lines]
+        if ending == "| cat":
+            assert any(line.endswith("1 row") for line in lines)
+            assert max(map(cell_len, lines)) <= int(columns or 80)
+    assert "k" * 200 in (tmp_path / "all").read_text()
 
 
 @pytest.mark.parametrize(

@@ -96,12 +96,22 @@ def test_the_page_is_that_of_the_bucket_alone(lake: Path, folder: Path) -> None:
     assert tiles.findall((folder / "shop.html").read_text()) == tiles.findall(alone)
 
 
+def test_pages_of_some_buckets(lake: Path, tmp_path: Path) -> None:
+    """`--bucket` chooses among them, also by a pattern; the list says which they are of."""
+    done = run_cli("dashboard", "--lake", str(lake), "--per-bucket", str(tmp_path), "--bucket", "sho[op]*")
+    assert done.returncode == 0, done.stderr
+    chosen = [bucket for bucket in shown_buckets(lake) if bucket.startswith("shop")]
+    assert {path.name for path in tmp_path.iterdir()} == {"index.html", *map(file_name, chosen)}
+    assert "shop.html" in map(file_name, chosen)
+    assert "Of sho[op]*." in (tmp_path / "index.html").read_text()
+
+
 def test_without_records_nothing_is_written(lake: Path, tmp_path: Path) -> None:
-    """No folder of an empty period, or without a lake; a bucket is no choice for a page of each."""
+    """No folder of an empty period, of no such bucket, or without a lake."""
     for arguments, message in (
         (["--lake", str(lake), "--from", "2027-01-01"], "no records"),
         (["--lake", str(tmp_path / "none")], "no lake here"),
-        (["--lake", str(lake), "--bucket", "shop"], "leave out --bucket"),
+        (["--lake", str(lake), "--bucket", "web-*"], "no bucket matches 'web-*'"),
     ):
         done = run_cli("dashboard", "--per-bucket", str(tmp_path / "pages"), *arguments)
         assert (done.returncode, message in done.stderr) == (2, True), done.stderr

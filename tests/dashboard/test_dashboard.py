@@ -13,6 +13,7 @@ from playwright.sync_api import Browser
 from etl import open_lake
 from etl.cli.demo_logs import ADMIN, BROWSERS, LineWriter
 from etl.config import Settings
+from etl.dashboard.cards import unbroken
 from etl.dashboard.page import render_dashboard, reports_by_section
 from etl.dashboard.tiles import tiles_of
 from etl.errors import UsageError
@@ -105,14 +106,33 @@ _PIXELS_OF_LETTERS = """
 """
 
 
-@pytest.mark.parametrize("width", [400, 1400, 2560])
+_TOUCHING_TEXTS = """
+() => [...document.querySelectorAll('figure svg')].flatMap((chart) => {
+    const texts = [...chart.querySelectorAll('text')].filter((text) => text.getAttribute('opacity') !== '0');
+    const boxes = texts.map((text) => [text.textContent, text.getBoundingClientRect()]);
+    const touch = (one, other) => one.left < other.right + 3 && other.left < one.right + 3
+        && one.top < other.bottom - 4 && other.top < one.bottom - 4;
+    return boxes.flatMap(([one, box], number) =>
+        boxes.slice(number + 1).filter(([, other]) => touch(box, other)).map(([other]) => `${one} | ${other}`));
+})
+"""
+_SCROLLING = """
+() => [...document.querySelectorAll('.scroll')]
+    .filter((box) => box.scrollHeight > box.clientHeight + 1 && box.querySelectorAll('tbody tr').length <= 24)
+    .map((box) => box.ariaLabel)
+"""
+
+
+@pytest.mark.parametrize("width", [400, 460, 1400, 2560])
 def test_a_page_is_easy_to_read(browser: Browser, page_file: Path, width: int) -> None:
-    """No word is broken, nothing is blank beside cards, and the texts of charts are not small."""
+    """No word is broken, nothing is blank beside cards, texts of charts are not small, and short tables whole."""
     with Opened(browser, page_file, width) as opened:
         opened.unfold()
         assert opened.page.evaluate(_SPLIT_WORDS) == []
         assert opened.page.evaluate(_BLANK_BESIDE_CARDS) == []
         assert min(opened.page.evaluate(_PIXELS_OF_LETTERS)) > 9
+        assert opened.page.evaluate(_TOUCHING_TEXTS) == []
+        assert width < 1400 or opened.page.evaluate(_SCROLLING) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -182,8 +202,8 @@ def test_reports_with_history_read_what_was_before_the_period(tmp_path: Path) ->
     ingest_local(f"{tmp_path}/logs/*", tmp_path / "lake")
     ninth = dt.date(2026, 1, 9)
     page = render_dashboard(open_store(str(tmp_path / "lake")), Scope(None, ninth, ninth), Settings(), NOW)
-    assert "site-admin-2 was seen for the first time, on 2026-01-09 at 12:00: 1 request" in page
-    assert "Bucket `silent` has no records on 2026-01-09" in page
+    assert unbroken("site-admin-2 was seen for the first time, on 2026-01-09 at 12:00: 1 request") in page
+    assert unbroken("Bucket `silent` has no records on 2026-01-09") in page
 
 
 def test_a_table_sorts_on_click(browser: Browser, page_file: Path) -> None:
@@ -240,6 +260,11 @@ def test_findings_come_first(browser: Browser, page_file: Path) -> None:
         assert any(text.startswith("Requests: ") and "against 280" in text for text in texts)
         assert any("1 line could not be read" in text for text in texts)
         assert any("site-admin-2 was seen for the first time" in text for text in texts)
+        commands = notices.locator("code")
+        assert commands.count() > 0
+        assert not commands.first.is_visible()
+        notices.locator("summary").first.click()
+        assert "accesslake report " in commands.first.inner_text()
         top = [page.locator(where).bounding_box() for where in ("#unusual", ".tiles", "#overview")]
         assert [box["y"] for box in top if box] == sorted(box["y"] for box in top if box)
         for target in notices.locator("a").evaluate_all("all => all.map(one => one.getAttribute('href'))"):

@@ -75,6 +75,7 @@ def test_rejects_are_of_the_hour_of_their_delivery(lake: Lake) -> None:
     ("bucket", "found"),
     [
         ("web-*", ["web-a", "web-b"]),
+        ("web-[bc]", ["web-b"]),
         ("*-a", ["api-a", "web-a"]),
         ("???-b", ["web-b"]),
         (["api-a", "web-b"], ["api-a", "web-b"]),

@@ -39,7 +39,7 @@ def dashboard(
         typer.Option(
             "--per-bucket",
             metavar="DIR",
-            help="Write a page for each bucket and an index.html to this directory, or s3://bucket/prefix.",
+            help="Write a page for each bucket, or each of --bucket, and an index.html to this directory, or s3://bucket/prefix.",
         ),
     ] = None,
     show: Annotated[
@@ -58,14 +58,12 @@ def dashboard(
     The page is one file that needs no other: send it, open it from a disk, print it.
     """
     destination = _destination(output, per_bucket, show=show)
-    if per_bucket is not None and bucket:
-        raise UsageError("--per-bucket makes a page of each bucket: leave out --bucket")
     lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
     begin, end = parse_period(date_from, date_to, last)
     session = S3Session(lake.settings.endpoint_url)
     if per_bucket is not None:
         with working("drawing pages") as lake.advance:
-            pages = lake.dashboards(date_from=begin, date_to=end)
+            pages = lake.dashboards(bucket=bucket or None, date_from=begin, date_to=end)
             _write_all(pages, destination, session)
         destination = destination.below(INDEX)
     else:

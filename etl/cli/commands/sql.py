@@ -36,6 +36,8 @@ from etl.errors import UsageError
 from etl.query import Database
 from etl.query.output import Format, choose_format, write_result
 
+_STANDARD_INPUT = Path("-")
+
 
 def sql(
     query: Annotated[
@@ -47,7 +49,12 @@ def sql(
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option("-f", "--file", metavar="FILE", help="Read the SELECT from a file."),
+        typer.Option(
+            "-f",
+            "--file",
+            metavar="FILE",
+            help="Read the SELECT from a file; `-`: standard input.",
+        ),
     ] = None,
     lake_url: LakeOption = None,
     bucket: BucketOption = None,
@@ -77,11 +84,11 @@ def _query_text(query: str | None, file: Path | None) -> str:
     """The SELECT of the argument, of a file, or of standard input where that is no terminal."""
     if query is not None and file:
         raise UsageError("write the SELECT as an argument or as --file, not both")
-    if file:
+    if file and file != _STANDARD_INPUT:
         return _text_of(file)
     if query not in (None, "-"):
         return query
-    if query is None and sys.stdin.isatty():
+    if query is None and file is None and sys.stdin.isatty():
         raise UsageError(
             "write a SELECT, or -f FILE; `accesslake shell` takes one after the other"
         )

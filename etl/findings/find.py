@@ -37,7 +37,7 @@ _MOST_OF_A_KIND = 5
 def questions(case: Case) -> list[Question]:
     """What has to be asked for the case, once each."""
     asked = [
-        rule for rule in RULES if _is_asked(case, rule.kinds) and rule.is_asked(case)
+        rule for rule in RULES if _is_asked(case, rule.kinds) and _can_tell(case, rule)
     ]
     return list(dict.fromkeys(question for rule in asked for question in rule.reads))
 
@@ -62,7 +62,12 @@ def find(case: Case, failures: Iterable[Finding] = ()) -> list[Finding]:
 
 
 def _is_answered(case: Case, rule: Rule) -> bool:
-    return rule.is_asked(case) and all(one in case.results for one in rule.reads)
+    return _can_tell(case, rule) and all(one in case.results for one in rule.reads)
+
+
+def _can_tell(case: Case, rule: Rule) -> bool:
+    """Whether a rule has something to look at: without any records, it is only that there are none."""
+    return rule.is_asked(case) and (not case.is_empty or "stale" in rule.kinds)
 
 
 def _is_silent(case: Case, finding: Finding) -> bool:

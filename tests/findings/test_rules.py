@@ -122,7 +122,7 @@ def test_a_day_that_is_not_over_is_compared_up_to_its_hour() -> None:
 
 
 def test_hours_are_compared_with_the_hours_before() -> None:
-    """They end at another time of the day, of which the sentence says nothing."""
+    """Whoever chose the hours knows them: the sentence says nothing of them."""
     rows: dict[Question, Rows] = {OLD_NOW: [USUAL | {"requests": 2000}], OLD_BEFORE: [USUAL]}
     day = Period(WEEK.last, WEEK.last, at("29 15:00"))
     hours = replace(case(rows, period=day), begin=at("29 12:00"), end=day.until)

@@ -83,7 +83,7 @@ def test_a_period_without_an_end_ends_with_the_records(lake: Lake) -> None:
 
 
 def test_a_day_without_records_yet_is_not_compared(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On the 16th there are records up to 08:00 of the 15th: three days are compared up to then, with none of the 16th."""
+    """On the 16th there are records up to 08:00 of the 15th: the days are compared up to then, without the 16th."""
     monkeypatch.setattr("etl.reports.compare.utc_now", lambda: dt.datetime(2026, 3, 16, 11, 48))  # noqa: DTZ001
     comparison = lake.compare("overview/figures", date_from="2026-03-14", date_to="2026-03-16")
     assert comparison.period.end == dt.datetime(2026, 3, 15, 8, 1)  # noqa: DTZ001

@@ -16,7 +16,7 @@ from etl.dates import (
     word_of_begin,
     word_of_end,
 )
-from etl.errors import AccessLakeError, UsageError
+from etl.errors import NO_RECORDS_YET, AccessLakeError, UsageError
 from etl.findings.case import (
     NOTHING,
     RECENT_DAYS,
@@ -38,7 +38,7 @@ from etl.query.known import (
     whole_minutes,
     with_a_day_more,
 )
-from etl.query.scope import between, moved_back, whole_days
+from etl.query.scope import between, buckets, moved_back, whole_days
 from etl.reports import Report, query_report
 from etl.store import ReadableStore
 
@@ -349,7 +349,7 @@ def inspect_lake(
         newest_time(everything, utc),
         utc,
     )
-    scope, last = _up_to(scope, known, last)
+    scope, last = up_to(scope, known, last)
     # Of a period that is over it is no news that it is.
     days_old = (utc.date() - newest.date()).days if is_current else 0
     first = scope.date_from or last
@@ -377,7 +377,7 @@ def _is_empty(scope: Scope, newest: dt.datetime) -> bool:
     return scope.begin is not None and newest < scope.begin
 
 
-def _up_to(scope: Scope, known: dt.datetime, last: dt.date) -> tuple[Scope, dt.date]:
+def up_to(scope: Scope, known: dt.datetime, last: dt.date) -> tuple[Scope, dt.date]:
     """A scope without the days that have no records yet, and the last day of it."""
     last_known = moment_before(known, dt.timedelta(microseconds=1)).date()
     if last_known >= last:
@@ -399,6 +399,8 @@ def latest_day(scope: Scope, now: dt.datetime) -> dt.date:
 
 
 def no_records(store: ReadableStore) -> UsageError:
+    if not buckets(store):
+        return UsageError(f"{store.url} {NO_RECORDS_YET}")
     return UsageError(
         f"{store.url}: no records of this bucket and period; `accesslake status` says what there is"
     )

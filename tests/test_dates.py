@@ -112,6 +112,8 @@ def test_the_period_before() -> None:
     assert period_before(scope("2026-03-01T00", "2026-03-01T01")) == scope("2026-02-28T00", "2026-02-28T01")
     assert period_before(scope("2026-03-01T13", "2026-03-01T23")) == scope("2026-02-28T13", "2026-02-28T23")
     assert period_before(scope("2026-02-28T10:20", "2026-03-01T10:20")) == scope("2026-02-26T10:20", "2026-02-27T10:20")
+    # Before the first day that there is, there is none.
+    assert period_before(scope("0001", "0001")).end == at("0001-01-02")
 
 
 def test_the_last_day_in_minutes_is_a_day_long() -> None:

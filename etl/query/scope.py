@@ -85,7 +85,7 @@ def scope_of(
     time_from = begin.begin if begin else None
     time_before = end.end if end else None
     # The last moment, not the first after it, tells the last day.
-    last = time_before and time_before - dt.timedelta(microseconds=1)
+    last = time_before and moment_before(time_before, dt.timedelta(microseconds=1))
     return Scope(
         buckets,
         time_from and time_from.date(),

@@ -7,6 +7,9 @@ A message says what is wrong, where (file, key or URL) and what to do next. A ma
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+NO_RECORDS_YET = "holds no records yet; `accesslake ingest` fills it"
+"""What is said of a lake that no run has found a record for: after its URL."""
+
 
 class AccessLakeError(Exception):
     """Anything that accesslake refuses or fails to do; the command line prints it and exits with `exit_code`."""

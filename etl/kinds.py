@@ -82,6 +82,7 @@ _ALL = (
         "security/anonymous_requests",
         _threshold(1, "changes"),
     ),
+    # MITRE ATT&CK has no technique for who may use a bucket: T1222 is of files, T1098 of identities, T1578 of compute.
     Kind(
         "access-changes",
         _ALARM,

@@ -5,8 +5,9 @@ import datetime as dt
 import pytest
 
 from etl.config import load_settings
-from etl.dates import parse_last, parse_span, period_in_words, word_of_begin, word_of_end
+from etl.dates import Span, parse_last, parse_span, period_in_words, word_of_begin, word_of_end
 from etl.errors import UsageError
+from etl.query.known import whole_minutes
 from etl.query.scope import EVERYTHING, Scope, check_days, period_before, scope_of
 
 NOW = dt.datetime(2026, 3, 1, 10, 20, 30)  # noqa: DTZ001 - naive and UTC, as records are
@@ -106,9 +107,23 @@ def test_whole_days_need_no_times() -> None:
 
 
 def test_the_period_before() -> None:
-    """It is as long as the period, to the hour, and ends where that begins."""
+    """It is as long as the period; of hours, it has the same ones of a day before, to the minute."""
     assert period_before(scope("2026-03-01", "2026-03-02")) == scope("2026-02-27", "2026-02-28")
-    assert period_before(scope("2026-03-01T00", "2026-03-01T01")) == scope("2026-02-28T22", "2026-02-28T23")
+    assert period_before(scope("2026-03-01T00", "2026-03-01T01")) == scope("2026-02-28T00", "2026-02-28T01")
+    assert period_before(scope("2026-03-01T13", "2026-03-01T23")) == scope("2026-02-28T13", "2026-02-28T23")
+    assert period_before(scope("2026-02-28T10:20", "2026-03-01T10:20")) == scope("2026-02-26T10:20", "2026-02-27T10:20")
+    # Before the first day that there is, there is none.
+    assert period_before(scope("0001", "0001")).end == at("0001-01-02")
+
+
+def test_the_last_day_in_minutes_is_a_day_long() -> None:
+    """24 hours up to a second of now are 24 hours in whole minutes, too; what is shorter than a minute is one."""
+    last = parse_last("--last", "24h", NOW)
+    day = whole_minutes(scope_of(None, last, last))
+    assert (day.begin, day.end) == (at("2026-02-28T10:21"), at("2026-03-01T10:21"))
+    second = Span(NOW, NOW + dt.timedelta(seconds=1))
+    minute = whole_minutes(scope_of(None, second, second))
+    assert (minute.begin, minute.end) == (at("2026-03-01T10:20"), at("2026-03-01T10:21"))
 
 
 def test_a_period_that_ends_before_it_begins() -> None:

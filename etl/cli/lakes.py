@@ -10,7 +10,7 @@ import typer
 from etl.api import Lake
 from etl.config import Settings, load_settings
 from etl.dates import Span, parse_last, parse_span, period_in_words
-from etl.errors import UsageError
+from etl.errors import NO_RECORDS_YET, UsageError
 from etl.query import Scope
 from etl.reports import Comparison, Report
 from etl.text import safe_text
@@ -30,10 +30,7 @@ def open_lake(config: str | None, **flags: Any) -> Lake:
 
 def warn_if_empty(lake: Lake) -> None:
     if lake.is_empty:
-        text = (
-            f"accesslake: {lake.url} holds no records yet; `accesslake ingest` fills it"
-        )
-        typer.echo(safe_text(text), err=True)
+        typer.echo(safe_text(f"accesslake: {lake.url} {NO_RECORDS_YET}"), err=True)
 
 
 def warn_if_incomplete(lake: Lake) -> None:

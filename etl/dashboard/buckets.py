@@ -13,10 +13,10 @@ from etl.dashboard.cards import column_width, step_of
 from etl.dashboard.page import Page, render_page
 from etl.dashboard.render import page_of
 from etl.dashboard.tiles import Tile
-from etl.dates import FIRST_DAY, shifted
-from etl.findings.inspection import DAYS, latest_day, no_records
+from etl.dates import FIRST_DAY, day_span, shifted
+from etl.findings.inspection import DAYS, latest_day, no_records, up_to
 from etl.query import Advance, Database, Scope, check_days
-from etl.query.known import with_a_day_more
+from etl.query.known import end_of_records, newest_time, with_a_day_more
 from etl.reports import load_reports
 from etl.store import ReadableStore
 from etl.text import safe_text
@@ -102,7 +102,19 @@ def render_buckets(
         # Whoever stops here, or fails, does not wait for pages that are not begun.
         pool.shutdown(cancel_futures=True)
     silent = [entry for entry in entries if entry not in shown]
-    yield INDEX, _index(store.url, scope.buckets, period, now, drawn, silent)
+    known = _up_to_its_records(whole, scope, period, last, now)
+    yield INDEX, _index(store.url, scope.buckets, known, now, drawn, silent)
+
+
+def _up_to_its_records(
+    whole: Database, scope: Scope, period: Scope, last: dt.date, now: dt.datetime
+) -> Scope:
+    """The period of the pages, whose last days they leave out where there are no records of these yet."""
+    utc = now.astimezone(dt.UTC).replace(tzinfo=None)
+    end, newest = day_span(last).end, newest_time(whole, utc)
+    known = end_of_records(whole.within, scope, end, newest, utc)
+    period, _ = up_to(period, known, last)
+    return period
 
 
 def _entries(whole: Database, latest: dt.date) -> list[_Entry]:

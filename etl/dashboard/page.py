@@ -21,6 +21,7 @@ from etl.findings import (
     inspect_lake,
     report_failed,
 )
+from etl.findings.inspection import no_records
 from etl.query import Advance, Database, Scope, left_out
 from etl.query.scope import is_pattern
 from etl.reports import Report, Section, load_reports
@@ -107,6 +108,8 @@ def render_page(
     """
     reports = load_reports() if reports is None else reports
     inspection = inspect_lake(store, scope, settings, now, reports, whole)
+    if inspection.is_empty:
+        raise no_records(store)
     sections = reports_by_section(reports.values())
     steps = _Steps(advance, sum(map(len, sections.values())) + inspection.questions)
     results = _query_all(sections, inspection, steps)

@@ -93,6 +93,10 @@ class Case:
     """Whether there are databases that tell in which country an address is."""
     has_before: bool = False
     """Whether the lake goes back to the beginning of the period before."""
+    is_empty: bool = False
+    """Whether the period, which is up to now, has no records: of these, nothing can be said."""
+    newest_day: dt.date | None = None
+    """That of the newest record, which is before a period without any."""
     days_old: int = 0
     """How old the newest record is, where the period is up to now."""
 

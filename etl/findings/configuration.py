@@ -102,7 +102,8 @@ def _change(
     first = min(rows, key=lambda row: row["time"])
     done = f"{_by(rows)} {_action(operation)}"
     if len(buckets) > 1:
-        where = f"{len(buckets):,} buckets, {times(len(rows))}, first of {quoted(first['bucket'])}"
+        often = f" {times(len(rows))}," if len(rows) > len(buckets) else ""
+        where = f"{len(buckets):,} buckets,{often} first of {quoted(first['bucket'])}"
     elif len(rows) > 1:
         where = f"{quoted(buckets[0])} {times(len(rows))}, first"
     else:

@@ -34,6 +34,8 @@ class _OddDay:
     until: str
     bucket: str | None
     """The one that has most of the difference, if one of several has."""
+    among: str = ""
+    """Of which buckets the counts are, where the day has something in others, too."""
 
     @property
     def is_large(self) -> bool:
@@ -57,7 +59,7 @@ def days_of_requests(case: Case) -> Iterator[Finding]:
     """Days with many or few requests; the last by its hours so far, which are compared with the same ones."""
     odd = odd_days(case, REQUESTS)
     for day in odd[:_ODD_DAYS]:
-        title = f"{day.date} had {number(day.count, 'request')}{day.until}"
+        title = f"{day.date} had {number(day.count, 'request')}{day.among}{day.until}"
         title += f", against {day.usual:,.0f} {day.on_a_usual_day}"
         yield _odd_day(case, REQUESTS, day, title + _most(day))
     yield from _other_days(case, REQUESTS, odd)
@@ -69,8 +71,10 @@ def days_of_bytes(case: Case) -> Iterator[Finding]:
     odd = odd_days(case, BYTES)
     for day in odd[:_ODD_DAYS]:
         reader = _reader_of(case, day)
-        title = f"{of_bytes(day.count)} were sent on {day.date}{day.until}, against {of_bytes(day.usual)}"
-        title += f" {day.on_a_usual_day}{_most(day, reader)}"
+        title = f"{of_bytes(day.count)} were sent{day.among} on {day.date}{day.until},"
+        title += (
+            f" against {of_bytes(day.usual)} {day.on_a_usual_day}{_most(day, reader)}"
+        )
         yield _odd_day(case, BYTES, day, title, reader)
     yield from _other_days(case, BYTES, odd)
 
@@ -80,7 +84,8 @@ def days_of_cost(case: Case) -> Iterator[Finding]:
     """Days that cost much or little; the last, if it is not over, can only have cost too much already."""
     odd = odd_days(case, COSTS)
     for day in odd[:_ODD_DAYS]:
-        title = f"{day.date} cost {money(day.count)}{day.until}, against {money(day.usual)} on {day.usual_day}"
+        title = f"{day.date} cost {money(day.count)}{day.among}{day.until}"
+        title += f", against {money(day.usual)} on {day.usual_day}"
         yield _odd_day(case, COSTS, day, title + _most(day))
     yield from _other_days(case, COSTS, odd)
 
@@ -109,7 +114,17 @@ def _of_all(case: Case, day: JudgedDay) -> _OddDay:
     count = counts.total(buckets, day.date)
     usual = counts.usual(buckets, day.others)
     bucket = _where(day, buckets, is_large=count > usual) if len(buckets) > 1 else None
-    return _OddDay(day.date, count, usual, day.usual_day, day.until, bucket)
+    among = _among(buckets, counts.total(counts.buckets, day.date) - count)
+    return _OddDay(day.date, count, usual, day.usual_day, day.until, bucket, among)
+
+
+def _among(buckets: Sequence[str], others: float) -> str:
+    """That counts are of these buckets only, as the page has those of `others`, which are new, too."""
+    if not others:
+        return ""
+    if len(buckets) == 1:
+        return " in the bucket that was there before"
+    return f" in the {len(buckets):,} buckets that were there before"
 
 
 def _where(day: JudgedDay, buckets: Sequence[str], *, is_large: bool) -> str | None:

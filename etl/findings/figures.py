@@ -107,8 +107,8 @@ def _change(
 
 def _before(case: Case) -> str:
     """The period before, and how the comparison is made a fair one."""
-    # Of hours, the period before is not at the same time of the day.
-    until = None if case.begin or case.end else case.period.until
+    # Whoever chose an end knows it.
+    until = None if case.end else case.period.until
     left_out = len(case.first_days) - len(case.old_buckets)
     notes = [
         *([f"both until {until:%H:%M} of the last day"] if until else []),

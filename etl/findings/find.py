@@ -16,6 +16,7 @@ from etl.findings import (
     requests,
 )
 from etl.findings.case import Case, Question, Rule
+from etl.findings.days import KIND_OF
 from etl.findings.finding import Finding, Query
 from etl.findings.words import number
 from etl.kinds import KINDS, Kind, Severity
@@ -37,7 +38,7 @@ _MOST_OF_A_KIND = 5
 def questions(case: Case) -> list[Question]:
     """What has to be asked for the case, once each."""
     asked = [
-        rule for rule in RULES if _is_asked(case, rule.kinds) and rule.is_asked(case)
+        rule for rule in RULES if _is_asked(case, rule.kinds) and _can_tell(case, rule)
     ]
     return list(dict.fromkeys(question for rule in asked for question in rule.reads))
 
@@ -56,13 +57,35 @@ def find(case: Case, failures: Iterable[Finding] = ()) -> list[Finding]:
         if _is_answered(case, rule):
             findings += rule.findings(case)
     loud = [finding for finding in findings if not _is_silent(case, finding)]
+    if case.period.days == 1:
+        loud = _told_once(loud)
     return sorted(
         _summarized(loud), key=lambda finding: (not finding.is_alarm, -finding.weight)
     )
 
 
+def _told_once(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings of a single day: one that is unusual among its like is not told again beside the day before."""
+    of_day = {
+        (finding.id, finding.counts["difference"] > 0)
+        for finding in findings
+        if finding.id in KIND_OF.values() and "difference" in finding.counts
+    }
+
+    def is_repeated(finding: Finding) -> bool:
+        is_large = finding.counts.get("difference", 0) > 0
+        return (KIND_OF.get(finding.id, ""), is_large) in of_day
+
+    return [finding for finding in findings if not is_repeated(finding)]
+
+
 def _is_answered(case: Case, rule: Rule) -> bool:
-    return rule.is_asked(case) and all(one in case.results for one in rule.reads)
+    return _can_tell(case, rule) and all(one in case.results for one in rule.reads)
+
+
+def _can_tell(case: Case, rule: Rule) -> bool:
+    """Whether a rule has something to look at: without any records, it is only that there are none."""
+    return rule.is_asked(case) and (not case.is_empty or "stale" in rule.kinds)
 
 
 def _is_silent(case: Case, finding: Finding) -> bool:

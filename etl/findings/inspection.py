@@ -10,12 +10,13 @@ import pyarrow as pa
 from etl.config import Settings
 from etl.dates import (
     day_span,
+    moment_before,
     period_in_words,
     shifted,
     word_of_begin,
     word_of_end,
 )
-from etl.errors import AccessLakeError, UsageError
+from etl.errors import NO_RECORDS_YET, AccessLakeError, UsageError
 from etl.findings.case import (
     NOTHING,
     RECENT_DAYS,
@@ -31,13 +32,13 @@ from etl.findings.finding import Excerpt, Finding, Period
 from etl.findings.series import is_by_time, read_rows
 from etl.query import Advance, Database, Scope, check_days
 from etl.query.known import (
+    end_of_records,
     first_days,
-    known_end,
     newest_time,
     whole_minutes,
     with_a_day_more,
 )
-from etl.query.scope import between, moved_back
+from etl.query.scope import between, buckets, moved_back, whole_days
 from etl.reports import Report, query_report
 from etl.store import ReadableStore
 
@@ -86,8 +87,12 @@ class Inspection:
     period: Period
     first_days: Mapping[str, dt.date]
     """Of each bucket the first day with records, up to the end of the period."""
+    newest: dt.datetime
+    """The time of the newest record up to the end of the period."""
     days_old: int
-    """How old the newest record is, where the period is up to now."""
+    """How old it is, where the period is up to now."""
+    _earlier: dt.timedelta
+    """By how much the period before is earlier."""
     _history: Database
     _scope: Scope
     _settings: Settings
@@ -103,7 +108,12 @@ class Inspection:
     @property
     def has_before(self) -> bool:
         """Whether the lake goes back to the beginning of the period before."""
-        return self._was_there_before(self.begun)
+        return not self.is_empty and self._was_there_before(self.begun)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the period, which is up to now, has no records: not yet, or no more."""
+        return self._scope.begin is not None and self.newest < self._scope.begin
 
     @property
     def buckets(self) -> list[str]:
@@ -126,6 +136,8 @@ class Inspection:
     @property
     def note(self) -> str | None:
         """Why there is nothing to compare the period with, where that is so."""
+        if self.is_empty:
+            return f"The period has no records: the newest is of {self.newest:%Y-%m-%d %H:%M}."
         if self.has_before:
             return None
         begin = self._scope_of(Window.BEFORE).date_from
@@ -238,6 +250,8 @@ class Inspection:
             end=self._scope.time_before,
             has_locations=bool(self._settings.geo_database),
             has_before=self.has_before,
+            is_empty=self.is_empty,
+            newest_day=self.newest.date(),
             days_old=self.days_old,
         )
 
@@ -261,9 +275,7 @@ class Inspection:
         period = self.period
         if window in _BEFORE:
             open_end = period.until or self._scope.time_before
-            before = moved_back(
-                replace(self._scope, time_before=open_end), _length(self._scope)
-            )
+            before = moved_back(replace(self._scope, time_before=open_end), self._earlier)
             return before if window is Window.BEFORE else self._of_old_buckets(before)
         if window is Window.OLD_BUCKETS:
             return self._of_old_buckets(self._scope)
@@ -309,7 +321,7 @@ def inspect_lake(
     """Look at the lake's part in `scope`; without days, at the last week with records.
 
     `whole` has the records of this part and of others, where these are looked at, too. Raises UsageError where there
-    are no records.
+    are no records; of a period up to now it is only known that they are missing where there were some before.
     """
     check_days(scope)
     utc = now.astimezone(dt.UTC).replace(tzinfo=None)
@@ -320,17 +332,57 @@ def inspect_lake(
     history = everything.within(scope.until_its_end())
     begun = first_days(history, latest_day(scope, now))
     newest = newest_time(history, utc)
-    if not begun or newest is None or (scope.begin and newest < scope.begin):
+    is_current = _is_current(scope, utc)
+    if not begun or newest is None or (_is_empty(scope, newest) and not is_current):
         raise no_records(store)
-    last = scope.date_to or newest.date()
+    last = scope.date_to or (utc if _is_empty(scope, newest) else newest).date()
     chosen, scope = scope, scope.within_days(shifted(last, 1 - DAYS), last)
-    end = scope.end or day_span(last).end
-    known = known_end(chosen, end, newest_time(everything, utc), utc)
-    # Of a period that was chosen it is no news that it is over.
-    days_old = 0 if chosen.date_to else (now.date() - last).days
+    earlier = whole_days(scope)
+
+    def of_others(other: Scope) -> Database:
+        return whole.within(other) if whole else Database(store, other, settings)
+
+    known = end_of_records(
+        of_others,
+        chosen,
+        scope.end or day_span(last).end,
+        newest_time(everything, utc),
+        utc,
+    )
+    scope, last = up_to(scope, known, last)
+    # Of a period that is over it is no news that it is.
+    days_old = (utc.date() - newest.date()).days if is_current else 0
     first = scope.date_from or last
     period = Period(first, last, None if known == day_span(last).end else known)
-    return Inspection(period, begun, days_old, history, scope, settings, reports)
+    return Inspection(
+        period,
+        begun,
+        newest,
+        days_old,
+        earlier,
+        history,
+        scope,
+        settings,
+        reports,
+    )
+
+
+def _is_current(scope: Scope, now: dt.datetime) -> bool:
+    """Whether a period is up to now, or to the end of today."""
+    has_begun = scope.begin is None or scope.begin <= now
+    return has_begun and (scope.end is None or scope.end > day_span(now.date()).begin)
+
+
+def _is_empty(scope: Scope, newest: dt.datetime) -> bool:
+    return scope.begin is not None and newest < scope.begin
+
+
+def up_to(scope: Scope, known: dt.datetime, last: dt.date) -> tuple[Scope, dt.date]:
+    """A scope without the days that have no records yet, and the last day of it."""
+    last_known = moment_before(known, dt.timedelta(microseconds=1)).date()
+    if last_known >= last:
+        return scope, last
+    return between(scope, scope.begin, day_span(last_known).end), last_known
 
 
 def _without_the_future(scope: Scope, now: dt.datetime) -> Scope:
@@ -347,16 +399,11 @@ def latest_day(scope: Scope, now: dt.datetime) -> dt.date:
 
 
 def no_records(store: ReadableStore) -> UsageError:
+    if not buckets(store):
+        return UsageError(f"{store.url} {NO_RECORDS_YET}")
     return UsageError(
         f"{store.url}: no records of this bucket and period; `accesslake status` says what there is"
     )
-
-
-def _length(scope: Scope) -> dt.timedelta:
-    """How long a period with both bounds is."""
-    if scope.begin is None or scope.end is None:
-        raise ValueError("a period without a bound has no length")
-    return scope.end - scope.begin
 
 
 def _in_words(scope: Scope, until: dt.datetime | None = None) -> str:

@@ -81,7 +81,7 @@ def stale(case: Case) -> Iterator[Finding]:
     """Nothing new came, although the period is up to now; where few requests come, that is no alarm."""
     if case.days_old < case.threshold("stale"):
         return
-    day = case.period.last
+    day = case.newest_day or case.period.last
     yield case.finding(
         "stale",
         f"The newest record is {number(case.days_old, 'day')} old ({day}): are logs still delivered, and read?",

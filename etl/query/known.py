@@ -1,10 +1,10 @@
 """How far the records of a period go: one rule for comparisons, for findings and for the page."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from etl.dates import FIRST_DAY
+from etl.dates import FIRST_DAY, day_span, moment_before, shifted
 from etl.query.database import Database
 from etl.query.scope import Scope, between
 
@@ -59,32 +59,70 @@ def _newest(
     return newest
 
 
+def end_of_records(
+    database_of: Callable[[Scope], Database],
+    scope: Scope,
+    end: dt.datetime,
+    newest: dt.datetime | None,
+    now: dt.datetime,
+) -> dt.datetime:
+    """The `known_end` of a period, by the newest record of all buckets and keys: some are quiet for hours.
+
+    `newest` is that of the scope, and `database_of` gives the records of another one.
+    """
+    known = known_end(scope, end, newest, now)
+    is_whole = not scope.buckets and scope.key_prefix is None
+    if newest is None or is_whole or known == known_end(scope, end, None, now):
+        return known
+    last_day = moment_before(end, dt.timedelta(microseconds=1)).date()
+    last_days = Scope(None, shifted(last_day, -1), shifted(last_day, 1))
+    of_all = newest_time(database_of(last_days), now)
+    return known_end(scope, end, max(newest, of_all or newest), now)
+
+
 def known_end(
     scope: Scope, end: dt.datetime, newest: dt.datetime | None, now: dt.datetime
 ) -> dt.datetime:
-    """Where a period ends as far as there are records: at `end`, or now, unless its last day is not over.
+    """Where a period ends as far as there are records: at `end`, or now, unless its last days may have more.
 
-    Then it is the end of the minute of the newest record: the lake may not have the rest of that day yet. A day is over
-    when there are records of its last hour or of the next day; one that was chosen, two days later, too. `newest` is
-    the time of the newest record up to a day after the period. All times are naive, UTC.
+    Then it is the end of the minute of the newest record, or of its day, if that has its last hour: the lake may not
+    have the rest yet. Of a period whose end was chosen, all before yesterday is known. `newest` is the time of the
+    newest record up to a day after the period. All times are naive, UTC.
     """
     until = min(end, _minute_after(now - dt.timedelta(microseconds=1)))
-    last_day = (until - dt.timedelta(microseconds=1)).date()
-    is_over = scope.end is not None and last_day < now.date() - _DAY
-    if is_over or newest is None or newest.date() != last_day:
+    if newest is None:
         return until
-    known = min(until, _minute_after(newest))
+    known = _end_of_records(newest)
+    if scope.end is not None:
+        known = max(known, day_span(now.date()).begin - _DAY)
+    # Of a period without any, it is to be seen that there are none.
     begins_later = scope.begin is not None and scope.begin >= known
-    return until if begins_later or newest.hour == _LAST_HOUR else known
+    return until if begins_later else min(until, known)
+
+
+def _end_of_records(newest: dt.datetime) -> dt.datetime:
+    """Up to when a lake has all records, by the newest one."""
+    if newest.hour == _LAST_HOUR:
+        return day_span(newest.date()).end
+    return _minute_after(newest)
 
 
 def whole_minutes(scope: Scope) -> Scope:
-    """The same in whole minutes, which is what a period can be named by: `--last 1h` is up to this very moment."""
-    begin, end = scope.begin, scope.end
-    first = begin and begin.replace(second=0, microsecond=0)
-    return between(
-        scope, first, end and _minute_after(end - dt.timedelta(microseconds=1))
-    )
+    """The same in whole minutes, which is what a period can be named by: `--last 1h` is up to this very moment.
+
+    Both bounds are those of the next minute, so that it is as long; less than a minute is a whole one.
+    """
+    begin, end = map(_next_minute, (scope.begin, scope.end))
+    if begin and begin == end and begin != scope.begin:
+        begin -= _MINUTE
+    return between(scope, begin, end)
+
+
+def _next_minute(moment: dt.datetime | None) -> dt.datetime | None:
+    """The minute that begins then, or next."""
+    if moment is None or moment == dt.datetime.min:  # noqa: DTZ901
+        return moment
+    return _minute_after(moment - dt.timedelta(microseconds=1))
 
 
 def _minute_after(moment: dt.datetime) -> dt.datetime:

@@ -14,6 +14,7 @@ from etl.lake import partition_path
 from etl.schema import ACCESS_LOG
 from etl.store import Entry, ReadableStore
 
+_DAY = dt.timedelta(days=1)
 _WILDCARDS = re.compile(r"[*?[\]]")
 _FOLDER = "bucket="
 _RECORDS = f"{ACCESS_LOG.name}/{_FOLDER}"
@@ -85,7 +86,7 @@ def scope_of(
     time_from = begin.begin if begin else None
     time_before = end.end if end else None
     # The last moment, not the first after it, tells the last day.
-    last = time_before and time_before - dt.timedelta(microseconds=1)
+    last = time_before and moment_before(time_before, dt.timedelta(microseconds=1))
     return Scope(
         buckets,
         time_from and time_from.date(),
@@ -98,10 +99,19 @@ def scope_of(
 
 def period_before(scope: Scope) -> Scope:
     """The scope of the period before, of equal length. Raises ValueError for a period that has not both bounds."""
+    return moved_back(scope, whole_days(scope))
+
+
+def whole_days(scope: Scope) -> dt.timedelta:
+    """How much earlier the period before is: by so many days that the two have nothing in common.
+
+    Hours of a day are compared with the same ones of a day before. Raises ValueError as `period_before`.
+    """
     begin, end = scope.begin, scope.end
     if begin is None or end is None:
         raise ValueError("a period without a bound has no length")
-    return moved_back(scope, end - begin)
+    # Rounded up; the last moment there is, is nearly a whole day after the one that begins its day.
+    return dt.timedelta(days=-((begin - end) // _DAY))
 
 
 def moved_back(scope: Scope, by: dt.timedelta) -> Scope:

@@ -25,8 +25,14 @@ from etl.query import (
     check_days,
     moved_back,
 )
-from etl.query.known import first_days, known_end, newest_time, with_a_day_more
-from etl.query.scope import between
+from etl.query.known import (
+    end_of_records,
+    first_days,
+    newest_time,
+    whole_minutes,
+    with_a_day_more,
+)
+from etl.query.scope import between, whole_days
 from etl.reports.report import Report, bind, query_report
 from etl.store import ReadableStore
 
@@ -79,6 +85,7 @@ def compare_report(
     Raises UsageError for a scope without a beginning, and for a report without counts.
     """
     check_days(scope)
+    scope = whole_minutes(scope)
     if scope.begin is None:
         raise UsageError(
             "what is to be compared? Say where the period begins: --from or --last"
@@ -89,8 +96,11 @@ def compare_report(
     columns = _Columns.of(report, database, values)
     newest = newest_time(database, now)
     end = scope.end or _end_of_days(scope.begin, newest)
-    length = end - scope.begin
-    period = between(scope, scope.begin, known_end(scope, end, newest, now))
+    length = whole_days(between(scope, scope.begin, end))
+    known = end_of_records(
+        lambda other: Database(store, other, settings), scope, end, newest, now
+    )
+    period = between(scope, scope.begin, known)
     before = moved_back(period, length)
     sides = [
         _Side(report, database.within(period), columns, dt.timedelta()),
@@ -106,7 +116,7 @@ def _both_periods(scope: Scope) -> Scope:
     """The scope that both periods are in; of all days, where it is not known how long the period is."""
     if scope.begin is None or scope.end is None:
         return scope.until_its_end()
-    length = scope.end - scope.begin
+    length = whole_days(scope)
     if scope.begin - dt.datetime.min < length:  # noqa: DTZ901 - naive, as the times of records
         raise UsageError(
             "the period is too long for one of equal length before it; choose a shorter one"

@@ -76,14 +76,17 @@ def test_a_mistyped_lake_on_s3_is_refused(s3: S3) -> None:
 
 
 def test_a_lake_without_records_has_empty_results(tmp_path: Path) -> None:
-    """A run that found nothing makes a lake: that is no mistake."""
+    """A run that found nothing makes a lake: that is no mistake, but has nothing to look at. All say what to do."""
     (tmp_path / "logs").mkdir()
     lake = str(tmp_path / "lake")
     made = run_cli("ingest", "--source", str(tmp_path / "logs"), "--lake", lake)
     assert (made.returncode, "the sources list no log objects" in made.stderr) == (0, True)
     empty = run_cli("report", "website/top_objects", "--lake", lake, "--format", "json")
     assert (empty.returncode, empty.stdout.strip()) == (0, "[]")
-    assert "holds no records yet; `accesslake ingest` fills it" in empty.stderr
+    refused = run_cli("findings", "--lake", lake)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    for done in (empty, refused):
+        assert f"{lake} holds no records yet; `accesslake ingest` fills it" in done.stderr
 
 
 @pytest.mark.parametrize("where", ["local", "s3"])

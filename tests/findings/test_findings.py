@@ -115,7 +115,7 @@ def test_a_period_of_hours_is_named_by_its_hours(eventful: str) -> None:
     assert deletions.as_dict(eventful)["period"] == period
     printed = inspection.as_dict(eventful, found.values())
     assert printed["period"] == period
-    assert printed["compared_with"] == {"from": "2026-03-28T20", "to": "2026-03-28T21:29"}
+    assert printed["compared_with"] == {"from": "2026-03-27T21:30", "to": "2026-03-27T22"}
     assert inspection.period_in_words == "2026-03-28 from 21:30 to 23:00"
     assert deletions.query
     command = shlex.split(deletions.query.command(eventful))
@@ -157,11 +157,46 @@ def test_the_newest_day_ends_where_comparisons_end_it(quiet: str, monkeypatch: p
     inspection = inspect_lake(open_store(quiet), EVERYTHING, load_settings({}, {}), NOW, load_reports())
     assert inspection.period.until == until
     assert inspection.compared_with == "2026-03-17 to 2026-03-23 14:06"
+    # By night of the 31st, all of the 30th may not be in, and nothing of the 31st is.
+    by_night = inspect_lake(
+        open_store(quiet),
+        Scope(None, day(24), day(31)),
+        load_settings({}, {}),
+        NOW + dt.timedelta(hours=12),
+        load_reports(),
+    )
+    assert by_night.period_in_words == "2026-03-24 to 2026-03-30 14:06"
+    assert by_night.compared_with == "2026-03-16 to 2026-03-22 14:06"
     # A day is over when there is more: on the 30th, the 29th is.
     of_yesterday = inspect_lake(
         open_store(quiet), Scope(None, day(23), day(29)), load_settings({}, {}), NOW, load_reports()
     )
     assert of_yesterday.period.until is None
+
+
+def test_what_is_quiet_ends_where_the_lake_does(quiet: str) -> None:
+    """Of yesterday there are other records up to 23:59, so that it is over for what has its last at 01:00, too."""
+    now = dt.datetime(2026, 3, 30, 1, tzinfo=dt.UTC)
+    quiet_hours = Scope(DATA, day(29), day(29), key_prefix="dump")
+    of_a_key = inspect_lake(open_store(quiet), quiet_hours, load_settings({}, {}), now, load_reports())
+    assert (of_a_key.newest.hour, of_a_key.period.until) == (1, None)
+
+
+def test_logs_that_stopped_are_an_alarm_of_a_period_without_any(quiet: str) -> None:
+    """`--last 1d` of a lake whose newest record is days old is stale; a day old, it has just nothing to tell yet."""
+    for days, ids in ((1, []), (5, ["stale"])):
+        today = day(30) + dt.timedelta(days=days)
+        now = dt.datetime.combine(today, dt.time(12), dt.UTC)
+        scope = Scope(None, today, today)
+        inspection = inspect_lake(open_store(quiet), scope, load_settings({}, {}), now, load_reports())
+        found = inspection.findings()
+        assert [one.id for one in found if one.is_alarm] == [one.id for one in found] == ids
+        assert inspection.note == "The period has no records: the newest is of 2026-03-30 14:05."
+        assert inspection.as_dict(quiet, found)["compared_with"] is None
+    assert found[0].title.startswith("The newest record is 5 days old (2026-03-30)")
+    done = run_cli("findings", "--lake", quiet, "--last", "1d", "--json", "--fail-on", "alarm")
+    assert done.returncode == 5, done.stderr
+    assert [one["id"] for one in json.loads(done.stdout)["findings"]] == ["stale"]
 
 
 def test_countries_and_networks_are_told_where_databases_are_set(eventful: str, tmp_path: Path) -> None:

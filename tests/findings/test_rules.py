@@ -122,7 +122,7 @@ def test_a_day_that_is_not_over_is_compared_up_to_its_hour() -> None:
 
 
 def test_hours_are_compared_with_the_hours_before() -> None:
-    """They end at another time of the day, of which the sentence says nothing."""
+    """Whoever chose the hours knows them: the sentence says nothing of them."""
     rows: dict[Question, Rows] = {OLD_NOW: [USUAL | {"requests": 2000}], OLD_BEFORE: [USUAL]}
     day = Period(WEEK.last, WEEK.last, at("29 15:00"))
     hours = replace(case(rows, period=day), begin=at("29 12:00"), end=day.until)
@@ -206,6 +206,43 @@ def test_a_new_bucket_is_one_finding_and_no_unusual_days() -> None:
     assert sentences(find(case({DAYS: many}, first_days=since))) == [
         "2 buckets are new, the first since 2026-03-25: `x` and `y`"
     ]
+
+
+def test_a_day_says_which_buckets_it_counts() -> None:
+    """Where a bucket is new, the day has more on the page than in the sentence; one that counts all says nothing."""
+    since = {"young": WEEK.last, "c": dt.date(2026, 1, 1)}
+    old = {"b": traffic(requests=[100] * 6 + [900]), "c": traffic(requests=[10] * 7)}
+    young = traffic(requests=[0] * 6 + [44])
+    sentence = "2026-03-29 had 910 requests{}, against 110 on a usual day; most of the difference is in `b`"
+    both = {TRAFFIC: by_bucket(**old, young=young)}
+    assert sentences(find(case(both, first_days=since, has_before=False))) == [
+        sentence.format(" in the 2 buckets that were there before")
+    ]
+    assert sentences(find(case({TRAFFIC: by_bucket(**old)}, first_days=since, has_before=False))) == [
+        sentence.format("")
+    ]
+    alone = {TRAFFIC: by_bucket(b=traffic(bytes_sent=[10**9] * 6 + [9 * 10**9]), young=traffic(bytes_sent=[5] * 7))}
+    assert sentences(find(case(alone, first_days=since, has_before=False))) == [
+        "9.0 GB were sent in the bucket that was there before on 2026-03-29, against 1.0 GB on a usual day"
+    ]
+
+
+def test_a_single_day_is_told_once() -> None:
+    """What is unusual among the same days of the week is not said again beside the day before, if both are more."""
+    day = Period(WEEK.last, WEEK.last)
+    rows = traffic(requests=[100] * 6 + [900])
+    asked: dict[Question, Rows] = {
+        TRAFFIC: rows[-1:],
+        TRAFFIC.over(Window.RECENT): rows[:-1],
+        OLD_NOW: [USUAL | {"requests": 900}],
+    }
+    usual = "2026-03-29 had 900 requests, against 100 on a usual day"
+    assert sentences(find(case({**asked, OLD_BEFORE: [USUAL | {"requests": 100}]}, period=day))) == [usual]
+    less = "Requests: 900, against 4,000 in the period before"
+    assert sentences(find(case({**asked, OLD_BEFORE: [USUAL | {"requests": 4000}]}, period=day))) == [usual, less]
+    silent = of("day-requests", {"silent": True})
+    (finding,) = find(case({**asked, OLD_BEFORE: [USUAL | {"requests": 100}]}, period=day, **silent))
+    assert finding.id == "requests"
 
 
 def test_figures_are_compared_without_new_buckets() -> None:
@@ -307,9 +344,9 @@ def changes(count: int, requester: str = MALLORY) -> Rows:
 def test_what_repeats_is_one_finding() -> None:
     """The same change of 200 buckets is one finding that has all of them; many people are told in few sentences."""
     (finding,) = find(case({CHANGES: changes(200)}))
-    assert (
-        finding.title == "mallory changed the policy of 200 buckets, 200 times, first of `b-000` on 2026-03-25 at 09:12"
-    )
+    assert finding.title == "mallory changed the policy of 200 buckets, first of `b-000` on 2026-03-25 at 09:12"
+    (again,) = find(case({CHANGES: [*changes(200), *changes(2)]}))
+    assert again.title.startswith("mallory changed the policy of 200 buckets, 202 times, first of `b-000`")
     assert len(finding.buckets) == 200
     assert finding.query
     assert finding.query.command("my lake") == (

@@ -82,6 +82,28 @@ def test_a_period_without_an_end_ends_with_the_records(lake: Lake) -> None:
     assert comparison.first_day == dt.date(2026, 3, 1)
 
 
+def test_a_day_without_records_yet_is_not_compared(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the 16th there are records up to 08:00 of the 15th: the days are compared up to then, without the 16th."""
+    monkeypatch.setattr("etl.reports.compare.utc_now", lambda: dt.datetime(2026, 3, 16, 11, 48))  # noqa: DTZ001
+    comparison = lake.compare("overview/figures", date_from="2026-03-14", date_to="2026-03-16")
+    assert comparison.period.end == dt.datetime(2026, 3, 15, 8, 1)  # noqa: DTZ001
+    assert comparison.before.end == dt.datetime(2026, 3, 12, 8, 1)  # noqa: DTZ001
+    days = rows(lake, "operations/traffic_by_day", "date", "requests", date_from="2026-03-14", date_to="2026-03-16")
+    assert [(day, count) for day, count in days if count] == [(dt.date(2026, 3, 14), 4), (dt.date(2026, 3, 15), 9)]
+    assert max(day for day, _ in days) == dt.date(2026, 3, 15)
+
+
+def test_hours_are_compared_with_the_same_hours_of_a_day_before(lake: Lake) -> None:
+    """From the afternoon on with an afternoon; 30 hours with those two days earlier, so that none is in both."""
+    comparison = lake.compare("overview/figures", date_from="2026-03-08T08", date_to="2026-03-08T12")
+    assert (comparison.before.begin, comparison.before.end) == (
+        dt.datetime(2026, 3, 7, 8),  # noqa: DTZ001
+        dt.datetime(2026, 3, 7, 13),  # noqa: DTZ001
+    )
+    longer = lake.compare("overview/figures", date_from="2026-03-13T08", date_to="2026-03-14T13")
+    assert longer.before.begin == dt.datetime(2026, 3, 11, 8)  # noqa: DTZ001
+
+
 @pytest.mark.parametrize(
     ("begin", "end", "newest", "known"),
     [
@@ -92,8 +114,12 @@ def test_a_period_without_an_end_ends_with_the_records(lake: Lake) -> None:
         ("2026-03-14", "2026-03-20", "2026-03-19 22:30", "2026-03-19 22:31"),
         ("2026-03-14", "2026-03-20", "2026-03-19 23:30", "2026-03-20 00:00"),
         ("2026-03-14", "2026-03-20", "2026-03-20 02:40", "2026-03-20 00:00"),
-        # What ended is to be seen; so is an hour without anything.
-        ("2026-03-14", "2026-03-21", "2026-03-17 08:30", "2026-03-20 10:12"),
+        # Of today it may have nothing yet: a lake that is read nightly has not.
+        ("2026-03-14", "2026-03-21", "2026-03-19 23:51", "2026-03-20 00:00"),
+        ("2026-03-14", "2026-03-21", "2026-03-19 22:30", "2026-03-19 22:31"),
+        ("2026-03-19 10:12", "2026-03-20 10:12", "2026-03-19 23:51", "2026-03-20 00:00"),
+        # What ended is to be seen, up to yesterday; so is an hour without anything.
+        ("2026-03-14", "2026-03-21", "2026-03-17 08:30", "2026-03-19 00:00"),
         ("2026-03-20 09:12", "2026-03-20 10:12", "2026-03-20 02:40", "2026-03-20 10:12"),
         ("2026-03-14", "2026-03-18", "2026-03-17 08:30", "2026-03-18 00:00"),
         ("2026-03-14", "2026-03-21", None, "2026-03-20 10:12"),
@@ -102,7 +128,7 @@ def test_a_period_without_an_end_ends_with_the_records(lake: Lake) -> None:
 def test_a_day_that_is_not_over_counts_up_to_its_newest_record(
     begin: str, end: str, newest: str | None, known: str
 ) -> None:
-    """Both periods end there; a day is over when another has begun, or two days later."""
+    """Both periods end there; a day is over when another has records, or two days later."""
     first, last, now, until = map(dt.datetime.fromisoformat, (begin, end, "2026-03-20 10:12", known))
     scope = scope_of(None, Span(first, first), Span(last, last))
     assert known_end(scope, last, dt.datetime.fromisoformat(newest) if newest else None, now) == until

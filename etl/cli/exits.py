@@ -10,6 +10,8 @@ EXIT_FAILED = 1
 EXIT_REJECTS = 3
 EXIT_DIFFERENCES = 4
 EXIT_ATTENTION = 5
+EXITS_DONE = (0, EXIT_REJECTS)
+"""Those of a run that ingested all that it found."""
 
 MEANINGS: Mapping[int, str] = {
     0: "done",

@@ -1,5 +1,6 @@
 """The gauges of a run and of the lake, as Prometheus' own parsers read them."""
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from etl.cli.exits import check_free
 from etl.errors import LeaseHeldError, UsageError
 from etl.lake import hold_lease
+from etl.monitoring import RunOutcome, write_run_gauges
 from etl.store import open_store
 
 TIME = 1770336038  # of LINE: 06/Feb/2026:00:00:38
@@ -35,6 +37,21 @@ def gauges(path: Path) -> dict[str, float]:
         read.append({" ".join([sample.name, *sample.labels.values()]): sample.value for sample in samples})
     assert read[0] == read[1]
     return {name.removeprefix("accesslake_"): value for name, value in read[0].items()}
+
+
+def test_the_lake_has_one_name_however_it_is_given(logs: Path) -> None:
+    """`ingest` and `status`, from another directory and with a slash too many, write the label of the same lake."""
+    directory = logs.parent
+    (logs / "2026-02-06-00-10-00-AAAA").write_text(f"{LINE}\n")
+    options = ("--lake", "lake/", "--metrics-file", "lake.prom")
+    assert run_cli("ingest", "--source", "logs", *options, cwd=directory).returncode == 0
+    of_run = gauges(directory / "lake.prom")
+    assert run_cli("status", *options, cwd=directory).returncode == 0
+    assert gauges(directory / "lake.prom") == of_run
+    file = directory / "bucket.prom"
+    for url in ("s3://lake/x", "s3://lake/x/"):
+        write_run_gauges(file, url, RunOutcome(None, 1, dt.datetime.now(dt.UTC), 0.0), None)
+        assert 'accesslake_last_run_exit_code{lake="s3://lake/x"} 1.0' in file.read_text()
 
 
 def ingest(logs: Path, *arguments: str) -> tuple[int, dict[str, float]]:
@@ -87,6 +104,22 @@ def test_a_failed_run_keeps_the_time_of_the_last_success(logs: Path) -> None:
     assert code == last["last_run_exit_code"] == 2
     assert not {"last_run_rows", "last_run_failed_log_objects"} & set(last)
     assert last["last_success_timestamp_seconds"] == before["last_success_timestamp_seconds"]
+
+
+def test_a_run_of_past_days_is_no_success(logs: Path) -> None:
+    """It says what it did and what the lake has; but nobody who waits for nightly runs is to take it for one."""
+    (logs / "2026-02-06-00-10-00-AAAA").write_text(f"{LINE}\n")
+    code, first = ingest(logs, "--until", "2026-02")
+    assert (code, first["last_run_exit_code"], first["rows"]) == (0, 0, 2)
+    assert "last_success_timestamp_seconds" not in first
+    # As `status` says, which has the same alert without Prometheus.
+    behind = run_cli("status", "--lake", str(logs.parent / "lake"), "--max-lag", "2d")
+    assert (behind.returncode, "there is no last complete run" in behind.stderr) == (5, True)
+    _, nightly = ingest(logs)
+    assert nightly["last_success_timestamp_seconds"] == nightly["last_run_timestamp_seconds"]
+    for days in (("--since", "2026-02", "--until", "2026-02"), ("--since", "today")):
+        _, later = ingest(logs, *days)
+        assert later["last_success_timestamp_seconds"] == nightly["last_success_timestamp_seconds"], days
 
 
 def test_a_dry_run_is_nobodys_business(logs: Path) -> None:

@@ -1,6 +1,8 @@
 """The gauges of a run and of the lake, as Prometheus' own parsers read them."""
 
+import contextlib
 import datetime as dt
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from etl.cli.exits import check_free
-from etl.errors import LeaseHeldError, UsageError
+from etl.errors import LeaseHeldError, StoreError, UsageError
+from etl.ingest.activity import Activity
 from etl.lake import hold_lease
 from etl.monitoring import RunOutcome, write_run_gauges
 from etl.store import open_store
@@ -136,6 +139,15 @@ def test_a_run_that_gives_way_to_another_changes_nothing(logs: Path) -> None:
     assert after == before
 
 
+def test_time_counts_also_where_a_stage_fails() -> None:
+    """A store that gives no answer for an hour took an hour."""
+    activity = Activity()
+    with contextlib.suppress(StoreError), activity.listing():
+        time.sleep(0.01)
+        raise StoreError("no answer")
+    assert activity.stages["listing"] >= 0.01
+
+
 def test_status_writes_the_state_of_the_lake_and_keeps_what_is_said_of_runs(logs: Path) -> None:
     """Both write the same file, whichever comes first."""
     lake, file = logs.parent / "lake", logs.parent / "lake.prom"
@@ -167,7 +179,7 @@ def test_nothing_new_is_a_success_with_a_code_of_its_own(logs: Path) -> None:
 
 
 def test_quiet_says_nothing_when_all_is_well(logs: Path) -> None:
-    """And what is wrong all the same."""
+    """And what is wrong all the same; another run at work is not, or cron would send a mail."""
     (logs / "2026-02-06-00-10-00-AAAA").write_text(f"{LINE}\n")
     options = ("--source", str(logs), "--lake", str(logs.parent / "lake"), "--quiet")
     run = run_cli("ingest", *options)
@@ -176,3 +188,17 @@ def test_quiet_says_nothing_when_all_is_well(logs: Path) -> None:
     run = run_cli("ingest", *options)
     assert run.returncode == 1
     assert "CCCC" in run.stderr
+    with hold_lease(open_store(str(logs.parent / "lake")), "other", 60):
+        run = run_cli("ingest", *options)
+    assert (run.returncode, run.stdout, run.stderr) == (75, "", "")
+
+
+def test_a_file_that_no_collector_reads_is_refused(logs: Path) -> None:
+    """node_exporter reads *.prom only, and says nothing of others; so both commands do, before anything is done."""
+    file = logs.parent / "lake.txt"
+    lake = ("--lake", str(logs.parent / "lake"), "--metrics-file", str(file))
+    for command in (("ingest", "--source", str(logs)), ("status",)):
+        run = run_cli(*command, *lake)
+        assert run.returncode == 2
+        assert f"--metrics-file {file}: node_exporter reads files that end in .prom only" in run.stderr
+    assert [one.name for one in logs.parent.iterdir()] == ["logs"]

@@ -11,7 +11,9 @@ days. A run of a backfill reads the log objects of the day of its logical date, 
 
 import datetime as dt
 import json
+from typing import Any
 
+from airflow.exceptions import AirflowFailException
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG, Asset, Param
 
@@ -25,6 +27,7 @@ LAKE = Asset("accesslake://lake")
 
 NOTHING_NEW = 99
 NO_RECORDS = 2
+WRONG_USAGE = 2
 IS_BACKFILL = "{% if dag_run.run_type == 'backfill' %}"
 DAYS = (
     f"{IS_BACKFILL} --since {{{{ ds }}}} --until {{{{ ds }}}}{{% else %}}"
@@ -42,6 +45,15 @@ DAY = "^-?[0-9a-z][0-9a-z-]{0,9}$"
 ONCE = {"retries": 0}
 # Also where there was nothing new, which is what some of the findings are about.
 WHATEVER_IS_NEW = {"trigger_rule": "none_failed"}
+
+
+def summary_of(last_line: str) -> dict[str, Any]:
+    """The summary of a run, which other tasks get as the XCom of `ingest`; a wrong setting is not tried again."""
+    summary: dict[str, Any] = json.loads(last_line)
+    if summary["exit_code"] == WRONG_USAGE:
+        raise AirflowFailException("a wrong option or setting: no run will succeed")
+    return summary
+
 
 with DAG(
     "accesslake",
@@ -68,12 +80,12 @@ with DAG(
     ingest = BashOperator(
         task_id="ingest",
         bash_command=(
-            f"{COMMAND} ingest --json --exit-code-if-nothing-new {NOTHING_NEW}{DAYS} || "
-            "{ code=$?; [ $code -eq 3 ] || exit $code; }"
+            f"{COMMAND} ingest --json --exit-code-if-nothing-new {NOTHING_NEW}{DAYS} || {{ code=$?; case $code in "
+            f"3) ;; {WRONG_USAGE}) printf '{{\"exit_code\": %s}}' $code ;; *) exit $code ;; esac; }}"
         ),
         skip_on_exit_code=NOTHING_NEW,
-        # The last line of its output is the summary, which other tasks get as the task's XCom.
-        output_processor=json.loads,
+        # The last line of its output is the summary.
+        output_processor=summary_of,
         outlets=[LAKE],
         # One run at a time can write. Those of a backfill, which may be many at once, wait here.
         max_active_tis_per_dag=1,

@@ -1,5 +1,6 @@
 """The command line itself: how it starts, and how it ends."""
 
+import inspect
 import sys
 import traceback
 from collections.abc import Callable
@@ -60,8 +61,14 @@ def _start(
         raise typer.Exit
 
 
+def _help_of(command: Callable[..., None]) -> str:
+    """The text of a command, in which brackets are brackets, and not the markup of what prints it."""
+    return (inspect.getdoc(command) or "").replace("[", r"\[")
+
+
 for _name, _command in _COMMANDS.items():
-    app.command(_name, cls=_CLASSES.get(_name, Command))(_command)
+    _class = _CLASSES.get(_name, Command)
+    app.command(_name, cls=_class, help=_help_of(_command))(_command)
 
 
 def main() -> NoReturn:

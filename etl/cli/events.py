@@ -72,6 +72,12 @@ RUN_FAILED = Event(
     "A run could not begin or go on; what it committed stays.",
     ("exit_code",),
 )
+RUN_GAVE_WAY = Event(
+    "run_gave_way",
+    "info",
+    "Another run is at work (exit code 75), and this one has done nothing.",
+    ("exit_code",),
+)
 RUN_INTERRUPTED = Event(
     "run_interrupted",
     "warning",
@@ -135,6 +141,7 @@ EVENTS = (
     PROGRESS,
     RUN_DONE,
     RUN_FAILED,
+    RUN_GAVE_WAY,
     RUN_INTERRUPTED,
     TOO_MANY_REJECTS,
     LOG_OBJECT_FAILED,

@@ -10,6 +10,8 @@ EXIT_FAILED = 1
 EXIT_REJECTS = 3
 EXIT_DIFFERENCES = 4
 EXIT_ATTENTION = 5
+EXITS_DONE = (0, EXIT_REJECTS)
+"""Those of a run that ingested all that it found."""
 
 MEANINGS: Mapping[int, str] = {
     0: "done",
@@ -24,8 +26,8 @@ MEANINGS: Mapping[int, str] = {
     141: "nobody reads the output any more",
 }
 """All of them. Whoever alerts on one relies on it, so none ever gets another meaning."""
-# Shells take these for themselves: no such command, or ended by a signal.
-_OF_SHELLS = 126
+# Shells take those from 126 on for themselves: no such command, or ended by a signal.
+HIGHEST_FREE = 125
 
 
 def exceeds_rejects(summary: RunSummary, settings: Settings) -> bool:
@@ -44,9 +46,9 @@ def exit_code_of(
 
 def check_free(flag: str, code: int) -> None:
     """Raise UsageError for an exit code that means something else; 0 is what a run ends with anyway."""
-    if code == 0 or (code < _OF_SHELLS and code not in MEANINGS):
+    if code == 0 or (code <= HIGHEST_FREE and code not in MEANINGS):
         return
     meaning = MEANINGS.get(code, "for shells, that a program was not run, or was killed")
     raise UsageError(
-        f"{flag} {code}: that means already: {meaning}; take another below {_OF_SHELLS}, like 99"
+        f"{flag} {code}: that means already: {meaning}; take another up to {HIGHEST_FREE}, like 99"
     )

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from etl.errors import UsageError
 from etl.query.output import Format
 
 LakeOption = Annotated[
@@ -103,11 +104,23 @@ HeaderOption = Annotated[
     bool,
     typer.Option("--header/--no-header", help="CSV: column names in the first line."),
 ]
+
+
+def _read_by_collectors(path: Path | None) -> Path | None:
+    """The file of gauges. Raises UsageError for a name that no collector reads."""
+    if path is not None and path.suffix != ".prom":
+        raise UsageError(
+            f"--metrics-file {path}: node_exporter reads files that end in .prom only"
+        )
+    return path
+
+
 MetricsOption = Annotated[
     Path | None,
     typer.Option(
         "--metrics-file",
         metavar="FILE.prom",
+        callback=_read_by_collectors,
         help="Write gauges for Prometheus' textfile collector.",
     ),
 ]

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 from etl.api import Lake
 from etl.cli import events
-from etl.cli.exits import EXIT_FAILED, exit_code_of
+from etl.cli.exits import EXIT_FAILED, EXITS_DONE, exit_code_of
 from etl.cli.progress import Reporter
 from etl.errors import AccessLakeError, LeaseHeldError
-from etl.ingest import RunSummary
 
 if TYPE_CHECKING:
     from etl.monitoring import Ping
@@ -25,8 +24,6 @@ class _End:
     """How a run ended: with which exit code, of those that mean the same for every run."""
 
     exit_code: int
-    is_success: bool = False
-    """Whether it brought the lake up to date."""
     is_news: bool = True
     """Not of a run that gives way to another: that one tells of itself."""
 
@@ -37,7 +34,7 @@ def watched(lake: Lake, reporter: Reporter, metrics_file: Path | None) -> Iterat
 
     A run that is not broken off leaves its summary with the reporter.
     """
-    started = time.monotonic()
+    began, started = dt.datetime.now(dt.UTC), time.monotonic()
     end = _End(EXIT_FAILED)
     ping = _ping(lake, reporter)
     if ping:
@@ -45,22 +42,20 @@ def watched(lake: Lake, reporter: Reporter, metrics_file: Path | None) -> Iterat
     try:
         yield
         if reporter.summary:
-            end = _end_of(reporter.summary, lake, reporter.has_stale_table)
+            code = exit_code_of(
+                reporter.summary, lake.settings, has_stale_table=reporter.has_stale_table
+            )
+            end = _End(code)
     except BaseException as error:
         end = _broken_off(error)
         raise
     finally:
         if metrics_file and end.is_news:
             seconds = time.monotonic() - started
-            _write_gauges(lake, reporter, metrics_file, end, seconds)
+            _write_gauges(lake, reporter, metrics_file, end, began, seconds)
         if ping:
             summary = reporter.summary.as_dict() if reporter.summary else {}
             ping.end(end.exit_code, json.dumps(summary))
-
-
-def _end_of(summary: RunSummary, lake: Lake, has_stale_table: bool) -> _End:
-    code = exit_code_of(summary, lake.settings, has_stale_table=has_stale_table)
-    return _End(code, is_success=not summary.result.failures)
 
 
 def _broken_off(error: BaseException) -> _End:
@@ -83,18 +78,20 @@ def _ping(lake: Lake, reporter: Reporter) -> "Ping | None":
 
 
 def _write_gauges(
-    lake: Lake, reporter: Reporter, path: Path, end: _End, seconds: float
+    lake: Lake,
+    reporter: Reporter,
+    path: Path,
+    end: _End,
+    began: dt.datetime,
+    seconds: float,
 ) -> None:
     """Write the gauges; where that fails, the run has ended as it has."""
     from etl.monitoring import RunOutcome, write_run_gauges  # noqa: PLC0415 - as above
 
-    ended = dt.datetime.now(dt.UTC)
-    outcome = RunOutcome(
-        reporter.summary, end.exit_code, ended, seconds, is_success=end.is_success
-    )
+    outcome = RunOutcome(reporter.summary, end.exit_code, began, seconds)
     try:
-        # A run that brought the lake up to date tells its state, too.
-        status = lake.status() if outcome.is_success else None
+        # A run that did its work tells the state of the lake, too.
+        status = lake.status() if outcome.exit_code in EXITS_DONE else None
         write_run_gauges(path, lake.url, outcome, status)
     except AccessLakeError as error:
         reporter.event(events.GAUGES_FAILED, f"--metrics-file: {error}")

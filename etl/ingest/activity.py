@@ -110,7 +110,9 @@ class Meter:
 
 @contextlib.contextmanager
 def _clocked(counts: object, name: str) -> Iterator[None]:
-    """Add the time within to one of the counts."""
+    """Add the time within, however it ends, to one of the counts."""
     begin = time.monotonic_ns()
-    yield
-    setattr(counts, name, getattr(counts, name) + time.monotonic_ns() - begin)
+    try:
+        yield
+    finally:
+        setattr(counts, name, getattr(counts, name) + time.monotonic_ns() - begin)

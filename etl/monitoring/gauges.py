@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from etl.ingest import RunSummary
 from etl.maintenance import LakeStatus
 from etl.query.output import write_file
+from etl.store import open_store
 
 # Each bucket is a time series for whoever stores the gauges.
 MOST_BUCKETS = 200
@@ -28,16 +29,20 @@ _OF_RUN = "last_run_"
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """How a run ended: its figures (None where it ended before it had any), exit code, end (UTC) and duration.
-
-    `is_success`: it brought the lake up to date, whatever it exits with.
-    """
+    """How a run ended: its figures (None where it ended before it had any), exit code, begin (UTC) and duration."""
 
     summary: RunSummary | None
     exit_code: int
-    ended: dt.datetime
+    began: dt.datetime
     seconds: float
-    is_success: bool
+
+    def is_success(self, status: LakeStatus | None) -> bool:
+        """Whether it brought the lake up to date, whose state is this after a run that did its work.
+
+        One that `since` or `until` kept from days of now did not, and so `status` does not count it as complete.
+        """
+        complete = status.last_complete_run if status else None
+        return complete is not None and complete >= self.began
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,8 @@ GAUGES: Mapping[str, _Gauge] = {
     "build_info": _Gauge("Always 1; the label has the version.", "version"),
     "last_run_timestamp_seconds": _Gauge("When the last run ended, however it ended."),
     "last_success_timestamp_seconds": _Gauge(
-        "When the last run ended that brought the lake up to date, with exit code 0 or 3."
+        "When the last run ended that brought the lake up to date, with exit code 0 or 3; a run of past days, as for a "
+        "backfill, does not."
     ),
     "last_run_duration_seconds": _Gauge("How long the last run took."),
     "last_run_stage_duration_seconds": _Gauge(
@@ -83,7 +89,7 @@ GAUGES: Mapping[str, _Gauge] = {
         "bucket",
     ),
 }
-"""All gauges, without the prefix `accesslake_`. Each has the label `lake`, its URL."""
+"""All gauges, without the prefix `accesslake_`. Each has the label `lake`: its URL, or its absolute path."""
 
 _Values = dict[str, dict[str, float]]
 """Of each gauge, values by its label; the label is empty where it has none."""
@@ -92,8 +98,8 @@ _Values = dict[str, dict[str, float]]
 def write_run_gauges(
     path: Path, lake: str, outcome: RunOutcome, status: LakeStatus | None
 ) -> None:
-    """Write what a run did, and the state of the lake after it, where that is known. Raises StoreError."""
-    values = _of_run(outcome)
+    """Write what a run did, and the state of the lake after it, None if it did not do its work. Raises StoreError."""
+    values = _of_run(outcome, outcome.is_success(status))
     if status:
         values |= _of_lake(status)
     # What is not known of this run is not what it was in the one before.
@@ -110,14 +116,14 @@ def write_lake_gauges(path: Path, status: LakeStatus) -> None:
     _write(path, status.lake, _read(path) | _of_lake(status))
 
 
-def _of_run(outcome: RunOutcome) -> _Values:
-    ended = outcome.ended.timestamp()
+def _of_run(outcome: RunOutcome, is_success: bool) -> _Values:
+    ended = outcome.began.timestamp() + outcome.seconds
     values = {
         "last_run_timestamp_seconds": {"": ended},
         "last_run_duration_seconds": {"": outcome.seconds},
         "last_run_exit_code": {"": float(outcome.exit_code)},
     }
-    if outcome.is_success:
+    if is_success:
         values["last_success_timestamp_seconds"] = {"": ended}
     return values | (_of_summary(outcome.summary) if outcome.summary else {})
 
@@ -161,7 +167,8 @@ def _of_lake(status: LakeStatus) -> _Values:
 
 def _write(path: Path, lake: str, values: _Values) -> None:
     known = {"build_info": {version("accesslake"): 1.0}}
-    families = _families(lake, values | known)
+    # The same name, whichever of those that lead to it somebody gave.
+    families = _families(open_store(lake).url, values | known)
     registry = CollectorRegistry()
     registry.register(_Collected(list(families)))
     text = generate_latest(registry)  # type: ignore[no-untyped-call]

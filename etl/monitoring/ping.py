@@ -4,6 +4,7 @@ The form is that of healthchecks (https://healthchecks.io/docs/http_api/). The U
 that all is well. No message has it in it.
 """
 
+import ssl
 import threading
 import urllib.request
 import uuid
@@ -65,4 +66,11 @@ class Ping:
 def _describe(error: Exception) -> str:
     """An error without its text, in which the URL may be."""
     code = getattr(error, "code", None)
-    return f"HTTP status {code}" if code else type(error).__name__
+    if code:
+        return f"HTTP status {code}"
+    reason = getattr(error, "reason", error)
+    # OpenSSL's name of what is wrong, or the system's words for it: neither knows the URL.
+    if isinstance(reason, ssl.SSLError):
+        return reason.reason or type(reason).__name__
+    words = reason.strerror if isinstance(reason, OSError) else None
+    return words or type(reason).__name__

@@ -1,6 +1,7 @@
 """The command line as a user has it: what goes where, and with which exit code."""
 
 import csv
+import inspect
 import io
 import json
 import re
@@ -9,9 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer.rich_utils
 from conftest import events, run_cli
 from lines import LINE
+from typer.main import get_command
+from typer.testing import CliRunner
 
+from etl.cli.app import app
 from etl.lake.lease import hold_lease
 from etl.reports.loader import load_reports
 from etl.store.open import open_store
@@ -50,6 +55,17 @@ def test_help_names_every_command_and_flag() -> None:
     report = run_cli("report", "--help", environment={"COLUMNS": "200"}).stdout
     assert all(flag in report for flag in ["--bucket", "--from", "--to", "-p", "--format", "--output", "--lake"])
     assert "accesslake 0." in run_cli("--version").stdout
+
+
+@pytest.mark.parametrize("name", get_command(app).commands)  # type: ignore[attr-defined]
+def test_help_is_printed_as_it_is_written(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No word of the command or of an option is lost, above all none in brackets, which are markup to Rich."""
+    monkeypatch.setattr(typer.rich_utils, "MAX_WIDTH", 400)
+    printed = " ".join(CliRunner().invoke(app, [name, "--help"]).stdout.replace("│", " ").split())
+    command = get_command(app).commands[name]  # type: ignore[attr-defined]
+    written = [inspect.getdoc(command.callback), *(option.help for option in command.params)]
+    lost = [text for text in written if text and " ".join(text.split()) not in printed]
+    assert lost == []
 
 
 def test_ingest_prints_figures_and_logs_json(logs: Path) -> None:

@@ -181,10 +181,12 @@ def test_a_table_of_something_else_is_refused(glue: Glue) -> None:
     assert glue.keep().action == "unchanged"
 
 
-def test_a_failure_after_a_run_undoes_nothing_of_it(glue: Glue) -> None:
-    """It is said, and the exit code is 1; the next run tries again, also where nothing is new."""
+def test_a_failure_after_a_run_undoes_nothing_of_it(glue: Glue, tmp_path: Path) -> None:
+    """It is said, and the exit code is 1, which no gauge calls a success; the next run tries again."""
     glue.put_log("site")
-    failed = glue.run_ingest("--glue", "nowhere.access_log", "--json")
+    gauges = tmp_path / "lake.prom"
+    failed = glue.run_ingest("--glue", "nowhere.access_log", "--json", "--metrics-file", str(gauges))
+    assert "accesslake_last_success_timestamp_seconds" not in gauges.read_text()
     assert failed.returncode == 1
     assert json.loads(failed.stdout)["rows"] == 1
     assert json.loads(failed.stdout)["exit_code"] == 1

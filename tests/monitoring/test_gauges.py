@@ -1,5 +1,8 @@
 """The gauges of a run and of the lake, as Prometheus' own parsers read them."""
 
+import contextlib
+import datetime as dt
+import time
 from pathlib import Path
 
 import pytest
@@ -9,8 +12,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from etl.cli.exits import check_free
-from etl.errors import LeaseHeldError, UsageError
+from etl.errors import LeaseHeldError, StoreError, UsageError
+from etl.ingest.activity import Activity
 from etl.lake import hold_lease
+from etl.monitoring import RunOutcome, write_run_gauges
 from etl.store import open_store
 
 TIME = 1770336038  # of LINE: 06/Feb/2026:00:00:38
@@ -35,6 +40,21 @@ def gauges(path: Path) -> dict[str, float]:
         read.append({" ".join([sample.name, *sample.labels.values()]): sample.value for sample in samples})
     assert read[0] == read[1]
     return {name.removeprefix("accesslake_"): value for name, value in read[0].items()}
+
+
+def test_the_lake_has_one_name_however_it_is_given(logs: Path) -> None:
+    """`ingest` and `status`, from another directory and with a slash too many, write the label of the same lake."""
+    directory = logs.parent
+    (logs / "2026-02-06-00-10-00-AAAA").write_text(f"{LINE}\n")
+    options = ("--lake", "lake/", "--metrics-file", "lake.prom")
+    assert run_cli("ingest", "--source", "logs", *options, cwd=directory).returncode == 0
+    of_run = gauges(directory / "lake.prom")
+    assert run_cli("status", *options, cwd=directory).returncode == 0
+    assert gauges(directory / "lake.prom") == of_run
+    file = directory / "bucket.prom"
+    for url in ("s3://lake/x", "s3://lake/x/"):
+        write_run_gauges(file, url, RunOutcome(None, 1, dt.datetime.now(dt.UTC), 0.0), None)
+        assert 'accesslake_last_run_exit_code{lake="s3://lake/x"} 1.0' in file.read_text()
 
 
 def ingest(logs: Path, *arguments: str) -> tuple[int, dict[str, float]]:
@@ -89,6 +109,22 @@ def test_a_failed_run_keeps_the_time_of_the_last_success(logs: Path) -> None:
     assert last["last_success_timestamp_seconds"] == before["last_success_timestamp_seconds"]
 
 
+def test_a_run_of_past_days_is_no_success(logs: Path) -> None:
+    """It says what it did and what the lake has; but nobody who waits for nightly runs is to take it for one."""
+    (logs / "2026-02-06-00-10-00-AAAA").write_text(f"{LINE}\n")
+    code, first = ingest(logs, "--until", "2026-02")
+    assert (code, first["last_run_exit_code"], first["rows"]) == (0, 0, 2)
+    assert "last_success_timestamp_seconds" not in first
+    # As `status` says, which has the same alert without Prometheus.
+    behind = run_cli("status", "--lake", str(logs.parent / "lake"), "--max-lag", "2d")
+    assert (behind.returncode, "there is no last complete run" in behind.stderr) == (5, True)
+    _, nightly = ingest(logs)
+    assert nightly["last_success_timestamp_seconds"] == nightly["last_run_timestamp_seconds"]
+    for days in (("--since", "2026-02", "--until", "2026-02"), ("--since", "today")):
+        _, later = ingest(logs, *days)
+        assert later["last_success_timestamp_seconds"] == nightly["last_success_timestamp_seconds"], days
+
+
 def test_a_dry_run_is_nobodys_business(logs: Path) -> None:
     """It neither succeeds nor fails at bringing the lake up to date: its gauges would be those of a run."""
     assert ingest(logs, "--dry-run") == (0, {})
@@ -101,6 +137,15 @@ def test_a_run_that_gives_way_to_another_changes_nothing(logs: Path) -> None:
         code, after = ingest(logs)
     assert code == LeaseHeldError.exit_code
     assert after == before
+
+
+def test_time_counts_also_where_a_stage_fails() -> None:
+    """A store that gives no answer for an hour took an hour."""
+    activity = Activity()
+    with contextlib.suppress(StoreError), activity.listing():
+        time.sleep(0.01)
+        raise StoreError("no answer")
+    assert activity.stages["listing"] >= 0.01
 
 
 def test_status_writes_the_state_of_the_lake_and_keeps_what_is_said_of_runs(logs: Path) -> None:
@@ -134,7 +179,7 @@ def test_nothing_new_is_a_success_with_a_code_of_its_own(logs: Path) -> None:
 
 
 def test_quiet_says_nothing_when_all_is_well(logs: Path) -> None:
-    """And what is wrong all the same."""
+    """And what is wrong all the same; another run at work is not, or cron would send a mail."""
     (logs / "2026-02-06-00-10-00-AAAA").write_text(f"{LINE}\n")
     options = ("--source", str(logs), "--lake", str(logs.parent / "lake"), "--quiet")
     run = run_cli("ingest", *options)
@@ -143,3 +188,17 @@ def test_quiet_says_nothing_when_all_is_well(logs: Path) -> None:
     run = run_cli("ingest", *options)
     assert run.returncode == 1
     assert "CCCC" in run.stderr
+    with hold_lease(open_store(str(logs.parent / "lake")), "other", 60):
+        run = run_cli("ingest", *options)
+    assert (run.returncode, run.stdout, run.stderr) == (75, "", "")
+
+
+def test_a_file_that_no_collector_reads_is_refused(logs: Path) -> None:
+    """node_exporter reads *.prom only, and says nothing of others; so both commands do, before anything is done."""
+    file = logs.parent / "lake.txt"
+    lake = ("--lake", str(logs.parent / "lake"), "--metrics-file", str(file))
+    for command in (("ingest", "--source", str(logs)), ("status",)):
+        run = run_cli(*command, *lake)
+        assert run.returncode == 2
+        assert f"--metrics-file {file}: node_exporter reads files that end in .prom only" in run.stderr
+    assert [one.name for one in logs.parent.iterdir()] == ["logs"]

@@ -360,6 +360,68 @@ def test_runs_that_are_ended_or_fail(scheduled: Airflow) -> None:
     assert scheduled.differences() == 0
 
 
+def test_a_wrong_setting_is_not_tried_again(scheduled: Airflow) -> None:
+    """Exit code 2 fails `ingest` at its first try, as no other try would end otherwise."""
+    run = scheduled.trigger(since="2026-08", until="2026-07")
+    assert scheduled.ended(run)[1]["ingest"] == "failed"
+    assert "a wrong option or setting" in scheduled.log(run, "ingest")
+    sql = "SELECT try_number FROM task_instance WHERE run_id = ? AND task_id = 'ingest'"
+    assert scheduled.query(sql, run) == [(1,)]
+
+
+def test_the_pods_of_kubernetes_end_as_the_tasks_here_do(airflow: Airflow, tmp_path: Path) -> None:
+    """Their scripts, in a shell: rejects and alarms leave a summary, nothing new skips, SIGTERM ends the run."""
+    show = """
+import json, runpy, sys
+tasks = runpy.run_path(sys.argv[1])["dag"].tasks
+names = ("cmds", "arguments", "skip_on_exit_code", "trigger_rule", "retries", "do_xcom_push", "bash_command")
+print(json.dumps({task.task_id: {name: getattr(task, name, None) for name in names} for task in tasks}))
+"""
+    python = airflow.binary.with_name("python")
+    read = subprocess.run(
+        [str(python), "-c", show, str(KUBERNETES_DAG)],
+        env=airflow.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    tasks = json.loads(read.stdout.splitlines()[-1])
+    assert tasks.keys() == {"ingest", "rejects", "verify_on_sundays", "findings", "dashboard"}
+    xcom, logs = tmp_path / "return.json", tmp_path / "logs"
+    logs.mkdir()
+    (tmp_path / log_name(NOW, "KUBE")).write_text(line(NOW, "K1", "REST.PUT.LOGGING_STATUS -") + "nonsense\n" * 100)
+
+    def begun(task: str) -> subprocess.Popen[bytes]:
+        (script,) = tasks[task]["arguments"]
+        assert (tasks[task]["do_xcom_push"], "/airflow/xcom/return.json" in script) == (True, True)
+        environment = {
+            **airflow.environment,
+            "PATH": f"{airflow.environment['AIRFLOW_VAR_ACCESSLAKE_COMMAND'].rpartition('/')[0]}:{os.environ['PATH']}",
+            "ACCESSLAKE_SOURCE": str(logs),
+            "ACCESSLAKE_LAKE": str(tmp_path / "lake"),
+        }
+        script = script.replace("/airflow/xcom/return.json", str(xcom))
+        return subprocess.Popen([*tasks[task]["cmds"], script], env=environment)
+
+    def ended(task: str) -> tuple[int, dict[str, Any]]:
+        return begun(task).wait(), json.loads(xcom.read_text())
+
+    run = begun("ingest")
+    while not xcom.exists():
+        time.sleep(0.01)
+    time.sleep(0.2)
+    run.terminate()
+    assert run.wait() == 143
+    code, summary = ended("ingest")
+    assert (code, summary["exit_code"], summary["rows"]) == (0, 3, 1)
+    assert tasks["rejects"]["bash_command"] == "exit {{ ti.xcom_pull(task_ids='ingest')['exit_code'] }}"
+    assert ended("ingest")[0] in tasks["ingest"]["skip_on_exit_code"]
+    code, found = ended("findings")
+    assert (code, bool(found["findings"])) == (5, True)
+    assert tasks["findings"]["trigger_rule"] == tasks["verify_on_sundays"]["trigger_rule"] == "none_failed"
+    assert {task for task in tasks if tasks[task]["retries"] == 0} == {"rejects", "verify_on_sundays", "findings"}
+
+
 def test_both_dags_are_imported_without_a_warning(airflow: Airflow) -> None:
     """The one for Kubernetes needs another provider, and a cluster to run."""
     script = """

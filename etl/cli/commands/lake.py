@@ -12,7 +12,13 @@ import typer
 from etl.api import Lake
 from etl.cli import events
 from etl.cli.commands.engines import keep_table, parse_target
-from etl.cli.exits import EXIT_ATTENTION, EXIT_DIFFERENCES, check_free, exit_code_of
+from etl.cli.exits import (
+    EXIT_ATTENTION,
+    EXIT_DIFFERENCES,
+    HIGHEST_FREE,
+    check_free,
+    exit_code_of,
+)
 from etl.cli.lakes import next_step, open_lake, warn_if_empty, warn_if_incomplete
 from etl.cli.options import (
     ConfigOption,
@@ -35,7 +41,7 @@ from etl.cli.terminal import (
 )
 from etl.cli.watch import watched
 from etl.dates import parse_duration
-from etl.errors import AccessLakeError
+from etl.errors import AccessLakeError, LeaseHeldError
 from etl.ingest import RunSummary
 from etl.maintenance import parse_age
 
@@ -50,13 +56,17 @@ def ingest(
     endpoint_url: EndpointOption = None,
     since: Annotated[
         str | None,
-        typer.Option(metavar="DATE", help="Ignore log objects of earlier days."),
+        typer.Option(
+            metavar="DATE",
+            help="Ignore log objects of earlier days: 2026-11-24, 2026-11, yesterday or -7d.",
+        ),
     ] = None,
     until: Annotated[
         str | None,
         typer.Option(
             metavar="DATE",
-            help="Ignore log objects of later days. With --since all between are listed, as for a backfill.",
+            help="Ignore log objects of later days; a month or a year stands for its last day. With --since all "
+            "between are listed, as for a backfill.",
         ),
     ] = None,
     full: Annotated[
@@ -77,7 +87,11 @@ def ingest(
         typer.Option(metavar="K=V", help="An option for Spark. May be repeated."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be read; write nothing.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Show what would be read; write nothing, no gauges either, and send no pings.",
+        ),
     ] = False,
     skip: Annotated[
         list[str] | None,
@@ -95,7 +109,10 @@ def ingest(
         typer.Option(metavar="TEXT", help="Why, for `accesslake status`."),
     ] = "",
     quiet: Annotated[
-        bool, typer.Option("--quiet", help="Print warnings and errors only.")
+        bool,
+        typer.Option(
+            "--quiet", help="Print warnings and errors only; another run at work is none."
+        ),
     ] = False,
     nothing_new: Annotated[
         int,
@@ -103,7 +120,7 @@ def ingest(
             _NOTHING_NEW,
             metavar="N",
             min=0,
-            max=255,
+            max=HIGHEST_FREE,
             help="For schedulers that skip what follows, such as Airflow with 99. Gauges and pings say 0 all the same.",
         ),
     ] = 0,
@@ -172,6 +189,9 @@ def ingest(
             ):
                 typer.echo(next_step(lake.url), err=True)
             raise typer.Exit(code)
+        except LeaseHeldError as error:
+            reporter.event(events.RUN_GAVE_WAY, str(error), exit_code=error.exit_code)
+            raise typer.Exit(error.exit_code) from error
         except AccessLakeError as error:
             reporter.event(events.RUN_FAILED, str(error), exit_code=error.exit_code)
             raise typer.Exit(error.exit_code) from error

@@ -88,6 +88,9 @@ def credentials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in list(os.environ):
             if name.startswith(("ACCESSLAKE_", "AWS_")):
                 patch.delenv(name)
+        # As if there were a terminal of this size: readline exports it, which pytest imports.
+        patch.delenv("COLUMNS", raising=False)
+        patch.delenv("LINES", raising=False)
         nowhere = tmp_path_factory.mktemp("no-aws")
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")

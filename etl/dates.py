@@ -199,5 +199,7 @@ def parse_duration(name: str, text: str) -> dt.timedelta:
     """A duration: `90m`, `26h`, `2d`. Raises UsageError naming the argument."""
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise UsageError(f"{name} {text}: write a duration of more than 0, like 90m, 26h or 2d")
+        raise UsageError(
+            f"{name} {text}: write a duration of more than 0, like 90m, 26h or 2d"
+        )
     return dt.timedelta(**{_UNITS[match[2]]: int(match[1])})

@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -147,54 +148,64 @@ def ingest(
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 more rejects than max_reject_fraction, 75 another run is at work.
     What was ingested stays where --glue fails; that is exit code 1, too.
     """
-    with Reporter(quiet=quiet) as reporter:
-        try:
-            check_free(_NOTHING_NEW, nothing_new)
-            lake = open_lake(
-                config,
-                source=source,
-                lake=lake_url,
-                endpoint_url=endpoint_url,
-                since=since,
-                until=until,
-                workers=workers,
-                ping_url=ping,
-                engine=engine,
-                spark_conf=spark_conf,
+    with Reporter(quiet=quiet) as reporter, _errors_as_events(reporter):
+        check_free(_NOTHING_NEW, nothing_new)
+        lake = open_lake(
+            config,
+            source=source,
+            lake=lake_url,
+            endpoint_url=endpoint_url,
+            since=since,
+            until=until,
+            workers=workers,
+            ping_url=ping,
+            engine=engine,
+            spark_conf=spark_conf,
+        )
+        target = None if glue is None else parse_target(glue, lake)
+        with _watched(lake, reporter, metrics_file, dry_run=dry_run):
+            summary = lake.ingest(
+                full=full,
+                dry_run=dry_run,
+                skip=skip or [],
+                unskip=unskip or [],
+                skip_reason=skip_reason,
+                progress=reporter.progress,
             )
-            target = None if glue is None else parse_target(glue, lake)
-            with _watched(lake, reporter, metrics_file, dry_run=dry_run):
-                summary = lake.ingest(
-                    full=full,
-                    dry_run=dry_run,
-                    skip=skip or [],
-                    unskip=unskip or [],
-                    skip_reason=skip_reason,
-                    progress=reporter.progress,
-                )
-                reporter.summary = summary
-                reporter.take_down_bars()
-                report_problems(reporter, summary)
-                report_rejects(reporter, summary, lake)
-                if target and not dry_run:
-                    reporter.has_stale_table = not keep_table(lake, target, reporter)
-            code = exit_code_of(
-                summary, lake.settings, has_stale_table=reporter.has_stale_table
-            )
-            if code == 0 and not summary.new:
-                code = nothing_new
-            _print_run(summary, code, as_json=as_json, quiet=quiet)
-            if reporter.is_terminal and not (
-                dry_run or as_json or quiet or lake.is_empty
-            ):
-                typer.echo(next_step(lake.url), err=True)
-            raise typer.Exit(code)
-        except LeaseHeldError as error:
-            reporter.event(events.RUN_GAVE_WAY, str(error), exit_code=error.exit_code)
-            raise typer.Exit(error.exit_code) from error
-        except AccessLakeError as error:
-            reporter.event(events.RUN_FAILED, str(error), exit_code=error.exit_code)
-            raise typer.Exit(error.exit_code) from error
+            _report(lake, reporter, summary)
+            if target and not dry_run:
+                reporter.has_stale_table = not keep_table(lake, target, reporter)
+        code = exit_code_of(
+            summary, lake.settings, has_stale_table=reporter.has_stale_table
+        )
+        if code == 0 and not summary.new:
+            code = nothing_new
+        _print_run(summary, code, as_json=as_json, quiet=quiet)
+        is_for_a_person = reporter.is_terminal and not (as_json or quiet)
+        if is_for_a_person and not (dry_run or lake.is_empty):
+            typer.echo(next_step(lake.url), err=True)
+        raise typer.Exit(code)
+
+
+@contextlib.contextmanager
+def _errors_as_events(reporter: Reporter) -> Iterator[None]:
+    """Log why a run could not begin or go on, and end with the exit code of that."""
+    try:
+        yield
+    except LeaseHeldError as error:
+        reporter.event(events.RUN_GAVE_WAY, str(error), exit_code=error.exit_code)
+        raise typer.Exit(error.exit_code) from error
+    except AccessLakeError as error:
+        reporter.event(events.RUN_FAILED, str(error), exit_code=error.exit_code)
+        raise typer.Exit(error.exit_code) from error
+
+
+def _report(lake: Lake, reporter: Reporter, summary: RunSummary) -> None:
+    """Say what a run that was not broken off leaves to look at."""
+    reporter.summary = summary
+    reporter.take_down_bars()
+    report_problems(reporter, summary)
+    report_rejects(reporter, summary, lake)
 
 
 def _watched(

@@ -15,7 +15,7 @@ from etl.findings.case import (
 from etl.findings.finding import Finding, Row
 from etl.findings.words import (
     NOBODY,
-    first_and_last,
+    days_seen,
     is_service,
     last,
     listed,
@@ -152,10 +152,10 @@ def foreign_accounts(case: Case) -> Iterator[Finding]:
         if not is_service(row["account"])
     ]
     for (account,), group in group_by(rows, "account").items():
-        reads, changes = total(group, "reads"), total(group, "changes")
+        used = [row for row in group if row["reads"] or row["changes"]]
+        reads, changes = total(used, "reads"), total(used, "changes")
         if reads + changes < max(case.threshold(kind), 1):
             continue
-        used = [row for row in group if row["reads"] or row["changes"]]
         buckets = most_first(used, "bucket", "bytes_sent")
         newest = max(row["last_time"] for row in used)
         is_new = case.has_before and account not in known
@@ -171,9 +171,7 @@ def foreign_accounts(case: Case) -> Iterator[Finding]:
                 "changes": changes,
                 "bytes": total(group, "bytes_sent"),
             },
-            days=first_and_last(
-                row[name] for row in used for name in ("first_time", "last_time")
-            ),
+            days=days_seen(used),
             mild=not (is_new and changes),
         )
 
@@ -215,9 +213,7 @@ def newcomers(case: Case) -> Iterator[Finding]:
         NEWCOMERS,
         principals=[row["principal"] for row in rows],
         counts={"requesters": len(rows), "requests": total(rows, "requests")},
-        days=first_and_last(
-            row[name] for row in rows for name in ("first_time", "last_time")
-        ),
+        days=days_seen(rows),
     )
 
 
@@ -257,9 +253,7 @@ def new_countries(case: Case) -> Iterator[Finding]:
             buckets=buckets,
             principals=[person],
             counts={"requests": count, "countries": len(countries)},
-            days=first_and_last(
-                row[name] for row in new for name in ("first_time", "last_time")
-            ),
+            days=days_seen(new),
         )
 
 

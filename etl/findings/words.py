@@ -4,6 +4,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Sequence
 
+from etl.findings.finding import Row
 from etl.text import size
 
 NOBODY = "somebody without credentials"
@@ -144,6 +145,13 @@ def of_bytes(count: float) -> str:
 def first_and_last(times: Iterable[dt.datetime]) -> tuple[dt.date, dt.date]:
     days = [time.date() for time in times]
     return min(days), max(days)
+
+
+def days_seen(rows: Iterable[Row]) -> tuple[dt.date, dt.date]:
+    """The days of the first and the last request of rows that say when theirs were."""
+    return first_and_last(
+        row[name] for row in rows for name in ("first_time", "last_time")
+    )
 
 
 def at_least(count: int, *, is_cut: bool) -> str:

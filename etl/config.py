@@ -1,6 +1,7 @@
 """Settings: flags, then `ACCESSLAKE_*` variables, then the TOML file, then defaults.
 
-Loaded once, at the edge (the command line or `open_lake`); no other module reads the environment.
+Loaded once, at the edge (the command line or `open_lake`). No other module reads settings from the environment, but for
+what has no settings yet: completion in shells, and executors of Spark, which get no secrets with them.
 """
 
 import datetime as dt

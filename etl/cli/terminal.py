@@ -15,6 +15,7 @@ from etl.api import Lake
 from etl.cli import events
 from etl.cli.exits import exceeds_rejects
 from etl.cli.progress import Reporter
+from etl.config import Settings
 from etl.dates import Span, day_span
 from etl.ingest import RunSummary
 from etl.lake import Skip
@@ -41,7 +42,7 @@ _USAGE = ("requests_", "estimated_")
 _REASONS = 3
 
 
-def report_problems(reporter: Reporter, summary: RunSummary) -> None:
+def report_problems(reporter: Reporter, summary: RunSummary, lake: Lake) -> None:
     failures = summary.result.failures
     for name, problem in islice(failures.items(), _MAX_SHOWN):
         reporter.event(
@@ -70,12 +71,22 @@ def report_problems(reporter: Reporter, summary: RunSummary) -> None:
             log_object=name,
         )
     if not summary.found.discovered:
-        reporter.event(
-            events.NO_LOG_OBJECTS,
-            "the sources list no log objects; check their names, unless nothing was delivered yet",
-        )
+        reporter.event(events.NO_LOG_OBJECTS, _why_no_log_objects(lake.settings))
     if not reporter.is_terminal:
         reporter.event(events.RUN_DONE, "done", **_figures(summary))
+
+
+def _why_no_log_objects(settings: Settings) -> str:
+    if settings.until is not None and settings.since is None:
+        return (
+            f"the sources list no log objects from the look-back window up to {settings.until}; "
+            "where that is before the window, give --since, too"
+        )
+    if settings.until is not None or settings.since is not None:
+        return (
+            "the sources list no log objects of the days that --since and --until leave"
+        )
+    return "the sources list no log objects; check their names, unless nothing was delivered yet"
 
 
 def report_rejects(reporter: Reporter, summary: RunSummary, lake: Lake) -> None:

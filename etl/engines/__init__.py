@@ -6,6 +6,7 @@ from etl.faces import lazy_face
 
 if TYPE_CHECKING:
     from etl.engines.glue import GlueChange, update_glue
+    from etl.engines.projection import check_table_name
     from etl.engines.statements import Dialect, Script, write_script
     from etl.engines.table import LakeTable, read_table
 
@@ -13,6 +14,7 @@ __getattr__ = lazy_face(
     __name__,
     {
         "glue": ("GlueChange", "update_glue"),
+        "projection": ("check_table_name",),
         "statements": ("Dialect", "Script", "write_script"),
         "table": ("LakeTable", "read_table"),
     },
@@ -23,6 +25,7 @@ __all__ = [
     "GlueChange",
     "LakeTable",
     "Script",
+    "check_table_name",
     "read_table",
     "update_glue",
     "write_script",

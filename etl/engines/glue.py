@@ -14,6 +14,7 @@ from etl.engines.projection import (
     BUCKET_TYPE,
     INJECTED,
     OWN_PROPERTIES,
+    check_table_name,
     projection_notes,
     table_properties,
 )
@@ -35,8 +36,6 @@ _FORMAT = {
         "Parameters": {"serialization.format": "1"},
     },
 }
-# Those that Athena can query without quotes.
-_NAME = re.compile(r"[a-z0-9_]{1,255}")
 # Clients of Hadoop have schemes of their own for the same bucket.
 _SCHEME = re.compile(r"^s3[an]?://")
 _CONFIG = botocore.config.Config(
@@ -90,10 +89,7 @@ def update_glue(
 
     Raises UsageError where the table is not one of this lake's records, CatalogError where Glue refuses or fails.
     """
-    if _NAME.fullmatch(name) is None:
-        raise UsageError(
-            f"table {name!r}: write lower-case letters, digits and _, as Athena wants them"
-        )
+    check_table_name(name)
     glue = _Glue(session, database, name)
 
     def write() -> GlueChange:

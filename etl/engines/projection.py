@@ -4,15 +4,27 @@ See https://docs.aws.amazon.com/athena/latest/ug/partition-projection.html. The 
 partition is that of the lake's own layout.
 """
 
+import re
+
 from etl.engines.table import LakeTable
 from etl.errors import UsageError
 
+# Of tables that Athena can query without quotes.
+_NAME = re.compile(r"[a-z0-9_]{1,255}")
 BUCKET_TYPE = "projection.bucket.type"
 _BUCKET_VALUES = "projection.bucket.values"
 INJECTED = "injected"
 _ENUM = "enum"
 MOST_LISTED = 100
 """Buckets beyond which a list of them is too long: AWS advises a few dozen."""
+
+
+def check_table_name(name: str) -> None:
+    """Raise UsageError for a name that Athena can query in quotes only, or not at all."""
+    if _NAME.fullmatch(name) is None:
+        raise UsageError(
+            f"table {name!r}: write lower-case letters, digits and _, as Athena wants them"
+        )
 
 
 def table_properties(table: LakeTable, *, is_injected: bool) -> dict[str, str]:

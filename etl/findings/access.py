@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from etl.findings.case import (
     MANY_ROWS,
+    RECENT_DAYS,
     Case,
     Question,
     Window,
@@ -37,7 +38,7 @@ DAYS = Question(
     "operations/completeness",
     ("bucket", "date", "records"),
     Window.HISTORY,
-    more_days=28,
+    more_days=RECENT_DAYS,
 )
 ACCOUNTS = Question(
     "security/foreign_accounts",

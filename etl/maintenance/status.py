@@ -140,12 +140,14 @@ def read_status(store: ReadableStore, settings: Settings = DEFAULTS) -> LakeStat
     rejects = database.query(_REJECTS_BY_REASON, reads_all=True).to_arrow().to_pylist()
     sources = sorted(covered.result().items())
     listed_at = {url: source.listed_at for url, source in sources}
+    # What a run believes, too: a clock that was wrong would say for years that all is well.
+    believed = coverage.believable(covered.result(), dt.datetime.now(dt.UTC))
     return LakeStatus(
         lake=store.url,
         buckets=_bucket_statuses(parts),
         **totals,
         rejects_by_reason={row["reason"]: row["lines"] for row in rejects},
-        last_complete_run=max(listed_at.values(), default=None),
+        last_complete_run=max((one.listed_at for one in believed.values()), default=None),
         newest_record=_newest_time(parts),
         sources=listed_at,
         incomplete_run=incomplete.result(),

@@ -80,7 +80,9 @@ def test_a_lake_without_records_has_empty_results(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     lake = str(tmp_path / "lake")
     made = run_cli("ingest", "--source", str(tmp_path / "logs"), "--lake", lake)
-    assert (made.returncode, "the sources list no log objects" in made.stderr) == (0, True)
+    assert (made.returncode, "the sources list no log objects; check their names" in made.stderr) == (0, True)
+    past = run_cli("ingest", "--source", str(tmp_path / "logs"), "--lake", lake, "--until", "2026-01-31")
+    assert "where that is before the window, give --since, too" in past.stderr
     empty = run_cli("report", "website/top_objects", "--lake", lake, "--format", "json")
     assert (empty.returncode, empty.stdout.strip()) == (0, "[]")
     refused = run_cli("findings", "--lake", lake)

@@ -205,6 +205,8 @@ def test_what_cannot_be_a_table_is_refused_before_anything_is_read(glue: Glue, t
             parse_target(target, glue.lake())
     with pytest.raises(UsageError, match="know S3 only"):
         parse_target("logs.access_log", local)
+    with pytest.raises(UsageError, match="lower-case"):
+        parse_target("logs.Access-Log", glue.lake())
     glue.ingest("site")
     with pytest.raises(UsageError, match="lower-case"):
         glue.keep(table="Access-Log")

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -302,6 +303,11 @@ def test_status_counts_what_is_there(lake: Path) -> None:
     assert status.rejects_by_reason == {"not_a_record": 1}
     assert status.last_complete_run is not None
     assert status.last_complete_run.date() == dt.datetime.now(dt.UTC).date()
+    # What a clock that was wrong wrote would hide for a year that no run comes.
+    runs = lake / "_runs.json"
+    ahead = (dt.datetime.now(dt.UTC) + dt.timedelta(days=365)).isoformat()
+    runs.write_text(json.dumps(json.loads(runs.read_text()) | {"other": {"since": None, "listed_at": ahead}}))
+    assert open_lake(str(lake)).status().last_complete_run == status.last_complete_run
     (lake.parent / "nothing").mkdir()
     ingest_local(lake.parent / "nothing", lake.parent / "empty")
     nothing = open_lake(str(lake.parent / "empty")).status()

@@ -11,9 +11,10 @@ from etl.cli import events
 from etl.cli.lakes import open_lake
 from etl.cli.options import ConfigOption, EndpointOption, LakeOption
 from etl.cli.progress import Reporter, working
-from etl.engines import Dialect
+from etl.engines import Dialect, check_table_name
 from etl.errors import AccessLakeError, UsageError
 from etl.schema import ACCESS_LOG
+from etl.store import parse_location
 from etl.text import safe_lines, safe_text
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ def parse_target(text: str, lake: Lake) -> Target:
     database, _, table = text.rpartition(".")
     if not (database and table):
         raise UsageError(f"--glue {text}: write DATABASE.TABLE")
-    if "://" not in lake.url:
+    check_table_name(table)
+    if not parse_location(lake.url).is_s3:
         raise UsageError(
             f"--glue: Athena and Glue know S3 only, and {lake.url} is on a disk"
         )

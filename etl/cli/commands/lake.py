@@ -204,7 +204,7 @@ def _report(lake: Lake, reporter: Reporter, summary: RunSummary) -> None:
     """Say what a run that was not broken off leaves to look at."""
     reporter.summary = summary
     reporter.take_down_bars()
-    report_problems(reporter, summary)
+    report_problems(reporter, summary, lake)
     report_rejects(reporter, summary, lake)
 
 

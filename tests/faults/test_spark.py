@@ -250,6 +250,8 @@ def cluster(master: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
                 "spark.speculation.multiplier": "1.5",
                 "spark.speculation.quantile": "0.3",
                 "spark.executorEnv.ACCESSLAKE_PING_URL": "https://ping/secret",
+                # Java, which outlives a Spark, has kept that of a test above.
+                "spark.executorEnv.PYTHONPATH": os.environ.get("PYTHONPATH", ""),
             }
         )
     yield Cluster(context, log)

@@ -8,6 +8,7 @@ import datetime as dt
 import ipaddress
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -105,6 +106,13 @@ _SparkOptions = Annotated[
 _Networks = Annotated[
     tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_one_or_many)
 ]
+
+
+class EngineName(StrEnum):
+    """What ingests batches."""
+
+    LOCAL = "local"
+    SPARK = "spark"
 
 
 class Privacy(BaseModel):
@@ -213,7 +221,7 @@ class Settings(BaseModel):
     max_object_size: ByteSize = Field(default=ByteSize(8192 * MIB), ge=1)
     min_part_size: ByteSize = Field(default=ByteSize(4 * MIB), ge=1)
     workers: int = Field(default=0, ge=0, le=4096)
-    engine: Literal["local", "spark"] = "local"
+    engine: EngineName = EngineName.LOCAL
     spark_conf: _SparkOptions = ()
     fetch_concurrency: int = Field(default=64, ge=1, le=1024)
     max_reject_fraction: float = Field(default=0.01, ge=0, le=1)

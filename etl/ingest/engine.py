@@ -9,7 +9,7 @@ from itertools import chain, islice
 from types import TracebackType
 from typing import Protocol, Self
 
-from etl.config import Settings
+from etl.config import EngineName, Settings
 from etl.ingest.activity import Counts, Meter
 from etl.ingest.batch import ingest_batch
 from etl.ingest.plan import Batch
@@ -32,7 +32,7 @@ class Engine(Protocol):
 
     @property
     def parallelism(self) -> int:
-        """How many batches it has in hand at a time."""
+        """How many batches run at a time."""
         ...
 
     @property
@@ -49,14 +49,14 @@ class Engine(Protocol):
     ) -> Iterator[BatchResult]:
         """The results of batches in the order of their completion; meanwhile `tick` is called now and then.
 
-        Batches are planned as they are taken: only as many as are in hand may be in memory.
+        Batches are planned as they are taken: only a few times as many as run at a time may be in memory.
         """
         ...
 
 
 def open_engine(settings: Settings, store: Store, session: S3Session) -> Engine:
     """The engine of the settings. Raises UsageError where it is not installed; nothing is started yet."""
-    if settings.engine == "spark":
+    if settings.engine == EngineName.SPARK:
         from etl.ingest.spark import SparkEngine  # noqa: PLC0415 - most runs need no Spark
 
         return SparkEngine(settings)

@@ -52,7 +52,9 @@ def _prepare() -> None:
 
 def _without_secrets(settings: Settings) -> Settings:
     privacy = settings.privacy.model_copy(update={"hash_key": None})
-    return settings.model_copy(update={"privacy": privacy, "ping_url": None})
+    # The options for Spark are the driver's, and may hold anything.
+    absent = {"ping_url": None, "spark_conf": ()}
+    return settings.model_copy(update={"privacy": privacy, **absent})
 
 
 def _with_own_key(settings: Settings) -> Settings:

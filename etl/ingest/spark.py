@@ -13,11 +13,12 @@ import threading
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import islice
+from math import ceil
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -43,15 +44,19 @@ if TYPE_CHECKING:
 
 # Between two looks at what tasks have counted.
 _TICK_SECONDS = 0.1
-# Each of as many batches as run at a time. While one ends, the others keep its executors busy.
+# While one ends, the others keep its executors busy.
 _WAVES = 4
-# A wave that is not full by then goes as it is: listing may be slower than the executors.
+# A batch that is planned later than that ends its wave, full or not: listing may be slower than the executors.
 _WAVE_SECONDS = 2.0
 # Where Spark adds executors as there is work for them: what it sees at first.
 _ASKED_FOR_AT_FIRST = 16
 # What Spark hides of its options, in its pages and logs; its own default, and the key for hashed addresses.
 _REDACTED = "(?i)secret|password|token|access[.]?key|hash_key|ping_url"
 _SECRET = re.compile(_REDACTED)
+# Options that say where a secret is, not what.
+_REFERENCE = re.compile(
+    r"spark\.kubernetes\.(driver|executor)\.secret(s|KeyRef)\.|.*file$", re.IGNORECASE
+)
 _STACK = re.compile(r"\n\s+at |\n\s*SQLSTATE: |\nDriver stacktrace:")
 
 
@@ -94,7 +99,10 @@ class SparkEngine:
 
     @property
     def parallelism(self) -> int:
-        """Of the settings, else of the executors that there are: it grows where Spark adds some."""
+        """Of the settings, else of the executors that there are: it grows where Spark adds some.
+
+        Without a setting up to four times as many are in hand, of which Spark runs as many as it has cores for.
+        """
         if self._settings.workers or self._context is None:
             return self._settings.workers or os.cpu_count() or 1
         conf = self._context.getConf()
@@ -126,31 +134,37 @@ class SparkEngine:
         Raises the error of a batch, UsageError where executors have no accesslake or another version, and
         AccessLakeError where Spark gives up.
         """
-        waves = self._waves(batches)
-        pending: set[Future[list[Outcome]]] = set()
+        sizes: dict[Future[list[Outcome]], int] = {}
         while True:
-            planned = islice(waves, _WAVES - len(pending))
-            pending |= {self._pool.submit(self._run_job, wave) for wave in planned}
-            if not pending:
+            while wave := self._next_wave(batches, sizes.values()):
+                sizes[self._pool.submit(self._run_job, wave)] = len(wave)
+            if not sizes:
                 return
-            done, pending = wait(pending, _TICK_SECONDS, FIRST_COMPLETED)
+            done, _ = wait(sizes, _TICK_SECONDS, FIRST_COMPLETED)
             tick()
             for job in done:
+                del sizes[job]
                 yield from map(_result_of, job.result())
 
-    def _waves(self, batches: Iterator[Batch]) -> Iterator[list[bytes]]:
-        """Batches as they travel, those of a job together."""
+    def _next_wave(self, batches: Iterator[Batch], sizes: Collection[int]) -> list[bytes]:
+        """Batches of a job as they travel; none where waves of these `sizes` are enough, or no batch is left."""
         wave: list[bytes] = []
-        began = time.monotonic()
-        for batch in batches:
+        late = time.monotonic() + _WAVE_SECONDS
+        for batch in islice(batches, self._next_size(sizes)):
             wave.append(pack_batch(batch))
-            is_late = time.monotonic() - began > _WAVE_SECONDS
-            if is_late or len(wave) >= self.parallelism:
-                yield wave
-                wave = []
-                began = time.monotonic()
-        if wave:
-            yield wave
+            if time.monotonic() > late:
+                break
+        return wave
+
+    def _next_size(self, sizes: Collection[int]) -> int:
+        """How many batches the next wave may have, beside waves of these `sizes`."""
+        if len(sizes) >= _WAVES:
+            return 0
+        most = self._settings.workers
+        if most:
+            # Cores do not bound it: there may be more of them.
+            return min(ceil(most / _WAVES), most - sum(sizes))
+        return self.parallelism
 
     def _run_job(self, wave: list[bytes]) -> list[Outcome]:
         """One job, with a task for each batch, in a thread of its own."""
@@ -226,7 +240,7 @@ def _options(settings: Settings) -> dict[str, str]:
     options: dict[str, str] = {}
     for text in settings.spark_conf:
         name, _, value = text.partition("=")
-        if name.startswith("spark.executorEnv.") and _SECRET.search(name):
+        if _SECRET.search(name) and not _REFERENCE.match(name):
             raise UsageError(
                 f"{name}: a secret is no option, which others can see; config/spark.md says how executors get theirs"
             )
@@ -281,7 +295,8 @@ def _start(options: Mapping[str, str]) -> "SparkContext":
             context = SparkContext.getOrCreate(conf)
     except Exception as error:
         raise UsageError(
-            f"Spark does not start: {_cause(error)}; it needs Java 17 or newer: see config/spark.md"
+            f"Spark does not start: {_cause(error)}; "
+            "it needs the Java of its version, 17 for Spark 4: see config/spark.md"
         ) from error
     if _is_local(context.master) and "PYSPARK_PYTHON" not in os.environ:
         # Else it would be the python3 of the PATH.

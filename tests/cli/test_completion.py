@@ -51,6 +51,7 @@ def test_bash_completes_commands_options_and_values(home: Path) -> None:
     assert completed(home, "accesslake rep") == ["reports", "report"]
     assert completed(home, "accesslake ingest --exit") == ["--exit-code-if-nothing-new"]
     assert completed(home, "accesslake report website/pages --format js") == ["json", "jsonl"]
+    assert completed(home, "accesslake ingest --engine ") == ["local", "spark"]
     assert completed(home, "accesslake findings --fail-on ") == ["alarm", "notice"]
     assert completed(home, "accesslake schema access") == ["access_log"]
     assert completed(home, "accesslake reports lif")[0] == "lifecycle"

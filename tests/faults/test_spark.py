@@ -23,7 +23,7 @@ from proxy import Fault, Handler, Request, Upstream, delay, fault_proxy
 from pydantic import SecretStr
 
 from etl.api import Lake
-from etl.config import Privacy, Settings
+from etl.config import EngineName, Privacy, Settings
 from etl.errors import AccessLakeError, UsageError
 from etl.ingest import spark as spark_module
 from etl.ingest.plan import Batch
@@ -75,7 +75,7 @@ def moto(moto_server: str, ceph: Judge | None) -> Judge:  # noqa: ARG001 - its k
 
 def on_spark(place: Place, lake: str, endpoint_url: str | None = None, **settings: Any) -> Settings:
     """The settings of a run on Spark that has six batches in hand at a time."""
-    changed = {"engine": "spark", "workers": 6, "endpoint_url": endpoint_url or place.endpoint_url, **settings}
+    changed = {"engine": EngineName.SPARK, "workers": 6, "endpoint_url": endpoint_url or place.endpoint_url, **settings}
     return place.settings(lake).model_copy(update=changed)
 
 
@@ -88,47 +88,69 @@ def options(master: str, **more: str) -> tuple[str, ...]:
 # --- Where Spark, or an executor, is not as it should be ------------------------------------------------------------
 
 
-def test_waves_are_bounded() -> None:
-    """A job has as many batches as run at a time, and no more are planned than those in hand."""
-    planned: list[int] = []
+@pytest.mark.parametrize(
+    ("workers", "expected"), [(0, [3, 3, 3, 3]), (1, [1]), (3, [1, 1, 1]), (9, [3, 3, 3]), (10, [3, 3, 3, 1])]
+)
+def test_waves_are_bounded(workers: int, expected: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four jobs of as many batches as there are cores, or of `workers` in all; no more than those are planned."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    planned: list[Batch] = []
 
     def batches() -> Iterator[Batch]:
-        for number in range(8):
-            planned.append(number)
-            yield Batch((), Settings(lake="s3://b/lake"), "run")
+        while True:
+            planned.append(Batch((), Settings(lake="s3://b/lake"), "run"))
+            yield planned[-1]
 
-    waves = SparkEngine(Settings(engine="spark", workers=3))._waves(batches())
-    assert len(next(waves)) == 3
-    assert planned == [0, 1, 2]
-    assert [len(wave) for wave in waves] == [3, 2]
+    engine, source = SparkEngine(Settings(engine=EngineName.SPARK, workers=workers)), batches()
+    sizes: list[int] = []
+    while wave := engine._next_wave(source, sizes):
+        sizes.append(len(wave))
+    assert sizes == expected
+    assert len(planned) == sum(expected)
+    # When a job is done, another takes its place.
+    assert len(engine._next_wave(source, sizes[1:])) == expected[0]
+    assert engine._next_wave(iter(()), []) == []
 
 
 def test_what_is_refused_before_spark_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A secret among the options, which others could see; a lake on a disk, of which each executor has its own."""
-    secret = f"spark.executorEnv.ACCESSLAKE_PRIVACY_HASH_KEY={KEY}"
-    with pytest.raises(UsageError, match="a secret is no option") as refused:
-        SparkEngine(Settings(engine="spark", spark_conf=(secret,)))
-    assert KEY not in str(refused.value)
+    for name in (
+        "spark.executorEnv.ACCESSLAKE_PRIVACY_HASH_KEY",
+        "spark.yarn.appMasterEnv.ACCESSLAKE_PRIVACY_HASH_KEY",
+        "spark.kubernetes.driverEnv.ACCESSLAKE_PING_URL",
+        "spark.hadoop.fs.s3a.secret.key",
+    ):
+        with pytest.raises(UsageError, match=f"^{re.escape(name)}: a secret is no option") as refused:
+            SparkEngine(Settings(engine=EngineName.SPARK, spark_conf=(f"{name}={KEY}",)))
+        assert KEY not in str(refused.value)
+    places = (
+        "spark.kubernetes.executor.secretKeyRef.ACCESSLAKE_PRIVACY_HASH_KEY=accesslake:hash-key",
+        "spark.kubernetes.driver.secrets.accesslake=/etc/accesslake",
+        "spark.kubernetes.authenticate.driver.oauthTokenFile=/etc/token",
+    )
+    assert len(SparkEngine(Settings(engine=EngineName.SPARK, spark_conf=places))._options) == len(places)
     for settings in (Settings(lake="/lake"), Settings(lake="s3://b/lake", source=("/logs",))):
         spark_module._refuse_local_disks(settings, "local-cluster[2,1,1024]")
         with pytest.raises(UsageError, match="executors of yarn have disks of their own"):
             spark_module._refuse_local_disks(settings, "yarn")
     monkeypatch.setattr(spark_module, "find_spec", lambda _name: None)
     with pytest.raises(UsageError, match=r"pip install 'accesslake\[spark\]'"):
-        SparkEngine(Settings(engine="spark"))
+        SparkEngine(Settings(engine=EngineName.SPARK))
 
 
 def test_what_is_sent_has_no_secret() -> None:
-    """A batch travels without the key for addresses, and without the URL to ping."""
+    """A batch travels without the key for addresses, the URL to ping, and the options for Spark."""
     settings = Settings(
         lake="s3://b/lake",
         ping_url=SecretStr("https://ping/secret"),
+        spark_conf=("spark.driver.extraJavaOptions=-Dkey=kept-here",),
         privacy=Privacy(remote_ip="hash", hash_key=SecretStr(KEY)),
     )
     sent = zlib.decompress(pack_batch(Batch((), settings, "run")))
     assert b"s3://b/lake" in sent
     assert KEY.encode() not in sent
     assert b"ping/secret" not in sent
+    assert b"kept-here" not in sent
 
 
 @pytest.mark.parametrize("there", ["nothing", "another version", "no pyarrow"])
@@ -228,6 +250,8 @@ def cluster(master: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
                 "spark.speculation.multiplier": "1.5",
                 "spark.speculation.quantile": "0.3",
                 "spark.executorEnv.ACCESSLAKE_PING_URL": "https://ping/secret",
+                # Java, which outlives a Spark, has kept that of a test above.
+                "spark.executorEnv.PYTHONPATH": os.environ.get("PYTHONPATH", ""),
             }
         )
     yield Cluster(context, log)

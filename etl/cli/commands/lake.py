@@ -41,6 +41,7 @@ from etl.cli.terminal import (
     report_rejects,
 )
 from etl.cli.watch import watched
+from etl.config import EngineName
 from etl.dates import parse_duration
 from etl.errors import AccessLakeError, LeaseHeldError
 from etl.ingest import RunSummary
@@ -78,10 +79,8 @@ def ingest(
         int | None, typer.Option(metavar="N", help="Processes; 0: one per processor.")
     ] = None,
     engine: Annotated[
-        str | None,
-        typer.Option(
-            metavar="local|spark", help="What ingests batches: this machine, or Spark."
-        ),
+        EngineName | None,
+        typer.Option(help="What ingests batches: this machine, or Spark."),
     ] = None,
     spark_conf: Annotated[
         list[str] | None,

@@ -6,17 +6,22 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from etl.config import Settings
 from etl.dashboard.cards import column_width, step_of
 from etl.dashboard.page import Page, render_page
 from etl.dashboard.render import page_of
 from etl.dashboard.tiles import Tile
-from etl.dates import FIRST_DAY, day_span, shifted
-from etl.findings.inspection import DAYS, latest_day, no_records, up_to
+from etl.dates import FIRST_DAY, period_in_words
+from etl.findings.inspection import (
+    as_looked_at,
+    extent_of,
+    latest_day,
+    no_records,
+    records_of,
+)
 from etl.query import Advance, Database, Scope, check_days
-from etl.query.known import end_of_records, newest_time, with_a_day_more
 from etl.reports import load_reports
 from etl.store import ReadableStore
 from etl.text import safe_text
@@ -29,8 +34,12 @@ _PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PAGES_AT_A_TIME = max(2, min(8, os.cpu_count() or 1))
 # A longer name is broken into lines.
 _NAME_LINE = 24
-_DAYS_OF_BUCKETS = """
-    SELECT bucket, min(date) AS first, max(date) AS last
+# Somebody may have made up records of the future: they count only where there are no others.
+_NEWEST_OF_BUCKETS = """
+    SELECT
+        bucket,
+        max(time) FILTER (WHERE time <= $now) AS newest,
+        coalesce(CAST(newest AS DATE), max(date)) AS last_day
     FROM access_log
     WHERE date BETWEEN $earliest AND $latest
     GROUP BY bucket
@@ -43,6 +52,8 @@ class _Entry:
     """A bucket in the list: its last day with records, and its page, if it has records in the period."""
 
     bucket: str
+    newest: dt.datetime | None
+    """The time of its newest record, without those of the future."""
     last_day: dt.date
     file: str = ""
     tiles: Sequence[Tile] = field(default=())
@@ -73,21 +84,32 @@ def render_buckets(
     that are done, and of all.
     """
     check_days(scope)
-    whole = Database(store, with_a_day_more(scope.until_its_end()), settings)
-    entries = _entries(whole, latest_day(scope, now))
-    newest = max((entry.last_day for entry in entries), default=None)
-    if newest is None or (scope.date_from and newest < scope.date_from):
+    utc = now.astimezone(dt.UTC).replace(tzinfo=None)
+    scope = as_looked_at(scope, utc)
+    records = records_of(store, scope, settings)
+    history = records.within(scope.until_its_end())
+    entries = _entries(history, latest_day(scope, now), utc)
+    newest = max((entry.newest for entry in entries if entry.newest), default=None)
+    if newest is None:
         raise no_records(store)
-    last = scope.date_to or newest
-    period = Scope(None, scope.date_from or shifted(last, 1 - DAYS), last)
-    shown = [entry for entry in entries if entry.last_day >= (period.date_from or last)]
-
+    extent = extent_of(store, scope, settings, records, newest, utc)
+    begin = extent.of(scope).begin or newest
+    shown = [entry for entry in entries if entry.newest and entry.newest >= begin]
+    if not shown:
+        raise no_records(store)
     reports = load_reports()
 
     def draw(entry: _Entry) -> Page:
-        of_bucket = Scope(entry.bucket, period.date_from, period.date_to)
+        # An end that nobody chose stays open: only then may the last day be one that is not over.
+        of_bucket = replace(scope, bucket=entry.bucket)
         return render_page(
-            store, of_bucket, settings, now, whole=whole, index=INDEX, reports=reports
+            store,
+            of_bucket,
+            settings,
+            now,
+            extent=extent,
+            index=INDEX,
+            reports=reports,
         )
 
     drawn = []
@@ -102,37 +124,24 @@ def render_buckets(
         # Whoever stops here, or fails, does not wait for pages that are not begun.
         pool.shutdown(cancel_futures=True)
     silent = [entry for entry in entries if entry not in shown]
-    known = _up_to_its_records(whole, scope, period, last, now)
-    yield INDEX, _index(store.url, scope.buckets, known, now, drawn, silent)
+    period = period_in_words(begin, extent.known)
+    yield INDEX, _index(store.url, scope.buckets, period, now, drawn, silent)
 
 
-def _up_to_its_records(
-    whole: Database, scope: Scope, period: Scope, last: dt.date, now: dt.datetime
-) -> Scope:
-    """The period of the pages, whose last days they leave out where there are no records of these yet."""
-    utc = now.astimezone(dt.UTC).replace(tzinfo=None)
-    end, newest = day_span(last).end, newest_time(whole, utc)
-    known = end_of_records(whole.within, scope, end, newest, utc)
-    period, _ = up_to(period, known, last)
-    return period
-
-
-def _entries(whole: Database, latest: dt.date) -> list[_Entry]:
-    parameters = {"earliest": FIRST_DAY, "latest": latest}
-    result = whole.query(_DAYS_OF_BUCKETS, parameters, reads_all=True)
-    rows = result.to_arrow().to_pylist()
-    return [_Entry(row["bucket"], row["last"]) for row in rows]
+def _entries(history: Database, latest: dt.date, now: dt.datetime) -> list[_Entry]:
+    parameters = {"earliest": FIRST_DAY, "latest": latest, "now": now}
+    result = history.query(_NEWEST_OF_BUCKETS, parameters, reads_all=True)
+    return [_Entry(**row) for row in result.to_arrow().to_pylist()]
 
 
 def _with_page(entry: _Entry, page: Page) -> _Entry:
     alarms = sum(notice.is_alarm for notice in page.notices)
-    return _Entry(
-        entry.bucket,
-        entry.last_day,
-        file_name(entry.bucket),
-        page.tiles,
-        alarms,
-        len(page.notices) - alarms,
+    return replace(
+        entry,
+        file=file_name(entry.bucket),
+        tiles=page.tiles,
+        alarms=alarms,
+        notices=len(page.notices) - alarms,
     )
 
 
@@ -147,7 +156,7 @@ def file_name(bucket: str) -> str:
 def _index(
     url: str,
     buckets: Sequence[str],
-    period: Scope,
+    period: str,
     now: dt.datetime,
     drawn: Sequence[_Entry],
     silent: Sequence[_Entry],
@@ -158,8 +167,7 @@ def _index(
         "index.html",
         lake=safe_text(url),
         selected=[safe_text(bucket) for bucket in buckets],
-        first=period.date_from,
-        last=period.date_to,
+        period=period,
         now=now,
         entries=ranked,
         silent=silent,

@@ -21,8 +21,8 @@ from etl.findings import (
     inspect_lake,
     report_failed,
 )
-from etl.findings.inspection import no_records
-from etl.query import Advance, Database, Scope, left_out
+from etl.findings.inspection import Extent, no_records
+from etl.query import Advance, Scope, left_out
 from etl.query.scope import is_pattern
 from etl.reports import Report, Section, load_reports
 from etl.store import ReadableStore
@@ -97,17 +97,17 @@ def render_page(
     now: dt.datetime,
     advance: Advance | None = None,
     *,
-    whole: Database | None = None,
+    extent: Extent | None = None,
     index: str | None = None,
     reports: Mapping[str, Report] | None = None,
 ) -> Page:
     """The page and its figures; see `render_dashboard`.
 
-    Of a page that is one of several, `whole` has the records of all, `index` is the name of their list, and `reports`
-    are those that were loaded for all.
+    Of a page that is one of several, `extent` is that of all, `index` is the name of their list, and `reports` are
+    those that were loaded for all.
     """
     reports = load_reports() if reports is None else reports
-    inspection = inspect_lake(store, scope, settings, now, reports, whole)
+    inspection = inspect_lake(store, scope, settings, now, reports, extent)
     if inspection.is_empty:
         raise no_records(store)
     sections = reports_by_section(reports.values())

@@ -80,6 +80,21 @@ _BEFORE = (Window.BEFORE, Window.OLD_BUCKETS_BEFORE)
 _Key = tuple[str, Window, tuple[tuple[str, object], ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How far a period goes that is looked at, of one bucket or of several, each by itself."""
+
+    records: Database
+    """Those up to the end of the period, and of a day more."""
+    last: dt.date
+    known: dt.datetime
+    """Where it ends as far as there are records of any bucket. Naive, UTC."""
+
+    def of(self, scope: Scope) -> Scope:
+        """The same with days: without any, the week up to the last one."""
+        return scope.within_days(shifted(self.last, 1 - DAYS), self.last)
+
+
 @dataclass(slots=True)
 class Inspection:
     """A period of a lake, and the reports that were run over it and before it, each once."""
@@ -316,40 +331,28 @@ def inspect_lake(
     settings: Settings,
     now: dt.datetime,
     reports: Mapping[str, Report],
-    whole: Database | None = None,
+    extent: Extent | None = None,
 ) -> Inspection:
     """Look at the lake's part in `scope`; without days, at the last week with records.
 
-    `whole` has the records of this part and of others, where these are looked at, too. Raises UsageError where there
-    are no records; of a period up to now it is only known that they are missing where there were some before.
+    `extent` is that of this part and of others, where these are looked at, too. Raises UsageError where there are no
+    records; of a period up to now it is only known that they are missing where there were some before.
     """
     check_days(scope)
     utc = now.astimezone(dt.UTC).replace(tzinfo=None)
-    scope = whole_minutes(_without_the_future(scope, utc))
-    # All that is needed is listed and read for it; the other databases are parts of this one.
-    wide = with_a_day_more(scope.until_its_end())
-    everything = whole.within(wide) if whole else Database(store, wide, settings)
+    scope = as_looked_at(scope, utc)
+    everything = extent.records if extent else records_of(store, scope, settings)
     history = everything.within(scope.until_its_end())
     begun = first_days(history, latest_day(scope, now))
     newest = newest_time(history, utc)
     is_current = _is_current(scope, utc)
     if not begun or newest is None or (_is_empty(scope, newest) and not is_current):
         raise no_records(store)
-    last = scope.date_to or (utc if _is_empty(scope, newest) else newest).date()
-    chosen, scope = scope, scope.within_days(shifted(last, 1 - DAYS), last)
+    extent = extent or extent_of(store, scope, settings, everything, newest, utc)
+    scope = extent.of(scope)
     earlier = whole_days(scope)
-
-    def of_others(other: Scope) -> Database:
-        return whole.within(other) if whole else Database(store, other, settings)
-
-    known = end_of_records(
-        of_others,
-        chosen,
-        scope.end or day_span(last).end,
-        newest_time(everything, utc),
-        utc,
-    )
-    scope, last = up_to(scope, known, last)
+    known = extent.known
+    scope, last = _up_to(scope, known, extent.last)
     # Of a period that is over it is no news that it is.
     days_old = (utc.date() - newest.date()).days if is_current else 0
     first = scope.date_from or last
@@ -367,6 +370,36 @@ def inspect_lake(
     )
 
 
+def as_looked_at(scope: Scope, now: dt.datetime) -> Scope:
+    """The same in whole minutes, and up to the end of today at the latest; `now` is naive, UTC."""
+    return whole_minutes(_without_the_future(scope, now))
+
+
+def records_of(store: ReadableStore, scope: Scope, settings: Settings) -> Database:
+    """All that is needed for a look at `scope`, listed and read for it; other databases are parts of this one."""
+    return Database(store, with_a_day_more(scope.until_its_end()), settings)
+
+
+def extent_of(
+    store: ReadableStore,
+    scope: Scope,
+    settings: Settings,
+    records: Database,
+    newest: dt.datetime,
+    now: dt.datetime,
+) -> Extent:
+    """How far a look at `scope` goes, of whose `records` the newest up to its end is of `newest`. Naive, UTC."""
+    last = scope.date_to or (now if _is_empty(scope, newest) else newest).date()
+    known = end_of_records(
+        lambda other: Database(store, other, settings),
+        scope,
+        scope.end or day_span(last).end,
+        newest_time(records, now),
+        now,
+    )
+    return Extent(records, last, known)
+
+
 def _is_current(scope: Scope, now: dt.datetime) -> bool:
     """Whether a period is up to now, or to the end of today."""
     has_begun = scope.begin is None or scope.begin <= now
@@ -377,7 +410,7 @@ def _is_empty(scope: Scope, newest: dt.datetime) -> bool:
     return scope.begin is not None and newest < scope.begin
 
 
-def up_to(scope: Scope, known: dt.datetime, last: dt.date) -> tuple[Scope, dt.date]:
+def _up_to(scope: Scope, known: dt.datetime, last: dt.date) -> tuple[Scope, dt.date]:
     """A scope without the days that have no records yet, and the last day of it."""
     last_known = moment_before(known, dt.timedelta(microseconds=1)).date()
     if last_known >= last:

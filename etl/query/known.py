@@ -19,12 +19,11 @@ _FIRST_DAYS = """
     GROUP BY bucket
     ORDER BY bucket
 """
-_NEWEST_DAY = "SELECT max(date) AS newest FROM access_log WHERE date <= $today"
-# A record of today may have a time that is later than now, by a clock that is fast.
+_NEWEST_DAY = "SELECT max(date) AS newest FROM access_log WHERE date <= $latest"
 _NEWEST_TIME = """
     SELECT max(time) AS newest
     FROM access_log
-    WHERE date BETWEEN $newest_day - 1 AND $newest_day AND time <= $now
+    WHERE date = $newest_day AND time <= $now
 """
 
 
@@ -44,7 +43,16 @@ def first_days(database: Database, latest: dt.date) -> Mapping[str, dt.date]:
 
 def newest_time(database: Database, now: dt.datetime) -> dt.datetime | None:
     """The time of the newest record, without those of the future, which somebody made up; `now` is naive, UTC."""
-    newest_day = _newest(database, _NEWEST_DAY, {"today": now.date()})
+    today = now.date()
+    newest = _newest_until(database, today, now)
+    # All records of today may have times later than now: of a clock that is fast, or made up.
+    return newest or _newest_until(database, shifted(today, -1), now)
+
+
+def _newest_until(
+    database: Database, latest: dt.date, now: dt.datetime
+) -> dt.datetime | None:
+    newest_day = _newest(database, _NEWEST_DAY, {"latest": latest})
     if newest_day is None:
         return None
     time = _newest(database, _NEWEST_TIME, {"newest_day": newest_day, "now": now})

@@ -12,11 +12,44 @@ from playwright.sync_api import Browser
 
 from etl import open_lake
 from etl.cli.demo_logs import LineWriter
+from etl.config import Settings
+from etl.dashboard import render_buckets, render_dashboard
 from etl.dashboard.buckets import file_name
+from etl.query import Scope
+from etl.query.scope import between
+from etl.store import open_store
 
 # Whoever delivers log lines chooses the name of a bucket.
 HOSTILE = ["index", "Shop", "..", "_shop", "<script>hacked()</script>", "b\u202ex", "a%2Fb", "'\"&"]
 PLAIN = ["shop", "shop.example.com", "shop-2"]
+
+
+NOW = dt.datetime(2026, 1, 10, 12, 30, tzinfo=dt.UTC)
+
+
+def lake_of(root: Path, records: dict[str, list[dt.datetime]]) -> Path:
+    """A lake of buckets with a record at each of these times."""
+    (root / "logs").mkdir()
+    lines = []
+    for number, (bucket, times) in enumerate(records.items()):
+        writer = LineWriter(bucket, random.Random(number))
+        for time in times:
+            writer.request(time, "REST.GET.OBJECT", "a", bytes_sent=100)
+        lines += [line.text for line in writer.lines]
+    (root / "logs" / "2026-01-10-13-00-00-AA").write_text("".join(f"{line}\n" for line in lines))
+    ingest_local(root / "logs", root / "lake")
+    return root / "lake"
+
+
+def pages_at(now: dt.datetime, lake: Path, scope: Scope) -> dict[str, str]:
+    """The pages as they are drawn at this moment."""
+    return dict(render_buckets(open_store(str(lake)), scope, Settings(), now))
+
+
+def period_of(page: str) -> str:
+    """The period that a page is called after, behind the bucket."""
+    # Charts have titles too, further down.
+    return str(re.findall("<title>[^,]*, (.*?)</title>", page)[0])
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +100,7 @@ def test_each_bucket_has_a_page(lake: Path, folder: Path) -> None:
     assert set(PLAIN) < set(buckets)
     assert {path.name for path in folder.iterdir()} == {"index.html", *map(file_name, buckets)}
     for bucket in PLAIN:
-        assert f"<title>{bucket}, 2026-01-04 to 2026-01-10</title>" in (folder / file_name(bucket)).read_text()
+        assert f"<title>{bucket}, 2026-01-04 to 2026-01-10 12:01</title>" in (folder / file_name(bucket)).read_text()
 
 
 @pytest.mark.parametrize("width", [400, 1400, 2560])
@@ -90,10 +123,51 @@ def test_the_list_has_the_figures_of_each(browser: Browser, lake: Path, folder: 
 
 
 def test_the_page_is_that_of_the_bucket_alone(lake: Path, folder: Path) -> None:
-    """Its figures are those of a dashboard of the bucket and the period."""
-    alone = open_lake(str(lake)).dashboard(bucket="shop", date_from="2026-01-04", date_to="2026-01-10")
+    """Its figures are those of a dashboard of the bucket."""
+    alone = open_lake(str(lake)).dashboard(bucket="shop")
     tiles = re.compile(r'<dl class="tiles">.*?</dl>', re.DOTALL)
     assert tiles.findall((folder / "shop.html").read_text()) == tiles.findall(alone)
+
+
+@pytest.mark.parametrize(("now", "bucket"), [(NOW + dt.timedelta(days=5), None), (NOW, "shop")])
+def test_pages_end_where_the_dashboard_of_the_bucket_does(tmp_path: Path, now: dt.datetime, bucket: str | None) -> None:
+    """In a lake that is behind, too, at the newest record of all buckets, whichever of them are chosen."""
+    records = {"shop": [NOW.replace(hour=9)], "shop-2": [NOW.replace(hour=11)]}
+    lake = lake_of(tmp_path, records)
+    pages = pages_at(now, lake, Scope(bucket))
+    alone = render_dashboard(open_store(str(lake)), Scope("shop"), Settings(), now)
+    assert period_of(alone) == "2026-01-04 to 2026-01-10 11:31"
+    assert {period_of(page) for page in pages.values()} == {period_of(alone)}
+
+
+def test_pages_of_hours(tmp_path: Path) -> None:
+    """A period that begins and ends amid a day does so on each page; a bucket with other hours only is silent."""
+    records = {
+        "shop": [NOW.replace(hour=8), NOW.replace(hour=10), NOW.replace(hour=10, minute=5)],
+        "shop-2": [NOW.replace(hour=8), NOW.replace(hour=12)],
+    }
+    begin = NOW.replace(hour=9, minute=0, tzinfo=None)
+    scope = between(Scope(), begin, begin.replace(hour=11))
+    pages = pages_at(NOW, lake_of(tmp_path, records), scope)
+    assert set(pages) == {"shop.html", "index.html"}
+    assert {period_of(page) for page in pages.values()} == {"2026-01-10 from 09:00 to 11:00"}
+    assert 'data-label="Requests" class="number" data-value="2"' in pages["index.html"]
+    assert "shop-2 (last on 2026-01-10)" in pages["index.html"]
+
+
+def test_records_of_the_future_move_no_period(tmp_path: Path) -> None:
+    """All pages end as without these; a bucket that has no others is silent, and its neighbors have their pages."""
+    later, tomorrow = NOW + dt.timedelta(hours=5), NOW + dt.timedelta(days=1)
+    records = {
+        "shop": [NOW - dt.timedelta(hours=1), tomorrow],
+        "shop-2": [NOW - dt.timedelta(days=3), later],
+        "invented": [tomorrow],
+    }
+    pages = pages_at(NOW, lake_of(tmp_path, records), Scope())
+    assert set(pages) == {"shop.html", "shop-2.html", "index.html"}
+    assert {period_of(page) for page in pages.values()} == {"2026-01-04 to 2026-01-10 11:31"}
+    assert '<dt>Requests</dt><dd class="value">1<' in pages["shop.html"]
+    assert "invented (last on 2026-01-11)" in pages["index.html"]
 
 
 def test_pages_of_some_buckets(lake: Path, tmp_path: Path) -> None:

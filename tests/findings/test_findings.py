@@ -98,11 +98,10 @@ def test_page_and_command_say_the_same(eventful: str) -> None:
     assert printed["findings"] == [finding.as_dict(eventful) for finding in lake.findings(**week)]
     page = lake.dashboard(**week)
     notices, _, _ = page.partition('class="notices"')[2].partition("</ul>")
-    assert re.findall(r">([^<>]+)</a>|> ?([^<>]+) <code>", notices) == [
-        (text, "") if f'href="#{one["report"]}"' in notices else ("", text)
-        for one in printed["findings"]
-        for text in [str(escape(safe_text(one["title"])))]
-    ]
+    items = [re.sub(r"<[^>]+>", "", f"<li{item}").strip() for item in notices.split("<li")[1:]]
+    for item, one in zip(items, printed["findings"], strict=True):
+        mark = "Look at this: " if one["severity"] == "alarm" else ""
+        assert item.startswith(mark + str(escape(safe_text(one["title"]))))
 
 
 def test_a_period_of_hours_is_named_by_its_hours(eventful: str) -> None:

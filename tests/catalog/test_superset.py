@@ -126,7 +126,7 @@ def test_a_query_and_the_chart_have_the_values_of_the_lake(superset: Superset) -
     assert drawn == [(row["date"], row["requests"]) for row in report]
 
     columns = superset.ask("GET", f"dataset/{dataset}")["result"]["columns"]
-    assert {one["column_name"]: one["description"] for one in columns}["bytes_sent"] == "bytes"
+    assert {one["column_name"]: one["description"] for one in columns}["bytes_sent"] == "[bytes]"
 
 
 def test_nothing_can_be_written_and_a_new_catalog_is_there_at_the_next_query(superset: Superset) -> None:

@@ -19,6 +19,15 @@ _LONGEST_TEXTS = 2**31 - 1
 _FEW = 64
 
 
+def is_number(kind: pa.DataType) -> bool:
+    """Whether values of a type are numbers: whole, floating-point or decimal ones."""
+    return bool(
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+    )
+
+
 def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """Python values as one Arrow array; None is NULL.
 

@@ -74,7 +74,7 @@ def parse_day(text: str, now: dt.datetime | None = None) -> dt.date:
 def parse_last_day(text: str, now: dt.datetime | None = None) -> dt.date:
     """The last day that a text in one of the `FORMS` names: of a month its end. Raises ValueError as `parse_day`."""
     end = _span_of_days(text, now).end
-    return moment_before(end, dt.timedelta(microseconds=1)).date()
+    return last_moment(end).date()
 
 
 def _span_of_days(text: str, now: dt.datetime | None) -> Span:
@@ -143,6 +143,11 @@ def moment_before(moment: dt.datetime, by: dt.timedelta) -> dt.datetime:
     return moment - by if moment - dt.datetime.min >= by else dt.datetime.min  # noqa: DTZ901 - naive, too
 
 
+def last_moment(end: dt.datetime) -> dt.datetime:
+    """The last moment of a period that ends right before `end`; it tells the last day."""
+    return moment_before(end, dt.timedelta(microseconds=1))
+
+
 def word_of_begin(bound: dt.date) -> str:
     """The `FORMS` for a period that begins with this day, or this minute."""
     if not isinstance(bound, dt.datetime):
@@ -161,7 +166,7 @@ def word_of_end(bound: dt.date) -> str:
 
 def period_in_words(begin: dt.datetime, end: dt.datetime) -> str:
     """A period as people read it: its days, and the times where it begins or ends amid one."""
-    last = end - dt.timedelta(microseconds=1)
+    last = last_moment(end)
     days = f"{begin:%Y-%m-%d}"
     if last.date() != begin.date():
         days += f" to {last:%Y-%m-%d}"

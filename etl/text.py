@@ -205,9 +205,9 @@ def size(count: float) -> str:
     return f"{count:,.1f} TB"
 
 
-def counted(count: int, noun: str) -> str:
-    """A number with what it counts: `1 day`, `2,000 days`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+def counted(count: float, one: str, many: str | None = None) -> str:
+    """A number with what it counts: `1 day`, `2,000 days`; `many` where that takes more than an s."""
+    return f"{count:,.0f} {one if count == 1 else many or f'{one}s'}"
 
 
 def minutes(count: float) -> str:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from etl.errors import StoreError
+from etl.query.output import write_errors
 from etl.query.spill import make_directory, remove_directory
 
 
@@ -17,13 +17,13 @@ def new_file(output: Path) -> Iterator[Path]:
     What processes that were killed left of theirs is removed first. Raises StoreError where a file cannot be there,
     before there is work that would be lost.
     """
-    with _write_errors(output):
+    with write_errors(output):
         _check(output)
         directory, lock = make_directory(output.parent, f".{output.name}-")
     try:
         path = directory / output.name
         yield path
-        with _write_errors(output):
+        with write_errors(output):
             os.replace(path, output)  # noqa: PTH105 - over what is there
     finally:
         remove_directory(directory, lock)
@@ -35,11 +35,3 @@ def _check(output: Path) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if output.exists() and not output.is_file():
         raise OSError(errno.EINVAL, "it is no regular file")
-
-
-@contextlib.contextmanager
-def _write_errors(output: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(f"{output}: cannot write: {error.strerror or error}") from error

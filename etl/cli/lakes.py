@@ -9,9 +9,8 @@ import typer
 
 from etl.api import Lake
 from etl.config import Settings, load_settings
-from etl.dates import Span, parse_last, parse_span, period_in_words
+from etl.dates import Span, parse_last, parse_span
 from etl.errors import NO_RECORDS_YET, UsageError
-from etl.query import Scope
 from etl.reports import Comparison, Report
 from etl.text import safe_text
 
@@ -105,18 +104,12 @@ def _compared(comparison: Comparison) -> str:
     """What a comparison is of: the periods, and how much of the one before there is."""
     period, before = comparison.period, comparison.before
     first_day = comparison.first_day
-    text = f"{_in_words(period)} is compared with {_in_words(before)}"
+    text = f"{period.in_words()} is compared with {before.in_words()}"
     if first_day is None or before.date_from is None or first_day <= before.date_from:
         return text
     if before.date_to and first_day > before.date_to:
-        return f"there is nothing to compare {_in_words(period)} with: the first record is of {first_day}"
+        return f"there is nothing to compare {period.in_words()} with: the first record is of {first_day}"
     return f"{text}, of which there are records since {first_day} only"
-
-
-def _in_words(period: Scope) -> str:
-    if period.begin is None or period.end is None:
-        raise ValueError("a period without a bound cannot be compared")
-    return period_in_words(period.begin, period.end)
 
 
 def _span(flag: str, text: str | None) -> Span | None:

@@ -13,9 +13,9 @@ from etl.dashboard.render import page_of
 from etl.dashboard.tiles import Tile, place_tiles_of, tiles_of
 from etl.findings import (
     FIGURES,
+    Answer,
     Finding,
     Inspection,
-    ReportResult,
     Window,
     chart_failed,
     inspect_lake,
@@ -141,7 +141,7 @@ def render_page(
 
 def _cards(
     sections: Mapping[Section, Iterable[Report]],
-    results: Mapping[str, ReportResult],
+    results: Mapping[str, Answer],
     buckets: tuple[str, ...],
     until: dt.datetime | None,
 ) -> dict[Section, list[Card]]:
@@ -161,7 +161,7 @@ def _cards(
 
 def _query_all(
     sections: Mapping[Section, Iterable[Report]], inspection: Inspection, steps: _Steps
-) -> dict[str, ReportResult]:
+) -> dict[str, Answer]:
     """The result of each report of the page, over the period or all records up to its end."""
     results = {}
     for report in chain.from_iterable(sections.values()):
@@ -170,7 +170,7 @@ def _query_all(
     return results
 
 
-def _query(report: Report, inspection: Inspection) -> ReportResult:
+def _query(report: Report, inspection: Inspection) -> Answer:
     offered = {"days": inspection.period.days, "limit": SHOWN_ROWS, "website": False}
     parameters = {name: value for name, value in offered.items() if name in report.params}
     reads_history = report.dashboard is not None and report.dashboard.history
@@ -179,7 +179,7 @@ def _query(report: Report, inspection: Inspection) -> ReportResult:
 
 
 def _failures(
-    results: Mapping[str, ReportResult], cards: Mapping[Section, Iterable[Card]]
+    results: Mapping[str, Answer], cards: Mapping[Section, Iterable[Card]]
 ) -> Iterator[Finding]:
     """What failed or could not be drawn: an empty card is no good news."""
     for name, result in results.items():

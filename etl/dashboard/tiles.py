@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from etl.text import in_words, safe_text
+from etl.text import counted, in_words, safe_text
 
 _TILES = {
     "requests": "Requests",
@@ -72,7 +72,7 @@ def _aside(name: str, figures: Mapping[str, Any]) -> str | None:
     versions = figures.get("expired_versions") or 0
     if name != "expired" or not versions:
         return None
-    return f"and {versions:,} old {'version' if versions == 1 else 'versions'}"
+    return f"and {counted(versions, 'old version')}"
 
 
 def _change(name: str, new: float | None, before: Mapping[str, Any]) -> str:

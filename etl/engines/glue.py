@@ -22,6 +22,7 @@ from etl.engines.syntax import HIVE_TYPES
 from etl.engines.table import COLUMNS, DESCRIPTION, PARTITIONS, Column, LakeTable
 from etl.errors import CatalogError, UsageError
 from etl.store import S3Session, compete
+from etl.store.s3_errors import code_of
 
 Action = Literal["created", "updated", "unchanged"]
 TableInput = dict[str, Any]
@@ -140,7 +141,7 @@ class _Glue:
                     DatabaseName=self._database, Name=self.name
                 )
             except botocore.exceptions.ClientError as error:
-                if _code(error) == _NOT_FOUND:
+                if code_of(error) == _NOT_FOUND:
                     return None
                 raise
         return dict(response["Table"])
@@ -168,7 +169,7 @@ class _Glue:
         try:
             yield
         except botocore.exceptions.ClientError as error:
-            if _code(error) in _LOST_CODES:
+            if code_of(error) in _LOST_CODES:
                 raise _LostError from error
             raise CatalogError(f"{self.what}: {self._problem(error)}") from error
         except botocore.exceptions.NoRegionError as error:
@@ -179,7 +180,7 @@ class _Glue:
             raise CatalogError(f"{self.what}: {error}") from error
 
     def _problem(self, error: botocore.exceptions.ClientError) -> str:
-        code = _code(error)
+        code = code_of(error)
         if code == _NOT_FOUND:
             region = self._client.meta.region_name
             return (
@@ -189,10 +190,6 @@ class _Glue:
         said = error.response["Error"].get("Message", "")
         step = _NEXT_STEPS.get(code, said)
         return f"Glue answered {code} to {error.operation_name}: {step}"
-
-
-def _code(error: botocore.exceptions.ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", "unknown"))
 
 
 def _new(name: str, table: LakeTable, properties: Mapping[str, str]) -> TableInput:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from etl.findings.case import Window
     from etl.findings.find import chart_failed, find, report_failed
     from etl.findings.finding import Excerpt, Finding, Period
-    from etl.findings.inspection import FIGURES, Inspection, ReportResult, inspect_lake
+    from etl.findings.inspection import FIGURES, Answer, Inspection, inspect_lake
 
 __getattr__ = lazy_face(
     __name__,
@@ -16,17 +16,17 @@ __getattr__ = lazy_face(
         "case": ("Window",),
         "find": ("chart_failed", "find", "report_failed"),
         "finding": ("Excerpt", "Finding", "Period"),
-        "inspection": ("FIGURES", "Inspection", "ReportResult", "inspect_lake"),
+        "inspection": ("FIGURES", "Inspection", "Answer", "inspect_lake"),
     },
 )
 
 __all__ = [
     "FIGURES",
+    "Answer",
     "Excerpt",
     "Finding",
     "Inspection",
     "Period",
-    "ReportResult",
     "Window",
     "chart_failed",
     "find",

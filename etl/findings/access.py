@@ -20,14 +20,13 @@ from etl.findings.words import (
     is_service,
     last,
     listed,
-    number,
-    of_bytes,
     places,
     times,
     when,
     who,
     with_session,
 )
+from etl.text import counted, size
 
 ANONYMOUS = Question(
     "security/anonymous_requests",
@@ -127,7 +126,7 @@ def new_anonymous_access(case: Case) -> Iterator[Finding]:
     yield case.finding(
         kind,
         f"{places(buckets)} now {answer} requests without credentials, unlike in the weeks before:"
-        f" {number(count, 'request')} ({listed(operations)}), {last(newest, count)}",
+        f" {counted(count, 'request')} ({listed(operations)}), {last(newest, count)}",
         ANONYMOUS,
         buckets=buckets,
         counts={"requests": count, "buckets": len(buckets)},
@@ -183,10 +182,10 @@ def _done_by(account: str, rows: Sequence[Row]) -> str:
     reads, changes = total(rows, "reads"), total(rows, "changes")
     done = []
     if reads:
-        size = of_bytes(total(rows, "bytes_sent"))
-        done.append(f"read {number(reads, 'object')} ({size})")
+        sent = size(total(rows, "bytes_sent"))
+        done.append(f"read {counted(reads, 'object')} ({sent})")
     if changes:
-        done.append(f"made {number(changes, 'change')}")
+        done.append(f"made {counted(changes, 'change')}")
     return f"{name} {' and '.join(done)}"
 
 
@@ -220,7 +219,7 @@ def newcomers(case: Case) -> Iterator[Finding]:
 
 def _requests(row: Row) -> str:
     failed = f", {row['failed']:,} of which failed" if row["failed"] else ""
-    return number(row["requests"], "request") + failed
+    return counted(row["requests"], "request") + failed
 
 
 @rule(
@@ -248,7 +247,7 @@ def new_countries(case: Case) -> Iterator[Finding]:
         usual = "they" if person in known else "those of others to the bucket"
         yield case.finding(
             kind,
-            f"{who(person)} sent {number(count, 'request')} to {places(buckets)} from {listed(countries)},"
+            f"{who(person)} sent {counted(count, 'request')} to {places(buckets)} from {listed(countries)},"
             f" {last(newest, count)}; in the weeks before, {usual} came from {listed(before[buckets[0]])}",
             COUNTRIES,
             buckets=buckets,

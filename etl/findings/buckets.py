@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from etl.findings.access import DAYS
-from etl.findings.case import Case, rule
+from etl.findings.case import Case, most_first, rule, total
 from etl.findings.days import told_days
 from etl.findings.finding import Finding
 from etl.findings.usual import BYTES, COSTS, REQUESTS, JudgedDay, Measure, judged_days
@@ -24,12 +24,9 @@ def new_buckets(case: Case) -> Iterator[Finding]:
     if not case.has_before:
         return
     rows = [row for row in case.loud(kind, case.rows(DAYS)) if case.is_new(row["bucket"])]
-    records: dict[str, int] = {}
-    for row in rows:
-        records[row["bucket"]] = records.get(row["bucket"], 0) + row["records"]
-    if not records or len(records) < case.threshold(kind):
+    buckets = most_first(rows, "bucket", "records")
+    if not buckets or len(buckets) < case.threshold(kind):
         return
-    buckets = sorted(records, key=lambda name: -records[name])
     first = min(case.first_days[name] for name in buckets)
     if len(buckets) == 1:
         title = f"Bucket {quoted(buckets[0])} is new: its first record is of {first}"
@@ -41,7 +38,7 @@ def new_buckets(case: Case) -> Iterator[Finding]:
         title,
         KINDS[kind].report,
         buckets=buckets,
-        counts={"buckets": len(buckets), "records": sum(records.values())},
+        counts={"buckets": len(buckets), "records": total(rows, "records")},
         days=(first, case.period.last),
     )
 

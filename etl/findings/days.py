@@ -9,8 +9,9 @@ from etl.findings.case import MANY_ROWS, Case, Question, rule
 from etl.findings.figures import MOST, differs, largest
 from etl.findings.finding import Finding
 from etl.findings.usual import BYTES, COSTS, REQUESTS, JudgedDay, Measure, judged_days
-from etl.findings.words import listed, money, number, of_bytes, quoted, who
+from etl.findings.words import listed, money, quoted, who
 from etl.kinds import KINDS
+from etl.text import counted, size
 
 # So many are told one by one.
 _ODD_DAYS = 3
@@ -59,7 +60,7 @@ def days_of_requests(case: Case) -> Iterator[Finding]:
     """Days with many or few requests; the last by its hours so far, which are compared with the same ones."""
     odd = odd_days(case, REQUESTS)
     for day in odd[:_ODD_DAYS]:
-        title = f"{day.date} had {number(day.count, 'request')}{day.among}{day.until}"
+        title = f"{day.date} had {counted(day.count, 'request')}{day.among}{day.until}"
         title += f", against {day.usual:,.0f} {day.on_a_usual_day}"
         yield _odd_day(case, REQUESTS, day, title + _most(day))
     yield from _other_days(case, REQUESTS, odd)
@@ -71,10 +72,8 @@ def days_of_bytes(case: Case) -> Iterator[Finding]:
     odd = odd_days(case, BYTES)
     for day in odd[:_ODD_DAYS]:
         reader = _reader_of(case, day)
-        title = f"{of_bytes(day.count)} were sent{day.among} on {day.date}{day.until},"
-        title += (
-            f" against {of_bytes(day.usual)} {day.on_a_usual_day}{_most(day, reader)}"
-        )
+        title = f"{size(day.count)} were sent{day.among} on {day.date}{day.until},"
+        title += f" against {size(day.usual)} {day.on_a_usual_day}{_most(day, reader)}"
         yield _odd_day(case, BYTES, day, title, reader)
     yield from _other_days(case, BYTES, odd)
 
@@ -191,7 +190,7 @@ def _other_days(
     had = f"had {far} {measure.noun}"
     if measure is COSTS:
         had = f"cost {far}"
-    title = f"{number(len(others), 'more day')} {had} than usual: {listed([str(date) for date in dates])}"
+    title = f"{counted(len(others), 'more day')} {had} than usual: {listed([str(date) for date in dates])}"
     counts = {"days": len(others)}
     days = (dates[0], dates[-1])
     yield case.finding(kind, title, KINDS[kind].report, counts=counts, days=days)

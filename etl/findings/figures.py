@@ -16,8 +16,9 @@ from etl.findings.case import (
 )
 from etl.findings.finding import Finding, Row
 from etl.findings.requests import BURSTS
-from etl.findings.words import listed, money, number, of_bytes, quoted, times, who
+from etl.findings.words import listed, money, quoted, times, who
 from etl.kinds import KINDS
+from etl.text import counted, size
 
 FIGURES = "overview/figures"
 """The report whose one row is compared with that of the period before."""
@@ -70,7 +71,7 @@ _FIGURES = {
     "requests": _Figure(
         "requests", "Requests", "operations/status_by_day", by_bucket="requests"
     ),
-    "bytes": _Figure("bytes_sent", "Bytes sent", "cost/by_day", of_bytes, "bytes_sent"),
+    "bytes": _Figure("bytes_sent", "Bytes sent", "cost/by_day", size, "bytes_sent"),
     "visitors": _Figure("visitors", "Visitors", "website/requests_by_day"),
     "expired-objects": _Figure("expired", "Expired objects", "lifecycle/events_by_day"),
     "deleted-objects": _Figure(
@@ -112,7 +113,7 @@ def _before(case: Case) -> str:
     left_out = len(case.first_days) - len(case.old_buckets)
     notes = [
         *([f"both until {until:%H:%M} of the last day"] if until else []),
-        *([f"without {number(left_out, 'new bucket')}"] if left_out else []),
+        *([f"without {counted(left_out, 'new bucket')}"] if left_out else []),
     ]
     text = "in the period before"
     return f"{text} ({', '.join(notes)})" if notes else text

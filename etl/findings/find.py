@@ -18,8 +18,8 @@ from etl.findings import (
 from etl.findings.case import Case, Question, Rule
 from etl.findings.days import KIND_OF
 from etl.findings.finding import Finding, Query
-from etl.findings.words import number
 from etl.kinds import KINDS, Kind, Severity
+from etl.text import counted
 
 RULES = (
     *configuration.RULES,
@@ -118,7 +118,7 @@ def _others(findings: Sequence[Finding]) -> Finding:
     for finding in findings:
         for name, count in finding.counts.items():
             counts[name] = counts.get(name, 0) + count
-    where = f" in {number(len(names), 'bucket')}" if names else ""
+    where = f" in {counted(len(names), 'bucket')}" if names else ""
     title = f"{len(findings):,} more of this kind{where}; the worst: {heaviest.title}"
     moments = [day for finding in findings for day in (finding.first, finding.last)]
     known = [day for day in moments if day]

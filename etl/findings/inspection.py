@@ -10,8 +10,7 @@ import pyarrow as pa
 from etl.config import Settings
 from etl.dates import (
     day_span,
-    moment_before,
-    period_in_words,
+    last_moment,
     shifted,
     word_of_begin,
     word_of_end,
@@ -54,14 +53,14 @@ NETWORKS = Question(
 
 
 @dataclass(frozen=True, slots=True)
-class ReportResult:
+class Answer:
     """A report's first rows, as a table for its chart and as an excerpt; or why there are none."""
 
     table: pa.Table
     excerpt: Excerpt
     problem: str | None = None
 
-    def first(self, rows: int) -> "ReportResult":
+    def first(self, rows: int) -> "Answer":
         """The same with no more rows: the last ones of a series."""
         more = self.table.num_rows - rows
         if more <= 0:
@@ -113,7 +112,7 @@ class Inspection:
     _settings: Settings
     _reports: Mapping[str, Report]
     _databases: dict[Window, Database] = field(default_factory=dict)
-    _results: dict[_Key, ReportResult] = field(default_factory=dict)
+    _results: dict[_Key, Answer] = field(default_factory=dict)
 
     @property
     def begun(self) -> dt.date:
@@ -137,12 +136,12 @@ class Inspection:
 
     @property
     def period_in_words(self) -> str:
-        return _in_words(self._scope, self.period.until)
+        return self._scope.in_words(self.period.until)
 
     @property
     def compared_with(self) -> str | None:
         """The period before, in words; None where the lake does not go back so far."""
-        return _in_words(self._before) if self._before else None
+        return self._before.in_words() if self._before else None
 
     @property
     def _before(self) -> Scope | None:
@@ -176,7 +175,7 @@ class Inspection:
         report: str,
         parameters: Mapping[str, object],
         window: Window = Window.PERIOD,
-    ) -> ReportResult:
+    ) -> Answer:
         """The result of a report, run once with these parameters over these records."""
         if self._is_whole(window):
             window = _WHOLE[window]
@@ -270,12 +269,12 @@ class Inspection:
             days_old=self.days_old,
         )
 
-    def _answer(self, question: Question) -> ReportResult:
+    def _answer(self, question: Question) -> Answer:
         # What was before the first record is not known, rather than nothing.
         if question.window in _BEFORE and not self.has_before:
-            return ReportResult(pa.table({}), NOTHING)
+            return Answer(pa.table({}), NOTHING)
         if question.window is Window.RECENT and self.begun >= self.period.first:
-            return ReportResult(pa.table({}), NOTHING)
+            return Answer(pa.table({}), NOTHING)
         parameters = question.parameters(self._settings.findings, self.period)
         return self.result(question.report, parameters, question.window)
 
@@ -412,7 +411,7 @@ def _is_empty(scope: Scope, newest: dt.datetime) -> bool:
 
 def _up_to(scope: Scope, known: dt.datetime, last: dt.date) -> tuple[Scope, dt.date]:
     """A scope without the days that have no records yet, and the last day of it."""
-    last_known = moment_before(known, dt.timedelta(microseconds=1)).date()
+    last_known = last_moment(known).date()
     if last_known >= last:
         return scope, last
     return between(scope, scope.begin, day_span(last_known).end), last_known
@@ -439,12 +438,6 @@ def no_records(store: ReadableStore) -> UsageError:
     )
 
 
-def _in_words(scope: Scope, until: dt.datetime | None = None) -> str:
-    if scope.begin is None or scope.end is None:
-        raise ValueError("a period without a bound is not looked at")
-    return period_in_words(scope.begin, until or scope.end)
-
-
 def _as_words(scope: Scope, until: dt.datetime | None = None) -> dict[str, str]:
     """The bounds of a period as its options take them."""
     if scope.date_from is None or scope.date_to is None:
@@ -456,18 +449,16 @@ def _as_words(scope: Scope, until: dt.datetime | None = None) -> dict[str, str]:
     }
 
 
-def _run(
-    report: Report, database: Database, parameters: Mapping[str, object]
-) -> ReportResult:
+def _run(report: Report, database: Database, parameters: Mapping[str, object]) -> Answer:
     try:
         result = query_report(report, database, parameters)
         table, count = read_rows(result, _READ_ROWS)
     except (
         AccessLakeError
     ) as error:  # of a text that nobody thought of: the other reports are worth a look
-        return ReportResult(pa.table({}), NOTHING, str(error))
+        return Answer(pa.table({}), NOTHING, str(error))
     excerpt = Excerpt(table.to_pylist(), count, is_cut=parameters.get("limit") == count)
-    return ReportResult(table, excerpt)
+    return Answer(table, excerpt)
 
 
-__all__ = ["DAYS", "FIGURES", "Inspection", "ReportResult", "inspect_lake"]
+__all__ = ["DAYS", "FIGURES", "Answer", "Inspection", "inspect_lake"]

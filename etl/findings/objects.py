@@ -15,15 +15,8 @@ from etl.findings.case import (
     total,
 )
 from etl.findings.finding import Finding, Row
-from etl.findings.words import (
-    first_and_last,
-    hour,
-    last,
-    number,
-    of_bytes,
-    places,
-    who,
-)
+from etl.findings.words import first_and_last, hour, last, places, who
+from etl.text import counted, size
 
 # By this factor somebody has to surpass himself.
 _MORE = 2
@@ -56,10 +49,10 @@ def bulk_deletions(case: Case) -> Iterator[Finding]:
     for (person,), hours in group_by(rows, "principal").items():
         worst = max(hours, key=lambda row: row["deletions"])
         count, for_good = total(hours, "deletions"), total(hours, "for_good")
-        size = total(hours, "bytes")
+        total_bytes = total(hours, "bytes")
         before = max(row["deletions_before"] for row in hours)
         buckets = most_first(hours, "bucket", "deletions")
-        title = f"{who(person)} deleted {number(count, 'object')} ({of_bytes(size)}) of {places(buckets)}"
+        title = f"{who(person)} deleted {counted(count, 'object')} ({size(total_bytes)}) of {places(buckets)}"
         title += _in_hour(worst, hours, f"{worst['deletions']:,} of them")
         if for_good:
             title += f"; {for_good:,} of them were old versions, which are gone for good"
@@ -71,7 +64,7 @@ def bulk_deletions(case: Case) -> Iterator[Finding]:
             DELETIONS,
             buckets=buckets,
             principals=[person],
-            counts={"deletions": count, "for_good": for_good, "bytes": size},
+            counts={"deletions": count, "for_good": for_good, "bytes": total_bytes},
             days=_days(hours),
             mild=bool(before) or not case.has_before,
         )
@@ -95,7 +88,7 @@ def deletions_for_good(case: Case) -> Iterator[Finding]:
         newest = max(row["last_time"] for row in group)
         yield case.finding(
             kind,
-            f"{who(person)} deleted {number(count, 'old version')} of {places(buckets)} for good,"
+            f"{who(person)} deleted {counted(count, 'old version')} of {places(buckets)} for good,"
             f" {last(newest, count)}",
             DELETERS,
             buckets=buckets,
@@ -111,19 +104,15 @@ def mass_reading(case: Case) -> Iterator[Finding]:
     rows = _surpassing(case, kind, READING, "bytes", "keys")
     for (person, address), hours in group_by(rows, "principal", "remote_ip").items():
         worst = max(hours, key=lambda row: (row["bytes"], row["keys"]))
-        size = total(hours, "bytes")
+        total_bytes = total(hours, "bytes")
         before = max(row["bytes_before"] for row in hours)
         buckets = most_first(hours, "bucket", "bytes")
-        objects = number(worst["keys"], "object")
+        objects = counted(worst["keys"], "object")
         amount = f" ({objects})" if len(hours) == 1 else ""
-        title = (
-            f"{who(person, address)} read {of_bytes(size)}{amount} from {places(buckets)}"
-        )
-        title += _in_hour(worst, hours, f"{of_bytes(worst['bytes'])} of it ({objects})")
+        title = f"{who(person, address)} read {size(total_bytes)}{amount} from {places(buckets)}"
+        title += _in_hour(worst, hours, f"{size(worst['bytes'])} of it ({objects})")
         if before:
-            title += (
-                f"; in the weeks before it was at most {of_bytes(before)} within an hour"
-            )
+            title += f"; in the weeks before it was at most {size(before)} within an hour"
         yield case.finding(
             kind,
             title,
@@ -131,7 +120,7 @@ def mass_reading(case: Case) -> Iterator[Finding]:
             buckets=buckets,
             principals=[person],
             addresses=[address],
-            counts={"bytes": size, "readings": total(hours, "readings")},
+            counts={"bytes": total_bytes, "readings": total(hours, "readings")},
             days=_days(hours),
             mild=bool(before) or person is None or not case.has_before,
         )

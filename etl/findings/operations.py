@@ -4,20 +4,20 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 
 from etl.findings.access import DAYS
-from etl.findings.case import Case, Question, first_row, group_by, most_first, rule
+from etl.findings.case import (
+    MANY_ROWS,
+    Case,
+    Question,
+    first_row,
+    group_by,
+    most_first,
+    rule,
+    total,
+)
 from etl.findings.figures import NOW
 from etl.findings.finding import Finding, Row
-from etl.findings.words import (
-    first_and_last,
-    last,
-    listed,
-    number,
-    of_bytes,
-    places,
-    quoted,
-    times,
-)
-from etl.text import minutes
+from etl.findings.words import first_and_last, last, listed, places, quoted, times
+from etl.text import counted, minutes, size
 
 # Fewer errors of S3, or a smaller part of all requests, are part of every day.
 _MANY_ERRORS = 20
@@ -25,7 +25,6 @@ _MUCH_OF_REQUESTS = 0.001
 # The part of days on which a bucket has records, of which one without any is missed; and of how many days at least.
 _USUAL_PART = 0.9
 _KNOWN_DAYS = 7
-_MANY_ROWS = (("limit", 10_000),)
 
 ERRORS = Question(
     "operations/server_errors",
@@ -38,12 +37,12 @@ DRIFT = Question(
 UPLOADS = Question(
     "lifecycle/unfinished_uploads",
     ("key", "bucket", "parts", "bytes", "first_time", "last_time"),
-    fixed=_MANY_ROWS,
+    fixed=MANY_ROWS,
 )
 LINKS = Question(
     "website/broken_links",
     ("referrer", "key", "requests", "last_time"),
-    fixed=_MANY_ROWS,
+    fixed=MANY_ROWS,
 )
 
 
@@ -84,7 +83,7 @@ def stale(case: Case) -> Iterator[Finding]:
     day = case.newest_day or case.period.last
     yield case.finding(
         "stale",
-        f"The newest record is {number(case.days_old, 'day')} old ({day}): are logs still delivered, and read?",
+        f"The newest record is {counted(case.days_old, 'day')} old ({day}): are logs still delivered, and read?",
         "operations/completeness",
         counts={"days": case.days_old},
         days=(day, day),
@@ -165,7 +164,7 @@ def rejects(case: Case) -> Iterator[Finding]:
     reasons = most_first(rows, "reason", "lines")
     yield case.finding(
         "rejects",
-        f"{number(count, 'line')} could not be read ({listed(reasons)})",
+        f"{counted(count, 'line')} could not be read ({listed(reasons)})",
         REJECTS,
         counts=_with_reasons(count, rows),
     )
@@ -204,20 +203,20 @@ def unfinished_uploads(case: Case) -> Iterator[Finding]:
         for row in case.loud(kind, case.rows(UPLOADS))
         if row["last_time"].date() < case.period.last
     ]
-    size = sum(row["bytes"] for row in rows)
-    if not rows or size < case.threshold(kind):
+    total_bytes = total(rows, "bytes")
+    if not rows or total_bytes < case.threshold(kind):
         return
     buckets = most_first(rows, "bucket", "bytes")
     largest = max(rows, key=lambda row: row["bytes"])
     were = "was" if len(rows) == 1 else "were"
-    uploads = "upload" if len(rows) == 1 else "uploads"
     yield case.finding(
         kind,
-        f"{len(rows):,} {uploads} to {places(buckets)} {were} neither completed nor aborted: {of_bytes(size)} of parts"
-        f" are stored and cost money, {'' if len(rows) == 1 else 'most of them '}of {quoted(largest['key'])}",
+        f"{counted(len(rows), 'upload')} to {places(buckets)} {were} neither completed nor aborted: "
+        f"{size(total_bytes)} of parts are stored and cost money, "
+        f"{'' if len(rows) == 1 else 'most of them '}of {quoted(largest['key'])}",
         UPLOADS,
         buckets=buckets,
-        counts={"bytes": size, "uploads": len(rows)},
+        counts={"bytes": total_bytes, "uploads": len(rows)},
         days=first_and_last(row["first_time"] for row in rows),
     )
 

@@ -10,12 +10,12 @@ from etl.findings.words import (
     cut,
     first_and_last,
     last,
-    number,
     places,
     quoted,
     when,
     who,
 )
+from etl.text import counted
 
 BURSTS = Question(
     "security/failure_bursts",
@@ -55,10 +55,10 @@ def failure_bursts(case: Case) -> Iterator[Finding]:
         return
     worst = max(rows, key=lambda row: row["failed"])
     addresses = most_first(rows, "remote_ip", "failed")
-    failed = number(worst["failed"], "request")
+    failed = counted(worst["failed"], "request")
     title = f"{failed} from {worst['remote_ip']} failed within a minute, {when(worst['minute'])}"
     if len(rows) > 1:
-        others = number(len(addresses), "address", "addresses")
+        others = counted(len(addresses), "address", "addresses")
         title += f"; there were {at_least(len(rows), is_cut=excerpt.is_cut)} such bursts, from {others}"
     yield case.finding(
         "failure-bursts",
@@ -108,7 +108,7 @@ def scanners(case: Case) -> Iterator[Finding]:
     worst = max(rows, key=lambda row: row["successful"])
     yield case.finding(
         kind,
-        f"{number(count, 'request')} of {'a scanner' if len(rows) == 1 else 'scanners'} succeeded,"
+        f"{counted(count, 'request')} of {'a scanner' if len(rows) == 1 else 'scanners'} succeeded,"
         f" {'' if len(rows) == 1 else 'most '}by {quoted(worst['user_agent'])}",
         SCANNERS,
         counts={"requests": count, "user_agents": len(rows)},
@@ -130,7 +130,7 @@ def insecure_transport(case: Case) -> Iterator[Finding]:
         how = "without encryption" if version == "none" else f"with {cut(version)} only"
         yield case.finding(
             kind,
-            f"{number(count, 'request')} to {places(buckets)} succeeded {how}, {by(persons)}",
+            f"{counted(count, 'request')} to {places(buckets)} succeeded {how}, {by(persons)}",
             INSECURE,
             buckets=buckets,
             principals=persons,
@@ -152,7 +152,7 @@ def old_signatures(case: Case) -> Iterator[Finding]:
     was = "was" if count == 1 else "were"
     yield case.finding(
         kind,
-        f"{number(count, 'request')} to {places(buckets)} {was} signed with the outdated Signature Version 2,"
+        f"{counted(count, 'request')} to {places(buckets)} {was} signed with the outdated Signature Version 2,"
         f" {by(persons)}, {last(newest, count)}",
         OLD_SIGNATURES,
         buckets=buckets,

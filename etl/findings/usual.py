@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from etl.findings.case import Case, Question, Window
 from etl.findings.figures import COST, TRAFFIC
 from etl.findings.finding import Row
-from etl.findings.words import money, number, of_bytes
+from etl.findings.words import money
+from etl.text import counted, size
 
 # How many other days have to be known, and how many of the same day of the week where it is to be one of these.
 _FEWEST_DAYS = 3
@@ -40,10 +41,10 @@ REQUESTS = Measure(
     "requests",
     TRAFFIC,
     SO_FAR,
-    lambda count: number(round(count), "request"),
+    lambda count: counted(round(count), "request"),
     "requests",
 )
-BYTES = Measure("bytes", "bytes_sent", TRAFFIC, SO_FAR, of_bytes, "bytes sent")
+BYTES = Measure("bytes", "bytes_sent", TRAFFIC, SO_FAR, size, "bytes sent")
 COSTS = Measure("cost", "cost", COST, None, money, "cost")
 
 

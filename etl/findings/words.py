@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from etl.findings.finding import Row
-from etl.text import size
+from etl.text import counted
 
 NOBODY = "somebody without credentials"
 # The requester of requests without credentials, until about 2009.
@@ -69,7 +69,7 @@ def with_session(requester: str | None, sessions: int) -> str:
     session = _SESSION.fullmatch(requester or "")
     if session is None:
         return name
-    others = f" (and {number(sessions - 1, 'other session')})" if sessions > 1 else ""
+    others = f" (and {counted(sessions - 1, 'other session')})" if sessions > 1 else ""
     return f"{name} as {cut(session[2])}{others}"
 
 
@@ -104,11 +104,6 @@ def listed(names: Sequence[str], count: int | None = None) -> str:
     return " and ".join([", ".join(shown[:-1]), shown[-1]]) if shown[1:] else shown[0]
 
 
-def number(count: float, one: str, many: str | None = None) -> str:
-    """`1 request`, `2,000 requests`."""
-    return f"{count:,.0f} {one if count == 1 else many or f'{one}s'}"
-
-
 def times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
 
@@ -136,10 +131,6 @@ def money(cost: float) -> str:
 def sentence(text: str) -> str:
     """A text with a capital letter, where it does not begin with a name."""
     return text[0].upper() + text[1:] if text.startswith(NOBODY) else text
-
-
-def of_bytes(count: float) -> str:
-    return size(count)
 
 
 def first_and_last(times: Iterable[dt.datetime]) -> tuple[dt.date, dt.date]:

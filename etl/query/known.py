@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from etl.dates import FIRST_DAY, day_span, moment_before, shifted
+from etl.dates import FIRST_DAY, day_span, last_moment, shifted
 from etl.query.database import Database
 from etl.query.scope import Scope, between
 
@@ -82,7 +82,7 @@ def end_of_records(
     is_whole = not scope.buckets and scope.key_prefix is None
     if newest is None or is_whole or known == known_end(scope, end, None, now):
         return known
-    last_day = moment_before(end, dt.timedelta(microseconds=1)).date()
+    last_day = last_moment(end).date()
     last_days = Scope(None, shifted(last_day, -1), shifted(last_day, 1))
     of_all = newest_time(database_of(last_days), now)
     return known_end(scope, end, max(newest, of_all or newest), now)
@@ -97,7 +97,7 @@ def known_end(
     have the rest yet. Of a period whose end was chosen, all before yesterday is known. `newest` is the time of the
     newest record up to a day after the period. All times are naive, UTC.
     """
-    until = min(end, _minute_after(now - dt.timedelta(microseconds=1)))
+    until = min(end, _minute_after(last_moment(now)))
     if newest is None:
         return until
     known = _end_of_records(newest)
@@ -130,7 +130,7 @@ def _next_minute(moment: dt.datetime | None) -> dt.datetime | None:
     """The minute that begins then, or next."""
     if moment is None or moment == dt.datetime.min:  # noqa: DTZ901
         return moment
-    return _minute_after(moment - dt.timedelta(microseconds=1))
+    return _minute_after(last_moment(moment))
 
 
 def _minute_after(moment: dt.datetime) -> dt.datetime:

@@ -30,7 +30,7 @@ from rich.text import Text
 from etl.errors import StoreError, UsageError
 from etl.query import Result
 from etl.query.table import Column, Overflow, aligned, print_table, width_of
-from etl.text import column_in_words, header, safe_cell, safe_json, safe_text
+from etl.text import column_in_words, counted, header, safe_cell, safe_json, safe_text
 
 
 class Format(StrEnum):
@@ -175,7 +175,7 @@ def write_table(
     )
     print_table(console, columns, width, upright=is_upright)
     shown = f", of which the first {len(rows):,} are shown" if len(rows) < count else ""
-    console.print(f"{count:,} row{'' if count == 1 else 's'}{shown}")
+    console.print(f"{counted(count, 'row')}{shown}")
     if heading and heading.note and is_terminal:
         console.print(Text(safe_text(heading.note), "dim"))
 
@@ -325,13 +325,17 @@ def _text_file(output: Path | None) -> Iterator[TextIO]:
 @contextlib.contextmanager
 def _binary_file(output: Path) -> Iterator[BinaryIO]:
     """A file that takes its name when it is complete; a device or a pipe is written directly."""
+    with write_errors(output):
+        is_special = output.exists() and not output.is_file()
+        with output.open("wb") if is_special else _new_file(output) as file:
+            yield file
+
+
+@contextlib.contextmanager
+def write_errors(output: Path) -> Iterator[None]:
+    """Translate what the system says where a file cannot be written."""
     try:
-        if output.exists() and not output.is_file():
-            with output.open("wb") as file:
-                yield file
-        else:
-            with _new_file(output) as file:
-                yield file
+        yield
     except OSError as error:
         raise StoreError(f"{output}: cannot write: {error.strerror or error}") from error
 

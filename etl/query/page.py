@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from etl.arrow import is_number
 from etl.query.output import values_of
 from etl.query.result import Result
 from etl.resources import template
@@ -47,9 +48,4 @@ def _transposed(columns: list[list[str]]) -> Any:
 
 
 def _align(kind: pa.DataType) -> str:
-    is_number = (
-        pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_decimal(kind)
-    )
-    return "right" if is_number else "left"
+    return "right" if is_number(kind) else "left"

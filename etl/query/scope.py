@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import unquote
 
-from etl.dates import LAST_MOMENT, Span, day_span, moment_before
+from etl.dates import (
+    LAST_MOMENT,
+    Span,
+    day_span,
+    last_moment,
+    moment_before,
+    period_in_words,
+)
 from etl.errors import UsageError, nearest
 from etl.lake import partition_path
 from etl.schema import ACCESS_LOG
@@ -56,6 +63,12 @@ class Scope:
         whole_day = day_span(self.date_to).end if self.date_to else None
         return self.time_before or whole_day
 
+    def in_words(self, until: dt.datetime | None = None) -> str:
+        """The period, or its part up to `until`, as people read it. Raises ValueError for one without both bounds."""
+        if self.begin is None or self.end is None:
+            raise ValueError("a period without a bound has no words")
+        return period_in_words(self.begin, until or self.end)
+
     def until_its_end(self) -> "Scope":
         """The same without a beginning."""
         return replace(self, date_from=None, time_from=None)
@@ -85,8 +98,7 @@ def scope_of(
         raise UsageError("bucket is an empty list; leave it out for all buckets")
     time_from = begin.begin if begin else None
     time_before = end.end if end else None
-    # The last moment, not the first after it, tells the last day.
-    last = time_before and moment_before(time_before, dt.timedelta(microseconds=1))
+    last = time_before and last_moment(time_before)
     return Scope(
         buckets,
         time_from and time_from.date(),

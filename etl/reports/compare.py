@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl.arrow import is_number
 from etl.config import DEFAULTS, Settings
 from etl.dates import day_span, utc_now
 from etl.errors import UsageError
@@ -156,7 +157,7 @@ class _Columns:
         label = report.chart.label if report.chart else None
         keys = [field.name for field in fields if _is_key(field, label)]
         numbers = [
-            field for field in fields if field.name not in keys and _is_number(field)
+            field for field in fields if field.name not in keys and is_number(field.type)
         ]
         counts = [field.name for field in numbers if _is_count(field)]
         if not counts:
@@ -213,15 +214,6 @@ def _is_key(field: pa.Field, label: str | None) -> bool:
 def _is_series(label: pa.Field) -> bool:
     """Whether a chart's labels are days, hours or ages, in their order."""
     return bool(pa.types.is_temporal(label.type) or label.type == pa.int64())
-
-
-def _is_number(field: pa.Field) -> bool:
-    kind = field.type
-    return bool(
-        pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_decimal(kind)
-    )
 
 
 def _is_count(field: pa.Field) -> bool:

@@ -174,15 +174,10 @@ def ingest(
             _report(lake, reporter, summary)
             if target and not dry_run:
                 reporter.has_stale_table = not keep_table(lake, target, reporter)
-        code = exit_code_of(
-            summary, lake.settings, has_stale_table=reporter.has_stale_table
-        )
-        if code == 0 and not summary.new:
-            code = nothing_new
+        code = _exit_code(lake, reporter, summary, nothing_new)
         _print_run(summary, code, as_json=as_json, quiet=quiet)
-        is_for_a_person = reporter.is_terminal and not (as_json or quiet)
-        if is_for_a_person and not (dry_run or lake.is_empty):
-            typer.echo(next_step(lake.url), err=True)
+        if reporter.is_terminal and not (dry_run or as_json or quiet):
+            _say_next_step(lake)
         raise typer.Exit(code)
 
 
@@ -205,6 +200,18 @@ def _report(lake: Lake, reporter: Reporter, summary: RunSummary) -> None:
     reporter.take_down_bars()
     report_problems(reporter, summary, lake)
     report_rejects(reporter, summary, lake)
+
+
+def _exit_code(
+    lake: Lake, reporter: Reporter, summary: RunSummary, nothing_new: int
+) -> int:
+    code = exit_code_of(summary, lake.settings, has_stale_table=reporter.has_stale_table)
+    return nothing_new if code == 0 and not summary.new else code
+
+
+def _say_next_step(lake: Lake) -> None:
+    if not lake.is_empty:
+        typer.echo(next_step(lake.url), err=True)
 
 
 def _watched(

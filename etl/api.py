@@ -13,7 +13,8 @@ from etl.catalog import CatalogSummary, write_catalog
 from etl.config import Settings, load_settings
 from etl.dashboard import render_buckets, render_dashboard
 from etl.dates import Span, day_span, parse_last, parse_span
-from etl.engines import Dialect, Script, read_table, write_script
+from etl.dialects import Dialect
+from etl.engines import Script, read_table, write_script
 from etl.errors import UsageError
 from etl.findings import Finding, Inspection, inspect_lake
 from etl.ingest import Progress, RunSummary, SkipRequest, new_run_id, run_ingest

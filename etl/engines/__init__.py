@@ -7,7 +7,7 @@ from etl.faces import lazy_face
 if TYPE_CHECKING:
     from etl.engines.glue import GlueChange, update_glue
     from etl.engines.projection import check_table_name
-    from etl.engines.statements import Dialect, Script, write_script
+    from etl.engines.statements import Script, write_script
     from etl.engines.table import LakeTable, read_table
 
 __getattr__ = lazy_face(
@@ -15,13 +15,12 @@ __getattr__ = lazy_face(
     {
         "glue": ("GlueChange", "update_glue"),
         "projection": ("check_table_name",),
-        "statements": ("Dialect", "Script", "write_script"),
+        "statements": ("Script", "write_script"),
         "table": ("LakeTable", "read_table"),
     },
 )
 
 __all__ = [
-    "Dialect",
     "GlueChange",
     "LakeTable",
     "Script",

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
+from etl.dialects import Dialect
 from etl.engines.projection import projection_notes, table_properties
 from etl.engines.syntax import ATHENA, DUCKDB, SPARK, TRINO, block, indented
 from etl.engines.table import COLUMNS, DESCRIPTION, PARTITIONS, LakeTable
@@ -23,15 +23,6 @@ _SPARK_LISTING = (
     "query between runs, with spark.sql.hive.filesourcePartitionFileCacheSize=0"
 )
 _WILDCARDS = re.compile(r"[*?\[]")
-
-
-class Dialect(StrEnum):
-    """An engine whose statements can be written."""
-
-    ATHENA = "athena"
-    TRINO = "trino"
-    SPARK = "spark"
-    DUCKDB = "duckdb"
 
 
 @dataclass(frozen=True, slots=True)

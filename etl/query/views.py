@@ -17,7 +17,7 @@ from etl.schema import ACCESS_LOG, LEDGER, PARTITION_COUNTS, REJECTS, TABLES, Ta
 _PARTITION_TYPES = {ACCESS_LOG.name: {"bucket": "VARCHAR", "date": "DATE"}}
 _BY_DAY = {"date": "DATE"}
 # The parser makes NULL of a number beyond what is possible, and notes it. A lake may be from before that was so.
-_LARGEST = {field.name: field.largest for field in FIELDS if field.largest is not None}
+LARGEST = {field.name: field.largest for field in FIELDS if field.largest is not None}
 # Before the name of a table: the view that has the file of each row.
 _FILES = "files_of_"
 # How statements name each table, or what is made of it in `sql/views`.
@@ -123,6 +123,12 @@ def plain_statements(
 
 def definition_statements(settings: Settings) -> Iterator[str]:
     """The statements for what is made of the lake's tables and of the settings."""
+    yield from settings_statements(settings)
+    yield view_definitions()
+
+
+def settings_statements(settings: Settings) -> Iterator[str]:
+    """The statements that make views of the settings, which read nothing of the lake."""
     yield _rows_view(
         "prices", ("price_class", "price"), settings.prices.model_dump().items()
     )
@@ -142,7 +148,6 @@ def definition_statements(settings: Settings) -> Iterator[str]:
         ((bucket,) for bucket in settings.requester_pays),
     )
     yield _rows_view("excluded", ("kind", "value"), settings.exclude.rows())
-    yield view_definitions()
 
 
 def view_definitions() -> str:
@@ -219,8 +224,8 @@ def _columns(table: Table, names: Iterable[str], snapshot: Snapshot) -> str:
 def _column(name: str, snapshot: Snapshot) -> str:
     if name == "bucket" and snapshot.is_encoded_twice:
         return 'url_decode("bucket") AS "bucket"'
-    if name in _LARGEST:
-        return f'CASE WHEN "{name}" <= {_LARGEST[name]} THEN "{name}" END AS "{name}"'
+    if name in LARGEST:
+        return f'CASE WHEN "{name}" <= {LARGEST[name]} THEN "{name}" END AS "{name}"'
     return f'"{name}"'
 
 
@@ -293,7 +298,7 @@ def _by_name(table: Table, arguments: str) -> str:
 
 def _empty(table: Table) -> str:
     """SQL for no rows of a table, with its columns and those of its files."""
-    types = {**_partitions(table), **_schema_types(table), "filename": "VARCHAR"}
+    types = {**column_types(table), "filename": "VARCHAR"}
     nulls = ", ".join(
         f'NULL::{duckdb_type} AS "{name}"' for name, duckdb_type in types.items()
     )
@@ -303,6 +308,11 @@ def _empty(table: Table) -> str:
 def _plain_columns(table: Table) -> list[str]:
     """The columns of a table that programs of every kind know the types of."""
     return [one.name for one in table.schema if not pa.types.is_nested(one.type)]
+
+
+def column_types(table: Table) -> dict[str, str]:
+    """The columns of a table, those of its paths first, and their types in DuckDB."""
+    return {**_partitions(table), **_schema_types(table)}
 
 
 def _schema_types(table: Table) -> dict[str, str]:

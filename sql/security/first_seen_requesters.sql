@@ -25,7 +25,7 @@ newcomers AS (
     WHERE first_date > newest_day() - $days::INTEGER
 ),
 sessions AS (
-    SELECT principal, first(requester ORDER BY n DESC, requester) AS requester, count(*) AS requesters
+    SELECT principal, arg_min(requester, (-n, requester)) AS requester, count(*) AS requesters
     FROM newcomers
     GROUP BY principal
 )

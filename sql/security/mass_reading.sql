@@ -43,8 +43,8 @@ SELECT
     count(*) AS readings,
     count(DISTINCT key) AS keys,
     total(bytes) AS bytes
-FROM readings_by_hour AS readings
-SEMI JOIN busy ON readings.hour = busy.hour AND coalesce(principal, remote_ip, '') = who
+FROM readings_by_hour AS hourly
+SEMI JOIN busy ON hourly.hour = busy.hour AND coalesce(principal, remote_ip, '') = who
 GROUP BY hour, bucket, principal, remote_ip
 HAVING count(DISTINCT key) >= $keys OR total(bytes) >= $bytes
 ORDER BY bytes DESC, keys DESC, hour, bucket, principal, remote_ip

@@ -377,7 +377,7 @@ costs AS (
         coalesce(byte_cost(egress_bytes, 'egress'), 0) AS egress_cost,
         coalesce(byte_cost(region_bytes, 'egress_regions'), 0) AS region_cost,
         coalesce(byte_cost(accelerated_bytes, 'acceleration'), 0) AS acceleration_cost,
-        coalesce(byte_cost(retrieved_bytes, 'retrieval_' || price_class[5:]), 0) AS retrieval_cost
+        coalesce(byte_cost(retrieved_bytes, 'retrieval_' || substr(price_class, 5)), 0) AS retrieval_cost
     FROM by_class
 )
 

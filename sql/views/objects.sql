@@ -127,9 +127,9 @@ versions AS (
     GROUP BY bucket, key, object_size
 ),
 last_days AS (  -- through a list, or DuckDB would expect so many that it would rather remember all objects than them
-    SELECT unnest(list(of_bucket), recursive := true)
+    SELECT unnest(list({'bucket': bucket, 'last_day': last_day}), recursive := true)
     FROM (
-        SELECT {'bucket': bucket, 'last_day': max(date)} AS of_bucket
+        SELECT bucket, max(date) AS last_day
         FROM access_log
         WHERE is_possible_day(date)
         GROUP BY bucket

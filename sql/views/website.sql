@@ -56,7 +56,7 @@ WITH parsed AS MATERIALIZED (  -- or a filter on it would have the user agent of
     SELECT user_agent, parse_user_agent(coalesce(user_agent, '')) AS agent
     FROM (SELECT DISTINCT user_agent FROM access_log WHERE is_request(operation))
 )
-SELECT user_agent, unnest(agent)
+SELECT user_agent, agent.kind, agent.family, agent.system
 FROM parsed;
 
 -- What people open in a browser, not what it loads with that: keys that end in `.html` and its like, or in a slash; of
@@ -84,7 +84,7 @@ WITH located AS MATERIALIZED (  -- or each record would be looked up
     SELECT remote_ip, location_of(remote_ip) AS location
     FROM (SELECT DISTINCT remote_ip FROM access_log WHERE is_request(operation) AND remote_ip IS NOT NULL)
 )
-SELECT remote_ip, unnest(location)
+SELECT remote_ip, location.country, location.asn, location.organization
 FROM located;
 
 -- The host that a URL names, in small letters, without user, port and final dot; NULL where it names none.

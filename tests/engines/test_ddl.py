@@ -21,7 +21,8 @@ from small_lake import all_lines, write_log_objects
 from sqlglot import exp
 
 from etl import AccessLakeError, Lake, open_lake
-from etl.engines import Dialect, LakeTable, read_table, write_script
+from etl.dialects import Dialect
+from etl.engines import LakeTable, read_table, write_script
 from etl.engines.table import COLUMNS, PARTITIONS
 from etl.errors import UsageError
 from etl.store import open_store

@@ -11,7 +11,8 @@ from etl.cli import events
 from etl.cli.lakes import open_lake
 from etl.cli.options import ConfigOption, EndpointOption, LakeOption
 from etl.cli.progress import Reporter, working
-from etl.engines import Dialect, check_table_name
+from etl.dialects import Dialect
+from etl.engines import check_table_name
 from etl.errors import AccessLakeError, UsageError
 from etl.schema import ACCESS_LOG
 from etl.store import parse_location

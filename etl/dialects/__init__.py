@@ -1,0 +1,27 @@
+"""The reports in the SQL of other engines: one statement that needs only the lake's table, and not this program.
+
+From DuckDB's SQL and the bundle's definitions to the text that an engine gets: `definitions`, `constants` and
+`expansion` put what a report names in its place, `assembly` makes one statement of it, `portable` writes what only
+DuckDB knows in other words, `spark` and `trino` write it for an engine, and `vocabulary` refuses what is not known to
+mean the same there.
+"""
+
+from typing import TYPE_CHECKING
+
+from etl.faces import lazy_face
+
+if TYPE_CHECKING:
+    from etl.dialects.dialect import Dialect
+    from etl.dialects.translation import Translation, translate
+    from etl.dialects.vocabulary import NotOfferedError
+
+__getattr__ = lazy_face(
+    __name__,
+    {
+        "dialect": ("Dialect",),
+        "translation": ("Translation", "translate"),
+        "vocabulary": ("NotOfferedError",),
+    },
+)
+
+__all__ = ["Dialect", "NotOfferedError", "Translation", "translate"]

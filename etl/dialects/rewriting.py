@@ -1,0 +1,19 @@
+"""How trees are rewritten: node by node, by the kind of each."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlglot import exp
+
+Node = Any
+"""A node of a tree: what it has, depends on its kind."""
+Rewriters = Mapping[type[exp.Expr], Callable[[Node], Node]]
+
+
+def rewrite(tree: exp.Query, rewriters: Rewriters) -> exp.Query:
+    """The tree with each node as the rewriter of its kind gives it, from the inside out. It is used up."""
+    for node in reversed(list(tree.walk())):
+        rewriter = rewriters.get(type(node))
+        if rewriter is not None and (replacement := rewriter(node)) is not node:
+            node.replace(replacement)
+    return tree

@@ -1,0 +1,62 @@
+"""Statements for Spark SQL: 3.5 and later, in a session whose time zone is UTC."""
+
+from sqlglot import exp
+
+from etl.dialects.rewriting import Node, Rewriters, rewrite
+
+
+def for_spark(tree: exp.Query) -> exp.Query:
+    """The tree as Spark has to be asked. The tree that is given is used up."""
+    return rewrite(tree, _REWRITERS)
+
+
+def _type(node: Node) -> Node:
+    """`TIMESTAMP` is an instant in Spark."""
+    if node.this is exp.DType.TIMESTAMP:
+        return exp.DataType.build("TIMESTAMP_NTZ", dialect="spark")
+    return node
+
+
+def _truncated(node: Node) -> Node:
+    """`date_trunc` makes an instant of a time."""
+    if isinstance(node.parent, exp.Cast):
+        return node
+    return exp.cast(node.copy(), "TIMESTAMP_NTZ", dialect="spark")
+
+
+def _local_time(node: Node) -> Node:
+    """`time AT TIME ZONE 'UTC' AT TIME ZONE zone`: a time of UTC as clocks of the zone show it."""
+    inner = node.this.unnest()
+    if isinstance(inner, exp.Anonymous):
+        return exp.CurrentTimestamp()
+    return exp.cast(
+        exp.func("FROM_UTC_TIMESTAMP", inner.this, node.args["zone"]),
+        "TIMESTAMP_NTZ",
+        dialect="spark",
+    )
+
+
+def _day_of_week(node: Node) -> Node:
+    """1 is Monday, and 7 Sunday."""
+    return exp.paren(
+        exp.Add(this=exp.func("WEEKDAY", node.this), expression=exp.Literal.number(1))
+    )
+
+
+def _cast(node: Node) -> Node:
+    """A list of days has days already, and cannot be unlisted within an expression."""
+    return node.this if isinstance(node.this, exp.Explode) else node
+
+
+def _days_between(node: Node) -> Node:
+    return exp.func("DATEDIFF", node.this, node.expression, dialect="spark")
+
+
+_REWRITERS: Rewriters = {
+    exp.Cast: _cast,
+    exp.DataType: _type,
+    exp.DateDiff: _days_between,
+    exp.TimestampTrunc: _truncated,
+    exp.AtTimeZone: _local_time,
+    exp.DayOfWeekIso: _day_of_week,
+}

@@ -113,7 +113,12 @@ def _round(node: Node) -> Node:
         return node
     factor = exp.cast(exp.Literal.number(f"{10 ** int(digits.name)}.0"), exp.DType.DOUBLE)
     scaled = exp.Mul(this=exp.paren(node.this, copy=False), expression=factor)
-    return exp.Div(this=exp.Round(this=scaled), expression=factor.copy())
+    rounded = exp.Div(this=exp.Round(this=scaled), expression=factor.copy())
+    return (
+        exp.paren(rounded)
+        if isinstance(node.parent, (exp.Binary, exp.Unary))
+        else rounded
+    )
 
 
 def _div(node: Node) -> Node:

@@ -67,4 +67,4 @@ def _regex(piece: str) -> str:
     """The regular expression for a piece of a pattern."""
     if len(piece) > 1:
         return f"[{piece[1:-1].replace('!', '^', 1)}]" if piece[1] == "!" else piece
-    return {"*": r"[\s\S]*", "?": r"[\s\S]"}.get(piece, re.escape(piece))
+    return {"*": "(?:.|\n)*", "?": "(?:.|\n)"}.get(piece, re.escape(piece))

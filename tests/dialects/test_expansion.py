@@ -1,0 +1,118 @@
+"""What stands for a function of the bundle means what the function means, wherever it stands."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+from sqlglot import exp
+
+from etl.config import DEFAULTS, Exclude, Settings
+from etl.dialects import Dialect, NotOfferedError, translate
+from etl.dialects.constants import Constants
+from etl.dialects.definitions import Definitions, Function, bundled_definitions, parse
+from etl.dialects.expansion import Expansion
+from etl.reports.report import Report
+
+
+def expanded(select: str, **functions: tuple[str, str]) -> str:
+    """A statement with functions in it, each of which is given as its parameters and its body."""
+    definitions = Definitions()
+    for name, (parameters, body) in functions.items():
+        tree = parse(f"SELECT {body}").selects[0]
+        definitions.functions[name] = Function(tuple(parameters.split()), tree)
+    constants = Constants(DEFAULTS)
+    text: str = Expansion(definitions, constants).expanded(parse(select)).sql("duckdb")
+    return text
+
+
+def report_of(sql: str) -> Report:
+    return Report(path=Path("own.sql"), line=1, name="own", sql=sql, title="Own", question="Which?")
+
+
+def on_spark(sql: str, settings: Settings = DEFAULTS) -> str:
+    return translate(report_of(sql), Dialect.SPARK, {}, settings=settings).sql
+
+
+def test_an_argument_is_no_parameter() -> None:
+    """A column that is called as a parameter stays the column, whichever argument it is in."""
+    text = expanded("SELECT minus(b, a) FROM t", minus=("a b", "a - b"))
+    assert text == "SELECT (b - a) FROM t"
+    nested = expanded("SELECT minus(minus(b, a), a) FROM t", minus=("a b", "a - b"))
+    rows = duckdb.sql(f"WITH t AS (SELECT 2 AS a, 7 AS b) {nested}").fetchall()
+    assert rows == [((7 - 2) - 2,)]
+
+
+def test_arguments_and_bodies_stay_whole() -> None:
+    """The operators around a call, and those of its arguments, bind as they did."""
+    text = expanded(
+        "SELECT 10 - twice(a + 1) * 3, NOT both(a OR b, c) FROM t", twice=("x", "x * 2"), both=("x y", "x AND y")
+    )
+    assert text == "SELECT 10 - ((a + 1) * 2) * 3, NOT ((a OR b) AND c) FROM t"
+
+
+def test_a_subquery_of_a_body_takes_no_argument_for_its_own() -> None:
+    """`storage_price` compares with a column that its argument may be called like, too."""
+    text = on_spark(
+        "SELECT storage_price(storage_class) AS price FROM (SELECT 'x' || key AS storage_class FROM access_log)"
+    )
+    assert "FROM storage_prices" not in text
+    assert "_0.storage_class" in text
+    with pytest.raises(ValueError, match="could take a for a column of its own"):
+        expanded("SELECT newest(b) FROM t", newest=("a", "(SELECT max(c) FROM u WHERE d = a)"))
+
+
+def test_every_function_of_the_bundle_is_expanded() -> None:
+    """None of them has a name that the parser takes for a function of its own, and would pass on."""
+    definitions = bundled_definitions()
+    for name, function in {**definitions.functions, **definitions.tables}.items():
+        call = parse(f"SELECT {name}({', '.join(function.parameters)})").selects[0]
+        assert isinstance(call, exp.Anonymous), name
+
+
+def test_a_report_may_call_its_own_what_a_view_is_called() -> None:
+    """Each name means what is nearest to it, and views mean what they mean in the bundle."""
+    text = on_spark(
+        "WITH requests AS (SELECT bucket FROM access_log), events AS (SELECT bucket FROM objects)"
+        " SELECT count(*) AS n FROM requests JOIN visits USING (bucket) JOIN events USING (bucket)"
+    )
+    names = [cte.alias for cte in parse(text).ctes]
+    assert len(set(names)) == len(names)
+    assert "objects_events" in names
+    (own,) = (cte.this for cte in parse(text).ctes if cte.alias == "requests")
+    assert own.args.get("where") is None
+
+
+def test_settings_are_constants() -> None:
+    """Accounts, buckets and prices stand in the statement, and nothing of them is looked up."""
+    settings = Settings(accounts=("111122223333",), requester_pays=("shared",), site_hosts=("example.org",))
+    text = on_spark(
+        "SELECT is_foreign(requester) AS a, paid_by_requester(bucket, http_status, requester) AS b,"
+        " is_own_site(referrer, bucket, host_header) AS c, request_price('get_and_others') AS d FROM access_log",
+        settings,
+    )
+    for word in ("'111122223333'", "'shared'", "'example.org'"):
+        assert word in text
+    for name in ("own_accounts", "requester_pays_buckets", "site_hosts", "prices"):
+        assert name not in text
+    assert repr(settings.prices.get_and_others / 1000) in text
+
+
+def test_a_setting_that_is_empty_leaves_nothing() -> None:
+    """Nobody is foreign where the owner's accounts are not known, and nobody is excluded."""
+    text = on_spark("SELECT count(*) FILTER (WHERE is_foreign(requester)) AS n FROM website_requests")
+    assert "EXISTS" not in text
+    assert "excluded" not in text
+    kept = on_spark("SELECT count(*) AS n FROM website_requests", Settings(exclude=Exclude(requesters=("me",))))
+    assert "excluded_requesters" in kept
+    assert "excluded_addresses" not in kept
+
+
+def test_a_table_that_others_have_not_is_refused() -> None:
+    with pytest.raises(NotOfferedError, match="ledger"):
+        on_spark("SELECT count(*) AS n FROM ledger")
+
+
+def test_rounded_numbers_stay_whole() -> None:
+    """What stands for a rounded number is divided as a whole."""
+    text = on_spark("SELECT 100 / round(total_time / 3, 1) AS n FROM access_log")
+    assert "/ (\n" in text or "/ (ROUND" in text

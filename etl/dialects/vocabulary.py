@@ -68,7 +68,7 @@ _OF_DIALECT: Mapping[Dialect, Vocabulary] = {
 _LITERALS = {TokenType.STRING, TokenType.NUMBER, TokenType.IDENTIFIER}
 
 
-def check_vocabulary(sql: str, tree: exp.Query, dialect: Dialect) -> None:
+def check_vocabulary(sql: str, tree: exp.Expr, dialect: Dialect) -> None:
     """Raise NotOfferedError for the first word of a statement that is not on the list of its dialect."""
     own = _OF_DIALECT[dialect]
     functions = {**_FUNCTIONS, **own.functions}

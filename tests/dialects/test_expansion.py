@@ -38,7 +38,7 @@ def test_an_argument_is_no_parameter() -> None:
     text = expanded("SELECT minus(b, a) FROM t", minus=("a b", "a - b"))
     assert text == "SELECT (b - a) FROM t"
     nested = expanded("SELECT minus(minus(b, a), a) FROM t", minus=("a b", "a - b"))
-    rows = duckdb.sql(f"WITH t AS (SELECT 2 AS a, 7 AS b) {nested}").fetchall()
+    rows = duckdb.execute(f"WITH t AS (SELECT 2 AS a, 7 AS b) {nested}").fetchall()
     assert rows == [((7 - 2) - 2,)]
 
 

@@ -65,6 +65,10 @@ class Assembly:
                 self._name(child, names)
 
     def _name(self, table: exp.Table, names: Mapping[str, str]) -> None:
+        if isinstance(table.this, exp.Func):
+            raise NotOfferedError(
+                f"it reads {table.this.sql('duckdb')}, which is no table"
+            )
         name = names.get(table.name) or self._defined(table.name)
         if name != table.name and not table.alias:
             table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name)))

@@ -14,6 +14,7 @@ from sqlglot import exp
 from etl.config import Settings
 from etl.dialects.relations import conditions
 from etl.dialects.rewriting import Node, Rewriters
+from etl.dialects.vocabulary import NotOfferedError
 from etl.query.views import settings_statements
 
 # What no value can be said of beforehand.
@@ -26,7 +27,6 @@ _OPEN = (
     exp.Placeholder,
     exp.Explode,
 )
-_NOW = {"now"}
 # What is a constant already, or means something only where it stands.
 _PLAIN = (
     exp.Literal,
@@ -38,6 +38,7 @@ _PLAIN = (
     exp.If,
     exp.PropertyEQ,
 )
+_COMPUTED = (exp.Func, exp.Binary, exp.Unary)
 
 
 class Constants:
@@ -48,6 +49,9 @@ class Constants:
         self._columns: dict[str, list[str]] = {}
         for statement in settings_statements(settings):
             self._connection.execute(statement)
+        # What is computed here is computed of constants, and of nothing else.
+        self._connection.execute("SET enable_external_access = false")
+        self._changing = _changing_functions(self._connection)
         names = "SELECT view_name FROM duckdb_views() WHERE NOT internal"
         for (name,) in self._connection.execute(names).fetchall():
             described = self._connection.execute(f"DESCRIBE {name}").fetchall()
@@ -133,20 +137,38 @@ class Constants:
         return branches
 
     def _fold(self, node: exp.Expr) -> exp.Expr:
-        if not isinstance(node, exp.Condition) or isinstance(node, (*_PLAIN, *_OPEN)):
+        if not isinstance(node, _COMPUTED) or isinstance(node, (*_PLAIN, *_OPEN)):
             return node
-        if node.find(*_OPEN) or any(
-            one.name in _NOW for one in node.find_all(exp.Anonymous)
-        ):
+        if node.find(*_OPEN) or any(map(self._may_change, node.find_all(exp.Func))):
             return node
-        if not isinstance(node, (exp.Func, exp.Binary, exp.Unary, exp.Anonymous)):
+        if isinstance(node.parent, exp.Table):
             return node
-        ((value,),) = self._fetch(f"SELECT {node.sql('duckdb')}")
+        try:
+            ((value,),) = self._fetch(f"SELECT {node.sql('duckdb')}")
+        except duckdb.Error as error:
+            raise NotOfferedError(
+                f"{node.sql('duckdb')} has no value: {error}"
+            ) from error
         return constant(value)
+
+    def _may_change(self, call: exp.Func) -> bool:
+        """Whether a function may have another value the next time, as `now` and `random` have."""
+        names = [call.name] if isinstance(call, exp.Anonymous) else call.sql_names()
+        return any(name.lower() in self._changing for name in names)
 
     def _fetch(self, sql: str) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = self._connection.execute(sql).fetchall()
         return rows
+
+
+def _changing_functions(connection: Any) -> frozenset[str]:
+    sql = "SELECT function_name FROM duckdb_functions() WHERE stability <> 'CONSISTENT'"
+    known = {name for (name,) in connection.execute(sql).fetchall()}
+    # As the parser calls what has another name in DuckDB.
+    return frozenset(
+        known
+        | {"current_timestamp", "current_time", "localtimestamp", "localtime", "rand"}
+    )
 
 
 def constant(value: object) -> exp.Expr:

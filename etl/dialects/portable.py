@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from etl.dialects.regex import java_pattern
 from etl.dialects.rewriting import Node, Rewriters, rewrite
+from etl.dialects.vocabulary import NotOfferedError
 
 _WIDE = "DECIMAL(38, 0)"
 
@@ -159,24 +160,34 @@ def _moved(node: Node, days: exp.Expr) -> Node:
 
 
 def _pattern(node: Node) -> Node:
-    pattern = node.expression
     options = node.args.get("parameters") or node.args.get("flag")
-    if not isinstance(pattern, exp.Literal):
-        return node
-    text = java_pattern(pattern.this)
-    if options is not None and "i" in options.name:
-        text = f"(?i){text}"
+    if options is not None and options.name != "i":
+        raise NotOfferedError(f"it matches with the options {options}")
+    text = _java(node.expression)
     node.set("parameters", None)
     node.set("flag", None)
-    node.set("expression", exp.Literal.string(text))
+    node.set("expression", exp.Literal.string(f"(?iu){text}" if options else text))
     return node
 
 
 def _full_match(node: Node) -> Node:
-    text = rf"^(?:{node.expression.this})\z"
-    return exp.RegexpLike(
-        this=node.this, expression=exp.Literal.string(java_pattern(text))
-    )
+    text = rf"^(?:{_java(node.expression)})\z"
+    return exp.RegexpLike(this=node.this, expression=exp.Literal.string(text))
+
+
+def _java(pattern: exp.Expr) -> str:
+    if not isinstance(pattern, exp.Literal):
+        raise NotOfferedError("it matches texts with patterns that are not constant")
+    return java_pattern(pattern.this)
+
+
+def _like(node: Node) -> Node:
+    """Others have an escape, and it is not the same one."""
+    if not isinstance(node.expression, exp.Literal) or "\\" in node.expression.this:
+        raise NotOfferedError(
+            "it has LIKE with a backslash, or with a pattern that is not constant"
+        )
+    return node
 
 
 def _group(node: Node) -> Node:
@@ -214,6 +225,7 @@ _REWRITERS: Rewriters = {
     exp.Sum: _sum,
     exp.Add: _add,
     exp.Sub: _subtract,
+    exp.Like: _like,
     exp.RegexpExtract: _pattern,
     exp.RegexpLike: _pattern,
     exp.RegexpFullMatch: _full_match,

@@ -3,6 +3,7 @@
 from sqlglot import exp
 
 from etl.dialects.rewriting import Node, Rewriters, rewrite
+from etl.dialects.vocabulary import NotOfferedError
 
 
 def for_spark(tree: exp.Query) -> exp.Query:
@@ -26,14 +27,15 @@ def _truncated(node: Node) -> Node:
 
 def _local_time(node: Node) -> Node:
     """`time AT TIME ZONE 'UTC' AT TIME ZONE zone`: a time of UTC as clocks of the zone show it."""
-    inner = node.this.unnest()
-    if isinstance(inner, exp.Anonymous):
+    inner, zone = node.this.unnest(), node.args["zone"]
+    if zone.name == "UTC" and isinstance(node.parent, exp.AtTimeZone):
+        return node  # the outer one says what is wanted
+    if isinstance(inner, exp.AtTimeZone) and inner.args["zone"].name == "UTC":
+        local = exp.func("FROM_UTC_TIMESTAMP", inner.this, zone)
+        return exp.cast(local, "TIMESTAMP_NTZ", dialect="spark")
+    if zone.name == "UTC" and inner.name.lower() == "now":
         return exp.CurrentTimestamp()
-    return exp.cast(
-        exp.func("FROM_UTC_TIMESTAMP", inner.this, node.args["zone"]),
-        "TIMESTAMP_NTZ",
-        dialect="spark",
-    )
+    raise NotOfferedError("it has AT TIME ZONE for something else than times of UTC")
 
 
 def _day_of_week(node: Node) -> Node:
@@ -49,6 +51,11 @@ def _cast(node: Node) -> Node:
 
 
 def _days_between(node: Node) -> Node:
+    """Midnights between two times; of smaller units others count those that are whole."""
+    if node.unit.name.upper() != "DAY":
+        raise NotOfferedError(
+            f"it counts how often a {node.unit.name.lower()} began between two times"
+        )
     return exp.func("DATEDIFF", node.this, node.expression, dialect="spark")
 
 

@@ -116,3 +116,38 @@ def test_rounded_numbers_stay_whole() -> None:
     """What stands for a rounded number is divided as a whole."""
     text = on_spark("SELECT 100 / round(total_time / 3, 1) AS n FROM access_log")
     assert "/ (\n" in text or "/ (ROUND" in text
+
+
+def test_what_changes_is_no_constant() -> None:
+    """What has no column in it is computed beforehand, unless it may be something else when the statement is run."""
+    text = on_spark("SELECT upper('a' || 'b') AS a, is_possible_day(date) AS b FROM access_log")
+    assert "'AB'" in text
+    assert "CURRENT_TIMESTAMP()" in text
+    for changing in ("random()", "current_date", "today()", "uuid()", "now()"):
+        with pytest.raises(NotOfferedError):
+            on_spark(f"SELECT {changing} AS a FROM access_log")
+
+
+def test_nothing_is_read_to_write_a_statement(tmp_path: Path) -> None:
+    """A report of somebody else's opens no file while it is translated."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text("hunter2")
+    with pytest.raises(NotOfferedError, match="no table"):
+        on_spark(f"SELECT (SELECT content FROM read_text('{secret}')) AS a FROM access_log")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        r"key LIKE 'a\b'",
+        "key LIKE request_uri",
+        "regexp_matches(key, request_uri)",
+        "regexp_matches(key, 'a.b', 's')",
+        "time AT TIME ZONE 'Europe/Berlin'",
+        "date_diff('hour', time, time)",
+        "time AT TIME ZONE 'Asia/Tokyo' AT TIME ZONE 'Europe/Berlin'",
+    ],
+)
+def test_what_means_something_else_to_others_is_refused(expression: str) -> None:
+    with pytest.raises(NotOfferedError):
+        on_spark(f"SELECT {expression} AS a FROM access_log")

@@ -249,9 +249,7 @@ class Lake:
         if _engine(engine) is EngineName.SPARK:
             from etl.engines import report_on_spark  # noqa: PLC0415 - few ask for it
 
-            rows = report_on_spark(
-                self._look(), report, scope, parameters, self.settings
-            )
+            rows = report_on_spark(self._look(), report, scope, parameters, self.settings)
             return ReportResult(report, rows)
         result = run_report(
             self._look(), report, scope, parameters, self.settings, self.advance
@@ -280,9 +278,7 @@ class Lake:
 
         report = self.find_report(name) if isinstance(name, str) else name
         scope = _scope(bucket, date_from, date_to, last, key_prefix)
-        return printed(
-            report, _dialect(dialect), parameters, scope, self.settings, table
-        )
+        return printed(report, _dialect(dialect), parameters, scope, self.settings, table)
 
     def compare(
         self,

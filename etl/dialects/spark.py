@@ -3,6 +3,7 @@
 from sqlglot import exp
 
 from etl.dialects.rewriting import Node, Rewriters, rewrite
+from etl.dialects.vocabulary import NotOfferedError
 
 
 def for_spark(tree: exp.Query) -> exp.Query:
@@ -52,6 +53,13 @@ def _days_between(node: Node) -> Node:
     return exp.func("DATEDIFF", node.this, node.expression, dialect="spark")
 
 
+def _try(_node: Node) -> Node:
+    """What the reports try is to decode."""
+    raise NotOfferedError(
+        "it decodes %-encoded text, and Spark decodes otherwise: it takes + for a blank"
+    )
+
+
 _REWRITERS: Rewriters = {
     exp.Cast: _cast,
     exp.DataType: _type,
@@ -59,4 +67,5 @@ _REWRITERS: Rewriters = {
     exp.TimestampTrunc: _truncated,
     exp.AtTimeZone: _local_time,
     exp.DayOfWeekIso: _day_of_week,
+    exp.Try: _try,
 }

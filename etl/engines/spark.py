@@ -106,7 +106,7 @@ class _Rows:
         )
         with spark_context(self.options) as context, _cancelled_after_error(context):
             refuse_local_disks((self.store.url,), context.master)
-            session = _session_of(context)
+            session = _new_session()
             yield from retrying(self._begin, session)
 
     def _begin(self, session: Any) -> Iterator[pa.RecordBatch]:
@@ -161,7 +161,7 @@ def _hadoop_url(store: ReadableStore, session: Any) -> str:
     return url if has_own else f"s3a://{url.removeprefix('s3://')}"
 
 
-def _session_of(context: "SparkContext") -> Any:
+def _new_session() -> Any:
     """A session of our own: what is set and registered there is not seen in another one."""
     from pyspark.sql import SparkSession  # noqa: PLC0415 - only where it is asked for
 

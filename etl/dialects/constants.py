@@ -46,6 +46,7 @@ class Constants:
     def __init__(self, settings: Settings) -> None:
         self._connection = duckdb.connect()
         self._columns: dict[str, list[str]] = {}
+        self._values: dict[exp.Expr, exp.Expr] = {}
         for statement in settings_statements(settings):
             self._connection.execute(statement)
         names = "SELECT view_name FROM duckdb_views() WHERE NOT internal"
@@ -127,8 +128,8 @@ class Constants:
         branches = exp.Case()
         for row in self._fetch(f"SELECT * FROM {name}"):
             in_row = _replace_columns(dict(zip(own, map(constant, row), strict=True)))
-            branches = branches.when(
-                condition.transform(in_row), result.transform(in_row)
+            branches.when(
+                condition.transform(in_row), result.transform(in_row), copy=False
             )
         return branches
 
@@ -141,8 +142,10 @@ class Constants:
             return node
         if not isinstance(node, (exp.Func, exp.Binary, exp.Unary, exp.Anonymous)):
             return node
-        ((value,),) = self._fetch(f"SELECT {node.sql('duckdb')}")
-        return constant(value)
+        if node not in self._values:
+            ((value,),) = self._fetch(f"SELECT {node.sql('duckdb')}")
+            self._values[node.copy()] = constant(value)
+        return self._values[node].copy()
 
     def _fetch(self, sql: str) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = self._connection.execute(sql).fetchall()

@@ -39,7 +39,8 @@ def table_named(name: str) -> exp.Table:
         for word in name.split(".")
     ]
     parts = dict(zip(("this", "db", "catalog"), reversed(words), strict=False))
-    return exp.Table(**parts)
+    alias = exp.TableAlias(this=exp.to_identifier(ACCESS_LOG.name))
+    return exp.Table(**parts, alias=alias)
 
 
 def records(scope: Scope, table: exp.Table) -> exp.Query:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from etl.catalog import CatalogSummary, write_catalog
-from etl.config import Settings, load_settings
+from etl.config import EngineName, Settings, load_settings
 from etl.dashboard import render_buckets, render_dashboard
 from etl.dates import Span, day_span, parse_last, parse_span
 from etl.dialects import Dialect
@@ -235,23 +235,50 @@ class Lake:
         date_to: Moment = None,
         last: str | None = None,
         key_prefix: str | None = None,
+        engine: EngineName | str = EngineName.LOCAL,
         **parameters: Any,
     ) -> ReportResult:
         """The result of a report, named or found before; both days are part of the period.
 
         `last` is a period that ends now, such as `24h` or `7d`. Of a `key_prefix`, only records of keys that begin with
-        it count. Raises UsageError for an unknown report, bucket or parameter, naming the nearest.
+        it count. With `engine="spark"` Spark computes the same rows: see `report_on_spark`. Raises UsageError for an
+        unknown report, bucket or parameter, naming the nearest.
         """
         report = self.find_report(name) if isinstance(name, str) else name
+        scope = _scope(bucket, date_from, date_to, last, key_prefix)
+        if _engine(engine) is EngineName.SPARK:
+            from etl.engines import report_on_spark  # noqa: PLC0415 - few ask for it
+
+            rows = report_on_spark(self._look(), report, scope, parameters, self.settings)
+            return ReportResult(report, rows)
         result = run_report(
-            self._look(),
-            report,
-            _scope(bucket, date_from, date_to, last, key_prefix),
-            parameters,
-            self.settings,
-            self.advance,
+            self._look(), report, scope, parameters, self.settings, self.advance
         )
         return ReportResult(report, result)
+
+    def print_sql(
+        self,
+        name: str | Report,
+        dialect: str,
+        table: str | None = None,
+        *,
+        bucket: Buckets = None,
+        date_from: Moment = None,
+        date_to: Moment = None,
+        last: str | None = None,
+        key_prefix: str | None = None,
+        **parameters: Any,
+    ) -> str:
+        """A report as one statement for another engine, where `ddl` has made the lake a table: see `printed`.
+
+        `table` is its name, `access_log` by default. The lake is not read. Raises UsageError as `report`, and for a
+        report that is not written in this dialect, with the reason.
+        """
+        from etl.dialects import printed  # noqa: PLC0415 - few ask for it
+
+        report = self.find_report(name) if isinstance(name, str) else name
+        scope = _scope(bucket, date_from, date_to, last, key_prefix)
+        return printed(report, _dialect(dialect), parameters, scope, self.settings, table)
 
     def compare(
         self,
@@ -458,10 +485,9 @@ class Lake:
 
         See `write_script`. Raises UsageError where the lake has no records yet.
         """
-        if dialect not in tuple(Dialect):
-            raise UsageError(f"no dialect {dialect!r}; there are: {', '.join(Dialect)}")
+        written = _dialect(dialect)
         found = read_table(self._look())
-        return write_script(found, Dialect(dialect), table, is_injected=injected)
+        return write_script(found, written, table, is_injected=injected)
 
     def glue(
         self,
@@ -542,6 +568,18 @@ class Lake:
         """The lake's store; what was listed of it before is wrong from here on."""
         self._listed = ListedStore(self._store)
         return self._store
+
+
+def _dialect(name: str) -> Dialect:
+    if name not in tuple(Dialect):
+        raise UsageError(f"no dialect {name!r}; there are: {', '.join(Dialect)}")
+    return Dialect(name)
+
+
+def _engine(name: str) -> EngineName:
+    if name not in tuple(EngineName):
+        raise UsageError(f"no engine {name!r}; there are: {', '.join(EngineName)}")
+    return EngineName(name)
 
 
 def _scope(

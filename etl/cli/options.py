@@ -100,6 +100,12 @@ SqlDirOption = Annotated[
         help="Also load the reports of this directory. May be repeated.",
     ),
 ]
+SparkConfOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--spark-conf", metavar="K=V", help="An option for Spark. May be repeated."
+    ),
+]
 HeaderOption = Annotated[
     bool,
     typer.Option("--header/--no-header", help="CSV: column names in the first line."),

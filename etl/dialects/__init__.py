@@ -12,6 +12,8 @@ from etl.faces import lazy_face
 
 if TYPE_CHECKING:
     from etl.dialects.dialect import Dialect
+    from etl.dialects.printing import printed
+    from etl.dialects.records import check_qualified_name
     from etl.dialects.translation import Translation, translate
     from etl.dialects.vocabulary import NotOfferedError
 
@@ -19,9 +21,18 @@ __getattr__ = lazy_face(
     __name__,
     {
         "dialect": ("Dialect",),
+        "printing": ("printed",),
+        "records": ("check_qualified_name",),
         "translation": ("Translation", "translate"),
         "vocabulary": ("NotOfferedError",),
     },
 )
 
-__all__ = ["Dialect", "NotOfferedError", "Translation", "translate"]
+__all__ = [
+    "Dialect",
+    "NotOfferedError",
+    "Translation",
+    "check_qualified_name",
+    "printed",
+    "translate",
+]

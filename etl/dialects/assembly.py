@@ -15,6 +15,14 @@ from etl.dialects.vocabulary import NotOfferedError
 from etl.schema import ACCESS_LOG
 
 RECORDS = ACCESS_LOG.name
+# What other engines do not have, and why a report needs it.
+_TABLES = {
+    "ledger": "it reads the ledger, which tells of the runs and is no part of the table of records",
+    "rejects": "it reads the lines that could not be parsed, which are no part of the table of records",
+}
+_FUNCTIONS = {
+    "location_of": "it tells where addresses are, by databases that only accesslake reads",
+}
 
 
 class Assembly:
@@ -84,9 +92,8 @@ class Assembly:
     def _view(self, name: str) -> exp.Query:
         view = self._definitions.views.get(name)
         if view is None:
-            raise NotOfferedError(
-                f"it reads {name}, which is no part of the table of records"
-            )
+            reason = f"it reads {name}, which is no part of the table of records"
+            raise NotOfferedError(_TABLES.get(name, reason))
         body = self._prepared(view.copy())
         self._hoist(body, {}, f"{name}_")
         return body
@@ -101,6 +108,7 @@ class Assembly:
         """A query without functions of the bundle, relations of the settings and joins of DuckDB's own."""
         expanded = self._expansion.expanded(self._constants.unrolled(query))
         simple = self._constants.folded(expanded)
+        _check_functions(simple)
         remove_empty_joins(simple, self._is_empty)
         for table in list(simple.find_all(exp.Table)):
             if table.name in self._constants and (rows := self._constants.rows(table)):
@@ -119,3 +127,10 @@ class Assembly:
             table.name in self._constants and self._constants.rows(table) is None
             for table in view.find_all(exp.Table)
         )
+
+
+def _check_functions(tree: exp.Query) -> None:
+    for call in tree.find_all(exp.Anonymous):
+        reason = _FUNCTIONS.get(call.name.lower())
+        if reason:
+            raise NotOfferedError(reason)

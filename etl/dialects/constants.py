@@ -47,6 +47,7 @@ class Constants:
     def __init__(self, settings: Settings) -> None:
         self._connection = duckdb.connect()
         self._columns: dict[str, list[str]] = {}
+        self._values: dict[exp.Expr, exp.Expr] = {}
         for statement in settings_statements(settings):
             self._connection.execute(statement)
         # What is computed here is computed of constants, and of nothing else.
@@ -131,8 +132,8 @@ class Constants:
         branches = exp.Case()
         for row in self._fetch(f"SELECT * FROM {name}"):
             in_row = _replace_columns(dict(zip(own, map(constant, row), strict=True)))
-            branches = branches.when(
-                condition.transform(in_row), result.transform(in_row)
+            branches.when(
+                condition.transform(in_row), result.transform(in_row), copy=False
             )
         return branches
 
@@ -143,12 +144,16 @@ class Constants:
             return node
         if isinstance(node.parent, exp.Table):
             return node
+        if node not in self._values:
+            self._values[node.copy()] = self._value_of(node)
+        return self._values[node].copy()
+
+    def _value_of(self, node: exp.Expr) -> exp.Expr:
+        sql = node.sql("duckdb")
         try:
-            ((value,),) = self._fetch(f"SELECT {node.sql('duckdb')}")
+            ((value,),) = self._fetch(f"SELECT {sql}")
         except duckdb.Error as error:
-            raise NotOfferedError(
-                f"{node.sql('duckdb')} has no value: {error}"
-            ) from error
+            raise NotOfferedError(f"{sql} has no value: {error}") from error
         return constant(value)
 
     def _may_change(self, call: exp.Func) -> bool:

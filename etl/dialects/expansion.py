@@ -17,11 +17,9 @@ class Expansion:
     """The functions of the bundle, with the settings in them."""
 
     def __init__(self, definitions: Definitions, constants: Constants) -> None:
-        self._functions = {
-            name: Function(function.parameters, constants.unrolled(function.body))
-            for name, function in definitions.functions.items()
-        }
-        self._tables = definitions.tables
+        self._definitions = definitions
+        self._constants = constants
+        self._unrolled: dict[str, Function] = {}
 
     def expanded(self, tree: Node) -> Node:
         """A tree without calls of the bundle's functions. The tree that is given is used up."""
@@ -45,8 +43,14 @@ class Expansion:
         return tree
 
     def _function_of(self, call: exp.Anonymous) -> Function | None:
-        known = self._tables if isinstance(call.parent, exp.Table) else self._functions
-        return known.get(call.name.lower())
+        name = call.name.lower()
+        if isinstance(call.parent, exp.Table):
+            return self._definitions.tables.get(name)
+        known = self._definitions.functions.get(name)
+        if known and name not in self._unrolled:
+            body = self._constants.unrolled(known.body.copy())
+            self._unrolled[name] = Function(known.parameters, body)
+        return self._unrolled.get(name)
 
 
 def _with_arguments(function: Function, call: exp.Anonymous) -> Node:

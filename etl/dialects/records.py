@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from etl.dialects.constants import constant
+from etl.errors import UsageError
 from etl.query import Scope
 from etl.query.scope import is_pattern
 from etl.query.views import LARGEST, column_types
@@ -18,10 +19,34 @@ COLUMNS = column_types(ACCESS_LOG)
 _PIECES = re.compile(r"\[!?[^]]+\]|.", re.DOTALL)
 
 
-def records(scope: Scope, table: str) -> exp.Query:
+_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,2}", re.ASCII)
+
+
+def check_qualified_name(name: str) -> None:
+    """Raise UsageError for what is not `NAME`, `DATABASE.NAME` or `CATALOG.DATABASE.NAME`."""
+    if _NAME.fullmatch(name) is None:
+        raise UsageError(
+            f"{name!r} names no table: write NAME, DATABASE.NAME or CATALOG.DATABASE.NAME, of letters, digits, _ and -"
+        )
+
+
+def table_named(name: str) -> exp.Table:
+    """The table of this name. Raises UsageError as `check_qualified_name`."""
+    check_qualified_name(name)
+    # In quotes, as one may be a keyword or begin with a digit; the usual one is neither.
+    words = [
+        exp.to_identifier(word, quoted=word != ACCESS_LOG.name)
+        for word in name.split(".")
+    ]
+    parts = dict(zip(("this", "db", "catalog"), reversed(words), strict=False))
+    alias = exp.TableAlias(this=exp.to_identifier(ACCESS_LOG.name))
+    return exp.Table(**parts, alias=alias)
+
+
+def records(scope: Scope, table: exp.Table) -> exp.Query:
     """The rows of `table` that are in the scope."""
     columns = [exp.alias_(_column(name), name) for name in COLUMNS]
-    return exp.select(*columns).from_(exp.to_table(table)).where(*_conditions(scope))
+    return exp.select(*columns).from_(table.copy()).where(*_conditions(scope))
 
 
 def _column(name: str) -> exp.Expr:

@@ -59,6 +59,13 @@ def _days_between(node: Node) -> Node:
     return exp.func("DATEDIFF", node.this, node.expression, dialect="spark")
 
 
+def _try(_node: Node) -> Node:
+    """What the reports try is to decode."""
+    raise NotOfferedError(
+        "it decodes %-encoded text, and Spark decodes otherwise: it takes + for a blank"
+    )
+
+
 _REWRITERS: Rewriters = {
     exp.Cast: _cast,
     exp.DataType: _type,
@@ -66,4 +73,5 @@ _REWRITERS: Rewriters = {
     exp.TimestampTrunc: _truncated,
     exp.AtTimeZone: _local_time,
     exp.DayOfWeekIso: _day_of_week,
+    exp.Try: _try,
 }

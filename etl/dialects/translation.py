@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlglot import ErrorLevel, exp
+from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.pushdown_projections import pushdown_projections
 from sqlglot.optimizer.qualify import qualify
@@ -15,10 +16,10 @@ from etl.dialects.constants import Constants, constant
 from etl.dialects.definitions import bundled_definitions, parse
 from etl.dialects.dialect import Dialect
 from etl.dialects.portable import portable
-from etl.dialects.records import COLUMNS, records
+from etl.dialects.records import COLUMNS, records, table_named
 from etl.dialects.spark import for_spark
 from etl.dialects.tidy import tidy
-from etl.dialects.vocabulary import check_vocabulary
+from etl.dialects.vocabulary import NotOfferedError, check_vocabulary
 from etl.query import EVERYTHING, Scope
 from etl.reports import Report, bind
 
@@ -40,10 +41,33 @@ def translate(
     table: str = RECORDS,
 ) -> Translation:
     """A report's statement. Raises NotOfferedError where an engine cannot be asked, UsageError as `bind`."""
-    assembly = Assembly(bundled_definitions(), Constants(settings), records(scope, table))
-    tree = assembly.assemble(_with_values(parse(report.sql), bind(report, parameters)))
+    values = bind(report, parameters)
+    try:
+        return Translation(_statement(report, dialect, values, scope, settings, table))
+    except (NotOfferedError, SqlglotError, ValueError, TypeError) as error:
+        # Of a report of one's own, what is not understood may be anything.
+        known = isinstance(error, NotOfferedError)
+        reason = error if known else f"its SQL is not understood ({_first_line(error)})"
+        raise NotOfferedError(
+            f"report {report.name} is not offered in the SQL of {dialect.title()}: {reason}; accesslake itself runs it"
+        ) from error
+
+
+def _statement(
+    report: Report,
+    dialect: Dialect,
+    values: Mapping[str, object],
+    scope: Scope,
+    settings: Settings,
+    table: str,
+) -> str:
+    source = table_named(table)
+    assembly = Assembly(
+        bundled_definitions(), Constants(settings), records(scope, source)
+    )
+    tree = assembly.assemble(_with_values(parse(report.sql), values))
     schema = MappingSchema(dialect="duckdb")
-    schema.add_table(table, COLUMNS)
+    schema.add_table(source, COLUMNS)
     named = qualify(
         tree,
         schema=schema,
@@ -56,10 +80,14 @@ def translate(
     written = for_spark(tidy(narrow))
     sql = written.sql(dialect, pretty=True, unsupported_level=ErrorLevel.RAISE)
     check_vocabulary(sql, written, dialect)
-    return Translation(sql)
+    return sql
 
 
 def _with_values(tree: exp.Query, values: Mapping[str, object]) -> exp.Query:
     for placeholder in list(tree.find_all(exp.Placeholder)):
         placeholder.replace(constant(values[placeholder.name]))
     return tree
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -7,6 +7,7 @@ from etl.faces import lazy_face
 if TYPE_CHECKING:
     from etl.engines.glue import GlueChange, update_glue
     from etl.engines.projection import check_table_name
+    from etl.engines.spark import report_on_spark
     from etl.engines.statements import Script, write_script
     from etl.engines.table import LakeTable, read_table
 
@@ -15,6 +16,7 @@ __getattr__ = lazy_face(
     {
         "glue": ("GlueChange", "update_glue"),
         "projection": ("check_table_name",),
+        "spark": ("report_on_spark",),
         "statements": ("Script", "write_script"),
         "table": ("LakeTable", "read_table"),
     },
@@ -26,6 +28,7 @@ __all__ = [
     "Script",
     "check_table_name",
     "read_table",
+    "report_on_spark",
     "update_glue",
     "write_script",
 ]

@@ -4,14 +4,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from etl.dialects import Dialect
+from etl.dialects import Dialect, check_qualified_name
 from etl.engines.projection import projection_notes, table_properties
 from etl.engines.syntax import ATHENA, DUCKDB, SPARK, TRINO, block, indented
 from etl.engines.table import COLUMNS, DESCRIPTION, PARTITIONS, LakeTable
 from etl.errors import UsageError
 from etl.schema import ACCESS_LOG
 
-_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,2}", re.ASCII)
 # Hive has them after all others; so do those who learned from it.
 _ALL_COLUMNS = (*COLUMNS, *PARTITIONS)
 _STALE = (
@@ -49,10 +48,7 @@ def write_script(
     a lake that the engine cannot reach.
     """
     name = ACCESS_LOG.name if name is None else name
-    if _NAME.fullmatch(name) is None:
-        raise UsageError(
-            f"{name!r} names no table: write NAME, DATABASE.NAME or CATALOG.DATABASE.NAME, of letters, digits, _ and -"
-        )
+    check_qualified_name(name)
     if dialect is Dialect.ATHENA:
         return _athena(table, name, is_injected=is_injected)
     if is_injected:

@@ -5,12 +5,11 @@ Nothing of etl is imported before that is known.
 """
 
 import pickle
-import socket
-import sys
 import zlib
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+
+from etl.spark.executors import find_problem
 
 DONE = "done"
 FAILED = "failed"
@@ -37,10 +36,9 @@ def task_function(
     """What Spark calls with each packed batch; `counters` are accumulators for what it counts."""
 
     def run(task: bytes) -> Outcome:
-        problem = find_problem(driver_version)
+        problem = find_problem(driver_version, "etl.ingest.remote")
         if problem:
-            where = f"executor {socket.gethostname()}, {sys.executable}: {problem}"
-            return REFUSED, where.encode()
+            return REFUSED, problem.encode()
         if task == WARM_UP:
             return DONE, WARM_UP
         from etl.ingest.remote import ingest_task  # noqa: PLC0415 - may not be there
@@ -51,17 +49,3 @@ def task_function(
         return outcome
 
     return run
-
-
-def find_problem(driver_version: str) -> str | None:
-    """Why no batch can be ingested here, if that is so."""
-    try:
-        own_version = version("accesslake")
-        import etl.ingest.remote  # noqa: F401, PLC0415 - may not be there
-    except PackageNotFoundError:
-        return f"accesslake is not installed there (the driver has {driver_version})"
-    except ImportError as error:
-        return f"accesslake cannot be imported there: {error}"
-    if own_version != driver_version:
-        return f"has accesslake {own_version}, and the driver {driver_version}"
-    return None

@@ -56,7 +56,9 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
 
 
 # What every report takes (`Lake.report`): a parameter of that name could not be set.
-_RESERVED = frozenset({"name", "bucket", "date_from", "date_to", "last", "key_prefix"})
+_RESERVED = frozenset(
+    {"name", "bucket", "date_from", "date_to", "last", "key_prefix", "engine"}
+)
 
 
 class ReportFileError(AccessLakeError):

@@ -25,11 +25,11 @@ from pydantic import SecretStr
 from etl.api import Lake
 from etl.config import EngineName, Privacy, Settings
 from etl.errors import AccessLakeError, UsageError
-from etl.ingest import spark as spark_module
 from etl.ingest.plan import Batch
 from etl.ingest.remote import pack_batch
 from etl.ingest.run import RunSummary
 from etl.ingest.spark import SparkEngine
+from etl.spark import context as spark_module
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # of pyspark's sockets
 
@@ -129,10 +129,10 @@ def test_what_is_refused_before_spark_starts(monkeypatch: pytest.MonkeyPatch) ->
         "spark.kubernetes.authenticate.driver.oauthTokenFile=/etc/token",
     )
     assert len(SparkEngine(Settings(engine=EngineName.SPARK, spark_conf=places))._options) == len(places)
-    for settings in (Settings(lake="/lake"), Settings(lake="s3://b/lake", source=("/logs",))):
-        spark_module._refuse_local_disks(settings, "local-cluster[2,1,1024]")
+    for urls in (["/lake"], ["s3://b/lake", "/logs"]):
+        spark_module.refuse_local_disks(urls, "local-cluster[2,1,1024]")
         with pytest.raises(UsageError, match="executors of yarn have disks of their own"):
-            spark_module._refuse_local_disks(settings, "yarn")
+            spark_module.refuse_local_disks(urls, "yarn")
     monkeypatch.setattr(spark_module, "find_spec", lambda _name: None)
     with pytest.raises(UsageError, match=r"pip install 'accesslake\[spark\]'"):
         SparkEngine(Settings(engine=EngineName.SPARK))
@@ -238,7 +238,7 @@ def cluster(master: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
     log = tmp_path_factory.mktemp("events")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYSPARK_PYTHON", sys.executable)
-        context = spark_module._start(
+        context = spark_module.start(
             {
                 **HERE,
                 "spark.master": master,

@@ -28,6 +28,7 @@ from etl.cli.options import (
     LakeOption,
     MetricsOption,
     SourceOption,
+    SparkConfOption,
 )
 from etl.cli.progress import Reporter, working
 from etl.cli.terminal import (
@@ -82,10 +83,7 @@ def ingest(
         EngineName | None,
         typer.Option(help="What ingests batches: this machine, or Spark."),
     ] = None,
-    spark_conf: Annotated[
-        list[str] | None,
-        typer.Option(metavar="K=V", help="An option for Spark. May be repeated."),
-    ] = None,
+    spark_conf: SparkConfOption = None,
     dry_run: Annotated[
         bool,
         typer.Option(

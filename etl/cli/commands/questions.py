@@ -33,6 +33,7 @@ from etl.cli.options import (
     LakeOption,
     LastOption,
     OutputOption,
+    SparkConfOption,
     SqlDirOption,
     ToOption,
 )
@@ -44,6 +45,8 @@ from etl.cli.terminal import (
     print_functions,
     print_reports,
 )
+from etl.config import EngineName, Settings
+from etl.dialects import Dialect
 from etl.errors import UsageError, nearest
 from etl.maintenance import Extent
 from etl.query import Result
@@ -135,26 +138,48 @@ def report(
             "--print-sql", help="Print the SQL with its parameters; do not run it."
         ),
     ] = False,
+    dialect: Annotated[
+        Dialect | None,
+        typer.Option(help="With --print-sql: the engine that is to run it."),
+    ] = None,
+    table: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[DATABASE.]NAME",
+            help="With --dialect: what `ddl` has called the table. Default: access_log.",
+        ),
+    ] = None,
+    engine: Annotated[
+        EngineName, typer.Option(help="What runs it: DuckDB on this machine, or Spark.")
+    ] = EngineName.LOCAL,
+    spark_conf: SparkConfOption = None,
     config: ConfigOption = None,
     endpoint_url: EndpointOption = None,
 ) -> None:
     """Run a report over the lake."""
     settings = settings_of(
-        config, lake=lake_url, endpoint_url=endpoint_url, sql_dir=sql_dir
+        config,
+        lake=lake_url,
+        endpoint_url=endpoint_url,
+        sql_dir=sql_dir,
+        spark_conf=spark_conf,
     )
     report = find_report(name or choose_report(settings.sql_dir), settings.sql_dir)
     params = parse_parameters(param or [])
     bind(report, params)  # before the lake is looked at
+    scope = parse_scope(bucket, date_from, date_to, last, key_prefix)
+    _check_engines(
+        print_sql=print_sql, dialect=dialect, table=table, engine=engine, compare=compare
+    )
     if print_sql:
-        text = statement(report, params)
+        text = _statement(settings, report, dialect, table, scope, params)
         typer.echo(safe_lines(text) if sys.stdout.isatty() else text, nl=False)
         return
     if chart:
         check_drawable(report, chart)
     output_format = choose_format(output_format, output)
     lake = Lake(settings)
-    scope = parse_scope(bucket, date_from, date_to, last, key_prefix)
-    result = _run(lake, report, {**scope, **params}, compare=compare)
+    result = _run(lake, report, {**scope, **params}, engine, compare=compare)
     say_what_to_know(lake, report, key_prefix)
     is_headed = chart is not None or sys.stdout.isatty()
     extent = _extent(lake, scope) if is_headed else None
@@ -188,12 +213,55 @@ def _extent(lake: Lake, selection: Mapping[str, Any]) -> Extent | None:
     return lake.extent(**{name: selection[name] for name in names})
 
 
+def _check_engines(
+    *,
+    print_sql: bool,
+    dialect: Dialect | None,
+    table: str | None,
+    engine: EngineName,
+    compare: bool,
+) -> None:
+    """Raise UsageError for options that have no meaning together."""
+    if dialect and not print_sql:
+        raise UsageError(
+            "--dialect is for --print-sql; to have Spark run the report, give --engine spark"
+        )
+    if table is not None and dialect in (None, Dialect.DUCKDB):
+        raise UsageError("--table is for --print-sql --dialect athena, trino or spark")
+    if compare and engine is not EngineName.LOCAL:
+        raise UsageError(
+            f"--compare is not made for --engine {engine}; run the report for each of the two periods"
+        )
+
+
+def _statement(
+    settings: Settings,
+    report: Report,
+    dialect: Dialect | None,
+    table: str | None,
+    scope: Mapping[str, Any],
+    params: Mapping[str, str],
+) -> str:
+    """The report's SQL for DuckDB with the lake's views, or as one statement for another engine."""
+    if dialect and dialect is not Dialect.DUCKDB:
+        return Lake(settings).print_sql(report, dialect, table, **scope, **params)
+    if any(value is not None for value in scope.values()):
+        text = "the printed SQL is about all that its views have; the period, buckets and keys are not in it"
+        typer.echo(f"accesslake: {text}", err=True)
+    return statement(report, params)
+
+
 def _run(
-    lake: Lake, report: Report, arguments: Mapping[str, Any], *, compare: bool
+    lake: Lake,
+    report: Report,
+    arguments: Mapping[str, Any],
+    engine: EngineName,
+    *,
+    compare: bool,
 ) -> Result:
     with working("querying") as lake.advance:
         if not compare:
-            return lake.report(report, **arguments)
+            return lake.report(report, engine=engine, **arguments)
         comparison = lake.compare(report, **arguments)
     say_what_is_compared(comparison)
     return comparison.result

@@ -158,9 +158,8 @@ def _pattern(node: Node) -> Node:
     options = node.args.get("parameters") or node.args.get("flag")
     if not isinstance(pattern, exp.Literal):
         return node
-    text = java_pattern(pattern.this)
-    if options is not None and "i" in options.name:
-        text = f"(?i){text}"
+    ignores_case = options is not None and "i" in options.name
+    text = java_pattern(pattern.this, ignores_case=ignores_case)
     node.set("parameters", None)
     node.set("flag", None)
     node.set("expression", exp.Literal.string(text))

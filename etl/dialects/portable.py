@@ -163,22 +163,22 @@ def _pattern(node: Node) -> Node:
     options = node.args.get("parameters") or node.args.get("flag")
     if options is not None and options.name != "i":
         raise NotOfferedError(f"it matches with the options {options}")
-    text = _java(node.expression)
+    text = _java(node.expression, ignores_case=options is not None)
     node.set("parameters", None)
     node.set("flag", None)
-    node.set("expression", exp.Literal.string(f"(?iu){text}" if options else text))
+    node.set("expression", exp.Literal.string(text))
     return node
 
 
 def _full_match(node: Node) -> Node:
-    text = rf"^(?:{_java(node.expression)})\z"
+    text = rf"\A(?:{_java(node.expression)})\z"
     return exp.RegexpLike(this=node.this, expression=exp.Literal.string(text))
 
 
-def _java(pattern: exp.Expr) -> str:
+def _java(pattern: exp.Expr, *, ignores_case: bool = False) -> str:
     if not isinstance(pattern, exp.Literal):
         raise NotOfferedError("it matches texts with patterns that are not constant")
-    return java_pattern(pattern.this)
+    return java_pattern(pattern.this, ignores_case=ignores_case)
 
 
 def _like(node: Node) -> Node:

@@ -1,6 +1,6 @@
 """A report as one statement for another engine."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqlglot import ErrorLevel, exp
@@ -19,9 +19,16 @@ from etl.dialects.portable import portable
 from etl.dialects.records import COLUMNS, records, table_named
 from etl.dialects.spark import for_spark
 from etl.dialects.tidy import tidy
+from etl.dialects.trino import for_trino
 from etl.dialects.vocabulary import NotOfferedError, check_vocabulary
 from etl.query import EVERYTHING, Scope
 from etl.reports import Report, bind
+
+_WRITERS: Mapping[Dialect, Callable[[exp.Query, MappingSchema], exp.Query]] = {
+    Dialect.ATHENA: for_trino,
+    Dialect.SPARK: lambda tree, _: for_spark(tree),
+    Dialect.TRINO: for_trino,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ def _statement(
     )
     typed = annotate_types(named, schema=schema, dialect="duckdb")
     narrow = pushdown_projections(portable(typed))
-    written = for_spark(tidy(narrow))
+    written = _WRITERS[dialect](tidy(narrow), schema)
     sql = written.sql(dialect, pretty=True, unsupported_level=ErrorLevel.RAISE)
     check_vocabulary(sql, written, dialect)
     return sql

@@ -15,7 +15,7 @@ from etl.dialects.regex import java_pattern
 from etl.reports.loader import load_reports
 
 PATTERNS = (exp.RegexpExtract, exp.RegexpLike, exp.RegexpFullMatch)
-OTHERS = (r"^a.c$", r"\bkey\b", r"(?i)[a-z_]+k$", r"^\s*x\S?$", r"^[\w.]{2,3}\W", r"a|^$", r"(?i:s)3\.", r"\A\[.\]\z")
+OTHERS = (r"^a.c$", r"\bkey\b", r"(?i)[a-z_]+k$", r"^\s*x\S?$", r"^[\w.]{2,3}\W", r"a|^$", r"(?i)^s3\.", r"\A\[.\]\z")
 PIECES = (
     *("s3", "S3", ".", "-", "amazonaws", ".com", ".cn", "/", "?", "&", ":", "=", "@", "#", "%", "_", "[", "]", " ", ""),
     *("prefix=", "uploadId=", "partNumber=", "X-Amz-Credential=", "x-amz-storage-class=", "fips", "external-1"),
@@ -80,8 +80,8 @@ def test_patterns_match_the_same_in_java(java: Any) -> None:
 
 @pytest.mark.parametrize(
     "pattern",
-    [r"[[:alpha:]]", "[a&&b]", r"[\s]", r"\pL", r"\Qa.b\E", r"\x41", r"(?P<name>a)", "(?s).", "(?m)^a", r"\Ba"],
+    [r"[[:alpha:]]", "[a&&b]", r"\pL", r"\Qa.b\E", r"\x41", r"(?P<name>a)", "(?s).", "(?m)^a", r"\Ba"],
 )
 def test_what_java_reads_otherwise_is_refused(pattern: str) -> None:
-    with pytest.raises(NotOfferedError, match="the pattern"):
+    with pytest.raises(NotOfferedError, match="pattern"):
         java_pattern(pattern)

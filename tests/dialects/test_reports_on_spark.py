@@ -204,7 +204,12 @@ def test_sums_have_room_for_more_than_64_bits(tmp_path: Path) -> None:
     lake = empty_lake(tmp_path)
     count = 2**63 // LARGEST_OBJECT + 2
     record = dict.fromkeys(ACCESS_LOG.schema.names)
-    record |= {"time": dt.datetime.fromisoformat("2026-03-08 07:00"), "operation": "REST.GET.OBJECT", "key": "big", "http_status": 200}
+    record |= {
+        "time": dt.datetime.fromisoformat("2026-03-08 07:00"),
+        "operation": "REST.GET.OBJECT",
+        "key": "big",
+        "http_status": 200,
+    }
     record |= {"bytes_sent": LARGEST_OBJECT, "object_size": LARGEST_OBJECT, "requester": ADMIN}
     rows = pa.Table.from_pylist([record], ACCESS_LOG.schema).take(pa.array([0] * count))
     folder = tmp_path / "lake" / partition_path(ACCESS_LOG, bucket=SITE, date=dt.date(2026, 3, 8))
@@ -242,9 +247,7 @@ def test_a_session_of_others_stays_as_it_is(small: OnBoth) -> None:
 
 @pytest.mark.usefixtures("context")
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_part_that_is_replaced_meanwhile(
-    times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_part_that_is_replaced_meanwhile(times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spark may leave out rows then, without a word: the lake is read again once, and then it is an error."""
     lake = odd_lake(tmp_path, count=60)
     part = next((tmp_path / "lake" / "access_log").rglob("*.parquet"))

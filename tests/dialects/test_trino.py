@@ -5,6 +5,7 @@ checked by rules of its analyzer, and each statement is read as Trino's and run 
 """
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -106,7 +107,8 @@ def test_every_statement_is_of_the_grammar_of_trino(statements: dict[str, str]) 
     for sql in statements.values():
         if not sql.startswith("--"):
             parse_statement(sql)
-            assert "`" not in sql
+            # The grammar has names in backquotes, which Trino refuses behind it.
+            assert "`" not in re.sub(r"/\*.*?\*/", "", sql, flags=re.DOTALL)
             assert len(sql.encode()) < LONGEST
 
 

@@ -2,8 +2,8 @@
 
 From DuckDB's SQL and the bundle's definitions to the text that an engine gets: `definitions`, `constants` and
 `expansion` put what a report names in its place, `assembly` makes one statement of it, `portable` writes what only
-DuckDB knows in other words, `spark` and `trino` write it for an engine, and `vocabulary` refuses what is not known to
-mean the same there.
+DuckDB knows in other words, `spark` and `trino` write it for an engine, and `vocabulary` and `agreement` refuse what
+is not known to mean the same there.
 """
 
 from typing import TYPE_CHECKING

@@ -48,6 +48,7 @@ _COMPARED = (
     exp.Nullif,
 )
 _LISTED = (exp.Coalesce, exp.Greatest, exp.Least)
+_ROWS = (exp.Anonymous, exp.Struct, exp.Tuple)
 _TEXTS = (
     exp.DPipe,
     exp.Length,
@@ -63,8 +64,11 @@ _TEXTS = (
     exp.Upper,
 )
 
+_NUMBERS = (exp.Add, exp.Sub, exp.Mul, exp.Div)
 _TEXT = exp.Literal.string("")
 _TEXT.type = exp.DataType.build("varchar")
+_NUMBER = exp.Literal.number(0)
+_NUMBER.type = exp.DataType.build("bigint")
 _TRUTH = exp.true()
 _TRUTH.type = exp.DataType.build("boolean")
 
@@ -119,8 +123,15 @@ def _together(node: Node) -> Iterator[list[Node]]:
         yield from _branches(node)
     elif isinstance(node, exp.SetOperation):
         yield from map(list, zip(node.left.selects, node.right.selects, strict=True))
-    elif isinstance(node, _TEXTS):
+    else:
+        yield from _operands(node)
+
+
+def _operands(node: Node) -> Iterator[list[Node]]:
+    if isinstance(node, _TEXTS):
         yield [node.this, _TEXT]
+    elif isinstance(node, _NUMBERS):
+        yield [node.this, node.expression, _NUMBER]
 
 
 def _sides(node: Node) -> Iterator[list[Node]]:
@@ -135,7 +146,7 @@ def _branches(case: Node) -> Iterator[list[Node]]:
     ifs, default = case.args["ifs"], case.args.get("default")
     results = [one.args["true"] for one in ifs] + ([default] if default else [])
     # Keys of several values are only compared with each other.
-    if not any(isinstance(_bare(one), (exp.Tuple, exp.Anonymous)) for one in results):
+    if not any(isinstance(_bare(one), _ROWS) for one in results):
         yield results
     if case.this:
         yield [case.this, *(one.this for one in ifs)]

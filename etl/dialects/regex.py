@@ -20,6 +20,7 @@ _OTHER = {
     "^": r"\A",  # to Joni perhaps the start of any line
     "$": r"\z",  # in Java also before a last line feed
     ".": r"[^\n]",  # in Java no other end of a line either
+    r"[\s\S]": r"(?:[^\n]|\n)",
     r"\D": "[^0-9]",
     r"\W": f"[^{_WORD}]",
     r"\S": r"[^\t\n\f\r ]",

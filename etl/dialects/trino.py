@@ -115,6 +115,18 @@ def _date_add(node: Node) -> Node:
     return node
 
 
+def _moved(node: Node) -> Node:
+    """A date and so many days, where only what was written here tells that it is a date."""
+    if not node.this.is_type(exp.DType.DATE) or isinstance(node.expression, exp.Interval):
+        return node
+    days = (
+        node.expression
+        if isinstance(node, exp.Add)
+        else exp.Neg(this=exp.paren(node.expression))
+    )
+    return exp.DateAdd(this=node.this, expression=days, unit=exp.var("DAY"))
+
+
 def _date_diff(node: Node) -> Node:
     """Between dates, as between times Trino counts whole days."""
     if node.unit.name.upper() != "DAY":
@@ -144,8 +156,8 @@ def _truncated(node: Node) -> Node:
 
 def _instant_before(node: Node) -> Node:
     """A microsecond earlier: the instant before, which is a millisecond earlier where times have no microseconds."""
-    step = node.expression
-    if not isinstance(step, exp.Interval) or step.unit.name != "MICROSECOND":
+    step: Node = node.expression
+    if not isinstance(step, exp.Interval) or step.args["unit"].name != "MICROSECOND":
         return node
     if step.name != "1":
         raise NotOfferedError("it counts microseconds, which Trino's times do not have")
@@ -231,9 +243,17 @@ def _try_cast(node: Node) -> Node:
 
 def _extracted(node: Node) -> Node:
     """DuckDB gives an empty text where nothing is found, and Trino NULL."""
-    if node.args.get("group") is None:
-        node.set("group", exp.Literal.number(0))
-    return _or_empty(node, node.this)
+    return _or_empty(_matched(node), node.this)
+
+
+def _matched(node: Node) -> Node:
+    if not isinstance(node.expression, exp.Literal):
+        raise NotOfferedError("its pattern is known only row by row")
+    return node
+
+
+def _any_case(_: Node) -> Node:
+    raise NotOfferedError("it uses ILIKE, for which Trino has no operator")
 
 
 def _or_empty(found: Node, text: exp.Expr) -> Node:
@@ -309,7 +329,7 @@ def _concatenated(node: Node) -> Node:
     return exp.DPipe(this=_text(node.this), expression=_text(node.expression))
 
 
-def _text(node: Node) -> exp.Expr:
+def _text(node: Node) -> Node:
     if isinstance(node, exp.DPipe) or node.is_type(*exp.DataType.TEXT_TYPES):
         return node
     if not node.is_type(*_WHOLE, exp.DType.DATE):
@@ -424,7 +444,9 @@ def _listed(select: Node) -> Node:
         append=False,
     )
     columns = [
-        exp.column(listed.alias, "listed")
+        exp.alias_(
+            exp.cast(exp.column(listed.alias, "listed"), exp.DType.DATE), listed.alias
+        )
         if one is listed
         else exp.column(one.alias_or_name, "spans")
         for one in select.selects
@@ -454,11 +476,13 @@ _SPELLINGS: Rewriters = {
     exp.AtTimeZone: _local_time,
     exp.Contains: _contains,
     exp.Dot: _field,
+    exp.ILike: _any_case,
     exp.Identifier: _name,
     exp.In: _pairs,
     exp.IntDiv: _whole_quotient,
     exp.Left: _left,
     exp.RegexpExtract: _extracted,
+    exp.RegexpLike: _matched,
     exp.Select: _listed,
     exp.SplitPart: _part,
     exp.Sub: _instant_before,
@@ -468,6 +492,7 @@ _SPELLINGS: Rewriters = {
     exp.Window: _window,
 }
 _BY_TYPE: Rewriters = {
+    exp.Add: _moved,
     exp.ArgMax: _order,
     exp.ArgMin: _order,
     exp.Cast: _cast,
@@ -477,6 +502,7 @@ _BY_TYPE: Rewriters = {
     exp.Div: _quotient,
     exp.Greatest: _extreme,
     exp.Least: _extreme,
+    exp.Sub: _moved,
     exp.Sum: _sum,
     exp.TimestampDiff: _whole_days,
     exp.TimestampTrunc: _truncated,

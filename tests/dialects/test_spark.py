@@ -45,6 +45,7 @@ FAST = {
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
 }
 Row = tuple[Any, ...]
 
@@ -144,7 +145,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, context: Any) -> OnBoth:  # 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory, context: Any) -> OnBoth:  # noqa: ARG001 - runs already
     """With settings that leave out some, and change what is counted."""
-    settings = {
+    settings: dict[str, Any] = {
         "accounts": ["111122223333"],
         "requester_pays": [NUMBER],
         "site_hosts": [SITE, "cdn.example.org"],
@@ -204,8 +205,8 @@ def test_sums_have_room_for_more_than_64_bits(tmp_path: Path) -> None:
     lake = empty_lake(tmp_path)
     count = 2**63 // LARGEST_OBJECT + 2
     record = dict.fromkeys(ACCESS_LOG.schema.names)
-    record |= {"time": dt.datetime.fromisoformat("2026-03-08 07:00"), "operation": "REST.GET.OBJECT", "key": "big", "http_status": 200}
-    record |= {"bytes_sent": LARGEST_OBJECT, "object_size": LARGEST_OBJECT, "requester": ADMIN}
+    record |= {"http_status": 200, "requester": ADMIN, "bytes_sent": LARGEST_OBJECT, "object_size": LARGEST_OBJECT}
+    record |= {"time": dt.datetime.fromisoformat("2026-03-08 07:00"), "operation": "REST.GET.OBJECT", "key": "big"}
     rows = pa.Table.from_pylist([record], ACCESS_LOG.schema).take(pa.array([0] * count))
     folder = tmp_path / "lake" / partition_path(ACCESS_LOG, bucket=SITE, date=dt.date(2026, 3, 8))
     folder.mkdir(parents=True)
@@ -248,7 +249,8 @@ def test_a_part_that_is_replaced_meanwhile(
     """Spark may leave out rows then, without a word: the lake is read again once, and then it is an error."""
     lake = odd_lake(tmp_path, count=60)
     part = next((tmp_path / "lake" / "access_log").rglob("*.parquet"))
-    batches, replaced = engine._batches, []
+    batches = engine._batches
+    replaced: list[Path] = []
 
     def replace_first(*arguments: Any) -> Iterator[pa.RecordBatch]:
         if len(replaced) < times:

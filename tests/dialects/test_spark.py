@@ -243,9 +243,7 @@ def test_a_session_of_others_stays_as_it_is(small: OnBoth) -> None:
 
 @pytest.mark.usefixtures("context")
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_part_that_is_replaced_meanwhile(
-    times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_part_that_is_replaced_meanwhile(times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spark may leave out rows then, without a word: the lake is read again once, and then it is an error."""
     lake = odd_lake(tmp_path, count=60)
     part = next((tmp_path / "lake" / "access_log").rglob("*.parquet"))

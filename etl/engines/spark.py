@@ -87,7 +87,7 @@ def _schema_of(
     return query_report(report, nothing, parameters).schema
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Rows:
     """The rows of a statement about `view`, which is what is in a scope when they are read."""
 

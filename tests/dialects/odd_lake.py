@@ -221,7 +221,7 @@ def _record(rng: random.Random, bucket: str, day: str, number: int) -> dict[str,
     """A record: of each field an ordinary value or an odd one, and sometimes none."""
     clock = dt.time(rng.choice(HOURS), rng.choice((0, 0, 29, 30, 59)), rng.choice((0, 0, 59)))
     key = rng.choice(_FOLDERS) + rng.choice(_NAMES) if rng.random() < 0.8 else rng.choice((*TEXTS, None))
-    operation = rng.choice(_OPERATIONS)
+    operation = rng.choice(_OPERATIONS) if rng.random() < 0.6 else "REST.GET.OBJECT"
     given = {
         "time": dt.datetime.combine(dt.date.fromisoformat(day), clock),
         "remote_ip": rng.choice(_ADDRESSES),

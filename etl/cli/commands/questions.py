@@ -186,17 +186,17 @@ def report(
     heading = heading_of(report, extent, scope, params)
     if chart and report.chart:
         # A result can be read once, but is needed twice: for the chart and for the output.
-        table = result.to_arrow()
+        rows = result.to_arrow()
         image = render(
             report.chart,
-            table,
+            rows,
             heading.title,
             chart.suffix.lower(),
             subtitles=(heading.question, heading.scope),
             until=extent.newest if extent else None,
         )
         write_file(chart, image)
-        result = Result(table.to_reader())
+        result = Result(rows.to_reader())
     write_result(
         result,
         output_format,

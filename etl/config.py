@@ -230,6 +230,7 @@ class Settings(BaseModel):
     workers: int = Field(default=0, ge=0, le=4096)
     engine: EngineName = EngineName.LOCAL
     spark_conf: _SparkOptions = ()
+    spark_wait_seconds: int = Field(default=600, ge=0)
     fetch_concurrency: int = Field(default=64, ge=1, le=1024)
     max_reject_fraction: float = Field(default=0.01, ge=0, le=1)
     ping_url: Annotated[SecretStr, AfterValidator(_web_url)] | None = None

@@ -150,16 +150,16 @@ def cpu_of(figures: dict[str, float]) -> float:
 def print_bounds(single: dict[str, float]) -> None:
     """How much faster more executors are than one, if only the driver's CPU time bounds them, on a core of its own.
 
-    At least: nobody works while the driver does. At most: the driver works while executors do.
+    Either nobody works while the driver does, or it works while executors do; a run is between the two.
     """
     driver, executors = single[DRIVER] + single[JAVA], single[EXECUTORS]
     share = driver / (driver + executors)
     print(f"\nthe driver takes {driver:.1f} of {driver + executors:.1f} CPU s ({share:.0%})\n")
-    print("| executors | at least | at most |\n| ---: | ---: | ---: |")
+    print("| executors | before and after the driver | at the same time |\n| ---: | ---: | ---: |")
     for number in (2, 10, 100):
-        least = (driver + executors) / (driver + executors / number)
-        most = max(driver, executors) / max(driver, executors / number)
-        print(f"| {number} | {least:.1f} | {most:.1f} |")
+        in_turn = (driver + executors) / (driver + executors / number)
+        at_once = max(driver, executors) / max(driver, executors / number)
+        print(f"| {number} | {in_turn:.1f} | {at_once:.1f} |")
 
 
 def main() -> None:

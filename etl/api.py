@@ -491,20 +491,30 @@ class Lake:
 
     def glue(
         self,
-        database: str,
-        table: str = ACCESS_LOG.name,
+        database: str | None = None,
+        table: str | None = None,
         *,
         injected: bool | None = None,
         dry_run: bool = False,
     ) -> "GlueChange":
-        """Create the lake's table in AWS Glue, or bring it up to date: see `update_glue`."""
+        """Create the lake's table in AWS Glue, or bring it up to date: see `update_glue`.
+
+        Without a name it is that of the setting `glue`. Raises UsageError where there is no database in either.
+        """
         from etl.engines import update_glue  # noqa: PLC0415 - loads the AWS client
 
+        known_database, known_table = self.settings.glue_target or (None, ACCESS_LOG.name)
+        database = database or known_database
+        if database is None:
+            raise UsageError(
+                "no database given; use --database D, or set glue: ACCESSLAKE_GLUE or the configuration file"
+            )
         return update_glue(
             read_table(self._look()),
             self._session,
             database,
-            table,
+            table or known_table,
+            catalog_id=self.settings.glue_catalog_id,
             is_injected=injected,
             dry_run=dry_run,
         )

@@ -76,6 +76,13 @@ def _not_before_since(until: dt.date | None, settings: ValidationInfo) -> dt.dat
     return until
 
 
+def _glue_table(text: str) -> str:
+    database, _, table = text.rpartition(".")
+    if not (database and table):
+        raise ValueError("write DATABASE.TABLE")
+    return text
+
+
 def _network(text: str) -> str:
     """An address or a network (CIDR); what its bits after the prefix are does not matter."""
     network = ipaddress.ip_network(text, strict=False)
@@ -223,9 +230,12 @@ class Settings(BaseModel):
     workers: int = Field(default=0, ge=0, le=4096)
     engine: EngineName = EngineName.LOCAL
     spark_conf: _SparkOptions = ()
+    spark_wait_seconds: int = Field(default=600, ge=0)
     fetch_concurrency: int = Field(default=64, ge=1, le=1024)
     max_reject_fraction: float = Field(default=0.01, ge=0, le=1)
     ping_url: Annotated[SecretStr, AfterValidator(_web_url)] | None = None
+    glue: Annotated[str, AfterValidator(_glue_table)] | None = None
+    glue_catalog_id: Annotated[str, StringConstraints(min_length=1)] | None = None
     lease_seconds: int = Field(default=120, ge=5)
     query_memory: ByteSize = Field(default=ByteSize(1536 * MIB), ge=64 * MIB)
     query_spill: ByteSize = Field(default=ByteSize(10 * 1024 * MIB), ge=0)
@@ -260,6 +270,14 @@ class Settings(BaseModel):
                 "no lake given; use --lake URL, ACCESSLAKE_LAKE or the configuration file"
             )
         return self.lake
+
+    @property
+    def glue_target(self) -> tuple[str, str] | None:
+        """Database and table of `glue`."""
+        if self.glue is None:
+            return None
+        database, _, table = self.glue.rpartition(".")
+        return database, table
 
 
 DEFAULTS = Settings()

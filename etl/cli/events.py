@@ -78,6 +78,12 @@ RUN_GAVE_WAY = Event(
     "Another run is at work (exit code 75), and this one has done nothing.",
     ("exit_code",),
 )
+RUN_WAITS = Event(
+    "run_waits",
+    "warning",
+    "Spark has begun no batch for half a minute, as it has no executor for it. The run goes on to wait, for "
+    "`spark_wait_seconds` in all.",
+)
 RUN_INTERRUPTED = Event(
     "run_interrupted",
     "warning",
@@ -142,6 +148,7 @@ EVENTS = (
     RUN_DONE,
     RUN_FAILED,
     RUN_GAVE_WAY,
+    RUN_WAITS,
     RUN_INTERRUPTED,
     TOO_MANY_REJECTS,
     LOG_OBJECT_FAILED,

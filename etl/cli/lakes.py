@@ -19,8 +19,12 @@ def settings_of(config: str | None, **flags: Any) -> Settings:
     return load_settings(flags, os.environ, config, _flag_of)
 
 
+# Flags that are shorter than their settings.
+_FLAGS = {"ping_url": "--ping", "glue_catalog_id": "--catalog-id"}
+
+
 def _flag_of(setting: str) -> str:
-    return "--ping" if setting == "ping_url" else f"--{setting.replace('_', '-')}"
+    return _FLAGS.get(setting) or f"--{setting.replace('_', '-')}"
 
 
 def open_lake(config: str | None, **flags: Any) -> Lake:

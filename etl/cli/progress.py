@@ -78,6 +78,7 @@ class Reporter:
         self._console = Console(file=self._stream, highlight=False)
         self._bars = _Bars(self._console, is_shown=self.is_terminal and not quiet)
         self._next_line = time.monotonic() + _JSON_SECONDS
+        self._has_notice = False
         self.summary: RunSummary | None = None
         """The figures of the run so far."""
         self.has_stale_table = False
@@ -111,6 +112,7 @@ class Reporter:
     def progress(self, summary: RunSummary) -> None:
         """Show how far a run is."""
         self.summary = summary
+        self._say_notice(summary)
         if self.is_terminal:
             self._bars.show(summary)
         elif time.monotonic() >= self._next_line:
@@ -126,6 +128,12 @@ class Reporter:
                 parts_planned=activity.parts_planned,
                 parts_written=activity.parts_written,
             )
+
+    def _say_notice(self, summary: RunSummary) -> None:
+        """Say once what a run waits for, and again if it waits another time."""
+        if summary.notice and not self._has_notice:
+            self.event(events.RUN_WAITS, summary.notice)
+        self._has_notice = summary.notice is not None
 
     def take_down_bars(self) -> None:
         """Show no progress any more: what goes to standard output next would be erased with the bars."""

@@ -80,18 +80,20 @@ def update_glue(
     database: str,
     name: str,
     *,
+    catalog_id: str | None = None,
     is_injected: bool | None = None,
     dry_run: bool = False,
 ) -> GlueChange:
     """Create the table in Glue, or bring it up to date; where nothing differs, nothing is written.
 
-    Of a table that is there, what others gave it stays: other parameters, comments, the order of columns.
-    `is_injected` is that of `table_properties`; None leaves it as it is, and lists the buckets of a new table.
+    Of a table that is there, what others gave it stays: other parameters, comments, the order of columns. The catalog
+    is that of the credentials' account, unless `catalog_id` names another. `is_injected` is that of
+    `table_properties`; None leaves it as it is, and lists the buckets of a new table.
 
     Raises UsageError where the table is not one of this lake's records, CatalogError where Glue refuses or fails.
     """
     check_table_name(name)
-    glue = _Glue(session, database, name)
+    glue = _Glue(session, database, name, catalog_id)
 
     def write() -> GlueChange:
         return _write(glue, table, is_injected=is_injected, dry_run=dry_run)
@@ -125,11 +127,17 @@ def _write(
 class _Glue:
     """One table in Glue."""
 
-    def __init__(self, session: S3Session, database: str, name: str) -> None:
+    def __init__(
+        self, session: S3Session, database: str, name: str, catalog_id: str | None
+    ) -> None:
         self.name = name
         self.table = f"{database}.{name}"
-        self.what = f"the table {self.table} in AWS Glue"
+        catalog = f", catalog {catalog_id}" if catalog_id else ""
+        self.what = f"the table {self.table} in AWS Glue{catalog}"
         self._database = database
+        self._place = {"DatabaseName": database}
+        if catalog_id:
+            self._place["CatalogId"] = catalog_id
         with self._errors():
             self._client = session.boto3_session.client("glue", config=_CONFIG)
 
@@ -137,9 +145,7 @@ class _Glue:
         """The table with what Glue says of it; None where there is none."""
         with self._errors():
             try:
-                response = self._client.get_table(
-                    DatabaseName=self._database, Name=self.name
-                )
+                response = self._client.get_table(**self._place, Name=self.name)
             except botocore.exceptions.ClientError as error:
                 if code_of(error) == _NOT_FOUND:
                     return None
@@ -148,14 +154,14 @@ class _Glue:
 
     def create(self, table: TableInput) -> None:
         with self._errors():
-            self._client.create_table(DatabaseName=self._database, TableInput=table)
+            self._client.create_table(**self._place, TableInput=table)
 
     def update(self, table: TableInput, version: str | None) -> None:
         """Replace the table as it was read; no older version of it is kept, or each run would add one."""
         read = {} if version is None else {"VersionId": version}
         with self._errors():
             self._client.update_table(
-                DatabaseName=self._database, TableInput=table, SkipArchive=True, **read
+                **self._place, TableInput=table, SkipArchive=True, **read
             )
 
     def as_input(self, table: Mapping[str, Any]) -> TableInput:

@@ -12,7 +12,7 @@ from typing import Protocol, Self
 from etl.config import EngineName, Settings
 from etl.ingest.activity import Counts, Meter
 from etl.ingest.batch import ingest_batch
-from etl.ingest.plan import Batch
+from etl.ingest.plan import Planned
 from etl.ingest.result import BatchResult
 from etl.ingest.workers import Workers
 from etl.store import S3Session, Store
@@ -40,14 +40,21 @@ class Engine(Protocol):
         """What its batches have read and written so far; the sum counts."""
         ...
 
+    @property
+    def notice(self) -> str | None:
+        """What somebody should look after while it waits; None as long as all is well."""
+        ...
+
     def start(self) -> None:
         """There will be several batches: have ready what takes a while."""
         ...
 
     def results(
-        self, batches: Iterator[Batch], tick: Callable[[], None]
+        self, batches: Planned, tick: Callable[[], None]
     ) -> Iterator[BatchResult]:
         """The results of batches in the order of their completion; meanwhile `tick` is called now and then.
+
+        What is planned is at work while listing stands still.
 
         Batches are planned as they are taken: only a few times as many as run at a time may be in memory.
         """
@@ -65,6 +72,8 @@ def open_engine(settings: Settings, store: Store, session: S3Session) -> Engine:
 
 class LocalEngine:
     """This process for a single batch or a single worker, else processes of their own."""
+
+    notice = None
 
     def __init__(self, settings: Settings, store: Store, session: S3Session) -> None:
         self.parallelism = settings.workers or os.cpu_count() or 1
@@ -94,14 +103,14 @@ class LocalEngine:
             self._workers.start()
 
     def results(
-        self, batches: Iterator[Batch], tick: Callable[[], None]
+        self, batches: Planned, tick: Callable[[], None]
     ) -> Iterator[BatchResult]:
+        known = filter(None, batches)
         # A single batch is not worth the start of a process.
-        first = list(islice(batches, 1))
-        remaining = chain(first, batches)
+        first = list(islice(known, 1))
         if self.parallelism > 1 and not all(batch.is_last for batch in first):
-            yield from self._workers.results(remaining, tick)
+            yield from self._workers.results(chain(first, batches), tick)
             return
         meter = Meter(self._own_counts, tick)
-        for batch in remaining:
+        for batch in chain(first, known):
             yield ingest_batch(batch, self._store, self._session, meter)

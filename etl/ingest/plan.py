@@ -31,6 +31,10 @@ class Batch:
     is_last: bool = False
 
 
+Planned = Iterator[Batch | None]
+"""Batches as they are planned; None where the next one is a while away, and there is time for something else."""
+
+
 def text_size(one: LogObject) -> int:
     """Bytes of text that take as much memory as a log object does, about."""
     compressed = one.name.endswith((".gz", ".zst"))
@@ -55,10 +59,28 @@ def plan_batches(
     A cut falls between two days where there is one, so that a day's partition is rewritten less often. What is left at
     the end is shared evenly by so many `workers`, unless it is little.
     """
+    return filter(
+        None,
+        plan_while_listing(objects, settings, run_id, workers=workers, replace=replace),
+    )
+
+
+def plan_while_listing(
+    objects: Iterable[LogObject | None],
+    settings: Settings,
+    run_id: str,
+    *,
+    workers: int = 1,
+    replace: bool = False,
+) -> Planned:
+    """The same of log objects that are still being listed: None stands for a wait, and is passed on."""
     most = settings.batch_size * min(workers, _MOST_HELD_BACK)
     planned: deque[LogObject] = deque()
     weight = 0
     for one in objects:
+        if one is None:
+            yield None
+            continue
         planned.append(one)
         weight += text_size(one)
         # A batch for each worker is held back: only the end of the listing tells how much there is to share.

@@ -16,7 +16,7 @@ from etl.errors import LeaseHeldError, UsageError
 from etl.ingest.activity import Activity
 from etl.ingest.engine import Engine, open_engine
 from etl.ingest.estimate import Estimate
-from etl.ingest.plan import is_little, plan_batches, text_size
+from etl.ingest.plan import is_little, plan_batches, plan_while_listing, text_size
 from etl.ingest.privacy import with_hash_key
 from etl.ingest.result import BatchResult
 from etl.ingest.skips import NO_CHANGE, SkipRequest, Skips, plan_skips
@@ -69,6 +69,8 @@ class RunSummary:
     """Of S3, by all processes of the run."""
     estimate: Usage | None = None
     """Of a dry run: what the run would use, about."""
+    notice: str | None = None
+    """What somebody should look after while the run waits; None as long as all is well."""
     seconds: float = 0.0
 
     @property
@@ -262,7 +264,7 @@ class _Run:
             self._engine as engine,
             contextlib.closing(self._listed_ahead(new)) as objects,
         ):
-            batches = plan_batches(
+            batches = plan_while_listing(
                 objects,
                 self._settings,
                 self.summary.run_id,
@@ -313,8 +315,8 @@ class _Run:
 
     def _listed_ahead(
         self, objects: Iterator[LogObject]
-    ) -> Generator[LogObject, None, None]:
-        """The same, found in a thread while batches are at work.
+    ) -> Generator[LogObject | None, None, None]:
+        """The same, found in a thread while batches are at work; None now and then, while none is found.
 
         As soon as they are enough for several batches, the engine starts, and is there when all are found.
         """
@@ -326,7 +328,7 @@ class _Run:
         count = weight = 0
         try:
             chunks = deque(next_chunk() for _ in range(_CHUNKS_AHEAD))
-            while chunk := self._awaited(chunks.popleft()):
+            while chunk := (yield from self._awaited(chunks.popleft())):
                 chunks.append(next_chunk())
                 count += len(chunk)
                 weight += sum(map(text_size, chunk))
@@ -342,10 +344,15 @@ class _Run:
         with self.summary.activity.listing():
             return list(islice(objects, _CHUNK_OBJECTS))
 
-    def _awaited(self, chunk: "Future[list[LogObject]]") -> list[LogObject]:
+    def _awaited(
+        self, chunk: "Future[list[LogObject]]"
+    ) -> Generator[None, None, list[LogObject]]:
         while not chunk.done():
             wait([chunk], _REPORT_SECONDS)
             self._report_often()
+            if not chunk.done():
+                # Listing may stand still: whoever waits can look after what is planned.
+                yield None
         return chunk.result()
 
     def _first_day(
@@ -390,6 +397,7 @@ class _Run:
         self._reported_at = time.monotonic()
         self.summary.seconds = self._reported_at - self._clock
         self.summary.activity.count(self._engine.counts)
+        self.summary.notice = self._engine.notice
         self._progress(self.summary)
 
 

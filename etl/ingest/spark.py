@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from importlib.metadata import version
-from itertools import islice
 from math import ceil
 from types import TracebackType
 from typing import Any, Self
@@ -27,7 +26,8 @@ from etl.ingest.executor import (
     task_function,
     unpack,
 )
-from etl.ingest.plan import Batch
+from etl.ingest.idle import Idle
+from etl.ingest.plan import Planned
 from etl.ingest.remote import pack_batch
 from etl.ingest.result import BatchResult
 from etl.spark.context import (
@@ -44,7 +44,7 @@ from etl.spark.context import (
 _TICK_SECONDS = 0.1
 # While one ends, the others keep its executors busy.
 _WAVES = 4
-# A batch that is planned later than that ends its wave, full or not: listing may be slower than the executors.
+# A wave begins that long after its first batch was planned, full or not: listing may be slower than the executors.
 _WAVE_SECONDS = 2.0
 # Where Spark adds executors as there is work for them: what it sees at first.
 _ASKED_FOR_AT_FIRST = 16
@@ -66,6 +66,7 @@ class SparkEngine:
         self._context: Any = None
         self._counts = Counts()
         self._counters: list[Any] = []
+        self._idle: Idle | None = None
         self._warm_up: Future[list[Outcome]] | None = None
         self._end = contextlib.ExitStack()
 
@@ -112,6 +113,10 @@ class SparkEngine:
             setattr(self._counts, name, counter.value)
         return [self._counts]
 
+    @property
+    def notice(self) -> str | None:
+        return self._idle.notice if self._idle else None
+
     def start(self) -> None:
         """Have executors import accesslake, which takes them a second, while log objects are listed."""
         if self._warm_up is None:
@@ -119,34 +124,48 @@ class SparkEngine:
             self._warm_up = self._pool.submit(self._run_job, [WARM_UP] * self.parallelism)
 
     def results(
-        self, batches: Iterator[Batch], tick: Callable[[], None]
+        self, batches: Planned, tick: Callable[[], None]
     ) -> Iterator[BatchResult]:
         """The results of batches, wave by wave.
 
         Raises the error of a batch, UsageError where executors have no accesslake or another version, and
-        AccessLakeError where Spark gives up.
+        AccessLakeError where Spark gives up, or has no executors for too long.
         """
+        self._idle = idle = Idle(self._context, self._settings.spark_wait_seconds)
         sizes: dict[Future[list[Outcome]], int] = {}
+        waves = self._waves(batches, sizes.values())
+        wave: list[bytes] | None = []
         while True:
-            while wave := self._next_wave(batches, sizes.values()):
+            while self._next_size(sizes.values()) and (wave := next(waves, None)):
                 sizes[self._pool.submit(self._run_job, wave)] = len(wave)
-            if not sizes:
+            if wave is None and not sizes:
                 return
             done, _ = wait(sizes, _TICK_SECONDS, FIRST_COMPLETED)
+            if done or not sizes:
+                idle.end()
+            with spark_errors(_ADVICE):
+                idle.look()
             tick()
             for job in done:
                 del sizes[job]
                 yield from map(_result_of, job.result())
 
-    def _next_wave(self, batches: Iterator[Batch], sizes: Collection[int]) -> list[bytes]:
-        """Batches of a job as they travel; none where waves of these `sizes` are enough, or no batch is left."""
+    def _waves(self, batches: Planned, sizes: Collection[int]) -> Iterator[list[bytes]]:
+        """The batches of each job, as they travel, beside those of these `sizes`; none while the next has to wait."""
         wave: list[bytes] = []
-        late = time.monotonic() + _WAVE_SECONDS
-        for batch in islice(batches, self._next_size(sizes)):
-            wave.append(pack_batch(batch))
-            if time.monotonic() > late:
-                break
-        return wave
+        begun = 0.0
+        for batch in batches:
+            if batch is not None:
+                begun = begun if wave else time.monotonic()
+                wave.append(pack_batch(batch))
+            is_full = len(wave) >= self._next_size(sizes)
+            if wave and (is_full or time.monotonic() - begun > _WAVE_SECONDS):
+                yield wave
+                wave = []
+            elif batch is None:
+                yield []
+        if wave:
+            yield wave
 
     def _next_size(self, sizes: Collection[int]) -> int:
         """How many batches the next wave may have, beside waves of these `sizes`."""

@@ -25,7 +25,7 @@ from typing import Any, Self, cast
 from etl.errors import AccessLakeError
 from etl.ingest.activity import Counts, Meter
 from etl.ingest.batch import GARBAGE, ingest_alone
-from etl.ingest.plan import Batch
+from etl.ingest.plan import Batch, Planned
 from etl.ingest.result import BatchResult
 
 # Spawned, not forked: the process of the run has threads.
@@ -63,7 +63,7 @@ class Workers:
         self._started()
 
     def results(
-        self, batches: Iterable[Batch], tick: Callable[[], None]
+        self, batches: Planned, tick: Callable[[], None]
     ) -> Iterator[BatchResult]:
         """The results of batches in the order of their completion, from processes that are started if they are not.
 
@@ -140,16 +140,18 @@ def _start_worker(
 
 
 def _submit_all(
-    pool: Executor, batches: Iterable[Batch], most: int, tick: Callable[[], None]
+    pool: Executor, batches: Planned, most: int, tick: Callable[[], None]
 ) -> Iterator[BatchResult]:
     """Results in the order of their completion; at most so many batches are on their way."""
     pending: set[Future[BatchResult]] = set()
-    remaining = iter(batches)
     while True:
-        planned = list(islice(remaining, most - len(pending)))
-        pending |= {pool.submit(_ingest, batch) for batch in planned}
-        if not pending:
-            return
+        for batch in islice(batches, most - len(pending)):
+            if batch is None:
+                break
+            pending.add(pool.submit(_ingest, batch))
+        else:
+            if not pending:
+                return
         done, pending = wait(pending, _TICK_SECONDS, FIRST_COMPLETED)
         tick()
         yield from (future.result() for future in done)

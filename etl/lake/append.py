@@ -7,9 +7,10 @@ out again, for a log object that is read anew.
 
 import datetime as dt
 import threading
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -58,6 +59,9 @@ _MAKING = threading.BoundedSemaphore(2)
 # the memory of all its names.
 _OPENERS = 32
 _OPENING = threading.BoundedSemaphore(_OPENERS)
+# Sealed parts that are remembered, about 2 KB each. Those of the ledger have 70,000 names in their footers, and a day
+# of twenty million log objects 250 of them: to read all of that for each batch takes longer than to parse its text.
+_REMEMBERED = 20_000
 # Rows of a sealed part that each append decodes at a time: few, as no semaphore bounds their memory.
 _DECODED_ROWS = 8 * 1024
 
@@ -187,9 +191,10 @@ class _Append:
 
     def _read_known(self, parts: list[Entry]) -> "_Known":
         """The parts of the partition: the last one whole if it is open, of the others what their footers say."""
+        names = (min(self.etags, default=""), max(self.etags, default=""))
         with ThreadPoolExecutor(_OPENERS) as pool:
-            others = pool.map(self._read_sealed, parts[:-1])
-            last = [self._read_last(one) for one in parts[-1:]]
+            others = pool.map(partial(self._read_sealed, names), parts[:-1])
+            last = [self._read_last(names, one) for one in parts[-1:]]
             sealed = list(others)
         open_parts = [one for one in last if isinstance(one, _Part)]
         sealed += [one for one in last if isinstance(one, _Sealed)]
@@ -199,7 +204,7 @@ class _Append:
             entries.update(footer.log_objects)
         return _Known(parts, open_parts, sealed, entries)
 
-    def _read_last(self, part: Entry) -> "_Part | _Sealed":
+    def _read_last(self, names: tuple[str, str], part: Entry) -> "_Part | _Sealed":
         """The last part of a partition, whole unless it is sealed.
 
         That is for the part itself to say, not for a setting: all writers must see the same, or two of them would write
@@ -207,14 +212,18 @@ class _Append:
         """
         # A large part is most likely sealed: its footer is enough to know.
         if part.size >= self.min_part_size:
-            sealed = self._read_sealed(part)
+            sealed = self._read_sealed(names, part)
             if part.size >= sealed.footer.min_part_size:
                 return sealed
         whole = _read_part(self.store, part, self.rows.schema)
         is_sealed = part.size >= whole.footer.min_part_size
         return self._sealed(part, whole.file) if is_sealed else whole
 
-    def _read_sealed(self, part: Entry) -> "_Sealed":
+    def _read_sealed(self, names: tuple[str, str], part: Entry) -> "_Sealed":
+        """What the footer of a part says; of one that is known to have no name in question, without reading it."""
+        known = _outlines.get(self.store.url, part)
+        if known and not _do_meet(known.footer.span, names):
+            return known
         with _OPENING, open_part(self.store, part) as file:
             return self._sealed(part, file)
 
@@ -225,7 +234,9 @@ class _Append:
         except ValueError as error:
             raise damaged(self.store, part, error) from error
         times = _times_by_group(self.table, file) if self.table.identity else []
-        return _Sealed(part, footer, times)
+        sealed = _Sealed(part, footer, times)
+        _outlines.keep(self.store.url, sealed)
+        return sealed
 
     def _read_possible_duplicates(
         self, sealed: "list[_Sealed]", rows: pa.Table
@@ -326,6 +337,39 @@ class _Sealed:
     """With just those log objects of which rows are appended."""
     times: list[_Times]
     """Of each row group; none where rows have no identity."""
+
+
+class _Outlines:
+    """The sealed parts that appends of this process have read, without the names in their footers.
+
+    A part with the same ETag has the same rows, so nothing of this can be out of date.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[tuple[str, Entry], _Sealed] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, lake: str, part: Entry) -> _Sealed | None:
+        with self._lock:
+            return self._kept.get((lake, part))
+
+    def keep(self, lake: str, sealed: _Sealed) -> None:
+        """Let go of the one that was read longest ago, if there are too many."""
+        outline = replace(sealed, footer=replace(sealed.footer, log_objects={}))
+        with self._lock:
+            self._kept[lake, sealed.entry] = outline
+            self._kept.move_to_end((lake, sealed.entry))
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+
+
+_outlines = _Outlines(_REMEMBERED)
+
+
+def _do_meet(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Whether two spans of names have any in common, perhaps."""
+    return one[0] <= other[1] and other[0] <= one[1]
 
 
 @dataclass(frozen=True, slots=True)

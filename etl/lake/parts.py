@@ -68,6 +68,8 @@ class Footer:
     """Bytes from which a part was sealed when this one was written; 0 where it is sealed whatever its size."""
     digest: str
     """Length and BLAKE2b digest of all that comes before the footer's own data: row groups and their pages."""
+    span: tuple[str, str]
+    """The first and the last log object of the part, whichever of them are in `log_objects`."""
 
     def rows_by_object(self) -> Counter[str]:
         """How many rows of each log object there are, if any."""
@@ -142,6 +144,7 @@ def read_footer(file: pq.ParquetFile, only: Container[str] | None = None) -> Foo
         },
         min_part_size=int(metadata.get(_FOOTER_MIN_PART_SIZE, b"0")),
         digest=metadata.get(_FOOTER_DIGEST, b"").decode(),
+        span=(object_of(min(entries, default="")), object_of(max(entries, default=""))),
     )
 
 

@@ -4,7 +4,9 @@
 
 20,000 log objects of a disk, as in `s3.py`. Each contender runs in a process of its own, `--repeat` times, of which the
 median counts. What Spark takes to start is not counted; that Python processes import accesslake is, with each engine.
-CPU seconds are those of all processes: Java's, Python's, and those that they have started.
+CPU seconds are those of all processes: Java's, Python's, and those that they have started. What the driver takes of
+them is printed, too, and how much faster more executors are where that is all that bounds them. Seconds say this only
+where the driver and each executor have a core of their own, and no other work is done there.
 """
 
 import argparse
@@ -37,21 +39,23 @@ START = {
     "spark.ui.enabled": "false",
     "spark.log.level": "ERROR",
 }
+# What is told apart of CPU seconds: this process, Java beside it, and who ingests batches.
+DRIVER, JAVA, EXECUTORS = PARTS = ("driver", "java", "executors")
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def run(logs: Path, lake: Path, engine: str, workers: int = 0, executors: int = 0) -> dict[str, Any]:
-    """One run, in this process: rows, seconds, and CPU seconds with all descendants."""
+    """One run, in this process: rows, seconds, and CPU seconds of its parts."""
     stop = start_spark(executors) if executors else lambda: None
     settings = Settings.model_validate(
         {"source": (str(logs),), "lake": str(lake), "engine": engine, "workers": workers}
     )
-    cpu_before, began = cpu_seconds(), time.perf_counter()
+    before, began = cpu_seconds(), time.perf_counter()
     summary = Lake(settings).ingest()
     figures = {
         "rows": summary.result.rows,
         "seconds": time.perf_counter() - began,
-        "cpu_seconds": cpu_seconds() - cpu_before,
+        **{part: seconds - before[part] for part, seconds in cpu_seconds().items()},
     }
     stop()
     return figures
@@ -72,25 +76,44 @@ def start_spark(executors: int) -> Callable[[], None]:
     return stop
 
 
-def cpu_seconds() -> float:
-    """What this process and all its descendants have taken so far, those that have ended included."""
-    parents, ticks = {}, {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+def cpu_seconds() -> dict[str, float]:
+    """What this process, its Java, and the executors or workers have taken so far, those that have ended included."""
+    parents, names, own, ended = {}, {}, {}, {}
+    for directory in Path("/proc").glob("[0-9]*"):
         try:
-            fields = stat.read_text().rpartition(")")[2].split()
+            fields = (directory / "stat").read_text().rpartition(")")[2].split()
+            name = (directory / "cmdline").read_text(errors="replace")
         except OSError:  # gone meanwhile
             continue
-        pid = int(stat.parent.name)
-        parents[pid] = int(fields[1])
-        ticks[pid] = sum(map(int, fields[11:15]))
-    return sum(amount for pid, amount in ticks.items() if is_below(pid, parents)) / TICKS
+        pid = int(directory.name)
+        parents[pid], names[pid] = int(fields[1]), name
+        own[pid], ended[pid] = (sum(map(int, fields[at : at + 2])) / TICKS for at in (11, 13))
+    seconds = dict.fromkeys(PARTS, 0.0)
+    for pid, taken in own.items():
+        line = ancestry(pid, parents)
+        if line[-1] == os.getpid():
+            part = part_of([names[one] for one in line])
+            seconds[part] += taken
+            # Workers that have ended are with this process.
+            seconds[part if len(line) > 1 else EXECUTORS] += ended[pid]
+    return seconds
 
 
-def is_below(pid: int, parents: dict[int, int]) -> bool:
-    """Whether a process is this one, or was started by it or its descendants."""
-    while pid in parents and pid != os.getpid():
-        pid = parents[pid]
-    return pid == os.getpid()
+def ancestry(pid: int, parents: dict[int, int]) -> list[int]:
+    """A process and those above it, up to this one, or to the first."""
+    line = [pid]
+    while line[-1] in parents and line[-1] != os.getpid():
+        line.append(parents[line[-1]])
+    return line
+
+
+def part_of(names: list[str]) -> str:
+    """Which part a process belongs to, by its command line and those above it."""
+    if len(names) == 1:
+        return DRIVER
+    is_java = Path(names[0].partition("\0")[0]).name == "java"
+    is_executor = any("CoarseGrainedExecutorBackend" in name for name in names)
+    return JAVA if is_java and not is_executor else EXECUTORS
 
 
 def compare(logs: Path, directory: Path, repeat: int) -> None:
@@ -103,17 +126,40 @@ def compare(logs: Path, directory: Path, repeat: int) -> None:
                 command = [sys.executable, __file__, "--task", json.dumps(task)]
                 result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             runs[name].append(json.loads(result.stdout.splitlines()[-1]))
-    print("| contender | rows/s | s | CPU s |\n| --- | ---: | ---: | ---: |")
-    for name, figures in runs.items():
-        rows, seconds, cpu = (statistics.median(one[key] for one in figures) for key in figures[0])
-        print(f"| {name} | {rows / seconds:,.0f} | {seconds:.1f} | {cpu:.1f} |")
-    two, one = (statistics.median(run["seconds"] for run in runs[f"Spark, {n}"]) for n in ("2 executors", "1 executor"))
-    print(f"\ntwo executors are {one / two:.2f} times as fast as one")
-    spark, local = (
-        statistics.median(run["cpu_seconds"] for run in runs[name])
-        for name in ("Spark, 2 executors", "worker processes, 2")
-    )
-    print(f"Spark takes {spark / local:.2f} times the CPU of worker processes")
+    print(f"load of the machine, of {os.cpu_count()} processors: {os.getloadavg()[0]:.1f}\n")
+    print("| contender | rows/s | s | CPU s | driver | its Java | executors |\n| --- |" + " ---: |" * 6)
+    medians = {name: median(figures) for name, figures in runs.items()}
+    for name, one in medians.items():
+        parts = " | ".join(f"{one[part]:.1f}" for part in PARTS)
+        print(f"| {name} | {one['rows'] / one['seconds']:,.0f} | {one['seconds']:.1f} | {cpu_of(one):.1f} | {parts} |")
+    two, single = medians["Spark, 2 executors"], medians["Spark, 1 executor"]
+    print(f"\ntwo executors are {single['seconds'] / two['seconds']:.2f} times as fast as one")
+    ratio = cpu_of(two) / cpu_of(medians["worker processes, 2"])
+    print(f"Spark takes {ratio:.2f} times the CPU of worker processes")
+    print_bounds(single)
+
+
+def median(figures: list[dict[str, Any]]) -> dict[str, float]:
+    return {key: statistics.median(one[key] for one in figures) for key in figures[0]}
+
+
+def cpu_of(figures: dict[str, float]) -> float:
+    return sum(figures[part] for part in PARTS)
+
+
+def print_bounds(single: dict[str, float]) -> None:
+    """How much faster more executors are than one, if only the driver's CPU time bounds them, on a core of its own.
+
+    Either nobody works while the driver does, or it works while executors do; a run is between the two.
+    """
+    driver, executors = single[DRIVER] + single[JAVA], single[EXECUTORS]
+    share = driver / (driver + executors)
+    print(f"\nthe driver takes {driver:.1f} of {driver + executors:.1f} CPU s ({share:.0%})\n")
+    print("| executors | before and after the driver | at the same time |\n| ---: | ---: | ---: |")
+    for number in (2, 10, 100):
+        in_turn = (driver + executors) / (driver + executors / number)
+        at_once = max(driver, executors) / max(driver, executors / number)
+        print(f"| {number} | {in_turn:.1f} | {at_once:.1f} |")
 
 
 def main() -> None:

@@ -66,6 +66,8 @@ def test_the_lines_of_runs_are_as_the_table_says(tmp_path: Path) -> None:
     seen = {line["event"] for line in lines}
     assert seen == set(BY_NAME) - {
         "progress", "run_interrupted", "demo_step", "skipped_log_object_overwritten",
+        # See tests/faults/test_spark.py.
+        "run_waits",
         # See tests/engines/test_glue.py.
         "table_checked", "table_note", "table_failed",
     }  # fmt: skip

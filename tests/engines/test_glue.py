@@ -12,7 +12,7 @@ from conftest import S3, run_cli
 from lines import LINE
 
 from etl import Lake, open_lake
-from etl.cli.commands.engines import parse_target
+from etl.cli.commands.engines import target_of
 from etl.engines import GlueChange
 from etl.engines.table import COLUMNS
 from etl.errors import CatalogError, UsageError
@@ -52,8 +52,8 @@ class Glue:
         """What the command does, in this process."""
         return self.lake().glue(DATABASE, **options)
 
-    def lake(self) -> Lake:
-        return open_lake(f"s3://{self.s3.lake}/lake", self.s3.endpoint_url)
+    def lake(self, **settings: Any) -> Lake:
+        return open_lake(f"s3://{self.s3.lake}/lake", self.s3.endpoint_url, **settings)
 
     def table(self, name: str = "access_log") -> dict[str, Any]:
         table: dict[str, Any] = self.client.get_table(DatabaseName=DATABASE, Name=name)["Table"]
@@ -113,6 +113,36 @@ def test_a_new_bucket_is_listed_after_the_run_that_brought_it(glue: Glue) -> Non
     assert event["changes"] == ["projection.bucket.values: site -> another,site"]
     assert glue.table()["Parameters"]["projection.bucket.values"] == "another,site"
     assert glue.versions() == 2
+
+
+def test_the_settings_name_the_table_for_each_run_and_command(glue: Glue, tmp_path: Path) -> None:
+    """What a flag says goes before them, name by name."""
+    config = tmp_path / "accesslake.toml"
+    config.write_text('glue = "logs.records"\n')
+    glue.put_log("site")
+    assert "logs.records is created" in glue.run_ingest("--config", str(config)).stderr
+    shown = run_cli("glue", "--config", str(config), *glue.options)
+    assert shown.stdout == "logs.records is up to date\n", shown.stderr
+    assert glue.run("--config", str(config), "--table", "others").stdout == "logs.others is created\n"
+    run = glue.run_ingest("--config", str(config), "--glue", "logs.others")
+    assert "logs.others is up to date" in run.stderr
+    assert "logs.records" not in run.stderr
+
+
+def test_a_catalog_of_another_account(glue: Glue) -> None:
+    """Each call names it, and so does an error."""
+    glue.ingest("site")
+    lake = glue.lake(glue="logs.access_log", glue_catalog_id="444455556666")
+    calls = [intercepted(lake, name, []) for name in ("GetTable", "CreateTable", "UpdateTable")]
+    assert lake.glue().action == "created"
+    glue.ingest("other")
+    assert lake.glue().action == "updated"
+    assert [[one["CatalogId"] for one in asked] for asked in calls] == [["444455556666"] * n for n in (2, 1, 1)]
+    intercepted(lake, "GetTable", ["AccessDeniedException"])
+    with pytest.raises(CatalogError, match="in AWS Glue, catalog 444455556666: "):
+        lake.glue()
+    named = glue.run("--catalog-id", "")
+    assert "--catalog-id ''" in named.stderr
 
 
 def test_what_others_gave_the_table_stays(glue: Glue) -> None:
@@ -199,14 +229,15 @@ def test_a_failure_after_a_run_undoes_nothing_of_it(glue: Glue, tmp_path: Path) 
 
 def test_what_cannot_be_a_table_is_refused_before_anything_is_read(glue: Glue, tmp_path: Path) -> None:
     """A target that is none, and a lake on a disk."""
-    local = open_lake(str(tmp_path / "lake"))
     for target in ("access_log", "logs.", ".access_log"):
         with pytest.raises(UsageError, match=r"DATABASE\.TABLE"):
-            parse_target(target, glue.lake())
+            glue.lake(glue=target)
     with pytest.raises(UsageError, match="know S3 only"):
-        parse_target("logs.access_log", local)
+        target_of(open_lake(str(tmp_path / "lake"), glue="logs.access_log"))
     with pytest.raises(UsageError, match="lower-case"):
-        parse_target("logs.Access-Log", glue.lake())
+        target_of(glue.lake(glue="logs.Access-Log"))
+    with pytest.raises(UsageError, match=r"--database D, or set glue"):
+        glue.lake().glue()
     glue.ingest("site")
     with pytest.raises(UsageError, match="lower-case"):
         glue.keep(table="Access-Log")

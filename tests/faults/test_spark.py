@@ -1,6 +1,7 @@
 """Batches on Spark: the same lake as without, whatever becomes of executors; secrets stay where they are."""
 
 import contextlib
+import datetime as dt
 import importlib.util
 import json
 import os
@@ -8,9 +9,12 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +29,14 @@ from pydantic import SecretStr
 from etl.api import Lake
 from etl.config import EngineName, Privacy, Settings
 from etl.errors import AccessLakeError, UsageError
-from etl.ingest.plan import Batch
+from etl.ingest import run as run_module
+from etl.ingest.plan import Batch, plan_while_listing
 from etl.ingest.remote import pack_batch
 from etl.ingest.run import RunSummary
 from etl.ingest.spark import SparkEngine
+from etl.sources import Found, discover_objects, parse_source
 from etl.spark import context as spark_module
+from etl.store import S3Session
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # of pyspark's sockets
 
@@ -101,15 +108,17 @@ def test_waves_are_bounded(workers: int, expected: list[int], monkeypatch: pytes
             planned.append(Batch((), Settings(lake="s3://b/lake"), "run"))
             yield planned[-1]
 
-    engine, source = SparkEngine(Settings(engine=EngineName.SPARK, workers=workers)), batches()
+    engine = SparkEngine(Settings(engine=EngineName.SPARK, workers=workers))
     sizes: list[int] = []
-    while wave := engine._next_wave(source, sizes):
-        sizes.append(len(wave))
+    waves = engine._waves(batches(), sizes)
+    while engine._next_size(sizes):
+        sizes.append(len(next(waves)))
     assert sizes == expected
     assert len(planned) == sum(expected)
     # When a job is done, another takes its place.
-    assert len(engine._next_wave(source, sizes[1:])) == expected[0]
-    assert engine._next_wave(iter(()), []) == []
+    sizes.pop(0)
+    assert len(next(waves)) == expected[0]
+    assert list(engine._waves(iter(()), [])) == []
 
 
 def test_what_is_refused_before_spark_starts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,6 +189,40 @@ def test_executors_without_the_same_accesslake(
     )
 
 
+@pytest.mark.parametrize("engine", [EngineName.LOCAL, EngineName.SPARK])
+def test_what_is_planned_is_ingested_while_listing_stands_still(
+    engine: EngineName, moto: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last day is listed no sooner than all batches before it are in the lake, and the run says so."""
+    monkeypatch.setattr(run_module, "_CHUNK_OBJECTS", 1)
+    choice: dict[str, Any] = (
+        {"workers": 0, "spark_conf": options("local[3]")} if engine == EngineName.SPARK else {"workers": 3}
+    )
+    choice |= {"since": dt.date(2026, 1, 1), "batch_size": 32_000}
+    settings = on_spark(moto.place, f"stalled-{engine}", engine=engine, **choice)
+    source, session = parse_source(moto.place.source), S3Session(moto.place.endpoint_url)
+    found = discover_objects(source, settings.since, dt.date(2026, 1, 2), session, Found())
+    listed = [one for one in found if "b-bucket/2026/01/02/" not in one.name]
+    planned = plan_while_listing(chain(listed, [None]), settings, "run", workers=3)
+    sizes = [len(batch.objects) for batch in takewhile(bool, planned) if batch]
+    assert len(sizes) % 3  # the last ones are not enough for a wave
+    all_in, was_in_time = threading.Event(), []
+
+    def hold(handler: Handler, upstream: Upstream) -> None:
+        was_in_time.append(all_in.wait(60))
+        handler.answer(upstream())
+
+    def look(summary: RunSummary) -> None:
+        if summary.result.objects_ingested == sum(sizes):
+            all_in.set()
+
+    with fault_proxy(moto.place.endpoint_url or "") as proxy:
+        proxy.rule = lambda request: hold if "b-bucket%2F2026%2F01%2F02%2F" in request.path else None
+        Lake(settings.model_copy(update={"endpoint_url": proxy.endpoint_url})).ingest(progress=look)
+    assert set(was_in_time) == {True}
+    moto.is_whole(f"stalled-{engine}")
+
+
 def test_spark_gives_up(moto: Judge) -> None:
     """Where a batch fails as often as Spark tries, one line says so, and the next run completes the lake."""
     with fault_proxy(moto.place.endpoint_url or "") as proxy:
@@ -188,6 +231,37 @@ def test_spark_gives_up(moto: Judge) -> None:
         with pytest.raises(AccessLakeError, match=r"^Spark gave up: .*[Pp]ython worker exited unexpectedly[^\n]*$"):
             Lake(settings).ingest()
     moto.recovers("given-up")
+
+
+def test_a_cluster_without_executors(moto: Judge, tmp_path: Path) -> None:
+    """A run says after a while what it waits for, and ends after the time that is set, with exit code 1."""
+    arguments, environment = command(moto.place, "nobody")
+    environment["ACCESSLAKE_SPARK_WAIT_SECONDS"] = "8"
+    with standalone(tmp_path) as url:
+        conf = [part for text in options(url, spark_executor_memory="3g") for part in ("--spark-conf", text)]
+        started = [sys.executable, "-m", "etl", *arguments, *conf]
+        run = subprocess.run(started, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    lines = [json.loads(line) for line in run.stderr.splitlines() if line.startswith("{")]
+    waits, failed = [line for line in lines if line["event"] != "progress"]
+    assert (waits["event"], waits["level"]) == ("run_waits", "warning")
+    assert (failed["event"], failed["exit_code"], run.returncode) == ("run_failed", 1, 1)
+    for line in (waits, failed):
+        problem = rf"Spark has begun no batch for \d+ s: .*whether {url} has workers.*spark.executor.memory \(3g"
+        assert re.match(problem, line["message"])
+    assert "spark_wait_seconds" in failed["message"]
+    moto.recovers("nobody")
+
+
+def test_tasks_of_two_cores(moto: Judge, tmp_path: Path) -> None:
+    """With spark.task.cpus=2 a job for four cores has two batches, and the lake is the same."""
+    more = {"spark_eventLog_enabled": "true", "spark_eventLog_compress": "false"}
+    more["spark_eventLog_dir"] = tmp_path.as_uri()
+    conf = options("local[4]", spark_task_cpus="2", **more)
+    ingest(on_spark(moto.place, "two-cores", workers=0, spark_conf=conf))
+    moto.is_whole("two-cores")
+    tasks = Cluster(None, tmp_path).tasks()
+    assert len(tasks) > 2
+    assert max(Counter(one["Stage ID"] for one in tasks).values()) == 2
 
 
 # --- A cluster of two hosts, with an executor each --------------------------------------------------------------------
@@ -210,11 +284,18 @@ class Cluster:
 @pytest.fixture(scope="module")
 def master(moto: Judge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:  # noqa: ARG001 - keys first
     """A standalone cluster: as `local-cluster`, but of two hosts, or Spark would not run a task twice at a time."""
-    port, work = free_port(), tmp_path_factory.mktemp("work")
+    with standalone(tmp_path_factory.mktemp("work"), "127.0.0.2", "127.0.0.3") as url:
+        yield url
+
+
+@contextlib.contextmanager
+def standalone(work: Path, *hosts: str) -> Iterator[str]:
+    """A standalone master with a worker of one core on each of the hosts."""
+    port = free_port()
     url = f"spark://127.0.0.1:{port}"
     home = Path(importlib.util.find_spec("pyspark").origin).parent  # type: ignore[union-attr, arg-type]
     daemons = [["master.Master", "--host", "127.0.0.1", "--port", str(port)]]
-    for host in ("127.0.0.2", "127.0.0.3"):
+    for host in hosts:
         resources = ["--cores", "1", "--memory", "1g", "--work-dir", str(work / host)]
         daemons.append(["worker.Worker", "--host", host, *resources, url])
     with contextlib.ExitStack() as running, (work / "log").open("wb") as log:

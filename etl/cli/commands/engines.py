@@ -59,16 +59,31 @@ def ddl(
 
 
 def glue(
-    database: Annotated[
-        str,
-        typer.Option(
-            "--database", metavar="D", help="The database in Glue; it has to exist."
-        ),
-    ],
     lake_url: LakeOption = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database",
+            metavar="D",
+            help="The database in Glue; it has to exist. Default: that of the setting glue.",
+        ),
+    ] = None,
     table: Annotated[
-        str, typer.Option("--table", metavar="T", help="What the table is called.")
-    ] = ACCESS_LOG.name,
+        str | None,
+        typer.Option(
+            "--table",
+            metavar="T",
+            help=f"What the table is called. Default: as the setting glue says, else {ACCESS_LOG.name}.",
+        ),
+    ] = None,
+    catalog_id: Annotated[
+        str | None,
+        typer.Option(
+            "--catalog-id",
+            metavar="ID",
+            help="The Data Catalog of another account: mostly that account's id. Default: your own.",
+        ),
+    ] = None,
     injected: Annotated[
         bool | None,
         typer.Option(
@@ -90,7 +105,9 @@ def glue(
 
     Exit codes: 0 done, 1 Glue refused or failed, 2 wrong usage, also where the table is not one of this lake.
     """
-    lake = open_lake(config, lake=lake_url, endpoint_url=endpoint_url)
+    lake = open_lake(
+        config, lake=lake_url, endpoint_url=endpoint_url, glue_catalog_id=catalog_id
+    )
     with working("comparing the table with the lake"):
         change = lake.glue(database, table, injected=injected, dry_run=dry_run)
     typer.echo(safe_text(_sentence(change, dry_run=dry_run)))
@@ -106,17 +123,17 @@ class Target(NamedTuple):
     table: str
 
 
-def parse_target(text: str, lake: Lake) -> Target:
-    """The table that `ingest --glue` names. Raises UsageError, before anything is read."""
-    database, _, table = text.rpartition(".")
-    if not (database and table):
-        raise UsageError(f"--glue {text}: write DATABASE.TABLE")
-    check_table_name(table)
+def target_of(lake: Lake) -> Target | None:
+    """The table that runs keep up to date, if any. Raises UsageError, before anything is read."""
+    if lake.settings.glue_target is None:
+        return None
+    target = Target(*lake.settings.glue_target)
+    check_table_name(target.table)
     if not parse_location(lake.url).is_s3:
         raise UsageError(
             f"--glue: Athena and Glue know S3 only, and {lake.url} is on a disk"
         )
-    return Target(database, table)
+    return target
 
 
 def keep_table(lake: Lake, target: Target, reporter: Reporter) -> bool:

@@ -12,7 +12,7 @@ import typer
 
 from etl.api import Lake
 from etl.cli import events
-from etl.cli.commands.engines import keep_table, parse_target
+from etl.cli.commands.engines import keep_table, target_of
 from etl.cli.exits import (
     EXIT_ATTENTION,
     EXIT_DIFFERENCES,
@@ -158,8 +158,9 @@ def ingest(
             ping_url=ping,
             engine=engine,
             spark_conf=spark_conf,
+            glue=glue,
         )
-        target = None if glue is None else parse_target(glue, lake)
+        target = target_of(lake)
         with _watched(lake, reporter, metrics_file, dry_run=dry_run):
             summary = lake.ingest(
                 full=full,

@@ -52,7 +52,7 @@ class Terminal:
         return _CONTROL.sub("", self._output.decode("utf-8", "replace")).splitlines()
 
     def wait_for(self, text: str) -> None:
-        """Return when `text` was written. Raises TimeoutError where the command ends before, or writes something else."""
+        """Return when `text` was written. Raises TimeoutError where it never is: the command may have ended."""
         deadline = time.monotonic() + _LONG_PATIENCE
         while text not in self.text:
             has_ended = self.process.poll() is not None

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -121,9 +121,11 @@ def moto_server(credentials: None) -> Iterator[str]:  # noqa: ARG001 - comes fir
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        wait_for_port(port)
-        yield f"http://127.0.0.1:{port}"
-        server.kill()
+        try:
+            wait_for_port(port)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.kill()  # what ends the `with` waits for it
 
 
 def free_port() -> int:
@@ -142,6 +144,15 @@ def wait_for_port(port: int, seconds: float = 60) -> None:
                 return
         time.sleep(0.05)
     raise TimeoutError(f"nobody listens on port {port}")
+
+
+def wait_until(holds: Callable[[], object], what: str, seconds: float = 120) -> None:
+    """Return when `what` is so, which `holds` tells."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"after {seconds} seconds still not: {what}")
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -181,6 +192,7 @@ def run_cli(
         cwd=cwd,
         env={**os.environ, **(environment or {})},
         check=False,
+        timeout=600,
     )
 
 

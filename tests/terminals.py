@@ -13,6 +13,8 @@ from pathlib import Path
 
 # Far more than a command takes to end, and far less than it would be at work.
 _PATIENCE = 30
+# Far more than a command takes to write what is waited for, on a machine that has much else to do.
+_LONG_PATIENCE = 120
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -50,9 +52,12 @@ class Terminal:
         return _CONTROL.sub("", self._output.decode("utf-8", "replace")).splitlines()
 
     def wait_for(self, text: str) -> None:
-        """Return when `text` was written. Raises OSError where the command ends before."""
+        """Return when `text` was written. Raises TimeoutError where it never is: the command may have ended."""
+        deadline = time.monotonic() + _LONG_PATIENCE
         while text not in self.text:
-            self._output += os.read(self._ours, 65536)
+            has_ended = self.process.poll() is not None
+            if not self._read_for(0.05) and (has_ended or time.monotonic() > deadline):
+                raise TimeoutError(f"waited for {text!r}; it wrote {self.text!r}")
 
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())

@@ -63,9 +63,19 @@ def working(what: str, interrupted: str = "interrupted") -> Iterator[Advance]:
         yield advance
 
 
-def _shown(progress: Progress) -> contextlib.AbstractContextManager[object]:
+@contextlib.contextmanager
+def _shown(progress: Progress) -> Iterator[None]:
     """Show progress, unless it is disabled: rich 13 would write an empty line then."""
-    return contextlib.nullcontext() if progress.disable else progress
+    if progress.disable:
+        yield
+        return
+    try:
+        # Ctrl-C may come as soon as the first line is to be seen, amid the start: the thread that draws it again and
+        # again would stay, and draw over all that a shell shows next.
+        progress.start()
+        yield
+    finally:
+        progress.stop()
 
 
 class Reporter:

@@ -8,13 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import events, ingest_local, rows_of, run_cli
+from conftest import events, ingest_local, rows_of, run_cli, wait_until
 from terminals import Terminal
 
 from etl import open_lake
@@ -41,6 +40,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def silent_store() -> Iterator[socket.socket]:
     """A store that takes connections, and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
         yield server
 
 
@@ -104,9 +104,10 @@ def test_reports_say_that_a_run_was_killed(logs: Path, tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     command = [sys.executable, "-m", "etl", "ingest", "--source", str(logs), "--lake", str(lake), "--workers", "1"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, **SMALL_BATCHES}) as run:
-        while not (lake / "_ledger").exists():
-            time.sleep(0.02)
-        run.kill()
+        try:
+            wait_until((lake / "_ledger").exists, "a batch is committed")
+        finally:
+            run.kill()
     assert "has not ended: it is at work, or was killed; records may be missing" in warning(lake)
     open_lake(str(lake)).expire("36500d")
     assert "has not ended" in warning(lake)
@@ -132,11 +133,13 @@ def test_sigterm_ends_a_run(logs: Path, tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     command = [sys.executable, "-m", "etl", "ingest", "--source", str(logs), "--lake", str(lake), "--workers", "2"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **SMALL_BATCHES}) as run:
-        while not (lake / "_ledger").exists():
-            time.sleep(0.05)
-        run.send_signal(signal.SIGTERM)
-        _, stderr = run.communicate()
+        try:
+            wait_until((lake / "_ledger").exists, "a batch is committed")
+            run.send_signal(signal.SIGTERM)
+            _, stderr = run.communicate(timeout=60)
+        finally:
+            run.kill()
     assert run.returncode == 143
-    (said,) = events(stderr)
+    *_, said = events(stderr)  # where it took long, after lines of progress
     assert INTERRUPTED.fullmatch(said["message"])
     assert said["level"] == "warning"

@@ -3,6 +3,10 @@
 import datetime as dt
 import io
 import re
+import signal
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ from terminals import Terminal
 
 from etl.cli import progress
 from etl.cli.demo_logs import partitioned_objects, traffic, write_objects
+from etl.cli.interrupt import cancelling
 from etl.ingest import Activity, RunSummary
 
 
@@ -50,3 +55,35 @@ def test_bars_do_not_erase_the_summary(tmp_path: Path) -> None:
     assert "listing" in bars
     assert "\x1b[" not in summary
     assert "Next: accesslake dashboard" in summary
+
+
+class ImpatientTerminal(io.StringIO):
+    """A terminal on which Ctrl-C is pressed as soon as something is to be seen."""
+
+    is_pressed = False
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        if not self.is_pressed and "querying" in text:
+            self.is_pressed = True
+            signal.raise_signal(signal.SIGINT)
+        return written
+
+
+def test_ctrl_c_amid_the_start_takes_the_line_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell goes on after it: nothing draws the line again, and standard error and the cursor are as before."""
+    terminal = ImpatientTerminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    threads = threading.enumerate()
+    with cancelling(), pytest.raises(KeyboardInterrupt), progress.working("querying"):
+        time.sleep(60)
+    assert sys.stderr is terminal
+    assert terminal.getvalue().rpartition("\x1b[?25")[2].startswith("h")  # the cursor is shown, and last of all
+    shown = terminal.getvalue()
+    time.sleep(0.3)
+    assert terminal.getvalue() == shown
+    assert set(threading.enumerate()) <= set(threads)

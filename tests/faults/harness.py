@@ -7,6 +7,7 @@ import contextlib
 import datetime as dt
 import glob
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 from conftest import TALLY
@@ -75,8 +76,10 @@ class Place:
             command += ["--endpoint-url", endpoint_url or self.endpoint_url or ""]
         settings = {f"ACCESSLAKE_{name.upper()}": str(value) for name, value in SETTINGS.items()}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+        # For `finish`, which asks for them.
+        stacks = {"PYTHONFAULTHANDLER": "1"}
         return subprocess.Popen(
-            command, env={**inherited, **settings, **(environment or {})}, text=True, start_new_session=True,
+            command, env={**inherited, **stacks, **settings, **(environment or {})}, text=True, start_new_session=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
@@ -178,9 +181,15 @@ def kill(process: "subprocess.Popen[str]") -> None:
 
 
 def finish(process: "subprocess.Popen[str]", seconds: float = 240) -> tuple[int, str]:
-    """Exit code and standard error of a run."""
+    """Exit code and standard error of a run and of its workers. Fails with their stacks where they do not end."""
     try:
         _, errors = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGABRT)
+        _, errors = process.communicate(timeout=seconds)
+        run = shlex.join(map(str, cast("list[str]", process.args)))
+        raise AssertionError(f"after {seconds} seconds this had not ended: {run}\n{errors}") from None
     finally:
         kill(process)
     return process.returncode, errors

@@ -99,9 +99,9 @@ def test_at_any_time(local: Judge, s3: Judge, request: pytest.FixtureRequest) ->
         process = whole.place.start(lake, workers=workers)
         time.sleep(seconds)
         process.kill() if is_parent_only else kill(process)
-        process.communicate()
-        time.sleep(0.5 if is_parent_only else 0)  # its workers notice
-        return check_killed(whole, lake, process.returncode)
+        code, _ = finish(process)  # also of its workers, which have the same pipes
+        time.sleep(0.5 if is_parent_only else 0)
+        return check_killed(whole, lake, code)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         assert sum(pool.map(attempt, points())) > draws * 0.3

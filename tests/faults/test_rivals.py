@@ -59,13 +59,15 @@ def test_runs_at_once_without_a_lease(s3: Judge) -> None:
 
     thief = threading.Thread(target=take_the_lease_away)
     thief.start()
-    runs = [
-        s3.place.start(lake, workers=1 + n % 2, environment={"ACCESSLAKE_MIN_PART_SIZE": size})
-        for n, size in enumerate(("1", "18000", "32MiB"))
-    ]
-    codes = [finish(run)[0] for run in runs]
-    is_over.set()
-    thief.join()
+    try:
+        runs = [
+            s3.place.start(lake, workers=1 + n % 2, environment={"ACCESSLAKE_MIN_PART_SIZE": size})
+            for n, size in enumerate(("1", "18000", "32MiB"))
+        ]
+        codes = [finish(run)[0] for run in runs]
+    finally:
+        is_over.set()  # otherwise this process would never end
+        thief.join()
     assert set(codes) <= {0, BUSY}
     s3.is_whole(lake) if 0 in codes else s3.recovers(lake)
 
@@ -111,8 +113,9 @@ def test_readers_while_a_run_writes(local: Judge) -> None:
     lake = uuid.uuid4().hex
     path = f"{local.place.lakes}/{lake}"
     run = local.place.start(lake, environment={"ACCESSLAKE_BATCH_SIZE": "1500"})
-    successes = 0
+    successes, deadline = 0, time.monotonic() + 240
     while run.poll() is None:
+        assert time.monotonic() < deadline, "the run has not ended"
         if not list(Path(path).glob("access_log/*/*/*.parquet")):
             continue
         query = "SELECT request_id, key, host_id, time FROM access_log"

@@ -206,9 +206,11 @@ def rclone(tmp_path: Path) -> Iterator[str]:
     with subprocess.Popen(
         [*command, "--addr", f"127.0.0.1:{port}", str(tmp_path)], stderr=subprocess.DEVNULL
     ) as server:
-        wait_for_port(port)
-        yield f"http://127.0.0.1:{port}"
-        server.kill()
+        try:
+            wait_for_port(port)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.kill()  # what ends the `with` waits for it
 
 
 def test_a_store_that_ignores_preconditions_is_refused(rclone: str, tmp_path: Path) -> None:

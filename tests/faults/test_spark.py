@@ -22,7 +22,7 @@ import boto3
 import ceph_store
 import pytest
 from conftest import free_port, require_spark, wait_for_port
-from harness import SETTINGS, Judge, Place, judge, s3_place
+from harness import SETTINGS, Judge, Place, finish, judge, s3_place
 from proxy import Fault, Handler, Request, Upstream, delay, fault_proxy
 from pydantic import SecretStr
 
@@ -434,7 +434,7 @@ def test_spark_submit(moto: Judge) -> None:
     arguments, environment = command(moto.place, "submitted")
     conf = [part for text in options("local[2]") for part in ("--conf", text)]
     submit = [str(Path(sys.executable).with_name("spark-submit")), *conf, str(JOB), *arguments]
-    run = subprocess.run(submit, env=environment, capture_output=True, text=True, check=False)
+    run = subprocess.run(submit, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout.splitlines()[-1])["rows"] == moto.rows.total()
     moto.is_whole("submitted")
@@ -446,13 +446,13 @@ def test_sigterm(moto: Judge) -> None:
         arguments, environment = command(moto.place, "ended", proxy.endpoint_url)
         conf = [part for text in options("local[2]") for part in ("--spark-conf", text)]
         started = [sys.executable, "-m", "etl", *arguments, *conf]
-        with subprocess.Popen(
-            started, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as process:
-            proxy.rule = on_put("/access_log/", process.terminate, once=True)
-            # Java has the same pipes: they end when it has.
-            _, errors = process.communicate(timeout=120)
-    assert process.returncode == 128 + signal.SIGTERM, errors
+        process = subprocess.Popen(
+            started, env=environment, text=True, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        proxy.rule = on_put("/access_log/", process.terminate, once=True)
+        # Java has the same pipes: they end when it has.
+        code, errors = finish(process)
+    assert code == 128 + signal.SIGTERM, errors
     assert "run it again" in errors
     assert "Traceback" not in errors
     moto.recovers("ended")

@@ -182,9 +182,11 @@ def test_readers_see_a_day_whole_or_not_at_all(lake: Path) -> None:
 
     reader = threading.Thread(target=look)
     reader.start()
-    expired(lake)
-    is_over.set()
-    reader.join()
+    try:
+        expired(lake)
+    finally:
+        is_over.set()  # otherwise this process would never end
+        reader.join()
     seen_days = {(day, count) for one in seen for day, count in one.items() if day >= FIRST_KEPT}
     assert seen_days <= set(whole.items())
 

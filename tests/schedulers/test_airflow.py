@@ -24,7 +24,7 @@ from urllib.parse import quote
 
 import boto3
 import pytest
-from conftest import S3, free_port, run_cli
+from conftest import S3, free_port, run_cli, wait_until
 from lines import LINE
 
 from etl.errors import LeaseHeldError
@@ -404,14 +404,13 @@ print(json.dumps({task.task_id: {name: getattr(task, name, None) for name in nam
         return subprocess.Popen([*tasks[task]["cmds"], script], env=environment)
 
     def ended(task: str) -> tuple[int, dict[str, Any]]:
-        return begun(task).wait(), json.loads(xcom.read_text())
+        return begun(task).wait(SECONDS), json.loads(xcom.read_text())
 
     run = begun("ingest")
-    while not xcom.exists():
-        time.sleep(0.01)
+    wait_until(xcom.exists, "the run has begun")
     time.sleep(0.2)
     run.terminate()
-    assert run.wait() == 143
+    assert run.wait(SECONDS) == 143
     code, summary = ended("ingest")
     assert (code, summary["exit_code"], summary["rows"]) == (0, 3, 1)
     assert tasks["rejects"]["bash_command"] == "exit {{ ti.xcom_pull(task_ids='ingest')['exit_code'] }}"

@@ -107,6 +107,17 @@ def _one_percentile(
     return exp.Filter(this=percentile, expression=where.copy()) if where else percentile
 
 
+def _field(node: Node) -> Node:
+    """`max({'a': x, 'b': y}).b`: the `y` of the greatest `x` and `y`."""
+    greatest = node.this
+    if not isinstance(greatest, exp.Max) or not isinstance(greatest.this, exp.Struct):
+        return node
+    fields = {one.this.name: one.expression for one in greatest.this.expressions}
+    value = fields[node.expression.name].copy()
+    keys = exp.Tuple(expressions=[one.copy() for one in fields.values()])
+    return exp.ArgMax(this=value, expression=keys)
+
+
 def _round(node: Node) -> Node:
     """As DuckDB rounds: what is a tie is decided by the binary number, not by its digits."""
     digits = node.args.get("decimals")
@@ -181,15 +192,6 @@ def _java(pattern: exp.Expr, *, ignores_case: bool = False) -> str:
     return java_pattern(pattern.this, ignores_case=ignores_case)
 
 
-def _like(node: Node) -> Node:
-    """Others have an escape, and it is not the same one."""
-    if not isinstance(node.expression, exp.Literal) or "\\" in node.expression.this:
-        raise NotOfferedError(
-            "it has LIKE with a backslash, or with a pattern that is not constant"
-        )
-    return node
-
-
 def _group(node: Node) -> Node:
     if node.args.get("all"):
         node.set("all", None)
@@ -216,6 +218,7 @@ _REWRITERS: Rewriters = {
     exp.IgnoreNulls: _ignore_nulls,
     exp.ArgMax: _arg_max,
     exp.ArgMin: _arg_max,
+    exp.Dot: _field,
     exp.Round: _round,
     exp.Anonymous: _function,
     exp.PercentileDisc: _percentile,
@@ -225,7 +228,6 @@ _REWRITERS: Rewriters = {
     exp.Sum: _sum,
     exp.Add: _add,
     exp.Sub: _subtract,
-    exp.Like: _like,
     exp.RegexpExtract: _pattern,
     exp.RegexpLike: _pattern,
     exp.RegexpFullMatch: _full_match,

@@ -92,4 +92,4 @@ def _regex(piece: str) -> str:
     """The regular expression for a piece of a pattern."""
     if len(piece) > 1:
         return f"[{piece[1:-1].replace('!', '^', 1)}]" if piece[1] == "!" else piece
-    return {"*": "(?:.|\n)*", "?": "(?:.|\n)"}.get(piece, re.escape(piece))
+    return {"*": r"(?:.|\n)*", "?": r"(?:.|\n)"}.get(piece, re.escape(piece))

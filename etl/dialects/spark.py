@@ -1,14 +1,16 @@
 """Statements for Spark SQL: 3.5 and later, in a session whose time zone is UTC."""
 
-from sqlglot import exp
+from sqlglot import Schema, exp
+from sqlglot.optimizer.annotate_types import annotate_types
 
 from etl.dialects.rewriting import Node, Rewriters, rewrite
 from etl.dialects.vocabulary import NotOfferedError
 
 
-def for_spark(tree: exp.Query) -> exp.Query:
-    """The tree as Spark has to be asked. The tree that is given is used up."""
-    return rewrite(tree, _REWRITERS)
+def for_spark(tree: exp.Query, schema: Schema) -> exp.Query:
+    """The tree as Spark has to be asked; `schema` has the columns of the table. The tree that is given is used up."""
+    typed = annotate_types(tree, schema=schema, dialect="spark")
+    return rewrite(typed, _REWRITERS)
 
 
 def _type(node: Node) -> Node:
@@ -46,8 +48,31 @@ def _day_of_week(node: Node) -> Node:
 
 
 def _cast(node: Node) -> Node:
-    """A list of days has days already, and cannot be unlisted within an expression."""
-    return node.this if isinstance(node.this, exp.Explode) else node
+    """To whole numbers: DuckDB rounds, to the even one where two are as near, and Spark cuts off.
+
+    A list of days has days already, and cannot be unlisted within an expression.
+    """
+    if isinstance(node.this, exp.Explode):
+        return node.this
+    if node.to.is_type(*exp.DataType.INTEGER_TYPES) and node.this.is_type(
+        *exp.DataType.FLOAT_TYPES
+    ):
+        node.set("this", exp.func("RINT", node.this))
+    return node
+
+
+def _order(node: Node) -> Node:
+    """By several keys: a NULL among them is the least to Spark, and the greatest to DuckDB."""
+    for keys in node.expression.find_all(exp.Tuple):
+        parts = [part for key in keys.expressions for part in _with_null_last(key)]
+        keys.set("expressions", parts)
+    return node
+
+
+def _with_null_last(key: exp.Expr) -> tuple[exp.Expr, ...]:
+    if isinstance(key, (exp.Is, exp.NullSafeEQ, exp.NullSafeNEQ)):
+        return (key,)
+    return (exp.Is(this=key.copy(), expression=exp.null()), key)
 
 
 def _days_between(node: Node) -> Node:
@@ -66,10 +91,22 @@ def _try(_node: Node) -> Node:
     )
 
 
+def _like(node: Node) -> Node:
+    """Others have an escape, and it is not the same one."""
+    if not isinstance(node.expression, exp.Literal) or "\\" in node.expression.this:
+        raise NotOfferedError(
+            "it has LIKE with a backslash, or with a pattern that is not constant"
+        )
+    return node
+
+
 _REWRITERS: Rewriters = {
+    exp.ArgMax: _order,
+    exp.ArgMin: _order,
     exp.Cast: _cast,
     exp.DataType: _type,
     exp.DateDiff: _days_between,
+    exp.Like: _like,
     exp.TimestampTrunc: _truncated,
     exp.AtTimeZone: _local_time,
     exp.DayOfWeekIso: _day_of_week,

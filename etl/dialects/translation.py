@@ -26,7 +26,7 @@ from etl.reports import Report, bind
 
 _WRITERS: Mapping[Dialect, Callable[[exp.Query, MappingSchema], exp.Query]] = {
     Dialect.ATHENA: for_trino,
-    Dialect.SPARK: lambda tree, _: for_spark(tree),
+    Dialect.SPARK: for_spark,
     Dialect.TRINO: for_trino,
 }
 

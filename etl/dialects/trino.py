@@ -371,15 +371,8 @@ def _with_null_last(key: Node) -> tuple[exp.Expr, ...]:
     return (key.copy().is_(exp.null()), filled)
 
 
-def _field(node: Node) -> Node:
-    """`max({'a': x, 'b': y}).b`: the `y` of the greatest `x` and `y`."""
-    greatest = node.this
-    if not isinstance(greatest, exp.Max) or not isinstance(greatest.this, exp.Struct):
-        raise NotOfferedError("it takes a field of a structure")
-    fields = {one.this.name: one.expression for one in greatest.this.expressions}
-    value = fields[node.expression.name].copy()
-    keys = exp.Tuple(expressions=[one.copy() for one in fields.values()])
-    return exp.ArgMax(this=value, expression=keys)
+def _field(_node: Node) -> Node:
+    raise NotOfferedError("it takes a field of a structure")
 
 
 def _pairs(test: Node) -> Node:
@@ -475,7 +468,6 @@ def _name(node: Node) -> Node:
 _SPELLINGS: Rewriters = {
     exp.AtTimeZone: _local_time,
     exp.Contains: _contains,
-    exp.Dot: _field,
     exp.ILike: _any_case,
     exp.Identifier: _name,
     exp.In: _pairs,
@@ -498,6 +490,7 @@ _BY_TYPE: Rewriters = {
     exp.Cast: _cast,
     exp.DPipe: _concatenated,
     exp.DateAdd: _date_add,
+    exp.Dot: _field,
     exp.DateDiff: _date_diff,
     exp.Div: _quotient,
     exp.Greatest: _extreme,

@@ -155,4 +155,4 @@ CREATE MACRO key_meant(written) AS (
 );
 
 -- A part of a whole, in percent; NULL where the whole is nothing.
-CREATE MACRO percentage(part, whole) AS round(100 * part / nullif(whole, 0), 2)::DOUBLE;
+CREATE MACRO percentage(part, whole) AS round(100 * part::DOUBLE / nullif(whole, 0), 2);

@@ -151,3 +151,19 @@ def test_nothing_is_read_to_write_a_statement(tmp_path: Path) -> None:
 def test_what_means_something_else_to_others_is_refused(expression: str) -> None:
     with pytest.raises(NotOfferedError):
         on_spark(f"SELECT {expression} AS a FROM access_log")
+
+
+def test_whole_numbers_are_rounded_as_duckdb_does() -> None:
+    """Spark cuts a fraction off."""
+    text = on_spark(
+        "SELECT total(total_time / 8) AS a, (total_time / 8)::INTEGER AS b,"
+        " sum(bytes_sent)::BIGINT AS c FROM access_log"
+    )
+    assert text.count("RINT(") == 2
+
+
+def test_null_comes_last_among_several_keys() -> None:
+    """Spark has it first."""
+    text = on_spark("SELECT max_by(key, (time, object_size)) AS a, max({'t': time, 'k': key}).k AS b FROM access_log")
+    for column in ("time", "object_size", "key"):
+        assert f"access_log.{column} IS NULL, access_log.{column}" in " ".join(text.split())

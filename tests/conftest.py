@@ -43,7 +43,8 @@ TALLY = Tally()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=44, help="Runs that are killed at a random time.")
+    parser.addoption("--kills", type=int, default=20, help="Runs that are killed at a random time.")
+    parser.addoption("--exhaustive", action="store_true", help="Kill runs at each of their writes, not at a sample.")
     parser.addoption("--all-servers", action="store_true", help="Fail, do not skip, where a server is not installed.")
     parser.addoption("--update-expected", action="store_true", help="Write the expected results of reports anew.")
 

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import boto3
 import duckdb
+import prepared
 import pytest
 
 from etl.api import Lake, open_lake
@@ -174,15 +175,8 @@ def _existing(client: Any, bucket: str) -> list[str]:
 def run_cli(
     *arguments: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """The command line in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "etl", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, **(environment or {})},
-        check=False,
-    )
+    """The command line in a process of its own, with nothing on its standard input."""
+    return prepared.run(list(arguments), str(cwd or Path.cwd()), {**os.environ, **(environment or {})})
 
 
 def ingest_local(logs: Path | str, lake: Path, **settings: Any) -> RunSummary:

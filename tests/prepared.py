@@ -5,7 +5,9 @@ is, with the arguments, directory, environment and streams of the caller. Run as
 """
 
 import atexit
+import contextlib
 import functools
+import importlib
 import io
 import json
 import os
@@ -17,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,31 +27,71 @@ ROOT = Path(__file__).parents[1]
 _LONGEST = 1 << 18
 """Bytes of a message."""
 _STREAMS = 3
+_NUMBER = 20
+"""Bytes of a process id, and of an exit code."""
+_STARTING = threading.Lock()
 
 
-def run(arguments: list[str], directory: str, environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
-    """Run a command to its end, without input."""
-    outputs, their_outputs = zip(*(os.pipe() for _ in range(2)), strict=True)
-    answer, their_answer = socket.socketpair()
-    message = json.dumps({"arguments": arguments, "directory": directory, "environment": dict(environment)})
-    with Path(os.devnull).open("rb") as nothing, answer:
-        theirs = [nothing.fileno(), *their_outputs, their_answer.fileno()]
-        socket.send_fds(_server(os.getpid()), [message.encode()], theirs)
-        their_answer.close()
-        for descriptor in their_outputs:
+class Command:
+    """A command that was started in a session of its own, without input; as `subprocess.Popen` has it."""
+
+    def __init__(self, arguments: Sequence[str], directory: str, environment: Mapping[str, str]) -> None:
+        self.arguments = list(arguments)
+        self.returncode: int | None = None
+        message = json.dumps({"arguments": arguments, "directory": directory, "environment": dict(environment)})
+        outputs, theirs = zip(*(os.pipe() for _ in range(2)), strict=True)
+        self._answer, their_answer = socket.socketpair()
+        with Path(os.devnull).open("rb") as nothing, their_answer:
+            descriptors = [nothing.fileno(), *theirs, their_answer.fileno()]
+            with _STARTING:
+                server = _server(os.getpid())
+            socket.send_fds(server, [message.encode()], descriptors)
+        for descriptor in theirs:
             os.close(descriptor)
-        texts: dict[int, str] = {}
+        self._readers = ThreadPoolExecutor(len(outputs))
+        self._texts = [self._readers.submit(_read, descriptor) for descriptor in outputs]
+        self.pid = int(self._answer.recv(_NUMBER))
 
-        def read(descriptor: int) -> None:
-            with open(descriptor, encoding="utf-8") as stream:
-                texts[descriptor] = stream.read()
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code, once there is one. Raises subprocess.TimeoutExpired."""
+        if self.returncode is None:
+            self._answer.settimeout(timeout)
+            try:
+                self.returncode = int(self._answer.recv(_NUMBER))
+            except (TimeoutError, BlockingIOError):
+                raise subprocess.TimeoutExpired(self.arguments, timeout or 0) from None
+            self._answer.close()
+        return self.returncode
 
-        other = threading.Thread(target=read, args=(outputs[1],))
-        other.start()
-        read(outputs[0])
-        other.join()
-        code = json.loads(answer.recv(100))
-    return subprocess.CompletedProcess(arguments, code, texts[outputs[0]], texts[outputs[1]])
+    def poll(self) -> int | None:
+        """The exit code, None as long as there is none."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.wait(0)
+        return None
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """What it wrote to its end on standard output and standard error."""
+        self.wait(timeout)
+        output, errors = (text.result(timeout) for text in self._texts)
+        self._readers.shutdown()
+        return output, errors
+
+    def kill(self) -> None:
+        """SIGKILL for the process, and none that it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+
+def run(arguments: Sequence[str], directory: str, environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end."""
+    command = Command(arguments, directory, environment)
+    output, errors = command.communicate()
+    return subprocess.CompletedProcess(command.arguments, command.wait(), output, errors)
+
+
+def _read(descriptor: int) -> str:
+    with open(descriptor, encoding="utf-8") as stream:
+        return stream.read()
 
 
 @functools.cache
@@ -82,15 +125,22 @@ def _serve(control: socket.socket) -> dict[str, Any]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             command = os.fork()
             if command == 0:
+                os.setsid()
+                # Only now it can be killed with all that it starts.
+                os.write(descriptors[_STREAMS], _padded(os.getpid()))
                 _adopt(descriptors)
                 return dict(json.loads(message))
             for descriptor in descriptors[:_STREAMS]:
                 os.close(descriptor)
             _, status = os.waitpid(command, 0)
-            os.write(descriptors[_STREAMS], json.dumps(os.waitstatus_to_exitcode(status)).encode())
+            os.write(descriptors[_STREAMS], _padded(os.waitstatus_to_exitcode(status)))
             os._exit(0)
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def _padded(number: int) -> bytes:
+    return str(number).rjust(_NUMBER).encode()
 
 
 def _adopt(descriptors: Sequence[int]) -> None:
@@ -106,6 +156,11 @@ def _become(directory: str, environment: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
+    sys.path[1:1] = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
+    # Python imports it where it begins.
+    sys.modules.pop("sitecustomize", None)
+    with contextlib.suppress(ImportError):
+        importlib.import_module("sitecustomize")
     encoding = environment.get("PYTHONIOENCODING", "utf-8")
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         raw = open(number, "wb" if number else "rb", closefd=False)  # noqa: SIM115 - it stays open

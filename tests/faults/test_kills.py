@@ -126,7 +126,7 @@ def test_at_any_time(local: Judge, s3: Judge, request: pytest.FixtureRequest) ->
         process.kill() if is_parent_only else kill(process)
         process.communicate()
         time.sleep(0.5 if is_parent_only else 0)  # its workers notice
-        return check_killed(whole, lake, process.returncode)
+        return check_killed(whole, lake, process.wait())
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         assert sum(pool.map(attempt, points())) > draws * 0.3

@@ -15,11 +15,14 @@ from typing import Any, cast
 
 import boto3
 import duckdb
+import prepared
 import pytest
 
 from etl.api import Lake, open_lake
 from etl.config import Settings
 from etl.ingest.run import RunSummary
+from etl.query import Database
+from etl.reports import load_reports, query_report
 from etl.store.base import Store
 from etl.store.open import open_store
 from etl.store.s3_session import S3Session
@@ -41,9 +44,27 @@ class Tally:
 
 TALLY = Tally()
 
+_SLOW = (
+    "test_kills",
+    "test_documentation",
+    "test_faults",
+    "test_airflow",
+    "test_query_process",
+    "test_outputs",
+    "test_servers",
+    "test_impossible_times",
+    "test_spark",
+    "test_findings",
+    "test_notebook",
+    "test_fast_path",
+    "test_memory",
+)
+"""The files that take longest, the longest first."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=44, help="Runs that are killed at a random time.")
+    parser.addoption("--kills", type=int, default=20, help="Runs that are killed at a random time.")
+    parser.addoption("--exhaustive", action="store_true", help="Kill runs at each of their writes, not at a sample.")
     parser.addoption("--all-servers", action="store_true", help="Fail, do not skip, where a server is not installed.")
     parser.addoption("--update-expected", action="store_true", help="Write the expected results of reports anew.")
 
@@ -55,10 +76,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The files that take longest come first, so that two processes end at about the same time."""
-    slow = ("test_kills", "test_fast_path", "test_faults", "test_airflow", "test_packaging", "test_memory")
-    items.sort(
-        key=lambda item: (item.path.stem not in slow, slow.index(item.path.stem) if item.path.stem in slow else 0)
-    )
+    order = {name: place for place, name in enumerate(_SLOW)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -184,16 +203,8 @@ def _existing(client: Any, bucket: str) -> list[str]:
 def run_cli(
     *arguments: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """The command line in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "etl", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, **(environment or {})},
-        check=False,
-        timeout=600,
-    )
+    """The command line in a process of its own, with nothing on its standard input."""
+    return prepared.run(arguments, str(cwd or Path.cwd()), {**os.environ, **(environment or {})})
 
 
 def ingest_local(logs: Path | str, lake: Path, **settings: Any) -> RunSummary:
@@ -215,6 +226,18 @@ def rows_of(lake: Path | str, columns: str = "*", order: str = "ALL") -> list[di
         f"ORDER BY {order}"
     )
     return cast("list[dict[str, Any]]", duckdb.connect().sql(query).to_arrow_table().to_pylist())
+
+
+_REQUIRED = {"key": "k", "prefix": "k", "requester": "r", "remote_ip": "192.0.2.1", "approved": "arn:.*"}
+"""Parameters without a default."""
+
+
+def run_every_report(lake: Path, **settings: Any) -> None:
+    """Run all reports over a lake, in one query process: what is tested is their SQL."""
+    database = Database(open_store(str(lake)), settings=Settings(**settings))
+    for report in load_reports().values():
+        required = {key: _REQUIRED[key] for key, one in report.params.items() if one.required}
+        query_report(report, database, required).to_arrow()
 
 
 def events(stderr: str) -> list[dict[str, Any]]:

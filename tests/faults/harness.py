@@ -10,16 +10,16 @@ import os
 import shlex
 import signal
 import subprocess
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import duckdb
 from conftest import TALLY
+from prepared import Command
 from proxy import Fault, Handler, Request, Upstream, fault_proxy
 
 from etl.api import Lake
@@ -68,20 +68,16 @@ class Place:
         workers: int = 1,
         endpoint_url: str | None = None,
         environment: Mapping[str, str] | None = None,
-    ) -> "subprocess.Popen[str]":
+    ) -> Command:
         """`accesslake ingest` as a user starts it, in a process group of its own."""
-        command = [sys.executable, "-m", "etl", "ingest", "--json", "--source", self.source]
+        command = ["ingest", "--json", "--source", self.source]
         command += ["--lake", f"{self.lakes}/{lake}", "--workers", str(workers)]
         if endpoint_url or self.endpoint_url:
             command += ["--endpoint-url", endpoint_url or self.endpoint_url or ""]
         settings = {f"ACCESSLAKE_{name.upper()}": str(value) for name, value in SETTINGS.items()}
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
         # For `finish`, which asks for them.
         stacks = {"PYTHONFAULTHANDLER": "1"}
-        return subprocess.Popen(
-            command, env={**inherited, **stacks, **settings, **(environment or {})}, text=True, start_new_session=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+        return Command(command, str(Path.cwd()), {**os.environ, **stacks, **settings, **(environment or {})})
 
     def copy(self, lake: str) -> str:
         """A directory with all that the lake has."""
@@ -174,13 +170,13 @@ def judge(place: Place) -> Judge:
     return Judge(place, rows, read(lake, "rejects", _REJECT), read(lake, "_ledger", _ENTRY))
 
 
-def kill(process: "subprocess.Popen[str]") -> None:
+def kill(process: Command) -> None:
     """SIGKILL for a run and its workers."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def finish(process: "subprocess.Popen[str]", seconds: float = 240) -> tuple[int, str]:
+def finish(process: Command, seconds: float = 240) -> tuple[int, str]:
     """Exit code and standard error of a run and of its workers. Fails with their stacks where they do not end."""
     try:
         _, errors = process.communicate(timeout=seconds)
@@ -188,11 +184,11 @@ def finish(process: "subprocess.Popen[str]", seconds: float = 240) -> tuple[int,
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGABRT)
         _, errors = process.communicate(timeout=seconds)
-        run = shlex.join(map(str, cast("list[str]", process.args)))
+        run = shlex.join(process.arguments)
         raise AssertionError(f"after {seconds} seconds this had not ended: {run}\n{errors}") from None
     finally:
         kill(process)
-    return process.returncode, errors
+    return process.wait(), errors
 
 
 def run_and_kill(

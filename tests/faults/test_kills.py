@@ -1,6 +1,7 @@
 """A run that is killed before or after any of its writes, or at any time, leaves no duplicate, and the next is whole.
 
-`pytest tests/faults/test_kills.py --kills 5000` kills that many runs at random.
+The batches of a run write the same kinds of files again and again: of these writes a sample is taken, and with
+`--exhaustive` all. `pytest tests/faults/test_kills.py --kills 5000` kills that many runs at random.
 """
 
 import random
@@ -8,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 from pathlib import Path
 
 import boto3
@@ -16,6 +18,8 @@ from conftest import TALLY
 from harness import KILLED, RENAMES, Judge, finish, judge, kill, local_place, run_and_kill, s3_place
 
 AT_ONCE = 3
+FIRST, LAST = 12, 5
+"""Writes up to the first batch, and after the last; between them are batches."""
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +56,25 @@ def at_all(points: list[tuple[str, int]], attempt: Callable[[str, int], bool]) -
         return sum(pool.map(lambda point: attempt(*point), points))
 
 
+@pytest.fixture(scope="module")
+def is_exhaustive(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--exhaustive"))
+
+
+def points_of(writes: int) -> list[tuple[str, int]]:
+    """Before and after each of so many writes."""
+    return [(moment, at) for at in range(1, writes + 1) for moment in ("before", "after")]
+
+
+def sample(writes: int, step: int) -> list[int]:
+    """The first and the last of so many writes, and each `step`-th between them."""
+    tail = writes - LAST + 1
+    return [*range(1, FIRST + 1), *range(FIRST + step, tail, step), *range(tail, writes + 1)]
+
+
 @pytest.mark.parametrize("workers", [1, 2])
-def test_local_lake(workers: int, local: Judge, tmp_path: Path) -> None:
-    """SIGKILL before and after each rename: a local lake changes by renames only."""
+def test_local_lake(workers: int, local: Judge, tmp_path: Path, *, is_exhaustive: bool) -> None:
+    """SIGKILL before and after renames, by turns: a local lake changes by renames only."""
     lake, code, renames = run_local(local, tmp_path, workers, None)
     assert code == 0
     local.is_whole(lake)
@@ -63,13 +83,17 @@ def test_local_lake(workers: int, local: Judge, tmp_path: Path) -> None:
         lake, code, _ = run_local(local, tmp_path, workers, f"{moment}:{at}")
         return check_killed(local, lake, code)
 
-    points = [(moment, at) for moment in ("before", "after") for at in range(1, renames + 1, workers)]
+    turns = zip(cycle(("before", "after")), sample(renames, 1 + workers), strict=False)
+    points = points_of(renames) if is_exhaustive else [*turns, ("after", renames)]
     assert at_all(points, attempt) >= len(points) * (1 if workers == 1 else 0.8)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_lake_on_s3(workers: int, s3: Judge) -> None:
-    """SIGKILL before each PUT reaches S3, and after it is stored but not yet answered."""
+def test_lake_on_s3(workers: int, s3: Judge, *, is_exhaustive: bool) -> None:
+    """SIGKILL before a PUT reaches S3, and after it is stored but not yet answered.
+
+    Runs change a lake by PUTs only: what is after one is what is before the next, and only the first has its own.
+    """
     lake = uuid.uuid4().hex
     code, puts = run_and_kill(s3.place, lake, "never", workers=workers)
     assert code == 0
@@ -80,7 +104,8 @@ def test_lake_on_s3(workers: int, s3: Judge) -> None:
         code, _ = run_and_kill(s3.place, lake, moment, at, workers=workers)
         return check_killed(s3, lake, code)
 
-    points = [(moment, at) for moment in ("before", "after") for at in range(1, puts + 1, 1 if workers == 1 else 4)]
+    after = [("after", at) for at in sample(puts, 1 + 2 * workers)]
+    points = points_of(puts) if is_exhaustive else [("before", 1), *after]
     assert at_all(points, attempt) >= len(points) * (1 if workers == 1 else 0.8)
 
 

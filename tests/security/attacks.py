@@ -18,8 +18,7 @@ from etl.ingest.write import _by_bucket_and_day
 from etl.lake.append import append_rows
 from etl.lake.parts import partition_path
 from etl.parser.parser import Parser
-from etl.query import EVERYTHING, Database, Scope
-from etl.reports import load_reports, query_report
+from etl.query import EVERYTHING, Scope
 from etl.schema import ACCESS_LOG, LEDGER
 from etl.store.base import Store
 from etl.store.open import open_store
@@ -88,18 +87,6 @@ def dashboard(lake: Path, scope: Scope = EVERYTHING) -> str:
 def is_complete(page: str) -> bool:
     """Whether every report of a dashboard was run, and every chart drawn."""
     return not any(f"could not be {failure}" in page for failure in ("answered", "drawn"))
-
-
-_REQUIRED = {"key": "k", "prefix": "k", "requester": "r", "remote_ip": "192.0.2.1", "approved": "arn:.*"}
-"""Parameters without a default."""
-
-
-def run_every_report(lake: Path, scope: Scope = EVERYTHING) -> None:
-    """Run all reports over a lake, in one query process: what is tested is their SQL."""
-    database = Database(open_store(str(lake)), scope)
-    for report in load_reports().values():
-        required = {key: _REQUIRED[key] for key, one in report.params.items() if one.required}
-        query_report(report, database, required).to_arrow()
 
 
 def files_of(store: Store) -> dict[str, str]:

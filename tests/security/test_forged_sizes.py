@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from attacks import dashboard, is_complete, request, run_every_report, store_as_before, write_log
-from conftest import ingest_local, rows_of
+from attacks import dashboard, is_complete, request, store_as_before, write_log
+from conftest import ingest_local, rows_of, run_every_report
 from lines import HEAD, TAIL, read
 
 from etl import open_lake

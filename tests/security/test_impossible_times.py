@@ -5,8 +5,8 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-from attacks import dashboard, is_complete, request, run_every_report, store_as_before, write_log
-from conftest import ingest_local, rows_of
+from attacks import dashboard, is_complete, request, store_as_before, write_log
+from conftest import ingest_local, rows_of, run_every_report
 
 from etl import open_lake
 from etl.config import Settings
@@ -61,6 +61,13 @@ def test_every_command_runs_on_a_lake_with_impossible_times(tmp_path: Path, year
         report = load_reports()[name]
         assert report.chart
         assert len(svg(report.chart, open_lake(str(lake)).report(name).to_arrow())) < 2_000_000
+
+
+@pytest.mark.parametrize("year", [9999, 1])
+def test_periods_at_the_ends_of_the_calendar(tmp_path: Path, year: int) -> None:
+    """They end with a result or a message, also where a record is of these days."""
+    lake = tmp_path / "lake"
+    store_as_before(open_store(str(lake)), [request(1), request(2)], time=dt.datetime(year, 1, 1, 12))  # noqa: DTZ001
     rules = tmp_path / "rules.json"
     rules.write_text('{"Rules": [{"ID": "a", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}}]}')
     first, last = dt.date.min, dt.date.max

@@ -6,8 +6,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from attacks import on_terminal, request, run_every_report, store_as_before
-from conftest import S3, ingest_local, rows_of, run_cli
+from attacks import on_terminal, request, store_as_before
+from conftest import S3, ingest_local, rows_of, run_cli, run_every_report
 from lines import LINE, read, rejected
 
 from etl import open_lake
@@ -15,6 +15,8 @@ from etl.api import Lake
 from etl.config import Settings
 from etl.lake.parts import is_part
 from etl.parser.keys import encode_key
+from etl.query import Database
+from etl.reports import load_reports, query_report
 from etl.store.open import open_store
 from etl.store.s3_session import S3Session
 
@@ -90,9 +92,9 @@ def test_every_key_is_found(logs: Path, tmp_path: Path) -> None:
         ).encode()
     )
     ingest_local(logs, lake, max_reject_fraction=1)
-    here = open_lake(str(lake))
+    database, report = Database(open_store(str(lake))), load_reports()["lifecycle/object_events"]
     for key in KEYS:
-        assert here.report("lifecycle/object_events", key=key).to_arrow().num_rows == 1, key
+        assert query_report(report, database, {"key": key}).to_arrow().num_rows == 1, key
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "json", "markdown"])

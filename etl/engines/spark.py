@@ -47,9 +47,11 @@ _SESSION = {
     "spark.sql.files.ignoreMissingFiles": "false",
     "spark.sql.files.ignoreCorruptFiles": "false",
 }
-_SCHEMA = ", ".join(
-    f"{SPARK.name(one.name)} {SPARK.types[one.type]}" for one in (*COLUMNS, *PARTITIONS)
-)
+_TYPES = {one.name: SPARK.types[one.type] for one in (*COLUMNS, *PARTITIONS)}
+_SCHEMA = ", ".join(f"{SPARK.name(name)} {kind}" for name, kind in _TYPES.items())
+_NO_COLUMNS = [
+    f"CAST(NULL AS {kind}) AS {SPARK.name(name)}" for name, kind in _TYPES.items()
+]
 
 
 def report_on_spark(
@@ -142,7 +144,8 @@ class _Rows:
     def _records(self, session: Any, parts: Sequence[Entry]) -> Any:
         """The records of these parts as a DataFrame. Columns that a part does not have are NULL."""
         if not parts:
-            return session.createDataFrame([], _SCHEMA)
+            # `createDataFrame` would make this session the one that is active for everybody.
+            return session.range(0).selectExpr(*_NO_COLUMNS)
         root = _hadoop_url(self.store, session)
         reader = session.read.schema(_SCHEMA).option(
             "basePath", f"{root}/{partition_path(ACCESS_LOG)}"

@@ -230,6 +230,8 @@ def test_a_session_of_others_stays_as_it_is(small: OnBoth) -> None:
         session.conf.set(name, value)
     session.range(1).createOrReplaceTempView("access_log")
     scope = {"date_from": "2026-03-06T08", "date_to": "2026-03-08", "bucket": "www*", "key_prefix": "p"}
+    nothing = {"date_from": "2020-01-01", "date_to": "2020-01-02"}
+    assert rows_of(small.lake.report("website/requests_by_day", engine=EngineName.SPARK, **nothing)) == []
     for name in ("website/hours_of_day", "website/requests_by_day"):
         expected = small.lake.report(name, **scope)
         result = small.lake.report(name, engine=EngineName.SPARK, **scope)

@@ -59,7 +59,7 @@ class Assembly:
         with_ = query.args.get("with_")
         for cte in with_.expressions if with_ else ():
             self._hoist(cte.this, names, prefix)
-            names[cte.alias] = self._add(f"{prefix}{cte.alias}", cte.this)
+            names[cte.alias.lower()] = self._add(f"{prefix}{cte.alias}", cte.this)
         query.set("with_", None)
         self._descend(query, names, prefix)
 
@@ -77,7 +77,9 @@ class Assembly:
             raise NotOfferedError(
                 f"it reads {table.this.sql('duckdb')}, which is no table"
             )
-        name = names.get(table.name) or self._defined(table.name)
+        # Whoever writes a name in capitals means the same.
+        called = table.name.lower()
+        name = names.get(called) or self._defined(called)
         if name != table.name and not table.alias:
             table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name)))
         table.set("this", exp.to_identifier(name))
@@ -99,7 +101,7 @@ class Assembly:
         return body
 
     def _add(self, name: str, body: exp.Query) -> str:
-        while name in self._known:
+        while name.lower() in map(str.lower, self._known):
             name += "_"
         self._known[name] = body
         return name

@@ -142,7 +142,7 @@ class Constants:
             return node
         if node.find(*_OPEN) or any(map(self._may_change, node.find_all(exp.Func))):
             return node
-        if isinstance(node.parent, exp.Table):
+        if isinstance(node.parent, (exp.Table, exp.Window)):
             return node
         if node not in self._values:
             self._values[node.copy()] = self._value_of(node)
@@ -225,11 +225,13 @@ def _settled_paren(node: Node) -> Node:
 
 
 def _settled_membership(node: Node) -> Node:
+    """A list of constants; not with NULL among them, which `IN` takes otherwise."""
     if isinstance(node.this, exp.Null):
         return node.this
-    if isinstance(node.this, exp.Array):
-        return exp.In(this=node.expression, expressions=node.this.expressions)
-    return node
+    values = node.this.expressions if isinstance(node.this, exp.Array) else []
+    if not values or any(isinstance(value, exp.Null) for value in values):
+        return node
+    return exp.In(this=node.expression, expressions=values)
 
 
 def _settled_case(node: Node) -> Node:

@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlglot import exp
 
+from etl.dialects.vocabulary import NotOfferedError
+
 
 def rewrite_relations(query: exp.Query) -> exp.Query:
     """A query without lists that are unnested at once, and without joins of DuckDB's own."""
@@ -67,6 +69,10 @@ def _rewrite_pairs(test: exp.In) -> None:
 def _rewrite_anti(select: exp.Select, join: exp.Join) -> None:
     """`a ANTI JOIN b USING (x)`: no row of b has the same x."""
     left, right = select.args["from_"].this.alias_or_name, join.this.alias_or_name
+    if left.lower() == right.lower():
+        raise NotOfferedError(
+            f"it joins {left} with itself, without a name that tells them apart"
+        )
     names = [one.name for one in join.args.get("using") or ()]
     equal: list[exp.Expr] = [
         exp.EQ(this=exp.column(name, right), expression=exp.column(name, left))

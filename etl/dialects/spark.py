@@ -100,6 +100,18 @@ def _like(node: Node) -> Node:
     return node
 
 
+def _text(node: Node) -> Node:
+    """Spark puts the value of a variable in the place of `${...}`, in texts, too: these two are no longer together."""
+    if not node.is_string or "${" not in node.name:
+        return node
+    first, *others = node.name.split("${")
+    whole: exp.Expr = exp.Literal.string(first)
+    for piece in others:
+        before = exp.DPipe(this=whole, expression=exp.Literal.string("$"))
+        whole = exp.DPipe(this=before, expression=exp.Literal.string(f"{{{piece}"))
+    return exp.paren(whole)
+
+
 _REWRITERS: Rewriters = {
     exp.ArgMax: _order,
     exp.ArgMin: _order,
@@ -107,6 +119,7 @@ _REWRITERS: Rewriters = {
     exp.DataType: _type,
     exp.DateDiff: _days_between,
     exp.Like: _like,
+    exp.Literal: _text,
     exp.TimestampTrunc: _truncated,
     exp.AtTimeZone: _local_time,
     exp.DayOfWeekIso: _day_of_week,

@@ -15,6 +15,7 @@ from etl.dialects.assembly import RECORDS, Assembly
 from etl.dialects.constants import Constants, constant
 from etl.dialects.definitions import bundled_definitions, parse
 from etl.dialects.dialect import Dialect
+from etl.dialects.own import check_own, mark
 from etl.dialects.portable import portable
 from etl.dialects.records import COLUMNS, records, table_named
 from etl.dialects.spark import for_spark
@@ -23,6 +24,7 @@ from etl.dialects.trino import for_trino
 from etl.dialects.vocabulary import NotOfferedError, check_vocabulary
 from etl.query import EVERYTHING, Scope
 from etl.reports import Report, bind
+from etl.reports.files import bundled_files
 
 _WRITERS: Mapping[Dialect, Callable[[exp.Query, MappingSchema], exp.Query]] = {
     Dialect.ATHENA: for_trino,
@@ -72,7 +74,7 @@ def _statement(
     assembly = Assembly(
         bundled_definitions(), Constants(settings), records(scope, source)
     )
-    tree = assembly.assemble(_with_values(parse(report.sql), values))
+    tree = assembly.assemble(_with_values(_parsed(report), values))
     schema = MappingSchema(dialect="duckdb")
     schema.add_table(source, COLUMNS)
     named = qualify(
@@ -83,11 +85,18 @@ def _statement(
         identify=False,
     )
     typed = annotate_types(named, schema=schema, dialect="duckdb")
+    check_own(typed)
     narrow = pushdown_projections(portable(typed))
     written = _WRITERS[dialect](tidy(narrow), schema)
     sql = written.sql(dialect, pretty=True, unsupported_level=ErrorLevel.RAISE)
     check_vocabulary(sql, written, dialect)
     return sql
+
+
+def _parsed(report: Report) -> exp.Query:
+    """A report's SQL; of one that is not bundled, and so compared with nothing, it is known whose it is."""
+    is_bundled = bundled_files().get(report.name) == report.path
+    return parse(report.sql) if is_bundled else mark(parse(report.sql))
 
 
 def _with_values(tree: exp.Query, values: Mapping[str, object]) -> exp.Query:

@@ -43,6 +43,7 @@ _SESSION = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.ansi.doubleQuotedIdentifiers": "false",
     "spark.sql.parser.escapedStringLiterals": "false",
+    "spark.sql.variable.substitute": "false",
     # A file that is gone or damaged is an error, not one without rows.
     "spark.sql.files.ignoreMissingFiles": "false",
     "spark.sql.files.ignoreCorruptFiles": "false",
@@ -108,7 +109,8 @@ class _Rows:
         )
         with spark_context(self.options) as context, _cancelled_after_error(context):
             refuse_local_disks((self.store.url,), context.master)
-            session = _new_session()
+            with spark_errors(_ADVICE):
+                session = _new_session()
             yield from retrying(self._begin, session)
 
     def _begin(self, session: Any) -> Iterator[pa.RecordBatch]:
@@ -170,7 +172,9 @@ def _new_session() -> Any:
 
     session = SparkSession.builder.getOrCreate().newSession()
     for name, value in _SESSION.items():
-        session.conf.set(name, value)
+        # To set some of them is deprecated, and Spark says so.
+        if session.conf.get(name) != value:
+            session.conf.set(name, value)
     register_spark_functions(session)
     return session
 
@@ -179,7 +183,8 @@ def _new_session() -> Any:
 def _cancelled_after_error(context: "SparkContext") -> Iterator[None]:
     """Nobody waits for what executors have in hand then: not after Ctrl-C, and not if no more rows are wanted."""
     tag = f"accesslake-{uuid.uuid4().hex}"
-    context.addJobTag(tag)
+    with spark_errors(_ADVICE):
+        context.addJobTag(tag)
     try:
         yield
     except BaseException:
@@ -195,15 +200,21 @@ def _batches(rows: Iterator[Any], schema: pa.Schema) -> Iterator[pa.RecordBatch]
     """Rows of Spark as Arrow record batches with the types of DuckDB."""
     while piece := list(islice(rows, _BATCH_ROWS)):
         columns = [
-            _column(values, field.type)
+            _column(values, field)
             for values, field in zip(zip(*piece, strict=True), schema, strict=True)
         ]
         yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+def _column(values: Sequence[Any], field: pa.Field) -> pa.Array:
     """Spark has decimals where DuckDB has whole numbers, or those of double precision."""
+    kind = field.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         number = int if pa.types.is_integer(kind) else float
         values = [None if value is None else number(value) for value in values]
-    return pa.array(values, kind)
+    try:
+        return pa.array(values, kind)
+    except pa.ArrowException as error:
+        raise AccessLakeError(
+            f"{field.name} has another type on Spark than in DuckDB ({kind}): {error}; cast it, or run the report here"
+        ) from error

@@ -27,6 +27,8 @@ _SECRET = re.compile(_REDACTED)
 _REFERENCE = re.compile(
     r"spark\.kubernetes\.(driver|executor)\.secret(s|KeyRef)\.|.*file$", re.IGNORECASE
 )
+# How Spark names its own errors: [DIVIDE_BY_ZERO].
+_ERROR_CLASS = re.compile(r"\[[A-Z][A-Z0-9_.]+\]")
 _STACK = re.compile(r"\n\s+at |\n\s*SQLSTATE: |\nDriver stacktrace:")
 
 
@@ -70,7 +72,9 @@ def cause_of(error: Exception) -> str:
     java = getattr(error, "java_exception", None)
     text = str(error) if java is None else str(java.getMessage() or java.toString())
     lines = _STACK.split(text, maxsplit=1)[0].strip().splitlines()
-    return lines[-1].strip() if lines else type(error).__name__
+    named = [line for line in lines if _ERROR_CLASS.search(line)]
+    # What a worker of Python says of an error, it says last.
+    return (named[:1] or lines[-1:] or [type(error).__name__])[0].strip()
 
 
 def spark_options(settings: Settings) -> dict[str, str]:

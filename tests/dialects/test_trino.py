@@ -288,7 +288,6 @@ NULLED = "CASE WHEN NOT access_log.key IS NULL THEN COALESCE({}, '') END"
         ("starts_with(key, 'a')", "STARTS_WITH(access_log.key, 'a')"),
         ("contains(key, 'a')", "(STRPOS(access_log.key, 'a') > 0)"),
         ("left(key, 3)", "SUBSTR(access_log.key, 1, 3)"),
-        ("trim(key)", "TRIM(BOTH ' ' FROM access_log.key)"),
         ("key || http_status", "access_log.key || CAST(access_log.http_status AS VARCHAR)"),
         ("key = 'it''s \\ \"x\"'", "access_log.key = 'it''s \\ \"x\"'"),
         ("key LIKE 'a\\_%'", "access_log.key LIKE 'a\\_%'"),

@@ -46,10 +46,10 @@ from etl.cli.terminal import (
     print_reports,
 )
 from etl.config import EngineName, Settings
-from etl.dialects import Dialect
+from etl.dialects import Dialect, printed
 from etl.errors import UsageError, nearest
 from etl.maintenance import Extent
-from etl.query import Result
+from etl.query import Result, scope_of
 from etl.query.catalog import NOTES, as_result, functions
 from etl.query.output import Format, choose_format, write_file, write_result
 from etl.reports import (
@@ -228,6 +228,10 @@ def _check_engines(
         )
     if table is not None and dialect in (None, Dialect.DUCKDB):
         raise UsageError("--table is for --print-sql --dialect athena, trino or spark")
+    if print_sql and (compare or engine is not EngineName.LOCAL):
+        raise UsageError(
+            "--print-sql runs nothing: leave out --compare and --engine; --dialect names the engine of the SQL"
+        )
     if compare and engine is not EngineName.LOCAL:
         raise UsageError(
             f"--compare is not made for --engine {engine}; run the report for each of the two periods"
@@ -244,7 +248,11 @@ def _statement(
 ) -> str:
     """The report's SQL for DuckDB with the lake's views, or as one statement for another engine."""
     if dialect and dialect is not Dialect.DUCKDB:
-        return Lake(settings).print_sql(report, dialect, table, **scope, **params)
+        # It is of any lake: none needs to be named.
+        selected = scope_of(
+            scope["bucket"], scope["date_from"], scope["date_to"], scope["key_prefix"]
+        )
+        return printed(report, dialect, params, selected, settings, table)
     if any(value is not None for value in scope.values()):
         text = "the printed SQL is about all that its views have; the period, buckets and keys are not in it"
         typer.echo(f"accesslake: {text}", err=True)

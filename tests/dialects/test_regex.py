@@ -105,3 +105,10 @@ REFUSED = (
 def test_what_java_reads_otherwise_is_refused(pattern: str) -> None:
     with pytest.raises(NotOfferedError, match="something else"):
         java_pattern(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["(x?)*", "(a+)+$", "(?:a|b){2,}"])
+def test_a_group_without_end_is_refused(pattern: str) -> None:
+    """Java ended over one of these, and with it Spark."""
+    with pytest.raises(NotOfferedError, match="never be done"):
+        java_pattern(pattern)

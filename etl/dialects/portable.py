@@ -144,10 +144,12 @@ def _double(node: exp.Expr) -> exp.Expr:
 
 def _sum(node: Node) -> Node:
     """A sum of whole numbers has room for 38 digits."""
-    added = node.this
-    if added.is_type(*exp.DataType.INTEGER_TYPES):
-        return exp.Sum(this=exp.cast(added, _WIDE, copy=False))
-    return node
+    is_distinct = isinstance(node.this, exp.Distinct)
+    added = node.this.expressions[0] if is_distinct else node.this
+    if not added.is_type(*exp.DataType.INTEGER_TYPES):
+        return node
+    wide = exp.cast(added, _WIDE, copy=False)
+    return exp.Sum(this=exp.Distinct(expressions=[wide]) if is_distinct else wide)
 
 
 def _add(node: Node) -> Node:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from etl.dialects.constants import constant
+from etl.dialects.regex import ANY
 from etl.errors import UsageError
 from etl.query import Scope
 from etl.query.scope import is_pattern
@@ -92,4 +93,4 @@ def _regex(piece: str) -> str:
     """The regular expression for a piece of a pattern."""
     if len(piece) > 1:
         return f"[{piece[1:-1].replace('!', '^', 1)}]" if piece[1] == "!" else piece
-    return {"*": r"(?:.|\n)*", "?": r"(?:.|\n)"}.get(piece, re.escape(piece))
+    return {"*": f"{ANY}*", "?": ANY}.get(piece, re.escape(piece))

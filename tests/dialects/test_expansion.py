@@ -218,3 +218,9 @@ def test_spark_finds_no_variables_in_texts() -> None:
     text = on_spark("SELECT key = '${env:HOME}/$${x}' AS a, row_number() OVER (ORDER BY key) AS n FROM access_log")
     assert "${" not in text
     assert "'$' || '{env:HOME}/$'" in text
+
+
+def test_different_numbers_are_summed_in_38_digits() -> None:
+    assert "SUM(DISTINCT CAST(access_log.object_size AS DECIMAL(38, 0)))" in on_spark(
+        "SELECT sum(DISTINCT object_size) AS n FROM access_log"
+    )

@@ -6,6 +6,7 @@ what has no settings yet: completion in shells, and executors of Spark, which ge
 
 import datetime as dt
 import ipaddress
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
@@ -106,8 +107,16 @@ _Texts = Annotated[
     tuple[Annotated[str, StringConstraints(min_length=1)], ...],
     BeforeValidator(_one_or_many),
 ]
+
+
+def _spark_option(text: str) -> str:
+    if re.match(r"spark\.[^=\s]+=", text) is None:
+        raise ValueError("an option for Spark is written spark.NAME=VALUE")
+    return text
+
+
 _SparkOptions = Annotated[
-    tuple[Annotated[str, StringConstraints(pattern=r"^spark\.[^=\s]+=")], ...],
+    tuple[Annotated[str, AfterValidator(_spark_option)], ...],
     BeforeValidator(_one_or_many),
 ]
 _Networks = Annotated[

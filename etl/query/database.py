@@ -21,7 +21,7 @@ from etl.schema import TABLES, Table
 from etl.store import ReadableStore
 
 # Each finds that a run replaced a part between the listing and the reading, which is seldom twice in a row.
-_ATTEMPTS = 4
+_ATTEMPTS = 8
 
 
 class Database:

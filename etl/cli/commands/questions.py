@@ -46,7 +46,7 @@ from etl.cli.terminal import (
     print_reports,
 )
 from etl.config import EngineName, Settings
-from etl.dialects import Dialect, printed
+from etl.dialects import Dialect
 from etl.errors import UsageError, nearest
 from etl.maintenance import Extent
 from etl.query import Result, scope_of
@@ -248,6 +248,8 @@ def _statement(
 ) -> str:
     """The report's SQL for DuckDB with the lake's views, or as one statement for another engine."""
     if dialect and dialect is not Dialect.DUCKDB:
+        from etl.dialects import printed  # noqa: PLC0415 - few ask for it, and it is slow to import
+
         # It is of any lake: none needs to be named.
         selected = scope_of(
             scope["bucket"], scope["date_from"], scope["date_to"], scope["key_prefix"]

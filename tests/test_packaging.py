@@ -94,8 +94,8 @@ def test_the_top_level_is_the_agreed_one() -> None:
         ("etl.lake", "duckdb boto3 s3fs altair vl_convert pandas rich typer"),
         ("etl.query", "duckdb boto3 s3fs altair vl_convert pandas rich typer"),
         ("etl.query.worker", "boto3 s3fs altair vl_convert pandas rich typer pydantic"),
-        ("etl.api", "boto3 s3fs altair vl_convert pandas typer"),
-        ("etl.cli.app", "boto3 s3fs altair vl_convert pandas"),
+        ("etl.api", "boto3 s3fs altair vl_convert pandas typer sqlglot pyspark"),
+        ("etl.cli.app", "boto3 s3fs altair vl_convert pandas sqlglot pyspark"),
     ],
 )
 def test_what_a_module_does_not_load(module: str, without: str) -> None:

@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING
 from etl.faces import lazy_face
 
 if TYPE_CHECKING:
-    from etl.dialects.dialect import Dialect
+    from etl.dialects.dialect import Dialect, check_qualified_name
     from etl.dialects.printing import printed
-    from etl.dialects.records import check_qualified_name
     from etl.dialects.translation import Translation, translate
     from etl.dialects.vocabulary import NotOfferedError
 
 __getattr__ = lazy_face(
     __name__,
     {
-        "dialect": ("Dialect",),
+        "dialect": ("Dialect", "check_qualified_name"),
         "printing": ("printed",),
-        "records": ("check_qualified_name",),
         "translation": ("Translation", "translate"),
         "vocabulary": ("NotOfferedError",),
     },

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from etl.dialects.constants import constant
+from etl.dialects.dialect import check_qualified_name
 from etl.dialects.regex import ANY
-from etl.errors import UsageError
 from etl.query import Scope
 from etl.query.scope import is_pattern
 from etl.query.views import LARGEST, column_types
@@ -18,17 +18,6 @@ COLUMNS = column_types(ACCESS_LOG)
 
 # A class of characters, or one character.
 _PIECES = re.compile(r"\[!?[^]]+\]|.", re.DOTALL)
-
-
-_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,2}", re.ASCII)
-
-
-def check_qualified_name(name: str) -> None:
-    """Raise UsageError for what is not `NAME`, `DATABASE.NAME` or `CATALOG.DATABASE.NAME`."""
-    if _NAME.fullmatch(name) is None:
-        raise UsageError(
-            f"{name!r} names no table: write NAME, DATABASE.NAME or CATALOG.DATABASE.NAME, of letters, digits, _ and -"
-        )
 
 
 def table_named(name: str) -> exp.Table:

@@ -84,6 +84,12 @@ def _glue_table(text: str) -> str:
     return text
 
 
+def _spark_option(text: str) -> str:
+    if re.match(r"spark\.[^=\s]+=", text) is None:
+        raise ValueError("an option for Spark is written spark.NAME=VALUE")
+    return text
+
+
 def _network(text: str) -> str:
     """An address or a network (CIDR); what its bits after the prefix are does not matter."""
     network = ipaddress.ip_network(text, strict=False)
@@ -107,13 +113,6 @@ _Texts = Annotated[
     tuple[Annotated[str, StringConstraints(min_length=1)], ...],
     BeforeValidator(_one_or_many),
 ]
-
-
-def _spark_option(text: str) -> str:
-    if re.match(r"spark\.[^=\s]+=", text) is None:
-        raise ValueError("an option for Spark is written spark.NAME=VALUE")
-    return text
-
 
 _SparkOptions = Annotated[
     tuple[Annotated[str, AfterValidator(_spark_option)], ...],

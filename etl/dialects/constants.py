@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from etl.config import Settings
 from etl.dialects.relations import conditions
-from etl.dialects.rewriting import Node, Rewriters
+from etl.dialects.rewriting import Node, Rewriters, rewrite_each, rewritten
 from etl.dialects.vocabulary import NotOfferedError
 from etl.query.views import settings_statements
 
@@ -96,10 +96,7 @@ class Constants:
 
     def folded(self, tree: Node) -> Node:
         """A tree with the value of each part that has no column in it, and without the conditions that this settles."""
-        for node in reversed(list(tree.walk())):
-            if (settled := _settled(self._fold(node))) is not node:
-                node.replace(settled)
-        return tree
+        return rewrite_each(tree, lambda node: rewritten(self._fold(node), _SETTLED))
 
     def _unroll(self, node: exp.Expr) -> exp.Expr:
         if (
@@ -202,12 +199,6 @@ _TREES: tuple[tuple[type | tuple[type, ...], Callable[[Any], exp.Expr]], ...] = 
     (dt.date, lambda value: exp.cast(exp.Literal.string(str(value)), exp.DType.DATE)),
     (list, lambda value: exp.Array(expressions=[constant(one) for one in value])),
 )
-
-
-def _settled(node: exp.Expr) -> exp.Expr:
-    """What is left of a condition of which a part is known."""
-    settle = _SETTLED.get(type(node))
-    return settle(node) if settle else node
 
 
 def _settled_connector(node: Node) -> Node:

@@ -7,7 +7,6 @@ from sqlglot import exp
 
 from etl.dialects.constants import constant
 from etl.dialects.dialect import check_qualified_name
-from etl.dialects.regex import ANY
 from etl.query import Scope
 from etl.query.scope import is_pattern
 from etl.query.views import LARGEST, column_types
@@ -82,4 +81,4 @@ def _regex(piece: str) -> str:
     """The regular expression for a piece of a pattern."""
     if len(piece) > 1:
         return f"[{piece[1:-1].replace('!', '^', 1)}]" if piece[1] == "!" else piece
-    return {"*": f"{ANY}*", "?": ANY}.get(piece, re.escape(piece))
+    return {"*": r"[\s\S]*", "?": r"[\s\S]"}.get(piece, re.escape(piece))

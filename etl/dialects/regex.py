@@ -12,8 +12,6 @@ from etl.dialects.vocabulary import NotOfferedError
 # A class of characters, an escape, the start of a group, a number of times, or one character.
 _TOKEN = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\.|\(\?:?|\{[^}]*\}?|.", re.DOTALL)
 _TIMES = re.compile(r"\{\d+(,\d*)?\}")
-ANY = r"(?:.|\n)"
-"""Any character."""
 # RE2 takes time in proportion to the text, and Java may take for ever, or all of its stack.
 _ENDLESS = re.compile(r"(?<!\\)\)(?:[*+]|\{\d+,\})")
 _IN_CLASS = re.compile(r"\\.|.", re.DOTALL)
@@ -39,7 +37,7 @@ def java_pattern(pattern: str, *, ignores_case: bool = False) -> str:
 
     Raises NotOfferedError for what is not known to be the same.
     """
-    if endless := _ENDLESS.search(pattern.replace(ANY, "")):
+    if endless := _ENDLESS.search(pattern):
         raise NotOfferedError(
             f"its pattern {pattern!r} has {endless[0]}, a group without end: engines in Java may never be done with it"
         )

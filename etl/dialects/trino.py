@@ -6,46 +6,16 @@ from sqlglot import Schema, exp
 
 from etl.dialects.agreement import annotated, check_agreement
 from etl.dialects.rewriting import Node, Rewriters, rewrite
-from etl.dialects.vocabulary import NotOfferedError
+from etl.dialects.vocabulary import NotOfferedError, words
 
 # What names have to be quoted that sqlglot leaves bare: words that only Athena, or only a later Trino, reserves.
-_RESERVED = {
-    *(
-        "cube",
-        "current_catalog",
-        "current_date",
-        "current_path",
-        "current_role",
-        "current_schema",
-        "current_user",
-    ),
-    *(
-        "first",
-        "grouping",
-        "json_array",
-        "json_exists",
-        "json_object",
-        "json_query",
-        "json_table",
-        "json_value",
-    ),
-    *(
-        "last",
-        "listagg",
-        "localtime",
-        "localtimestamp",
-        "normalize",
-        "of",
-        "recursive",
-        "rollup",
-        "skip",
-        "trim",
-    ),
-    *("uescape", "unnest"),
-}
+_RESERVED = words("""
+    cube current_catalog current_date current_path current_role current_schema current_user first grouping json_array
+    json_exists json_object json_query json_table json_value last listagg localtime localtimestamp normalize of
+    recursive rollup skip trim uescape unnest
+""")
 _REASONS: Mapping[str, str] = {
     "is_in_network": "it compares addresses with the setting exclude.addresses, for which Trino has no function",
-    "location_of": "it needs to know where addresses are, which no function of Trino knows",
     "parse_user_agent": "it takes user agents apart, for which Trino has no function",
     "percentile_disc": "it needs exact percentiles, and Trino has estimates of them only",
     "url_decode": "it takes URLs apart, where Trino makes a space of each plus sign",

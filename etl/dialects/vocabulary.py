@@ -19,7 +19,8 @@ class NotOfferedError(UsageError):
     """A report that is not written in the dialect of an engine; the message says why."""
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
     return frozenset(text.split())
 
 
@@ -41,14 +42,14 @@ class Vocabulary:
     signs: frozenset[str]
 
 
-_KEYWORDS = _words("""
+_KEYWORDS = words("""
     AND AS BETWEEN BOOLEAN CASE CURRENT DATE DAY DESC DISTINCT DOUBLE ELSE END FALSE FROM HAVING IN INTERVAL IS JOIN
     LEFT LIKE LIMIT NOT NULL NULLS ON OR OVER PRECEDING ROW ROWS SELECT THEN TRAILING TRUE UNBOUNDED UNION WHEN WHERE
     WINDOW WITH
 """) | {"GROUP BY", "ORDER BY", "PARTITION BY"}
 # After which word another one means what it should: UNION ALL, but not GROUP BY ALL.
 _AFTER = {"ALL": "UNION", "FIRST": "NULLS", "LAST": "NULLS"}
-_SIGNS = _words("( ) , . = <> < <= > >= + - * / ||")
+_SIGNS = words("( ) , . = <> < <= > >= + - * / ||")
 _FUNCTIONS = _functions("""
     AVG/1 BOOL_AND/1 BOOL_OR/1 CAST/1 COALESCE COUNT/1 DATE_TRUNC/2 DECIMAL/2 EXISTS FILTER GREATEST HOUR/1 IN LAG/1
     LEAD/1 LEAST LENGTH/1 LOWER/1 MAX/1 MAX_BY/2 MIN/1 MIN_BY/2 NULLIF/2 ROUND/1 ROW_NUMBER/0 SUBSTRING/2/3 SUM/1 TRIM/1
@@ -60,7 +61,7 @@ _TRINO = Vocabulary(
         REGEXP_EXTRACT/2/3 REGEXP_LIKE/2 REVERSE/1 ROW SEQUENCE/3 SPLIT_PART/3 STARTS_WITH/2 STRPOS/2 SUBSTR/2/3
         TO_UNIXTIME/1 UNNEST/1 WITH_TIMEZONE/2
     """),
-    _words("BIGINT BOTH CROSS CURRENT_TIMESTAMP INTEGER SMALLINT TIMESTAMP VARCHAR"),
+    words("BIGINT BOTH CROSS CURRENT_TIMESTAMP INTEGER SMALLINT TIMESTAMP VARCHAR"),
     frozenset(),
 )
 _OF_DIALECT: Mapping[Dialect, Vocabulary] = {
@@ -72,8 +73,8 @@ _OF_DIALECT: Mapping[Dialect, Vocabulary] = {
             IS_IN_NETWORK/2 LAST_DAY/1 LEFT/2 LOCATE/2 PARSE_USER_AGENT/1 PERCENTILE_DISC/1 REGEXP_EXTRACT/2/3
             RINT/1 SEQUENCE/3 SPLIT_PART/3 STARTSWITH/2 STRUCT TIMESTAMPDIFF/3 UNIX_TIMESTAMP/1 WEEKDAY/1
         """),
-        _words("BIGINT DIV INT MICROSECOND RLIKE STRING TIMESTAMP_NTZ WITHIN"),
-        _words("[ ]"),
+        words("BIGINT DIV INT MICROSECOND RLIKE STRING TIMESTAMP_NTZ WITHIN"),
+        words("[ ]"),
     ),
 }
 _LITERALS = {TokenType.STRING, TokenType.NUMBER, TokenType.IDENTIFIER}

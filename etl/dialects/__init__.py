@@ -13,7 +13,7 @@ from etl.faces import lazy_face
 if TYPE_CHECKING:
     from etl.dialects.dialect import Dialect, check_qualified_name
     from etl.dialects.printing import printed
-    from etl.dialects.translation import Translation, translate
+    from etl.dialects.translation import translate
     from etl.dialects.vocabulary import NotOfferedError
 
 __getattr__ = lazy_face(
@@ -21,7 +21,7 @@ __getattr__ = lazy_face(
     {
         "dialect": ("Dialect", "check_qualified_name"),
         "printing": ("printed",),
-        "translation": ("Translation", "translate"),
+        "translation": ("translate",),
         "vocabulary": ("NotOfferedError",),
     },
 )
@@ -29,7 +29,6 @@ __getattr__ = lazy_face(
 __all__ = [
     "Dialect",
     "NotOfferedError",
-    "Translation",
     "check_qualified_name",
     "printed",
     "translate",

@@ -42,11 +42,11 @@ def printed(
     if dialect is Dialect.DUCKDB:
         raise UsageError("DuckDB has the reports themselves: leave out the dialect")
     name = RECORDS if table is None else table
-    written = translate(report, dialect, parameters, scope, settings, name)
+    sql = translate(report, dialect, parameters, scope, settings, name)
     title = " ".join(report.title.split())  # a line break would end the comment
-    notes = (f"{title} ({report.name})", *_NOTES[dialect], *written.notes)
-    comments = (*notes, *_functions_in(written.sql), f"Reads {name}: see accesslake ddl.")
-    return "".join((*_commented(comments), f"{written.sql};\n"))
+    notes = (f"{title} ({report.name})", *_NOTES[dialect])
+    comments = (*notes, *_functions_in(sql), f"Reads {name}: see accesslake ddl.")
+    return "".join((*_commented(comments), f"{sql};\n"))
 
 
 def _functions_in(sql: str) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """A report as one statement for another engine."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from sqlglot import ErrorLevel, exp
 from sqlglot.errors import SqlglotError
@@ -33,14 +32,6 @@ _WRITERS: Mapping[Dialect, Callable[[exp.Query, MappingSchema], exp.Query]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Translation:
-    """A statement, and what has to be known of it, a sentence each."""
-
-    sql: str
-    notes: tuple[str, ...] = ()
-
-
 def translate(
     report: Report,
     dialect: Dialect,
@@ -48,11 +39,11 @@ def translate(
     scope: Scope = EVERYTHING,
     settings: Settings = DEFAULTS,
     table: str = RECORDS,
-) -> Translation:
+) -> str:
     """A report's statement. Raises NotOfferedError where an engine cannot be asked, UsageError as `bind`."""
     values = bind(report, parameters)
     try:
-        return Translation(_statement(report, dialect, values, scope, settings, table))
+        return _statement(report, dialect, values, scope, settings, table)
     except (NotOfferedError, SqlglotError, ValueError, TypeError) as error:
         # Of a report of one's own, what is not understood may be anything.
         known = isinstance(error, NotOfferedError)

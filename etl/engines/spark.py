@@ -72,7 +72,7 @@ def report_on_spark(
     require_pyspark()
     options = spark_options(settings)
     view = f"{ACCESS_LOG.name}_{uuid.uuid4().hex}"
-    sql = translate(report, Dialect.SPARK, parameters, scope, settings, view).sql
+    sql = translate(report, Dialect.SPARK, parameters, scope, settings, view)
     schema = _schema_of(report, store, scope, parameters, settings)
     return Result(_Rows(schema, store, scope, view, sql, options))
 

@@ -31,7 +31,7 @@ def report_of(sql: str) -> Report:
 
 
 def on_spark(sql: str, settings: Settings = DEFAULTS) -> str:
-    return translate(report_of(sql), Dialect.SPARK, {}, settings=settings).sql
+    return translate(report_of(sql), Dialect.SPARK, {}, settings=settings)
 
 
 def test_an_argument_is_no_parameter() -> None:
@@ -168,7 +168,7 @@ def test_null_comes_last_among_several_keys() -> None:
     text = on_spark("SELECT max_by(key, (time, object_size)) AS a FROM access_log")
     for column in ("time", "object_size"):
         assert f"access_log.{column} IS NULL, access_log.{column}" in " ".join(text.split())
-    bundled = translate(find_report("lifecycle/expired_never_read"), Dialect.SPARK, {}).sql
+    bundled = translate(find_report("lifecycle/expired_never_read"), Dialect.SPARK, {})
     assert "lifecycle_events.object_size IS NULL" in bundled
 
 

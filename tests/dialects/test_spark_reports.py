@@ -116,7 +116,7 @@ class OnBoth:
     def assert_same(self, report: Report, parameters: Mapping[str, Any]) -> int:
         """Assert that both give the same, and return the number of rows."""
         expected = query_report(report, self.database, parameters).to_arrow()
-        sql = translate(report, Dialect.SPARK, parameters, settings=self.lake.settings, table=VIEW).sql
+        sql = translate(report, Dialect.SPARK, parameters, settings=self.lake.settings, table=VIEW)
         frame = self.session.sql(sql)
         assert frame.columns == expected.column_names
         batches = engine._batches(iter(frame.collect()), expected.schema)
